@@ -1,0 +1,306 @@
+"""All that crosses from one folder to another: Spec, Step, Environment, the agent graph, Edges."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+from torch_geometric.data import Data
+
+
+@dataclass(frozen=True)
+class Spec:
+    """The shapes and names of one environment; constant within a run.
+
+    Args:
+        num_agents: slots for agents, N. Agents die, arrive and leave by `Step.alive`.
+        obs_shape: shape of one agent's observation.
+        num_actions: how many actions there are, or the size of a continuous action.
+        horizon: steps after which an episode is truncated.
+        action: `discrete` (integers below `num_actions`) or `continuous` (reals in [-1, 1]).
+        layout: names of the observation's parts, as slices of its last axis.
+        kinds: names of the kinds of agent.
+        kind: kind of each slot, as an index into `kinds`; empty means that all are of kind 0.
+        state_size: size of the global state, 0 where there is none.
+        has_position: whether agents have coordinates.
+        has_available: whether some actions can be illegal.
+    """
+
+    num_agents: int
+    obs_shape: tuple[int, ...]
+    num_actions: int
+    horizon: int
+    action: Literal["discrete", "continuous"] = "discrete"
+    layout: Mapping[str, slice] = field(default_factory=dict)
+    kinds: tuple[str, ...] = ("agent",)
+    kind: tuple[int, ...] = ()
+    state_size: int = 0
+    has_position: bool = True
+    has_available: bool = False
+
+    @property
+    def obs_size(self) -> int:
+        """Numbers in one observation."""
+        return int(torch.Size(self.obs_shape).numel())
+
+
+@dataclass
+class Step:
+    """What an environment returns: B environments, N agent slots, one device.
+
+    The step after an end (`terminated` or `truncated`) is the first observation of the next
+    episode: its `time` is 0, its reward is 0 and the action that led to it was ignored.
+
+    Args:
+        obs: observations.
+        alive: which slots hold a living agent.
+        reward: reward of each agent for the transition into this step. An agent that dies in this
+            transition has its last reward here; afterwards its reward is 0.
+        terminated: the episode ended by the rules of the task.
+        truncated: the episode was cut off, by its horizon or otherwise.
+        time: steps since the episode began.
+        position: coordinates, or None where there is no geometry.
+        available: legal actions, or None where all are legal.
+        state: global state, or None.
+        links: the environment's own edges (roads, rails, visibility) as an `edge_index` over the
+            rows `b * N + i`, or None.
+        info: named metrics of the environments.
+    """
+
+    obs: Float[Tensor, "env agent ..."]
+    alive: Bool[Tensor, "env agent"]
+    reward: Float[Tensor, "env agent"]
+    terminated: Bool[Tensor, " env"]
+    truncated: Bool[Tensor, " env"]
+    time: Int[Tensor, " env"]
+    position: Float[Tensor, "env agent 2"] | None = None
+    available: Bool[Tensor, "env agent action"] | None = None
+    state: Float[Tensor, "env state"] | None = None
+    links: Int[Tensor, "2 edge"] | None = None
+    info: dict[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def valid(self) -> Bool[Tensor, " env"]:
+        """False on the seam between two episodes, which is no transition."""
+        return self.time > 0
+
+    @property
+    def done(self) -> Bool[Tensor, " env"]:
+        """The episode has ended here, for either reason."""
+        return self.terminated | self.truncated
+
+    def replace(self, **changes: Any) -> Step:
+        """A copy with some fields changed."""
+        return replace(self, **changes)
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What there is to draw of one environment besides its agents.
+
+    Args:
+        low: lower-left corner of the world.
+        high: upper-right corner of the world.
+        points: named groups of things, as (coordinates, weight in [0, 1] shown as opacity).
+        time: steps since the episode began.
+    """
+
+    low: tuple[float, float]
+    high: tuple[float, float]
+    points: Mapping[str, tuple[Float[Tensor, "thing 2"], Float[Tensor, " thing"]]]
+    time: int = 0
+
+
+class Environment(ABC):
+    """B copies of one multi-agent task, stepped together.
+
+    A constructor takes the task's options and `num_envs`, starts nothing, and sets `spec` and
+    `num_envs`. The same seed gives the same episodes; copy b is independent of how many copies
+    there are besides it.
+    """
+
+    spec: Spec
+    num_envs: int
+
+    @abstractmethod
+    def reset(self, seed: int) -> Step:
+        """Begin new episodes in all copies; what follows depends on seed and actions only."""
+
+    @abstractmethod
+    def step(self, action: Int[Tensor, "env agent"] | Float[Tensor, "env agent action"]) -> Step:
+        """Advance every copy; one that ended in the last step begins its next episode instead."""
+
+    @abstractmethod
+    def state_dict(self) -> dict[str, Any]:
+        """What `load_state_dict` needs to go on from here, as tensors and plain containers."""
+
+    @abstractmethod
+    def load_state_dict(self, state: Mapping[str, Any]) -> Step:
+        """Go back to a saved state; returns the step that was current there."""
+
+    def scene(self, env: int) -> Scene:
+        """What to draw of one copy, as it is now."""
+        raise NotImplementedError(f"{type(self).__name__} has nothing to draw")
+
+    def close(self) -> None:
+        """Give back processes and engines."""
+        return
+
+
+def check_action(action: Tensor, spec: Spec, num_envs: int) -> None:
+    """Refuse an action of the wrong shape, kind or range.
+
+    Raises:
+        ValueError: says what came and what is allowed.
+    """
+    discrete = spec.action == "discrete"
+    shape = (num_envs, spec.num_agents) + (() if discrete else (spec.num_actions,))
+    if tuple(action.shape) != shape:
+        raise ValueError(
+            f"action has shape {tuple(action.shape)}; expected {shape}, one for each agent slot"
+        )
+    if discrete and (action.is_floating_point() or action.is_complex()):
+        raise ValueError(f"action has type {action.dtype}; discrete actions are integers")
+    low, high = (0, spec.num_actions - 1) if discrete else (-1, 1)
+    outside = ~((action >= low) & (action <= high))
+    if outside.any():
+        where = outside.nonzero()[0].tolist()
+        value = action[tuple(where)].item()
+        raise ValueError(
+            f"action {value} of environment {where[0]}, agent {where[1]} is out of range; "
+            f"allowed are {low} to {high}"
+        )
+
+
+def check_step(step: Step, spec: Spec, num_envs: int) -> None:
+    """Refuse a step whose shapes contradict the spec or whose living agents see NaN.
+
+    Raises:
+        ValueError: names the field, what came and what is allowed.
+    """
+    pair = (num_envs, spec.num_agents)
+    shapes: dict[str, tuple[int, ...] | None] = {
+        "obs": pair + tuple(spec.obs_shape),
+        "alive": pair,
+        "reward": pair,
+        "terminated": (num_envs,),
+        "truncated": (num_envs,),
+        "time": (num_envs,),
+        "position": (*pair, 2) if spec.has_position else None,
+        "available": (*pair, spec.num_actions) if spec.has_available else None,
+        "state": (num_envs, spec.state_size) if spec.state_size else None,
+    }
+    for name, shape in shapes.items():
+        value = getattr(step, name)
+        came = None if value is None else tuple(value.shape)
+        if came != shape:
+            raise ValueError(f"the environment's {name} has shape {came}; its spec says {shape}")
+    for name in ("obs", "reward", "position", "state"):
+        value = getattr(step, name)
+        if value is not None and not torch.isfinite(value).all():
+            raise ValueError(f"the environment's {name} contains NaN or infinity")
+
+
+def agent_graph(
+    step: Step, spec: Spec, last_action: Tensor | None = None, copy: bool = False
+) -> Data:
+    """The living and dead agents of a step as one disjoint union of B graphs without edges.
+
+    Agent i of environment b is row `b * N + i`. Node features: `x` (observations), `pos`, `alive`,
+    `kind`, `available`, `last_action`. Graph features: `time`, `state`. `links` are the
+    environment's own edges, for the builder `Links`.
+
+    Args:
+        step: B environments, N slots.
+        spec: shapes of the environment.
+        last_action: what each agent did in the step before, zeros where an episode begins.
+        copy: clone the tensors instead of sharing them with the step.
+
+    Shapes:
+        x (B*N, ...), pos (B*N, 2), alive, kind and batch (B*N,), edge_index (2, 0), ptr (B+1,).
+    """
+    num_envs, num_agents = step.alive.shape
+    device = step.alive.device
+    rows = num_envs * num_agents
+    kind = torch.tensor(spec.kind or (0,) * num_agents, device=device)
+    fields = {
+        "x": step.obs.flatten(0, 1),
+        "pos": None if step.position is None else step.position.flatten(0, 1),
+        "alive": step.alive.flatten(),
+        "kind": kind.repeat(num_envs),
+        "available": None if step.available is None else step.available.flatten(0, 1),
+        "last_action": None if last_action is None else last_action.flatten(0, 1),
+        "time": step.time,
+        "state": step.state,
+        "links": step.links,
+    }
+    graph = Data(edge_index=torch.empty(2, 0, dtype=torch.long, device=device))
+    for name, value in fields.items():
+        if value is not None:
+            graph[name] = value.clone() if copy else value
+    graph.batch = torch.arange(num_envs, device=device).repeat_interleave(num_agents)
+    graph.ptr = torch.arange(0, rows + 1, num_agents, device=device)
+    graph.num_nodes = rows
+    return graph
+
+
+@dataclass
+class Edges:
+    """Ragged edges of G graphs of N agents each, stored flat and never padded.
+
+    Args:
+        index: sender and receiver of each edge, as agent numbers within their own graph.
+        ptr: edges `ptr[g]` to `ptr[g + 1]` belong to graph g.
+        attr: features of the edges, or None.
+        num_agents: N.
+    """
+
+    index: Int[Tensor, "2 edge"]
+    ptr: Int[Tensor, " graph_plus_1"]
+    num_agents: int
+    attr: Float[Tensor, "edge feature"] | None = None
+
+    @classmethod
+    def of(cls, graph: Data, num_agents: int) -> Edges:
+        """The edges of a disjoint union, grouped by graph; int32 to halve the memory of replay."""
+        edge_index = graph.edge_index
+        assert edge_index is not None, "a builder has set the edges"
+        num_graphs = (graph.num_nodes or 0) // num_agents
+        owner = edge_index[1] // num_agents
+        order = torch.argsort(owner, stable=True)
+        ptr = torch.zeros(num_graphs + 1, dtype=torch.long, device=owner.device)
+        torch.cumsum(torch.bincount(owner, minlength=num_graphs), 0, out=ptr[1:])
+        attr = None if graph.edge_attr is None else graph.edge_attr[order]
+        index = (edge_index[:, order] % num_agents).to(torch.int32)
+        return cls(index, ptr, num_agents, attr)
+
+    @classmethod
+    def stack(cls, parts: list[Edges]) -> Edges:
+        """The edges of several batches of graphs, one after the other."""
+        offsets = torch.tensor([0] + [int(part.ptr[-1]) for part in parts]).cumsum(0)
+        ptr = torch.cat(
+            [parts[0].ptr[:1]] + [p.ptr[1:] + int(o) for p, o in zip(parts, offsets, strict=False)]
+        )
+        attrs = [part.attr for part in parts if part.attr is not None]
+        return cls(
+            torch.cat([part.index for part in parts], 1),
+            ptr,
+            parts[0].num_agents,
+            torch.cat(attrs) if attrs else None,
+        )
+
+    def select(
+        self, graphs: Int[Tensor, " pick"]
+    ) -> tuple[Int[Tensor, "2 picked"], Float[Tensor, "picked feature"] | None]:
+        """`edge_index` and features of the disjoint union of the named graphs, in that order."""
+        start, count = self.ptr[graphs], self.ptr[graphs + 1] - self.ptr[graphs]
+        place = torch.repeat_interleave(torch.arange(len(graphs), device=start.device), count)
+        before = count.cumsum(0) - count
+        edge = torch.arange(len(place), device=start.device) - before[place] + start[place]
+        index = self.index[:, edge].long() + place * self.num_agents
+        return index, None if self.attr is None else self.attr[edge]

@@ -1,0 +1,145 @@
+"""The command line: `graphmarl train | evaluate | methods | envs | graphs`."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import yaml
+from jsonargparse import ArgumentParser
+
+from graphmarl.envs import ENVS
+from graphmarl.evaluate import evaluate
+from graphmarl.graphs import GRAPHS
+from graphmarl.methods import METHODS
+from graphmarl.naming import lookup, split_name
+from graphmarl.train import resume, train
+
+USAGE = """usage: graphmarl COMMAND [OPTIONS]
+
+  train      train a method in an environment on a graph
+  evaluate   play episodes with what a run has learned
+  methods    list the methods
+  envs       list the environments
+  graphs     list the graph builders
+
+graphmarl train --method METHOD --env ENV --graph GRAPH --help shows the options of all three.
+"""
+
+TITLES: dict[str, tuple[str, dict[str, Any]]] = {
+    "method": ("method", METHODS),
+    "env": ("environment", ENVS),
+    "graph": ("graph", GRAPHS),
+}
+TABLES = {f"{part}s": table for part, (_, table) in TITLES.items()}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit status. A person's mistake is one line, not a traceback."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    command, rest = (words[0], words[1:]) if words else ("", [])
+    try:
+        if command in TABLES:
+            print(listing(TABLES[command]))
+        elif command == "train":
+            _train(rest)
+        elif command == "evaluate":
+            _evaluate(rest)
+        else:
+            print(USAGE, end="")
+            return 0 if command in ("", "-h", "--help") else 2
+    except (ValueError, OSError, ImportError) as error:
+        print(f"graphmarl {command}: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+def listing(table: dict[str, Any]) -> str:
+    """One line for each entry: its name and the first sentence of its documentation."""
+    width = max(len(name) for name in table)
+    return "\n".join(
+        f"{name:{width}}  {(inspect.getdoc(entry) or '').splitlines()[0]}"
+        for name, entry in table.items()
+    )
+
+
+def _train(words: list[str]) -> None:
+    """Train from names and options, from a file, or from where a run stopped."""
+    first = argparse.ArgumentParser("graphmarl train", add_help=False, allow_abbrev=False)
+    for name in ("resume", "config", *TITLES):
+        first.add_argument(f"--{name}")
+    chosen, rest = first.parse_known_args(words)
+    if chosen.resume:
+        parser = _parser("train --resume RUN")
+        parser.add_function_arguments(resume, skip={"path"})
+        run = resume(chosen.resume, **_parse(parser, rest))
+    else:
+        run = train(**_configuration(vars(chosen), rest))
+    print(run.path)
+
+
+def _evaluate(words: list[str]) -> None:
+    """Play episodes with what a run has learned."""
+    parser = _parser("evaluate")
+    parser.add_argument("run", help="the run folder")
+    parser.add_function_arguments(evaluate, skip={"run"}, fail_untyped=False)
+    print(evaluate(**_parse(parser, words)))
+
+
+def _configuration(chosen: dict[str, str | None], rest: list[str]) -> dict[str, Any]:
+    """The arguments of `train`: those of the file, changed by those of the command line."""
+    config: dict[str, Any] = {}
+    if chosen["config"]:
+        with open(chosen["config"]) as file:
+            config = yaml.safe_load(file)
+    parts: dict[str, tuple[str, dict[str, Any]]] = {}
+    for part in TITLES:
+        default = inspect.signature(train).parameters[part].default
+        value = chosen[part] or config.pop(part, None) or default
+        parts[part] = ("", {}) if value is None else split_name(value, part)
+    if not parts["graph"][0]:
+        method = lookup("method", parts["method"][0], METHODS)
+        parts["graph"] = (method.default_graph, {})
+    given = _parse(_train_parser({part: name for part, (name, _) in parts.items()}), rest)
+    for part, (name, options) in parts.items():
+        config[part] = {"name": name, **options, **given.pop(part, {})}
+    return config | given
+
+
+def _train_parser(names: dict[str, str]) -> ArgumentParser:
+    """A parser that knows the options of the method, environment and graph that were named."""
+    parser = _parser("train [--config FILE | --resume RUN]")
+    parser.add_function_arguments(train, skip=set(TITLES))
+    for part, (title, table) in TITLES.items():
+        bare = names[part].partition(":")[0] if part == "graph" else names[part]
+        cls = lookup(title, bare, table)
+        parser.add_class_arguments(cls, part, skip={"spec"}, fail_untyped=False)
+        if part == "graph":
+            parser.add_argument(
+                "--graph.refresh", type=int, help="rebuild only every so many steps"
+            )
+            parser.add_argument("--graph.drop", type=float, help="probability that an edge is lost")
+        # The name was taken from the command line before; this entry is for the help alone.
+        action = parser._option_string_actions.get(f"--{part}")
+        if action is not None:
+            action.help, action.metavar = f"one of {', '.join(table)}", "NAME"
+    return parser
+
+
+def _parser(command: str) -> ArgumentParser:
+    return ArgumentParser(f"graphmarl {command}", exit_on_error=False, default_env=False)
+
+
+def _parse(parser: ArgumentParser, words: list[str]) -> dict[str, Any]:
+    """What was typed, and nothing else: defaults are left to those who own them.
+
+    Raises:
+        ValueError: an unknown option or a value of the wrong kind.
+    """
+    try:
+        return parser.parse_args(words, defaults=False).as_dict()
+    except argparse.ArgumentError as error:
+        raise ValueError(str(error)) from error

@@ -1,0 +1,116 @@
+"""Whole episodes of a uniformly random policy: the data of pre-training stages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningDataModule
+from torch import Tensor
+from torch.utils.data import DataLoader, IterableDataset
+
+from graphmarl.data.collector import Builder, _stack
+from graphmarl.data.trajectory import Trajectory
+from graphmarl.step import Edges, Environment, Step, agent_graph, check_step
+
+
+class RandomEpisodes(LightningDataModule):
+    """Episodes in which every agent acts at random, B at a time, in a new order in every epoch.
+
+    After the end of an episode its agents count as dead, so that no loss reads what follows.
+    Observations are kept in half precision.
+
+    Args:
+        env: B environment copies; B episodes make one trajectory.
+        builder: says who hears whom.
+        episodes: how many episodes at least.
+        seed: seed of the episodes and of their order.
+    """
+
+    def __init__(self, env: Environment, builder: Builder, episodes: int, seed: int = 0) -> None:
+        super().__init__()
+        self.env, self.builder, self.episodes, self.seed = env, builder, episodes, seed
+        self.trajectories: list[Trajectory] = []
+        self.epoch = 0
+
+    def setup(self, stage: str) -> None:
+        """Play the episodes, once."""
+        generator = torch.Generator().manual_seed(self.seed)
+        while len(self.trajectories) * self.env.num_envs < self.episodes:
+            seed = int(torch.randint(2**31, (), generator=generator))
+            self.trajectories.append(self._play(seed, generator))
+
+    @torch.inference_mode()
+    def _play(self, seed: int, generator: torch.Generator) -> Trajectory:
+        """One episode of each environment copy."""
+        spec = self.env.spec
+        step = self.env.reset(seed)
+        running = torch.ones(self.env.num_envs, dtype=torch.bool)
+        steps, nexts, edges, actions = [], [], [], []
+        while running.any():
+            check_step(step, spec, self.env.num_envs)
+            step = step.replace(alive=step.alive & running[:, None])
+            graph = self.builder(agent_graph(step, spec))
+            action = random_action(self.env, step, generator)
+            after = self.env.step(action)
+            steps.append(step.replace(obs=step.obs.half()))
+            nexts.append(after)
+            edges.append(Edges.of(graph, spec.num_agents))
+            actions.append(action)
+            running = running & ~after.done
+            step = after
+        return Trajectory(
+            spec=spec,
+            edges=Edges.stack(edges),
+            action=torch.stack(actions),
+            memory=torch.zeros(self.env.num_envs * spec.num_agents, 0),
+            **_stack(steps, nexts),
+        )
+
+    def train_dataloader(self) -> DataLoader:
+        """All trajectories in a new order."""
+        return DataLoader(_Shuffled(self), batch_size=None)
+
+    def transfer_batch_to_device(
+        self, batch: Trajectory, device: torch.device, dataloader_idx: int
+    ) -> Trajectory:
+        """Trajectories know how to move."""
+        return batch.to(device)
+
+    def state_dict(self) -> dict[str, Any]:
+        """How many epochs have begun."""
+        return {"epoch": self.epoch}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on with the next epoch."""
+        self.epoch = state_dict["epoch"]
+
+
+class _Shuffled(IterableDataset):
+    """Has a length, so that Lightning knows when an epoch ends."""
+
+    def __init__(self, data: RandomEpisodes) -> None:
+        self.data = data
+
+    def __len__(self) -> int:
+        return len(self.data.trajectories)
+
+    def __iter__(self) -> Iterator[Trajectory]:
+        # An epoch depends on its number alone, so an interrupted stage goes on as it would have.
+        torch.manual_seed(self.data.seed + 10_000 * (self.data.epoch + 1))
+        self.data.epoch += 1
+        for index in torch.randperm(len(self)).tolist():
+            yield self.data.trajectories[index]
+
+
+def random_action(env: Environment, step: Step, generator: torch.Generator) -> Tensor:
+    """A uniformly random legal action of every agent."""
+    spec = env.spec
+    shape = (env.num_envs, spec.num_agents, spec.num_actions)
+    noise = torch.rand(shape, generator=generator)
+    if spec.action == "continuous":
+        return noise * 2 - 1
+    if step.available is not None:
+        noise = noise.masked_fill(~step.available, -1.0)
+    return noise.argmax(-1)

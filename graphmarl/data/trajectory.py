@@ -1,0 +1,135 @@
+"""A stretch of play in B environments, with the edges that were really used."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields, replace
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+from torch_geometric.data import Data
+
+from graphmarl.step import Edges, Spec, Step, agent_graph
+
+
+@dataclass
+class Trajectory:
+    """T steps of B environments with N agent slots, time first.
+
+    Index t of `obs`, `alive`, `action`, `stored` is the state in which the action was chosen; of
+    `reward`, `terminated`, `truncated`, `valid`, `survived` it is the transition that followed.
+
+    Args:
+        spec: shapes of the environment.
+        edges: who heard whom, graph `t * B + b` for time t of environment b.
+        obs: observations, of any floating type; graphs have float32.
+        alive: living agents.
+        time: steps since the episode began.
+        action: what each agent did.
+        reward: reward of the transition.
+        survived: agents that live after the transition.
+        terminated: the transition ended the episode by the rules of the task.
+        truncated: the transition ended the episode by cutting it off.
+        valid: false for the seam between two episodes, which is no transition.
+        memory: memory of the network at the first step.
+        last_value: value after the last transition, or None.
+        position: coordinates or None.
+        available: legal actions or None.
+        state: global state or None.
+        last_action: what each agent did in the step before.
+        stored: what the network asked to keep, and log-probability and value of the actor.
+        env_steps: transitions made in the run until the end of this trajectory.
+        progress: share of the run that was over when it was played, 0 to 1.
+    """
+
+    spec: Spec
+    edges: Edges
+    obs: Float[Tensor, "time env agent ..."]
+    alive: Bool[Tensor, "time env agent"]
+    time: Int[Tensor, "time env"]
+    action: Tensor
+    reward: Float[Tensor, "time env agent"]
+    survived: Bool[Tensor, "time env agent"]
+    terminated: Bool[Tensor, "time env"]
+    truncated: Bool[Tensor, "time env"]
+    valid: Bool[Tensor, "time env"]
+    memory: Float[Tensor, "row memory"]
+    last_value: Float[Tensor, "env agent"] | None = None
+    position: Float[Tensor, "time env agent 2"] | None = None
+    available: Bool[Tensor, "time env agent action"] | None = None
+    state: Float[Tensor, "time env state"] | None = None
+    last_action: Tensor | None = None
+    stored: dict[str, Tensor] = field(default_factory=dict)
+    env_steps: int = 0
+    progress: float = 0.0
+
+    @property
+    def num_steps(self) -> int:
+        """T."""
+        return self.alive.shape[0]
+
+    @property
+    def num_envs(self) -> int:
+        """B."""
+        return self.alive.shape[1]
+
+    @property
+    def acted(self) -> Bool[Tensor, "time env agent"]:
+        """Living agents whose action led to a transition: all that any loss may count."""
+        return self.alive & self.valid[..., None]
+
+    def graph(self, pick: int | Int[Tensor, " pick"] | None = None) -> Data:
+        """The agent graphs of one time, of any choice of graphs `t * B + b`, or of all times.
+
+        Args:
+            pick: a time t, or the numbers of graphs, or None for all of them in order.
+
+        Shapes:
+            one disjoint union of as many graphs as were picked, N rows each.
+        """
+        device = self.alive.device
+        if pick is None:
+            pick = torch.arange(self.num_steps * self.num_envs, device=device)
+        elif isinstance(pick, int):
+            pick = torch.arange(self.num_envs, device=device) + pick * self.num_envs
+        nothing = torch.zeros(len(pick), dtype=torch.bool, device=device)
+        alive = self.alive.flatten(0, 1)[pick]
+        step = Step(
+            obs=self.obs.flatten(0, 1)[pick].float(),
+            alive=alive,
+            reward=torch.zeros(alive.shape, device=device),
+            terminated=nothing,
+            truncated=nothing,
+            time=self.time.flatten()[pick],
+            position=_take(self.position, pick),
+            available=_take(self.available, pick),
+            state=_take(self.state, pick),
+        )
+        graph = agent_graph(step, self.spec, _take(self.last_action, pick))
+        graph.edge_index, graph.edge_attr = self.edges.select(pick)
+        for name, value in {"action": self.action, **self.stored}.items():
+            graph[name] = value.flatten(0, 1)[pick].flatten(0, 1)
+        return graph
+
+    def to(self, device: torch.device) -> Trajectory:
+        """The same trajectory on another device."""
+        if self.alive.device == device:
+            return self
+        moved = {
+            f.name: value.to(device)
+            for f in fields(self)
+            if isinstance(value := getattr(self, f.name), Tensor)
+        }
+        edges = replace(
+            self.edges,
+            index=self.edges.index.to(device),
+            ptr=self.edges.ptr.to(device),
+            attr=None if self.edges.attr is None else self.edges.attr.to(device),
+        )
+        stored = {name: value.to(device) for name, value in self.stored.items()}
+        return replace(self, edges=edges, stored=stored, **moved)
+
+
+def _take(value: Tensor | None, pick: Tensor) -> Tensor | None:
+    """The picked graphs of a time-major field, time and environment flattened."""
+    return None if value is None else value.flatten(0, 1)[pick]

@@ -1,0 +1,23 @@
+"""Pure mathematics on tensors: returns, losses, masks, schedules."""
+
+from graphmarl.functional.losses import (
+    clipped_surrogate,
+    consistency,
+    cosine,
+    standard_normal_kl,
+)
+from graphmarl.functional.masking import mask_logits, masked_mean, masked_standardise
+from graphmarl.functional.returns import generalised_advantage
+from graphmarl.functional.schedules import linear
+
+__all__ = [
+    "clipped_surrogate",
+    "consistency",
+    "cosine",
+    "generalised_advantage",
+    "linear",
+    "mask_logits",
+    "masked_mean",
+    "masked_standardise",
+    "standard_normal_kl",
+]

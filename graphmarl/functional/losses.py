@@ -1,0 +1,55 @@
+"""Losses and the measures beside them, one value per entry; masks are applied by the caller."""
+
+from collections.abc import Sequence
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+from torch_geometric.utils import scatter
+
+
+def clipped_surrogate(
+    log_ratio: Float[Tensor, "*axes"], advantage: Float[Tensor, "*axes"], clip: float | None
+) -> Float[Tensor, "*axes"]:
+    """The objective of PPO (Schulman et al. 2017, eq. 7), to be maximised.
+
+    min(rho A, clip(rho, 1 - clip, 1 + clip) A) with rho = exp(log_ratio); rho A if clip is None.
+    """
+    ratio = log_ratio.exp()
+    if clip is None:
+        return ratio * advantage
+    return torch.minimum(ratio * advantage, ratio.clamp(1 - clip, 1 + clip) * advantage)
+
+
+def standard_normal_kl(
+    mu: Float[Tensor, "*rows latent"], sigma: Float[Tensor, "*rows latent"]
+) -> Float[Tensor, "*rows"]:
+    """KL( N(mu, sigma^2) || N(0, 1) ), summed over the latent."""
+    return 0.5 * (mu**2 + sigma**2 - 1 - 2 * sigma.log()).sum(-1)
+
+
+def consistency(
+    s: Float[Tensor, "row latent"],
+    graph: Int[Tensor, " row"],
+    mask: Bool[Tensor, " row"],
+    num_graphs: int,
+) -> Float[Tensor, " row"]:
+    """Squared distance of each agent's latent to the mean over its graph (NVIF, eq. 7).
+
+    || s_i - mean_j s_j ||^2 over the agents of one graph where the mask holds; 0 elsewhere.
+    """
+    weight = mask.to(s.dtype)
+    count = scatter(weight, graph, dim_size=num_graphs).clamp(min=1)
+    mean = scatter(s * weight[:, None], graph, dim_size=num_graphs) / count[:, None]
+    return ((s - mean[graph]) ** 2).sum(-1) * weight
+
+
+def cosine(first: Sequence[Tensor | None], second: Sequence[Tensor | None]) -> Float[Tensor, ""]:
+    """Cosine between two gradients given as lists of tensors; a None is a zero."""
+    pairs = [(a, b) for a, b in zip(first, second, strict=True) if a is not None and b is not None]
+    inner = torch.stack([(a * b).sum() for a, b in pairs]).sum()
+    norms = [
+        torch.stack([(a**2).sum() for a in side if a is not None]).sum().sqrt()
+        for side in (first, second)
+    ]
+    return inner / (norms[0] * norms[1]).clamp(min=1e-20)

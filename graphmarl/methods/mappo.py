@@ -1,0 +1,37 @@
+"""MAPPO: Yu et al. 2022, "The Surprising Effectiveness of PPO in Cooperative Multi-Agent Games"."""
+
+from typing import Any
+
+from graphmarl.learners import OnPolicy
+from graphmarl.methods.ippo import require_discrete
+from graphmarl.nn import ActorCritic
+from graphmarl.step import Spec
+
+
+class MAPPO(OnPolicy):
+    """IPPO with a central critic: the value also reads the global state.
+
+    Reads no edges. Unlike the paper, observations, optimiser and losses are those of NVIF-PPO, so
+    that the critic is the only difference from IPPO; `--method.reward team` is the paper's reward.
+
+    Args:
+        spec: shapes of the environment, which must have a global state.
+        hidden: width of every layer.
+        recurrent: give agents a memory (GRU) that is trained.
+        learner: arguments of `OnPolicy`.
+    """
+
+    def __init__(
+        self, spec: Spec, hidden: int = 128, recurrent: bool = False, **learner: Any
+    ) -> None:
+        require_discrete(spec, "MAPPO")
+        if not spec.state_size:
+            raise ValueError("MAPPO's critic reads the global state; this environment has none")
+        network = ActorCritic(
+            spec.obs_size,
+            spec.num_actions,
+            hidden=hidden,
+            state_size=spec.state_size,
+            recurrent=recurrent,
+        )
+        super().__init__(network, **learner)

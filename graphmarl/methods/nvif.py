@@ -1,0 +1,283 @@
+"""NVIF-PPO: "Neighboring Variational Information Flow" (arXiv 2207.00964)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from graphmarl.data import Trajectory
+from graphmarl.functional import consistency, masked_mean, standard_normal_kl
+from graphmarl.learners import OnPolicy, Stage
+from graphmarl.methods.ippo import require_discrete
+from graphmarl.nn import (
+    ActorCritic,
+    FlowDecoder,
+    FlowEncoder,
+    MeanObservation,
+    ObservationAutoencoder,
+    symmetric_norm,
+)
+from graphmarl.step import Spec
+
+
+class NVIFPPO(OnPolicy):
+    """PPO whose agents hear a pre-trained variational information flow (Algorithms 1 and 2).
+
+    Before PPO begins, an autoencoder of observations and then the flow are trained on episodes of a
+    random policy; both are frozen from there on. `--graph complete` is the paper's Fully-VIF,
+    `--method.context mean` its MS, `--method.alpha 0` leaves out the consistency loss. Unlike the
+    paper, the policy sees the raw observation: trained on its code alone it does not learn.
+
+    Args:
+        spec: shapes of the environment.
+        flow: checkpoint of a trained flow (`flow.ckpt` of a run) to use instead of training one.
+        context: `flow` is NVIF; `mean` is MS, the mean observation of all living agents.
+        layers: rounds of communication within a step, L.
+        code: size of the observation code.
+        flow_hidden: size of the flow's features and memory.
+        latent: size of the latent s.
+        alpha: weight of the consistency loss (eq. 8).
+        kl: weight of the divergence from the prior.
+        consistency_on: `mean` pulls the means mu together, `sample` the samples (as in eq. 7).
+        sample: give the policy samples of s instead of means.
+        likelihood: `bernoulli` for observations in [0, 1] (eq. 6), `gaussian` for any others.
+        decoded: share of the agents, drawn anew in each step, whose observation is reconstructed.
+        episodes: random episodes to train on.
+        code_epochs: times that the autoencoder sees each episode.
+        flow_epochs: times that the flow sees each episode.
+        hidden: width of the policy's layers.
+        recurrent: give agents a memory (GRU) of their own that PPO trains.
+        learner: arguments of `OnPolicy`.
+    """
+
+    default_graph = "directional"
+
+    def __init__(
+        self,
+        spec: Spec,
+        flow: str | None = None,
+        context: Literal["flow", "mean"] = "flow",
+        layers: int = 2,
+        code: int = 64,
+        flow_hidden: int = 64,
+        latent: int = 32,
+        alpha: float = 0.1,
+        kl: float = 1.0,
+        consistency_on: Literal["mean", "sample"] = "mean",
+        sample: bool = False,
+        likelihood: Literal["bernoulli", "gaussian"] = "bernoulli",
+        decoded: float = 0.2,
+        episodes: int = 96,
+        code_epochs: int = 5,
+        flow_epochs: int = 15,
+        hidden: int = 128,
+        recurrent: bool = False,
+        **learner: Any,
+    ) -> None:
+        require_discrete(spec, "NVIF-PPO")
+        view = spec.layout.get("view", slice(0, spec.obs_size))
+        unique = spec.layout.get("position", slice(0, 0))
+        heard = (
+            FlowEncoder(view, unique, code, flow_hidden, latent, layers, sample)
+            if context == "flow"
+            else MeanObservation(spec.obs_size)
+        )
+        heard.requires_grad_(False)
+        network = ActorCritic(
+            spec.obs_size, spec.num_actions, hidden=hidden, context=heard, recurrent=recurrent
+        )
+        super().__init__(network, **learner)
+        self.flow = Path(flow) if flow else None
+        self.plan = {"episodes": episodes, "code": code_epochs, "flow": flow_epochs}
+        self.flow_loss = {
+            "alpha": alpha,
+            "kl": kl,
+            "consistency_on": consistency_on,
+            "likelihood": likelihood,
+            "decoded": decoded,
+        }
+
+    def stages(self) -> list[Stage]:
+        """The observation autoencoder, then the flow; none for MS."""
+        encoder = self.network.context
+        if not isinstance(encoder, FlowEncoder):
+            return []
+        flow = FlowStage(
+            encoder,
+            episodes=self.plan["episodes"],
+            epochs=self.plan["flow"],
+            given=self.flow,
+            **self.flow_loss,
+        )
+        if self.flow:
+            return [flow]
+        code = CodeStage(
+            encoder.autoencoder,
+            encoder.view,
+            likelihood=self.flow_loss["likelihood"],
+            episodes=self.plan["episodes"],
+            epochs=self.plan["code"],
+        )
+        return [code, flow]
+
+
+class CodeStage(Stage):
+    """Trains the observation autoencoder on the views of living agents.
+
+    Args:
+        autoencoder: what is trained, in place.
+        view: the part of an observation that is compressed.
+        likelihood: `bernoulli` or `gaussian`.
+        rows: agents in each optimiser step.
+        stage: arguments of `Stage`.
+    """
+
+    def __init__(
+        self,
+        autoencoder: ObservationAutoencoder,
+        view: slice,
+        likelihood: str,
+        episodes: int,
+        epochs: int,
+        rows: int = 2048,
+    ) -> None:
+        super().__init__("code", episodes, copies=4, epochs=epochs)
+        self.autoencoder = autoencoder.requires_grad_(True)
+        self.view, self.likelihood, self.rows = view, likelihood, rows
+
+    def start(self, trajectories: list[Trajectory]) -> None:
+        """Refuse observations that a Bernoulli cannot have made; start at the data's log-odds.
+
+        Raises:
+            ValueError: views outside [0, 1].
+        """
+        views = [t.obs.flatten(3)[..., self.view][t.alive].float() for t in trajectories]
+        low, high = min(float(v.min()) for v in views), max(float(v.max()) for v in views)
+        if self.likelihood == "bernoulli" and not (low >= 0 and high <= 1):
+            raise ValueError(
+                f"observations range from {low:g} to {high:g}; likelihood 'bernoulli' allows 0 to"
+                " 1; use likelihood 'gaussian'"
+            )
+        last = self.autoencoder.decoder[-1]
+        assert isinstance(last, torch.nn.Linear), "mlp ends in a linear layer"
+        mean = torch.stack([v.mean(0) for v in views]).mean(0)
+        with torch.no_grad():
+            last.bias.copy_(mean.clamp(1e-4, 1 - 1e-4).logit() if self._odds else mean)
+
+    @property
+    def _odds(self) -> bool:
+        return self.likelihood == "bernoulli"
+
+    def loss(self, trajectory: Trajectory) -> tuple[Tensor, dict[str, Tensor]]:
+        """Reconstruction of some agents' views."""
+        alive = trajectory.alive.flatten().nonzero().flatten()
+        some = alive[torch.randperm(len(alive))[: self.rows].to(alive.device)]
+        view = trajectory.obs.flatten(3).flatten(0, 2)[some][:, self.view].float()
+        error = reconstruction(self.autoencoder(view), view, self.likelihood).mean()
+        return error, {"reconstruction": error.detach()}
+
+
+class FlowStage(Stage):
+    """Trains the flow's encoder and a decoder on whole episodes (NVIF, Algorithm 1, eqs. 6-8).
+
+    L = reconstruction + kl * KL( q(s | phi, psi) || N(0, I) ) + alpha * consistency, each a mean
+    over living agents and steps.
+
+    Args:
+        encoder: what is trained, in place; its autoencoder stays as it is.
+        alpha: weight of the consistency loss.
+        kl: weight of the divergence.
+        consistency_on: `mean` or `sample`.
+        likelihood: `bernoulli` or `gaussian`.
+        decoded: share of the agents whose observation is reconstructed.
+        episodes: random episodes to train on.
+        epochs: times that each episode is seen.
+        given: checkpoint to load instead of training.
+    """
+
+    def __init__(
+        self,
+        encoder: FlowEncoder,
+        alpha: float,
+        kl: float,
+        consistency_on: str,
+        likelihood: str,
+        decoded: float,
+        episodes: int,
+        epochs: int,
+        given: Path | None = None,
+    ) -> None:
+        super().__init__("flow", episodes, copies=4, epochs=epochs, given=given)
+        self.encoder = encoder.requires_grad_(True)
+        encoder.autoencoder.requires_grad_(False)
+        view, unique = encoder.view, encoder.unique
+        self.decoder = FlowDecoder(encoder.size, unique.stop - unique.start, view.stop - view.start)
+        self.alpha, self.kl, self.consistency_on = alpha, kl, consistency_on
+        self.likelihood, self.decoded = likelihood, decoded
+
+    def start(self, trajectories: list[Trajectory]) -> None:
+        """The decoder begins where the autoencoder's ended: at the frequencies of the data."""
+        theirs, ours = self.encoder.autoencoder.decoder[-1], self.decoder.layers[-1]
+        assert isinstance(theirs, torch.nn.Linear), "mlp ends in a linear layer"
+        assert isinstance(ours, torch.nn.Linear), "mlp ends in a linear layer"
+        with torch.no_grad():
+            ours.bias.copy_(theirs.bias)
+
+    def unroll(self, trajectory: Trajectory) -> tuple[Tensor, Tensor]:
+        """The mean mu and deviation sigma of every agent at every step of the episodes."""
+        graph = trajectory.graph()
+        assert graph.edge_index is not None, "a trajectory has edges"
+        rows = trajectory.num_envs * trajectory.spec.num_agents
+        norm = symmetric_norm(graph.edge_index, graph.num_nodes or 0)
+        phi = self.encoder.flow_o(self.encoder.observe(graph), graph.edge_index, norm)
+        memory = phi.new_zeros(rows, self.encoder.memory_size)
+        counts = trajectory.edges.ptr[:: trajectory.num_envs].diff().tolist()
+        edges = graph.edge_index.split(counts, 1)
+        edge_norms, self_norms = norm[0].split(counts), norm[1].split(rows)
+        means, deviations = [], []
+        for t, phi_t in enumerate(phi.split(rows)):
+            local = edges[t] - t * rows
+            mu, sigma, memory = self.encoder.inference(
+                phi_t, memory, local, (edge_norms[t], self_norms[t])
+            )
+            means.append(mu)
+            deviations.append(sigma)
+        return torch.cat(means), torch.cat(deviations)
+
+    def loss(self, trajectory: Trajectory) -> tuple[Tensor, dict[str, Tensor]]:
+        """Eq. 8 over some episodes."""
+        mu, sigma = self.unroll(trajectory)
+        s = mu + sigma * torch.randn_like(sigma)
+        alive = trajectory.alive.flatten()
+        agents = trajectory.spec.num_agents
+        graph = torch.arange(len(alive) // agents, device=alive.device).repeat_interleave(agents)
+        living = alive.nonzero().flatten()
+        count = max(1, round(self.decoded * len(living)))
+        some = living[torch.randperm(len(living))[:count].to(living.device)]
+        obs = trajectory.obs.flatten(3).flatten(0, 2)[some].float()
+        logits = self.decoder(s[some], obs[:, self.encoder.unique])
+        parts = {
+            "reconstruction": reconstruction(
+                logits, obs[:, self.encoder.view], self.likelihood
+            ).mean(),
+            "kl": masked_mean(standard_normal_kl(mu, sigma), alive),
+            "consistency": masked_mean(
+                consistency(
+                    mu if self.consistency_on == "mean" else s, graph, alive, len(alive) // agents
+                ),
+                alive,
+            ),
+        }
+        loss = parts["reconstruction"] + self.kl * parts["kl"] + self.alpha * parts["consistency"]
+        return loss, {name: value.detach() for name, value in parts.items()}
+
+
+def reconstruction(logits: Tensor, view: Tensor, likelihood: str) -> Tensor:
+    """Negative log-likelihood of each view, summed over its cells (NVIF, eq. 6)."""
+    if likelihood == "gaussian":
+        return 0.5 * ((logits - view) ** 2).sum(-1)
+    return F.binary_cross_entropy_with_logits(logits, view, reduction="none").sum(-1)

@@ -1,0 +1,85 @@
+"""AgentNetwork and its Output: what every method hands to its learner."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.distributions import Distribution
+from torch_geometric.data import Data
+
+
+@dataclass
+class Output:
+    """What a network says about every agent of a graph.
+
+    Args:
+        distribution: policy of each agent, or None.
+        value: value of each agent, or None.
+        q: value of each action of each agent, or None.
+        latent: what an agent knows from others, or None.
+        messages: message on each edge, or None.
+        attention: weight of each edge, or None.
+        stored: named tensors, one row per agent, that are kept with the trajectory and found on
+            the graph when it is replayed: outputs of frozen parts, not to be computed again.
+    """
+
+    distribution: Distribution | None = None
+    value: Float[Tensor, " row"] | None = None
+    q: Float[Tensor, "row action"] | None = None
+    latent: Float[Tensor, "row latent"] | None = None
+    messages: Float[Tensor, "edge message"] | None = None
+    attention: Float[Tensor, "edge head"] | None = None
+    stored: dict[str, Tensor] = field(default_factory=dict)
+
+
+class AgentNetwork(nn.Module):
+    """All agents of a disjoint union of graphs at once.
+
+    Attributes:
+        memory_size: numbers that an agent carries from step to step; reset to zero where an episode
+            begins.
+        sequential: whether training needs the steps in order, because a trained part has memory.
+        reads_edges: whether the output depends on who hears whom.
+    """
+
+    memory_size: int = 0
+    sequential: bool = False
+    reads_edges: bool = True
+
+    @abstractmethod
+    def forward(
+        self, graph: Data, memory: Float[Tensor, "row memory"]
+    ) -> tuple[Output, Float[Tensor, "row memory"]]:
+        """Read a graph and the memory of its agents; say what to do and what to remember."""
+
+
+def orthogonal_linear(in_features: int, out_features: int, gain: float = 2**0.5) -> nn.Linear:
+    """A linear layer with orthogonal weights of the given gain and zero bias."""
+    layer = nn.Linear(in_features, out_features)
+    nn.init.orthogonal_(layer.weight, gain)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+def mlp(*sizes: int, last_gain: float = 2**0.5) -> nn.Sequential:
+    """Orthogonal linear layers with ReLU between them, none after the last."""
+    layers: list[nn.Module] = []
+    for place, (size, following) in enumerate(pairwise(sizes)):
+        last = place == len(sizes) - 2
+        layers.append(orthogonal_linear(size, following, last_gain if last else 2**0.5))
+        if not last:
+            layers.append(nn.ReLU())
+    return nn.Sequential(*layers)
+
+
+def batch_of(graph: Data) -> Tensor:
+    """Graph of each row; a single graph needs no `batch`."""
+    if graph.batch is not None:
+        return graph.batch
+    device = None if graph.x is None else graph.x.device
+    return torch.zeros(graph.num_nodes or 0, dtype=torch.long, device=device)

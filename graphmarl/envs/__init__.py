@@ -1,0 +1,3 @@
+"""Environments."""
+
+from graphmarl.envs.magent import Gather as Gather

@@ -1,0 +1,252 @@
+"""Gather: omnivores eat a fixed number of foods together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from numpy.typing import NDArray
+from torch import Tensor
+
+from graphmarl.envs.magent import maps
+from graphmarl.envs.magent.world import (
+    ATTACK,
+    DEAD,
+    HIT,
+    HIT_OWN,
+    KILL,
+    KILL_OWN,
+    WAS_HIT,
+    Unit,
+    World,
+    circle,
+    load_engine,
+)
+from graphmarl.envs.vector import Vector
+from graphmarl.envs.workers import Engine, Frame
+from graphmarl.step import Scene, Spec
+
+BLOCKS = 12
+CHANNELS = ("wall", "omnivore", "omnivore hp", "food", "food hp")
+
+
+@dataclass(frozen=True)
+class Rewards:
+    """What each event pays to the unit that acts."""
+
+    step: float
+    attack: float
+    hit: float
+    kill: float
+    dead: float
+
+    def table(self, blank_only: bool) -> NDArray[np.float32]:
+        """Reward for each sum of events.
+
+        An omnivore that dies has `dead` instead of all else but what the engine's rule adds when it
+        had hit food earlier in the same step.
+        """
+        events = np.arange(WAS_HIT)
+        target = (events & (HIT | KILL | KILL_OWN | HIT_OWN)) > 0
+        penalised = (events & ATTACK > 0) & ~(target & blank_only)
+        living = self.step + self.attack * penalised + self.kill * (events & KILL > 0)
+        paid = np.where(events & DEAD > 0, self.dead, living) + self.hit * (events & HIT > 0)
+        return paid.astype(np.float32)
+
+
+REWARDS = {
+    "calibrated": Rewards(step=-0.05, attack=-0.1, hit=1.0, kill=5.0, dead=-1.0),
+    "magent": Rewards(step=-0.01, attack=-0.1, hit=0.5, kill=5.0, dead=-1.0),
+}
+
+
+@dataclass
+class GatherEngine:
+    """One copy of Gather; the arguments are those of `Gather`."""
+
+    map: str
+    size: int
+    view_radius: int
+    hp: float
+    horizon: int
+    rewards: Rewards
+    blank_only: bool
+
+    def __post_init__(self) -> None:
+        omnivore = Unit(self.hp, 3.0, self.view_radius, 1.0, damage=6.0, attack_in_group=True)
+        self.world = World(self.size, [omnivore, Unit(hp=25.0)])
+        self.table = self.rewards.table(self.blank_only)
+        cells = circle(self.view_radius) + self.view_radius
+        window = 2 * self.view_radius + 1
+        first = (cells[:, 1] * window + cells[:, 0]) * len(CHANNELS)
+        self.seen = (first[:, None] + np.arange(len(CHANNELS))).ravel()
+        self.food_hp = np.zeros(0, np.float32)
+        self.time = 0
+
+    def reset(self, seed: int, frame: Frame) -> None:
+        """Place omnivores and food."""
+        if self.map == "normal":
+            places = maps.normal_map(self.size)
+        else:
+            places = maps.random_map(self.size, np.random.default_rng(seed))
+        self.world.reset(seed, places)
+        self.food_block = self._block(places[1])
+        self.time = 0
+        self._write(frame)
+
+    def step(self, action: NDArray[Any], frame: Frame) -> tuple[bool, bool]:
+        """Advance; the episode terminates when all food is eaten or no omnivore lives."""
+        before = self.world.alive[0].copy()
+        self.world.step([action, None])
+        self.time += 1
+        frame.reward[...] = self.table[self.world.events[0] & (WAS_HIT - 1)] * before
+        self._write(frame)
+        return not (len(self.world.slots[0]) and len(self.world.slots[1])), False
+
+    def _block(self, cells: NDArray[Any]) -> NDArray[np.integer[Any]]:
+        block = cells * BLOCKS // self.size
+        return block[:, 1] * BLOCKS + block[:, 0]
+
+    def _write(self, frame: Frame) -> None:
+        world = self.world
+        slots, alive, position = world.slots[0], world.alive[0], world.position[0]
+        view, split = frame.obs, len(self.seen)
+        if len(slots) < len(alive):
+            view[~alive] = 0
+        if len(slots):
+            seen = world.view(0).reshape(len(slots), -1)
+            view[slots, :split] = seen[:, self.seen]
+            view[slots, split:] = position[slots] / np.float32(self.size)
+        frame.alive[...] = alive
+        assert frame.position is not None and frame.state is not None, "gather has both"
+        frame.position[...] = position
+        self.food_hp = world.hp(1)
+        count, area = BLOCKS**2, (self.size // BLOCKS) ** 2
+        living = np.bincount(self._block(position[slots]), minlength=count)
+        food = np.bincount(self.food_block, self.food_hp, minlength=count)
+        frame.state[:count], frame.state[count:-1] = living / area, food / area
+        frame.state[-1] = self.time / self.horizon
+        frame.info["food"][...], frame.info["living"][...] = len(world.slots[1]), len(slots)
+
+    def foods(self) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """Cells (food, 2) and hit points as a fraction (food,), 0 for what is eaten."""
+        return self.world.position[1], self.food_hp
+
+    def scene(self) -> Scene:
+        """The food, with its hit points as weight; the walls are the border."""
+        left = self.food_hp > 0
+        cells = torch.from_numpy(self.world.position[1][left]).float()
+        edge = float(self.size - 1)
+        points = {"food": (cells, torch.from_numpy(self.food_hp[left]))}
+        return Scene((0.0, 0.0), (edge, edge), points, self.time)
+
+    def close(self) -> None:
+        """Free the engine."""
+        self.world.close()
+
+
+class Gather(Vector):
+    """Gather of MAgent on the maps of NVIF (Table I).
+
+    Omnivores on a walled grid see a circle around them, move up to 3 cells or attack one of the 4
+    adjacent cells. A food dies at the fifth hit. The episode terminates when all food is eaten or
+    all omnivores are dead.
+
+    Args:
+        map: `normal` (food on rings in the middle) or `random` (a block of food somewhere).
+        size: cells along a side: 24, 48 or 96.
+        num_envs: copies.
+        view_radius: radius of the view in cells, 1 to 7.
+        rewards: `calibrated` (those that reproduce the paper's returns) or `magent` (MAgent2's).
+        penalise: `attack` charges every attack, `blank` only those that meet nobody.
+        horizon: steps after which an episode is truncated.
+        hp: hit points of an omnivore; an attack takes 6.
+        workers: processes that share the copies; 0 steps them in this process.
+
+    Shapes:
+        obs (B, N, cells * 5 + 2): for each cell of the view, row by row, whether there is a wall,
+        an omnivore, its hit points, food, its hit points; then own (x, y) as a share of the map.
+        position (B, N, 2): own cell (x, y). state (B, 289): living omnivores and food hit points
+        per cell on a grid of 12 x 12 blocks, then time as a share of the horizon.
+
+    Raises:
+        ImportError: MAgent2 is missing.
+        ValueError: an option is not one of those allowed.
+    """
+
+    def __init__(
+        self,
+        map: str = "normal",
+        size: int = 24,
+        num_envs: int = 16,
+        view_radius: int = 7,
+        rewards: str = "calibrated",
+        penalise: str = "attack",
+        horizon: int = 100,
+        hp: float = 3.0,
+        workers: int = 0,
+    ) -> None:
+        load_engine("Gather")
+        choose("map", map, ("normal", "random"))
+        choose("size", size, maps.SIZES)
+        choose("view_radius", view_radius, range(1, 8))
+        choose("rewards", rewards, tuple(REWARDS))
+        choose("penalise", penalise, ("attack", "blank"))
+        if hp <= 0 or horizon < 1:
+            raise ValueError(f"hp is {hp} and horizon is {horizon}; both must be positive")
+        self.map, self.size, self.view_radius, self.hp = map, size, view_radius, float(hp)
+        self.rewards, self.blank_only = REWARDS[rewards], penalise == "blank"
+        normal = map == "normal"
+        omnivores = len(maps.normal_map(size)[0]) if normal else maps.RANDOM_OMNIVORES[size]
+        self.cells = circle(view_radius)
+        split = len(self.cells) * len(CHANNELS)
+        spec = Spec(
+            num_agents=omnivores,
+            obs_shape=(split + 2,),
+            num_actions=33,
+            horizon=horizon,
+            layout={"view": slice(0, split), "position": slice(split, split + 2)},
+            kinds=("omnivore",),
+            state_size=2 * BLOCKS**2 + 1,
+        )
+        super().__init__(spec, num_envs, workers, info=("food", "living"))
+
+    def engine_maker(self) -> Callable[[], Engine]:
+        """One copy of the task."""
+        return partial(
+            GatherEngine,
+            self.map,
+            self.size,
+            self.view_radius,
+            self.hp,
+            self.spec.horizon,
+            self.rewards,
+            self.blank_only,
+        )
+
+    def view_image(
+        self, view: Float[Tensor, "*batch cell"]
+    ) -> Float[Tensor, "*batch row column channel"]:
+        """The part `view` of observations as images, zero outside the circle."""
+        window = 2 * self.view_radius + 1
+        image = view.new_zeros(*view.shape[:-1], window, window, len(CHANNELS))
+        column, row = torch.from_numpy(self.cells + self.view_radius).unbind(1)
+        image[..., row, column, :] = view.unflatten(-1, (-1, len(CHANNELS)))
+        return image
+
+    def foods(self) -> tuple[Float[Tensor, "env food 2"], Float[Tensor, "env food"]]:
+        """Cells of all foods and their hit points as a fraction, 0 for what is eaten."""
+        cells, hp = zip(*self.ask("foods"), strict=True)
+        return torch.from_numpy(np.stack(cells)).float(), torch.from_numpy(np.stack(hp))
+
+
+def choose(name: str, came: object, allowed: Any) -> None:
+    """Refuse a value that is not among those allowed."""
+    if came not in allowed:
+        choices = ", ".join(str(choice) for choice in allowed)
+        raise ValueError(f"{name} is {came!r}; allowed are {choices}")

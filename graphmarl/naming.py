@@ -44,6 +44,17 @@ def options_of(cls: type) -> dict[str, inspect.Parameter]:
     return options
 
 
+def defaults_of(cls: type, given: int = 0) -> dict[str, Any]:
+    """The defaults of a constructor's options.
+
+    Args:
+        cls: the class.
+        given: how many first arguments are not for a person to set.
+    """
+    options = list(options_of(cls).values())[given:]
+    return {option.name: option.default for option in options if option.default is not option.empty}
+
+
 def construct(what: str, name: str, cls: type[T], options: Mapping[str, Any], *given: Any) -> T:
     """Make an object of a class from named options.
 

@@ -18,7 +18,7 @@ from graphmarl.envs import ENVS
 from graphmarl.graphs import GraphBuilder, make_graph
 from graphmarl.learners import Learner, Stage
 from graphmarl.methods import METHODS
-from graphmarl.naming import construct, lookup, split_name
+from graphmarl.naming import construct, defaults_of, lookup, split_name
 from graphmarl.run import Run, WholeCheckpoints, load_checkpoint
 from graphmarl.step import Environment, Spec
 
@@ -57,23 +57,30 @@ def train(
         ValueError: a name or value that is not allowed; says what is.
         FileExistsError: a run of that name exists.
     """
-    config = {
-        "method": method if isinstance(method, str) else dict(method),
-        "env": env if isinstance(env, str) else dict(env),
-        "graph": graph if graph is None or isinstance(graph, str) else dict(graph),
-        "steps": steps,
-        "seed": seed,
-        "checkpoint_every": checkpoint_every,
-        "device": device,
-    }
-    if steps < 1 or checkpoint_every < 1:
-        raise ValueError(f"steps is {steps}, checkpoint_every {checkpoint_every}; allowed are 1 up")
-    plan = Plan(config)
+    for what, value in {"steps": steps, "checkpoint_every": checkpoint_every}.items():
+        if value < 1:
+            raise ValueError(f"{what} is {value}; allowed are 1 and more")
+    plan = Plan(
+        {
+            "method": method,
+            "env": env,
+            "graph": graph,
+            "steps": steps,
+            "seed": seed,
+            "checkpoint_every": checkpoint_every,
+            "device": device,
+        }
+    )
     if name is None:
-        names = "-".join(str(part).replace(":", "_") for part in plan.names)
+        names = "-".join((plan.method, plan.env, plan.graph)).replace(":", "_")
         name = f"{names}-seed{seed}-{datetime.now():%Y%m%d-%H%M%S}"
-    run = Run.create(Path(runs) / name, config)
-    return _train(run, plan, progress)
+    environment = plan.environment()
+    try:
+        learner = plan.learner(environment.spec)
+        run = Run.create(Path(runs) / name, plan.config)
+        return _train(run, plan, environment, learner, progress)
+    finally:
+        environment.close()
 
 
 def resume(path: str | Path, steps: int | None = None, progress: bool = True) -> Run:
@@ -89,10 +96,13 @@ def resume(path: str | Path, steps: int | None = None, progress: bool = True) ->
         CheckpointError: the newest checkpoint is damaged.
     """
     run = Run(path)
-    config = run.config()
-    if steps is not None:
-        config["steps"] = steps
-    return _train(run, Plan(config), progress)
+    plan = Plan(run.config() | ({} if steps is None else {"steps": steps}))
+    environment = plan.environment()
+    try:
+        learner = plan.learner(environment.spec)
+        return _train(run, plan, environment, learner, progress)
+    finally:
+        environment.close()
 
 
 class Plan:
@@ -103,68 +113,57 @@ class Plan:
     """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
-        self.config = config
+        self.seed: int = config["seed"]
         self.method, self.method_options = split_name(config["method"], "method")
         self.env, self.env_options = split_name(config["env"], "environment")
-        self.method_class = lookup("method", self.method, METHODS)
-        self.env_class = lookup("environment", self.env, ENVS)
-        graph = config["graph"]
-        self.graph, self.graph_options = split_name(
-            self.method_class.default_graph if graph is None else graph, "graph"
-        )
+        method = lookup("method", self.method, METHODS)
+        self.method_options = defaults_of(method, 1) | self.method_options
+        self.env_options = defaults_of(lookup("environment", self.env, ENVS)) | self.env_options
+        graph = method.default_graph if config["graph"] is None else config["graph"]
+        self.graph, self.graph_options = split_name(graph, "graph")
         self.builder()
-
-    @property
-    def names(self) -> tuple[str, str, str]:
-        """Method, environment and graph."""
-        return self.method, self.env, self.graph
+        # With every default written out, a later change of a default cannot change this run.
+        self.config = {
+            **config,
+            "method": {"name": self.method} | self.method_options,
+            "env": {"name": self.env} | self.env_options,
+            "graph": {"name": self.graph} | self.graph_options,
+        }
 
     def environment(self, **changes: Any) -> Environment:
         """A new environment, with some options changed."""
-        options = self.env_options | changes
-        return construct("environment", self.env, self.env_class, options)
+        kind = lookup("environment", self.env, ENVS)
+        return construct("environment", self.env, kind, self.env_options | changes)
 
     def builder(self) -> GraphBuilder:
         """A new graph builder, seeded."""
         builder = make_graph(self.graph, **self.graph_options)
-        builder.seed(self.config["seed"])
+        builder.seed(self.seed)
         return builder
 
     def learner(self, spec: Spec) -> Learner:
         """A new learner; its weights depend on the seed."""
-        torch.manual_seed(self.config["seed"])
-        return construct("method", self.method, self.method_class, self.method_options, spec)
+        torch.manual_seed(self.seed)
+        kind = lookup("method", self.method, METHODS)
+        return construct("method", self.method, kind, self.method_options, spec)
 
 
-def _train(run: Run, plan: Plan, progress: bool) -> Run:
-    env = plan.environment()
-    try:
-        learner = plan.learner(env.spec)
-        saved = run.saved()
-        for number, stage in enumerate(learner.stages()):
-            if not saved:
-                torch.manual_seed(plan.config["seed"] + 1_000 * (number + 1))
-                _train_stage(stage, run, plan, progress)
-            stage.requires_grad_(False)
-        torch.manual_seed(plan.config["seed"])
-        collector = Collector(
-            env,
-            plan.builder(),
-            learner,
-            steps=plan.config["steps"],
-            rollout=learner.rollout,
-            seed=plan.config["seed"],
-        )
-        recorder = Recorder(run, collector)
-        callbacks: list[Callback] = [
-            recorder,
-            Saver(run, collector, plan.config["checkpoint_every"]),
-        ]
-        if progress:
-            callbacks.append(Bar(recorder))
-        fit(learner, collector, callbacks, 1, run.last() if saved else None, plan.config["device"])
-    finally:
-        env.close()
+def _train(run: Run, plan: Plan, env: Environment, learner: Learner, progress: bool) -> Run:
+    """Train the stages and the learner, from the newest checkpoint if there is one."""
+    saved = run.saved()
+    for number, stage in enumerate(learner.stages()):
+        if not saved:
+            torch.manual_seed(plan.seed + 1_000 * (number + 1))
+            _train_stage(stage, run, plan, progress)
+        stage.requires_grad_(False)
+    torch.manual_seed(plan.seed)
+    steps, every, device = (plan.config[name] for name in ("steps", "checkpoint_every", "device"))
+    collector = Collector(env, plan.builder(), learner, steps, learner.rollout, plan.seed)
+    recorder = Recorder(run, collector)
+    callbacks: list[Callback] = [recorder, Saver(run, collector, every)]
+    if progress:
+        callbacks.append(Bar(recorder))
+    fit(learner, collector, callbacks, 1, run.last() if saved else None, device)
     return run
 
 
@@ -176,7 +175,7 @@ def _train_stage(stage: Stage, run: Run, plan: Plan, progress: bool) -> None:
     path = run.checkpoints / f"{stage.name}.ckpt"
     env = plan.environment(num_envs=stage.copies)
     try:
-        episodes = RandomEpisodes(env, plan.builder(), stage.episodes, plan.config["seed"])
+        episodes = RandomEpisodes(env, plan.builder(), stage.episodes, plan.seed)
         episodes.setup("fit")
         stage.start(episodes.trajectories)
         callbacks: list[Callback] = [StageSaver(path)]
@@ -200,8 +199,10 @@ def fit(
     kind, _, number = device.partition(":")
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     with warnings.catch_warnings():
-        # Data is played here and now: it needs no workers.
-        warnings.filterwarnings("ignore", ".*does not have many workers.*")
+        # Data is played here and now by one process, and saves and restores its own place.
+        for harmless in ("does not have many workers", "`__len__` defined", "is not resumable"):
+            warnings.filterwarnings("ignore", f".*{harmless}")
+        warnings.filterwarnings("ignore", ".*treespec", FutureWarning)
         trainer = Trainer(
             accelerator=kind,
             devices=[int(number)] if number else 1,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterator, Mapping
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from lightning.pytorch import LightningDataModule
@@ -18,6 +18,7 @@ from graphmarl.data.trajectory import Trajectory
 from graphmarl.step import Edges, Environment, Step, agent_graph, check_step
 
 
+@runtime_checkable
 class Player(Protocol):
     """What a collector needs of a learner."""
 
@@ -40,6 +41,7 @@ class Player(Protocol):
         ...
 
 
+@runtime_checkable
 class Builder(Protocol):
     """What a collector needs of a graph builder."""
 
@@ -138,47 +140,47 @@ class Collector(LightningDataModule):
             self.graph = self.builder(graph).to(str(self.player.device))
             self.edges = Edges.of(self.graph, self.env.spec.num_agents)
 
-    @torch.inference_mode()
     def play(self) -> Trajectory:
         """T steps of every environment copy."""
         assert self.graph is not None, "the collector has begun"
-        steps, nexts, edges, actions, before = [], [], [], [], []
-        kept: list[dict[str, Tensor]] = []
+        moves: list[_Move] = []
         memory = self.memory
         shape = self.current.alive.shape
-        for _ in range(self.rollout):
+        with torch.inference_mode():
+            for _ in range(self.rollout):
+                moves.append(self._move())
             with self.timer.part("network"):
-                action, stored, next_memory = self.player.act(self.graph, self.memory)
-            action = action.unflatten(0, shape)
-            steps.append(self.current)
-            edges.append(self.edges)
-            before.append(self.last_action)
-            actions.append(action)
-            kept.append(stored)
-            with self.timer.part("engine"):
-                step = self.env.step(action.cpu())
-                check_step(step, self.env.spec, self.env.num_envs)
-            nexts.append(step)
-            self._follow(step, action, next_memory)
-        with self.timer.part("network"):
-            value = self.player.last_value(self.graph, self.memory)
-        with self.timer.part("storing"):
-            stored = {
-                name: torch.stack([each[name] for each in kept]).unflatten(1, shape)
-                for name in kept[0]
-            }
+                value = self.player.last_value(self.graph, self.memory)
+        # Outside of inference mode stacking makes ordinary tensors, which autograd may keep.
+        with self.timer.part("storing"), torch.no_grad():
             return Trajectory(
                 spec=self.env.spec,
-                edges=Edges.stack(edges),
-                action=torch.stack(actions),
-                memory=memory,
-                last_value=None if value is None else value.unflatten(0, shape),
-                last_action=torch.stack(before),
-                stored=stored,
+                edges=Edges.stack([move.edges for move in moves]),
+                action=torch.stack([move.action for move in moves]),
+                memory=memory.clone(),
+                last_value=None if value is None else value.unflatten(0, shape).clone(),
+                last_action=torch.stack([move.last_action for move in moves]),
+                stored={
+                    name: torch.stack([move.stored[name] for move in moves]).unflatten(1, shape)
+                    for name in moves[0].stored
+                },
                 env_steps=self.env_steps,
                 progress=min(self.env_steps / self.steps, 1.0),
-                **_stack(steps, nexts),
+                **stack_steps([move.step for move in moves], [move.next_step for move in moves]),
             )
+
+    def _move(self) -> _Move:
+        """One step of every environment copy."""
+        step, edges, before = self.current, self.edges, self.last_action
+        assert self.graph is not None, "the collector has begun"
+        with self.timer.part("network"):
+            action, stored, memory = self.player.act(self.graph, self.memory)
+        action = action.unflatten(0, step.alive.shape)
+        with self.timer.part("engine"):
+            next_step = self.env.step(action.cpu())
+            check_step(next_step, self.env.spec, self.env.num_envs)
+        self._follow(next_step, action, memory)
+        return _Move(step, next_step, edges, action, before, stored)
 
     def _follow(self, step: Step, action: Tensor, memory: Tensor) -> None:
         """Count a transition and forget, where an episode begins, what was before."""
@@ -243,6 +245,17 @@ class Collector(LightningDataModule):
         self.graph = graph.to(str(self.player.device))
 
 
+class _Move(NamedTuple):
+    """What happened in one step."""
+
+    step: Step
+    next_step: Step
+    edges: Edges
+    action: Tensor
+    last_action: Tensor
+    stored: dict[str, Tensor]
+
+
 class _Trajectories(IterableDataset):
     """Has a length, so that Lightning does not ask for a trajectory before it is needed.
 
@@ -259,7 +272,7 @@ class _Trajectories(IterableDataset):
         return len(self.collector)
 
 
-def _stack(steps: list[Step], nexts: list[Step]) -> dict[str, Any]:
+def stack_steps(steps: list[Step], nexts: list[Step]) -> dict[str, Any]:
     """The fields of a trajectory that come from the environment."""
 
     def each(of: list[Step], name: str) -> Any:

@@ -10,7 +10,7 @@ from lightning.pytorch import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
-from graphmarl.data.collector import Builder, _stack
+from graphmarl.data.collector import Builder, stack_steps
 from graphmarl.data.trajectory import Trajectory
 from graphmarl.step import Edges, Environment, Step, agent_graph, check_step
 
@@ -41,7 +41,7 @@ class RandomEpisodes(LightningDataModule):
             seed = int(torch.randint(2**31, (), generator=generator))
             self.trajectories.append(self._play(seed, generator))
 
-    @torch.inference_mode()
+    @torch.no_grad()
     def _play(self, seed: int, generator: torch.Generator) -> Trajectory:
         """One episode of each environment copy."""
         spec = self.env.spec
@@ -65,7 +65,7 @@ class RandomEpisodes(LightningDataModule):
             edges=Edges.stack(edges),
             action=torch.stack(actions),
             memory=torch.zeros(self.env.num_envs * spec.num_agents, 0),
-            **_stack(steps, nexts),
+            **stack_steps(steps, nexts),
         )
 
     def train_dataloader(self) -> DataLoader:

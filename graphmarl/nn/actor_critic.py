@@ -50,7 +50,7 @@ class ActorCritic(AgentNetwork):
         self.critic = mlp(hidden + state_size, hidden, 1, last_gain=1.0)
         self.memory_size = self.context_memory + (hidden if recurrent else 0)
         self.sequential = recurrent
-        self.reads_edges = bool(context and context.reads_edges)
+        self.rounds = context.rounds if context else 0
 
     def forward(
         self, graph: Data, memory: Float[Tensor, "row memory"]

@@ -19,13 +19,13 @@ class Context(nn.Module):
         memory_size: numbers of memory per agent.
         stored: whether the context is kept with the trajectory instead of being computed again in
             training: true for frozen parts.
-        reads_edges: whether it depends on who hears whom.
+        rounds: how many hops information travels along the edges within a step.
     """
 
     size: int
     memory_size: int = 0
     stored: bool = False
-    reads_edges: bool = False
+    rounds: int = 0
 
     @abstractmethod
     def forward(

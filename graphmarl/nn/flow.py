@@ -84,7 +84,6 @@ class FlowEncoder(Context):
     """
 
     stored = True
-    reads_edges = True
 
     def __init__(
         self,
@@ -102,6 +101,7 @@ class FlowEncoder(Context):
         self.view, self.unique = view, unique
         self.size = latent
         self.memory_size = hidden
+        self.rounds = layers
         self.sample = sample
         self.autoencoder = ObservationAutoencoder(view.stop - view.start, code_size)
         self.flow_o = FlowNet(code_size + unique.stop - unique.start, hidden, layers)

@@ -44,12 +44,12 @@ class AgentNetwork(nn.Module):
         memory_size: numbers that an agent carries from step to step; reset to zero where an episode
             begins.
         sequential: whether training needs the steps in order, because a trained part has memory.
-        reads_edges: whether the output depends on who hears whom.
+        rounds: how many hops information travels along the edges within a step; 0 reads no edges.
     """
 
     memory_size: int = 0
     sequential: bool = False
-    reads_edges: bool = True
+    rounds: int = 0
 
     @abstractmethod
     def forward(

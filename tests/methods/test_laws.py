@@ -1,0 +1,199 @@
+"""Laws that every method obeys; a new one joins by being in METHODS."""
+
+import pytest
+import torch
+from torch_geometric.data import Data
+from toy import Toy
+
+from graphmarl.data import Collector
+from graphmarl.graphs import GRAPHS, make_graph
+from graphmarl.learners import Learner
+from graphmarl.methods import METHODS
+from graphmarl.step import agent_graph
+
+RING = torch.tensor([[0, 1, 1, 2, 2, 3, 3, 4], [1, 0, 2, 1, 3, 2, 4, 3]])
+every_method = pytest.mark.parametrize("name", METHODS)
+
+
+def make(name: str, num_agents: int = 5, **options) -> tuple[Learner, Toy]:
+    env = Toy(num_envs=2, num_agents=num_agents)
+    torch.manual_seed(1)
+    learner = METHODS[name](env.spec, rollout=8, **options)
+    for stage in learner.stages():
+        stage.requires_grad_(False)
+    return learner, env
+
+
+def line_of(env: Toy, seed: int = 0) -> Data:
+    """Both copies of the game with its agents in a line, each hearing the next."""
+    graph = agent_graph(env.reset(seed), env.spec)
+    graph.edge_index = torch.cat([RING, RING + 5], 1)
+    return graph
+
+
+def outputs(learner: Learner, graph: Data) -> dict[str, torch.Tensor]:
+    torch.manual_seed(0)
+    memory = torch.linspace(-1, 1, learner.memory_size).repeat(graph.num_nodes or 0, 1)
+    output, memory = learner.network(graph, memory)
+    found = {"memory": memory}
+    if output.distribution is not None:
+        found["logits"] = output.distribution.logits
+    for field in ("value", "q", "latent"):
+        if getattr(output, field) is not None:
+            found[field] = getattr(output, field)
+    return found
+
+
+@every_method
+def test_renumbering_agents_renumbers_the_output(name):
+    learner, env = make(name)
+    graph = line_of(env)
+    order = torch.tensor([3, 0, 4, 1, 2, 8, 9, 5, 7, 6])
+    place = torch.argsort(order)
+    renumbered = graph.clone()
+    for key in ("x", "pos", "alive", "kind", "available"):
+        renumbered[key] = graph[key][order]
+    renumbered.edge_index = place[graph.edge_index]
+    before, after = outputs(learner, graph), outputs(learner, renumbered)
+    for key, value in before.items():
+        assert torch.allclose(after[key], value[order], atol=1e-5), key
+
+
+@every_method
+def test_a_batch_of_graphs_equals_each_graph_alone(name):
+    learner, env = make(name)
+    both = outputs(learner, line_of(env))
+    for b in range(2):
+        graph = line_of(env)
+        alone = Data(edge_index=RING, num_nodes=5)
+        for key in ("x", "pos", "alive", "kind", "available"):
+            alone[key] = graph[key][b * 5 : b * 5 + 5]
+        alone.state, alone.time = graph.state[b : b + 1], graph.time[b : b + 1]
+        for key, value in outputs(learner, alone).items():
+            assert torch.allclose(both[key][b * 5 : b * 5 + 5], value, atol=1e-5), key
+
+
+@every_method
+def test_a_dead_agent_changes_nothing_for_the_living_and_gets_no_gradient(name):
+    learner, env = make(name)
+    graph = line_of(env)
+    graph.alive[2] = False
+    graph = make_graph("complete")(graph)
+    changed = graph.clone()
+    changed.x[2] = 7.0
+    before, after = outputs(learner, graph), outputs(learner, changed)
+    for key, value in before.items():
+        assert torch.equal(value[graph.alive], after[key][graph.alive]), key
+    graph.x.requires_grad_()
+    living = outputs(learner, graph)["logits"][graph.alive].sum()
+    (gradient,) = torch.autograd.grad(living, graph.x)
+    assert gradient[2].abs().sum() == 0
+
+
+@every_method
+def test_no_information_crosses_a_missing_edge(name):
+    learner, env = make(name)
+    graph = line_of(env)
+    rounds = learner.network.rounds
+
+    def heard_by_the_first(x):
+        moved = graph.clone()
+        moved.x = x
+        return torch.cat([v[0].flatten() for v in outputs_with_gradient(learner, moved)])
+
+    jacobian = torch.autograd.functional.jacobian(heard_by_the_first, graph.x)
+    heard = (jacobian.abs().sum((0, 2)) > 0).tolist()  # type: ignore[union-attr]
+    assert heard == [hops <= rounds for hops in range(5)] + [False] * 5
+
+
+def outputs_with_gradient(learner: Learner, graph: Data) -> list[torch.Tensor]:
+    """Frozen parts run without gradient when they act; here it is wanted."""
+    no_grad, torch.no_grad = torch.no_grad, torch.enable_grad  # type: ignore[assignment]
+    try:
+        return list(outputs(learner, graph).values())
+    finally:
+        torch.no_grad = no_grad
+
+
+@every_method
+@pytest.mark.parametrize("graph", GRAPHS)
+@pytest.mark.parametrize("num_agents", [1, 3])
+def test_any_graph_and_a_single_agent_work(name, graph, num_agents):
+    learner, env = make(name, num_agents)
+    step = env.reset(0).replace(links=torch.empty(2, 0, dtype=torch.long))
+    builder = make_graph(graph, **({"radius": {"r": 0.5}, "random": {"k": 2}}.get(graph, {})))
+    found = outputs(learner, builder(agent_graph(step, env.spec)))
+    assert all(torch.isfinite(value).all() for value in found.values())
+
+
+def play(learner: Learner, env: Toy) -> Collector:
+    return Collector(env, make_graph("knn:k=2"), learner, 64, learner.rollout, seed=4)
+
+
+class Updates:
+    """Lets a learner update itself without a trainer."""
+
+    def __init__(self, learner: Learner, monkeypatch: pytest.MonkeyPatch) -> None:
+        optimizer = learner.configure_optimizers()
+        monkeypatch.setattr(learner, "optimizers", lambda: optimizer)
+        monkeypatch.setattr(learner, "manual_backward", lambda loss: loss.backward())
+
+
+@every_method
+@pytest.mark.parametrize("options", [{}, {"recurrent": True}], ids=["plain", "recurrent"])
+def test_two_updates_are_finite_and_reach_every_trained_parameter(name, options, monkeypatch):
+    learner, env = make(name, **options)
+    Updates(learner, monkeypatch)
+    before = {key: value.clone() for key, value in learner.state_dict().items()}
+    for number, trajectory in enumerate(play(learner, env)):
+        metrics = learner.update(trajectory)
+        assert all(value == value and abs(value) < 1e6 for value in metrics.values()), metrics
+        if number == 1:
+            break
+    for key, parameter in learner.named_parameters():
+        if parameter.requires_grad:
+            assert parameter.grad is not None, key
+            assert not torch.equal(parameter, before[key]), key
+        else:
+            assert torch.equal(parameter, before[key]), key
+
+
+@every_method
+@pytest.mark.parametrize("options", [{}, {"recurrent": True}], ids=["plain", "recurrent"])
+def test_what_no_loss_may_count_changes_no_update(name, options, monkeypatch):
+    after = []
+    for noise in (0.0, 1.0):
+        learner, env = make(name, **options)
+        Updates(learner, monkeypatch)
+        (trajectory, *_) = play(learner, env)
+        hidden = ~trajectory.acted
+        assert hidden.any(), "the game has seams and deaths"
+        trajectory.reward[hidden] += noise
+        trajectory.stored["log_prob"][hidden] += noise
+        trajectory.obs[~trajectory.alive] += noise
+        torch.manual_seed(0)
+        learner.update(trajectory)
+        after.append(learner.state_dict())
+    for key, value in after[0].items():
+        assert torch.equal(value, after[1][key]), key
+
+
+@every_method
+def test_the_same_weights_run_with_another_number_of_agents(name):
+    small, _ = make(name, 5)
+    large, env = make(name, 8)
+    if env.spec.state_size and name == "mappo":
+        pytest.skip("the state of this game grows with its agents")
+    large.load_state_dict(small.state_dict())
+    assert outputs(large, make_graph("knn:k=2")(agent_graph(env.reset(0), env.spec)))
+
+
+@every_method
+def test_weights_come_back_from_a_file(name, tmp_path):
+    learner, env = make(name)
+    torch.save(learner.state_dict(), tmp_path / "weights")
+    torch.manual_seed(99)
+    other = METHODS[name](env.spec, rollout=8)
+    other.load_state_dict(torch.load(tmp_path / "weights", weights_only=True))
+    before, after = outputs(learner, line_of(env)), outputs(other, line_of(env))
+    assert all(torch.equal(value, after[key]) for key, value in before.items())

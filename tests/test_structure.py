@@ -1,0 +1,91 @@
+"""Who may import whom, and how large things may be."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+SOURCE = ROOT / "graphmarl"
+SMALL_ROOMS = {"step", "functional", "naming", "interval", "run"}
+ARROWS: dict[str, set[str]] = {
+    "step": set(),
+    "functional": set(),
+    "naming": set(),
+    "interval": set(),
+    "run": set(),
+    "report": {"interval"},
+    "graphs": {"step", "naming"},
+    "nn": {"functional"},
+    "envs": {"step", "naming"},
+    "data": {"step", "functional"},
+    "learners": {"step", "functional", "graphs", "nn", "data"},
+    "methods": {"step", "functional", "graphs", "nn", "data", "learners"},
+    "callbacks": {"data", "learners", "run"},
+    "inspection": {"step", "data", "graphs", "methods"},
+}
+EVERYTHING = {"train", "evaluate", "cli"}
+
+
+def files() -> list[Path]:
+    return sorted(SOURCE.rglob("*.py"))
+
+
+def room(path: Path) -> str:
+    return path.relative_to(SOURCE).with_suffix("").parts[0]
+
+
+def imported(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("graphmarl."):
+            found.add((node.module or "").split(".")[1])
+        elif isinstance(node, ast.ImportFrom) and node.module == "graphmarl":
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.Import):
+            names = [alias.name.split(".") for alias in node.names]
+            found.update(parts[1] for parts in names if parts[0] == "graphmarl" and len(parts) > 1)
+    return found
+
+
+@pytest.mark.parametrize("path", files(), ids=lambda path: str(path.relative_to(SOURCE)))
+def test_imports_follow_the_arrows(path):
+    here = room(path)
+    if here in EVERYTHING or here == "__init__":
+        return
+    allowed = ARROWS[here] | {here}
+    assert imported(path) <= allowed, f"{here} may import {sorted(allowed)}"
+
+
+def test_training_does_not_know_the_command_line():
+    assert "cli" not in imported(SOURCE / "train.py") | imported(SOURCE / "evaluate.py")
+
+
+def test_shared_code_names_no_method_and_no_environment():
+    from graphmarl.envs import ENVS
+    from graphmarl.methods import METHODS
+
+    names = "|".join([*METHODS, *ENVS])
+    quoted = re.compile(rf"""(==|!=|\bin\b)\s*["'({{\[]*["']({names})["']""")
+    for path in files():
+        if room(path) not in ("methods", "envs"):
+            assert not quoted.search(path.read_text()), path
+
+
+def test_files_and_functions_stay_small():
+    for path in files():
+        text = path.read_text()
+        assert text.count("\n") <= 300, path
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+                size = (node.end_lineno or 0) - node.lineno + 1
+                docstring = ast.get_docstring(node) or ""
+                assert size - docstring.count("\n") <= 40, f"{path}:{node.lineno} {node.name}"
+
+
+def test_the_table_of_methods_in_the_readme_is_the_one_of_the_library():
+    from graphmarl.methods import METHODS
+
+    rows = re.findall(r"^\| `(\w+)` \|", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert rows == list(METHODS)

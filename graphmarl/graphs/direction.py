@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 import torch
 from jaxtyping import Int
@@ -80,7 +78,7 @@ class Directional(GraphBuilder):
 
     needs_position = True
 
-    def __init__(self, sector: Literal["half_plane", "quadrant"] = "half_plane") -> None:
+    def __init__(self, sector: str = "half_plane") -> None:
         if sector not in SECTORS:
             raise ValueError(f"sector is {sector!r}; choose from {', '.join(SECTORS)}")
         self.sector = sector

@@ -10,7 +10,7 @@ def crowd(seed: int, sizes: tuple[int, ...] | None = None, spread: bool = False)
     """A batch of graphs of 0 to 12 agents: on a small grid (ties, piles), or with no ties."""
     draw = torch.Generator().manual_seed(seed)
     if sizes is None:
-        count = int(torch.randint(1, 4, (), generator=draw))
+        count = int(torch.randint(1, 6, (), generator=draw))
         sizes = tuple(torch.randint(0, 13, (count,), generator=draw).tolist())
     rows = sum(sizes)
     if spread:

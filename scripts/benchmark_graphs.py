@@ -18,15 +18,15 @@ from graphmarl.graphs import KNN, Directional, Radius
 SIZES = (100, 1_000, 10_000, 100_000)
 
 
-def milliseconds(work: Callable[[], object], repetitions: int) -> float:
-    """Median time of one call."""
-    work()
-    times = []
+def milliseconds(works: dict[str, Callable[[], object]], repetitions: int) -> dict[str, float]:
+    """Median time of each; they take turns, so that a busy moment of the machine hits all."""
+    times: dict[str, list[float]] = {name: [] for name in works}
     for _ in range(repetitions):
-        start = time.perf_counter()
-        work()
-        times.append(1e3 * (time.perf_counter() - start))
-    return sorted(times)[repetitions // 2]
+        for name, work in works.items():
+            start = time.perf_counter()
+            work()
+            times[name].append(1e3 * (time.perf_counter() - start))
+    return {name: sorted(taken)[repetitions // 2] for name, taken in times.items()}
 
 
 def contestants(num_agents: int) -> dict[str, Callable[[], object]]:
@@ -48,22 +48,20 @@ def main(sizes: tuple[int, ...]) -> None:
     # SciPy's tree uses one thread; more threads for the rest would make the ratios depend on them.
     torch.set_num_threads(1)
     print(f"{'':24}{'agents':>8}{'ms':>9}{'/ tree':>8}{'/ N log N':>11}")
-    base: dict[str, float] = {}
-    for num_agents in sorted(sizes, key=lambda n: n != 1_000):
-        tree = 0.0
-        for name, work in contestants(num_agents).items():
-            ms = milliseconds(work, 5 if num_agents > 10_000 else 15)
-            tree = tree or ms
-            rate = ms / (num_agents * math.log(num_agents))
-            growth = rate / base.setdefault(name, rate)
-            print(f"{name:24}{num_agents:8}{ms:9.2f}{ms / tree:8.2f}{growth:11.2f}")
+    measured = {n: milliseconds(contestants(n), 5 if n > 10_000 else 25) for n in sizes}
+    for num_agents, row in measured.items():
+        for name, ms in row.items():
+            ratio = ms / next(iter(row.values()))
+            growth = ms / measured[1_000][name] / (num_agents * math.log(num_agents))
+            growth *= 1_000 * math.log(1_000)
+            print(f"{name:24}{num_agents:8}{ms:9.2f}{ratio:8.2f}{growth:11.2f}")
     for num_agents in (27, 115):
         batch = torch.arange(16).repeat_interleave(num_agents)
         pos = torch.rand(len(batch), 2, generator=torch.Generator().manual_seed(0))
         data = Data(pos=pos, batch=batch)
-        for builder in (KNN(8), Directional()):
-            ms = milliseconds(lambda b=builder, d=data: b(d), 51)
-            print(f"{type(builder).__name__:24}{f'16x{num_agents}':>8}{ms:9.2f}")
+        works = {"KNN(8)": lambda d=data: KNN(8)(d), "Directional": lambda d=data: Directional()(d)}
+        for name, ms in milliseconds(works, 51).items():
+            print(f"{name:24}{f'16x{num_agents}':>8}{ms:9.2f}")
 
 
 if __name__ == "__main__":

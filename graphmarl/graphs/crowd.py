@@ -156,9 +156,8 @@ def _graphs(data: Data) -> tuple[Int[Tensor, " node"], Int[Tensor, " graph_plus_
     if batch is None:
         like = data.edge_index if known is None else known
         device = None if like is None else like.device
-        return torch.zeros(rows, dtype=torch.long, device=device), torch.tensor([0, rows]).to(
-            device or "cpu"
-        )
+        batch = torch.zeros(rows, dtype=torch.long, device=device)
+        return batch, torch.tensor([0, rows], device=device)
     if (batch[1:] < batch[:-1]).any():
         raise ValueError("`batch` is not sorted; the rows of one graph must lie together")
     sizes = torch.bincount(batch)

@@ -24,7 +24,7 @@ def nearest_dense(crowd: Crowd, k: int) -> Int[Tensor, "2 edge"]:
 
 def smallest(square: Float[Tensor, "graph slot slot"], k: int) -> Bool[Tensor, "graph slot slot"]:
     """The k smallest finite entries of each row, ties to the lower index."""
-    kth = square.kthvalue(k, dim=2, keepdim=True).values
+    kth = square.topk(k, dim=2, largest=False).values[..., -1:]
     keep = (square <= kth) & (square < torch.inf)
     surplus = keep.sum(2, keepdim=True) - k
     if (surplus > 0).any():

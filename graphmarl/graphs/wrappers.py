@@ -87,7 +87,9 @@ class Refresh(Wrapper):
             came = tuple(time.shape)
             raise ValueError(f"`time` has shape {came}; expected ({crowd.num_graphs},)")
         due = time % self.every == 0
-        if self._edges is None or self._ptr is None or not torch.equal(self._ptr, crowd.ptr):
+        if self._edges is not None and self._ptr is not None:
+            self._edges, self._ptr = self._edges.to(due.device), self._ptr.to(due.device)
+        if self._ptr is None or not torch.equal(self._ptr, crowd.ptr):
             due = torch.ones_like(due)
         if due.all():
             self._edges = self.builder.edges(data, crowd)

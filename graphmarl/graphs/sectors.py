@@ -208,9 +208,8 @@ def nearest_below(
     """
     number = np.arange(len(pos))
     order = np.lexsort((key, group))
-    sorted_group, sorted_key = group[order], key[order]
-    new_group = np.diff(sorted_group, prepend=-1) != 0
-    new_key = new_group | (np.diff(sorted_key, prepend=np.nan) != 0)
+    new_group = np.diff(group[order], prepend=-1) != 0
+    new_key = new_group | (np.diff(key[order], prepend=np.nan) != 0)
     first = np.maximum.accumulate(np.where(new_group, number, 0))
     place = number - first
     below, begin = np.empty_like(number), np.empty_like(number)
@@ -221,13 +220,12 @@ def nearest_below(
     padded = np.vstack([pos, [np.inf, np.inf]])
     for level in range(int(below[rows].max()).bit_length()):
         ask = np.flatnonzero(below[rows] >> level & 1)
-        if len(ask) == 0:
-            continue
         asked = rows[ask]
         block = begin[asked] + ((below[asked] >> level) - 1 << level)
+        if len(ask) == 0:
+            continue
         if 1 << level <= SHARED_TREE:
-            new_block = new_group | ((place & ((1 << level) - 1)) == 0)
-            block_of_place = np.cumsum(new_block)
+            block_of_place = np.cumsum(new_group | ((place & ((1 << level) - 1)) == 0))
             block_of = np.empty_like(number)
             block_of[order] = block_of_place
             found = Forest(pos, block_of).nearest(asked, block_of_place[block], 1)[:, 0]
@@ -235,9 +233,16 @@ def nearest_below(
             found = _nearest_in_blocks(pos, order, asked, block, 1 << level)
         dx, dy = (padded[found] - pos[asked]).T
         square = dx * dx + dy * dy
-        closer = (square < best[ask]) | ((square == best[ask]) & (found < lowest[ask]))
-        best[ask[closer]], lowest[ask[closer]] = square[closer], found[closer]
+        _keep_closer(best, lowest, ask, square, found)
     return lowest
+
+
+def _keep_closer(
+    best: np.ndarray, lowest: np.ndarray, ask: np.ndarray, square: np.ndarray, found: np.ndarray
+) -> None:
+    """Writes what was found where it is nearer, or as near and of a lower number."""
+    closer = (square < best[ask]) | ((square == best[ask]) & (found < lowest[ask]))
+    best[ask[closer]], lowest[ask[closer]] = square[closer], found[closer]
 
 
 def _nearest_in_blocks(

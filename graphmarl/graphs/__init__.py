@@ -1,0 +1,16 @@
+"""Who hears whom: graph builders, all of them transforms of batched agents."""
+
+from graphmarl.graphs.base import GraphBuilder as GraphBuilder
+from graphmarl.graphs.direction import Directional as Directional
+from graphmarl.graphs.distance import KNN as KNN
+from graphmarl.graphs.distance import Radius as Radius
+from graphmarl.graphs.features import Distance as Distance
+from graphmarl.graphs.features import RelativePosition as RelativePosition
+from graphmarl.graphs.make import GRAPHS as GRAPHS
+from graphmarl.graphs.make import make_graph as make_graph
+from graphmarl.graphs.topology import Complete as Complete
+from graphmarl.graphs.topology import Links as Links
+from graphmarl.graphs.topology import NoEdges as NoEdges
+from graphmarl.graphs.topology import Random as Random
+from graphmarl.graphs.wrappers import DropEdges as DropEdges
+from graphmarl.graphs.wrappers import Refresh as Refresh

@@ -1,0 +1,142 @@
+"""Graphs of those who are near."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+from torch_geometric.data import Data
+
+from graphmarl.graphs.base import GraphBuilder
+from graphmarl.graphs.crowd import Crowd, canonical, dense_is_faster
+from graphmarl.graphs.topology import complete_edges
+from graphmarl.graphs.tree import TIE, Forest, multiplicity
+
+
+def nearest_dense(crowd: Crowd, k: int) -> Int[Tensor, "2 edge"]:
+    """Edges to each agent from its k nearest, from all pairs at once; k is below the crowd."""
+    square = crowd.square_distance()
+    return crowd.edges_of(smallest(square, k))
+
+
+def smallest(square: Float[Tensor, "graph slot slot"], k: int) -> Bool[Tensor, "graph slot slot"]:
+    """The k smallest finite entries of each row, ties to the lower index."""
+    kth = square.topk(k, dim=2, largest=False).values[..., -1:]
+    keep = (square <= kth) & (square < torch.inf)
+    surplus = keep.sum(2, keepdim=True) - k
+    if (surplus > 0).any():
+        # The last of those that are exactly as far as the k-th must go.
+        tied = square == kth
+        rank = tied.cumsum(2)
+        keep &= ~tied | (rank <= rank[..., -1:] - surplus) | (surplus <= 0)
+    return keep
+
+
+def nearest_tree(crowd: Crowd, k: int) -> Int[Tensor, "2 edge"]:
+    """Edges to each agent from its k nearest, through a k-d tree; k is below the crowd."""
+    pos, graph = crowd.places.cpu().numpy(), crowd.graph.cpu().numpy()
+    # Of many agents on one place only the first k + 1 can be among anyone's k nearest.
+    rank = multiplicity(pos, graph)[1]
+    candidates = np.flatnonzero(rank <= k) if (rank > k).any() else None
+    rows = np.arange(len(pos))
+    near = Forest(pos, graph, candidates).nearest(rows, graph, k)
+    near.sort(axis=1)
+    receiver = np.repeat(rows, k)
+    edge = np.stack([near.ravel(), receiver])
+    edge_index = torch.from_numpy(edge[:, edge[0] < len(pos)]).to(crowd.index.device)
+    return crowd.index[edge_index]
+
+
+def nearest(crowd: Crowd, k: int) -> Int[Tensor, "2 edge"]:
+    """Edges to each agent from its k nearest of the same graph, in the faster of both forms."""
+    if crowd.largest <= k + 1:
+        return complete_edges(crowd)
+    return (nearest_dense if dense_is_faster(crowd) else nearest_tree)(crowd, k)
+
+
+class KNN(GraphBuilder):
+    """Each agent hears the k nearest.
+
+    Every living agent receives from the k nearest (Euclidean) living agents of its graph; of
+    equally near ones the lower index comes first. A smaller crowd gives all there is.
+
+    Args:
+        k: how many each agent hears.
+
+    Raises:
+        ValueError: k is less than 1.
+    """
+
+    needs_position = True
+
+    def __init__(self, k: int = 8) -> None:
+        if k < 1:
+            raise ValueError(f"k is {k}; each agent must hear at least 1 other")
+        self.k = k
+
+    def edges(self, data: Data, crowd: Crowd) -> Int[Tensor, "2 edge"]:
+        """Edges from the k nearest."""
+        return nearest(crowd, self.k)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(k={self.k})"
+
+
+def within_dense(crowd: Crowd, r: float) -> Int[Tensor, "2 edge"]:
+    """All edges no longer than r, from all pairs at once."""
+    square = crowd.square_distance()
+    return crowd.edges_of((square <= r * r) & (square < torch.inf))
+
+
+def within_tree(crowd: Crowd, r: float) -> Int[Tensor, "2 edge"]:
+    """All edges no longer than r, through a k-d tree."""
+    pos, graph = crowd.places.cpu().numpy(), crowd.graph.cpu().numpy()
+    forest = Forest(pos, graph)
+    # The tree proposes a little more than asked for, but nothing of another graph.
+    reach = min(r * (1 + TIE), forest.gap / 2)
+    pairs = torch.from_numpy(forest.tree.query_pairs(reach, output_type="ndarray"))
+    edge = torch.cat([pairs, pairs.flip(1)]).T.long().to(crowd.index.device)
+    return canonical(crowd.index[shorter(crowd, edge, r)], crowd.num_nodes)
+
+
+def shorter(crowd: Crowd, edge: Int[Tensor, "2 edge"], r: float) -> Int[Tensor, "2 kept"]:
+    """Those of some edges (of the crowd's numbers) that are no longer than r."""
+    dx, dy = (crowd.places[edge[0]] - crowd.places[edge[1]]).unbind(1)
+    return edge[:, dx * dx + dy * dy <= r * r]
+
+
+class Radius(GraphBuilder):
+    """Each agent hears all within distance r.
+
+    Args:
+        r: the distance, in the units of `pos`; exactly r is within.
+        max_neighbors: hear only this many, the nearest first (ties to the lower index).
+
+    Raises:
+        ValueError: r is negative or not a number, or `max_neighbors` is less than 1.
+    """
+
+    needs_position = True
+
+    def __init__(self, r: float, max_neighbors: int | None = None) -> None:
+        if math.isnan(r) or r < 0:
+            raise ValueError(f"r is {r}; a distance must be at least 0")
+        if max_neighbors is not None and max_neighbors < 1:
+            raise ValueError(f"max_neighbors is {max_neighbors}; it must be at least 1, or None")
+        self.r, self.max_neighbors = r, max_neighbors
+
+    def edges(self, data: Data, crowd: Crowd) -> Int[Tensor, "2 edge"]:
+        """Edges within the distance."""
+        if self.max_neighbors is not None and self.max_neighbors < crowd.largest - 1:
+            near = crowd.number[nearest(crowd, self.max_neighbors)]
+            return crowd.index[shorter(crowd, near, self.r)]
+        if self.r == math.inf:
+            return complete_edges(crowd)
+        return (within_dense if dense_is_faster(crowd) else within_tree)(crowd, self.r)
+
+    def __repr__(self) -> str:
+        cap = "" if self.max_neighbors is None else f", max_neighbors={self.max_neighbors}"
+        return f"{type(self).__name__}(r={self.r:g}{cap})"

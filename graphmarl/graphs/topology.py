@@ -1,0 +1,118 @@
+"""Graphs that ask for no geometry: controls, and the environment's own."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+from torch_geometric.data import Data
+
+from graphmarl.graphs.base import GraphBuilder
+from graphmarl.graphs.crowd import Crowd, canonical
+
+
+def complete_edges(crowd: Crowd) -> Int[Tensor, "2 edge"]:
+    """All ordered pairs of living agents of the same graph."""
+    device = crowd.index.device
+    count = crowd.count[crowd.graph]
+    receiver = torch.repeat_interleave(torch.arange(len(count), device=device), count)
+    first = count.cumsum(0) - count
+    sender = torch.arange(len(receiver), device=device) - first[receiver]
+    sender += crowd.start[crowd.graph[receiver]]
+    other = sender != receiver
+    return crowd.index[torch.stack([sender[other], receiver[other]])]
+
+
+class Complete(GraphBuilder):
+    """Everyone hears everyone."""
+
+    def edges(self, data: Data, crowd: Crowd) -> Int[Tensor, "2 edge"]:
+        """All ordered pairs."""
+        return complete_edges(crowd)
+
+
+class NoEdges(GraphBuilder):
+    """No one hears anyone."""
+
+    def edges(self, data: Data, crowd: Crowd) -> Int[Tensor, "2 edge"]:
+        """None."""
+        return crowd.index.new_empty(2, 0)
+
+
+class Links(GraphBuilder):
+    """The environment's own edges (roads, rails, visibility).
+
+    Takes `data.links`, an `edge_index` over the rows of the data. Links from or to dead agents are
+    no edges; a link that is given twice is one edge.
+
+    Raises:
+        ValueError: a link is not a pair of rows of one graph, or joins an agent with itself.
+    """
+
+    needs_links = True
+
+    def edges(self, data: Data, crowd: Crowd) -> Int[Tensor, "2 edge"]:
+        """The links between living agents."""
+        links = data.links
+        rows = crowd.num_nodes
+        if links.dim() != 2 or links.shape[0] != 2:
+            raise ValueError(f"`links` has shape {tuple(links.shape)}; expected (2, edges)")
+        if ((links < 0) | (links >= rows)).any():
+            low, high = int(links.min()), int(links.max())
+            raise ValueError(f"`links` has rows from {low} to {high}; allowed are 0 to {rows - 1}")
+        if (links[0] == links[1]).any():
+            row = int(links[0][links[0] == links[1]][0])
+            raise ValueError(f"`links` joins agent {row} with itself; self loops are not allowed")
+        graph = torch.searchsorted(crowd.ptr, links.contiguous(), right=True)
+        if (graph[0] != graph[1]).any():
+            raise ValueError("`links` joins agents of different graphs of the batch")
+        links = links[:, (crowd.number[links] >= 0).all(0)].long()
+        key = torch.unique(links[1] * rows + links[0])
+        return torch.stack([key % rows, key // rows]) if rows else links
+
+
+class Random(GraphBuilder):
+    """Each agent hears k random others, new ones in every step.
+
+    The k are distinct living agents of its graph, all choices equally likely; a smaller crowd gives
+    all there is.
+
+    Args:
+        k: how many each agent hears.
+
+    Raises:
+        ValueError: k is less than 1.
+    """
+
+    stochastic = True
+
+    def __init__(self, k: int) -> None:
+        if k < 1:
+            raise ValueError(f"k is {k}; each agent must hear at least 1 other")
+        self.k = k
+
+    def edges(self, data: Data, crowd: Crowd) -> Int[Tensor, "2 edge"]:
+        """Floyd's sampling without replacement for all agents at once, one draw per round.
+
+        Of the others 0..n-1, round s draws t from 0..j with j = n - k + s, and takes j itself where
+        t has been taken before.
+        """
+        others = crowd.count[crowd.graph] - 1
+        k = max(0, min(self.k, crowd.largest - 1))
+        draw = torch.rand(len(others), k, generator=self._drawn(), dtype=torch.float64)
+        draw = draw.to(others.device)
+        first = others - others.clamp(max=k)
+        chosen = torch.full((len(others), k), -1, device=others.device)
+        for s in range(k):
+            last = first + s
+            pick = (draw[:, s] * (last + 1)).long().minimum(last)
+            taken = (chosen[:, :s] == pick.unsqueeze(1)).any(1)
+            chosen[:, s] = torch.where(last < others, torch.where(taken, last, pick), -1)
+        receiver, column = (chosen >= 0).nonzero().unbind(1)
+        sender = chosen[receiver, column] + crowd.start[crowd.graph[receiver]]
+        sender += sender >= receiver
+        edge_index = crowd.index[torch.stack([sender, receiver])]
+        return canonical(edge_index, crowd.num_nodes)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(k={self.k})"

@@ -1,0 +1,152 @@
+"""Builders around builders: stale graphs and unreliable links."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+from torch_geometric.data import Data
+
+from graphmarl.graphs.base import GraphBuilder
+from graphmarl.graphs.crowd import Crowd, canonical
+
+
+class Wrapper(GraphBuilder):
+    """A builder around another one, with the needs and the randomness of that.
+
+    Args:
+        builder: the builder inside.
+    """
+
+    def __init__(self, builder: GraphBuilder) -> None:
+        self.builder = builder
+        self.needs_position = builder.needs_position
+        self.needs_links = builder.needs_links
+        self.stochastic = builder.stochastic
+
+    def check(self, data: Data) -> None:
+        """Refuse what the builder inside would refuse."""
+        self.builder.check(data)
+
+    @property
+    def stream(self) -> int:
+        """One further than the builder inside."""
+        return self.builder.stream + 1
+
+    def seed(self, seed: int) -> None:
+        """Seed this builder and the one inside."""
+        super().seed(seed)
+        self.builder.seed(seed)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The state of this builder and of the one inside."""
+        return {**super().state_dict(), "builder": self.builder.state_dict()}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go back to a saved state, here and inside."""
+        super().load_state_dict(state)
+        self.builder.load_state_dict(state["builder"])
+
+
+class Refresh(Wrapper):
+    """Another builder's edges, rebuilt only every n steps.
+
+    Each graph of the batch goes by its own episode clock: it is rebuilt where `time % every == 0`,
+    and everywhere where nothing is stored or the batch has another shape. In between, edges of
+    agents that have died are gone, and agents that have arrived have none.
+
+    Args:
+        builder: makes the edges.
+        every: steps from one graph to the next.
+
+    Raises:
+        ValueError: `every` is less than 1, or the data has no `time` for each graph.
+    """
+
+    def __init__(self, builder: GraphBuilder, every: int = 5) -> None:
+        super().__init__(builder)
+        if every < 1:
+            raise ValueError(f"every is {every}; a graph is rebuilt every 1 or more steps")
+        self.every = every
+        self._edges: Tensor | None = None
+        self._ptr: Tensor | None = None
+
+    def check(self, data: Data) -> None:
+        """Refuse data without a clock, or what the builder inside refuses."""
+        super().check(data)
+        if data.get("time") is None:
+            raise ValueError("Refresh needs the steps since each episode began; no `time` in data")
+
+    def edges(self, data: Data, crowd: Crowd) -> Int[Tensor, "2 edge"]:
+        """Stored edges, and new ones for the graphs whose time has come."""
+        time: Tensor = data["time"]
+        if tuple(time.shape) != (crowd.num_graphs,):
+            came = tuple(time.shape)
+            raise ValueError(f"`time` has shape {came}; expected ({crowd.num_graphs},)")
+        due = time % self.every == 0
+        if self._edges is not None and self._ptr is not None:
+            self._edges, self._ptr = self._edges.to(due.device), self._ptr.to(due.device)
+        if self._ptr is None or not torch.equal(self._ptr, crowd.ptr):
+            due = torch.ones_like(due)
+        if due.all():
+            self._edges = self.builder.edges(data, crowd)
+        else:
+            self._edges = self._mixed(data, crowd, due)
+        self._ptr = crowd.ptr.clone()
+        return self._edges.clone()
+
+    def _mixed(self, data: Data, crowd: Crowd, due: Tensor) -> Int[Tensor, "2 edge"]:
+        assert self._edges is not None, "the first call rebuilds everything"
+        sender, receiver = crowd.number[self._edges]
+        living = (sender >= 0) & (receiver >= 0)
+        living &= ~due[crowd.graph[receiver.clamp(min=0)]] if len(crowd.graph) else living
+        stale = self._edges[:, living]
+        if not due.any():
+            return stale
+        fresh = self.builder.edges(data, crowd.select(due))
+        return canonical(torch.cat([stale, fresh], dim=1), crowd.num_nodes)
+
+    def state_dict(self) -> dict[str, Any]:
+        """The last edges, and the state of the builder inside."""
+        return {**super().state_dict(), "edges": self._edges, "ptr": self._ptr}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go back to saved edges."""
+        super().load_state_dict(state)
+        self._edges, self._ptr = state["edges"], state["ptr"]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.builder!r}, every={self.every})"
+
+
+class DropEdges(Wrapper):
+    """Another builder's edges, each lost with probability p in each step.
+
+    Both directions of a pair are lost independently of each other.
+
+    Args:
+        builder: makes the edges.
+        p: probability that an edge is lost.
+
+    Raises:
+        ValueError: p is not in [0, 1].
+    """
+
+    def __init__(self, builder: GraphBuilder, p: float) -> None:
+        super().__init__(builder)
+        if not 0 <= p <= 1:
+            raise ValueError(f"p is {p}; a probability is in [0, 1]")
+        self.p = p
+        self.stochastic = True
+
+    def edges(self, data: Data, crowd: Crowd) -> Int[Tensor, "2 edge"]:
+        """The edges that are not lost."""
+        edge_index = self.builder.edges(data, crowd)
+        draw = torch.rand(edge_index.shape[1], generator=self._drawn(), dtype=torch.float64)
+        return edge_index[:, (draw >= self.p).to(edge_index.device)]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.builder!r}, p={self.p:g})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -79,14 +80,12 @@ def evaluate(
         raise ValueError(f"episodes is {episodes}; allowed are 1 and more")
     run = run if isinstance(run, Run) else Run(run)
     plan = Plan(run.config() | ({} if graph is None else {"graph": graph}))
-    environment = plan.environment(**(env or {}), num_envs=episodes)
-    try:
+    path = run.last() if checkpoint is None else Path(checkpoint)
+    options = {**(env or {}), "num_envs": episodes}
+    with torch.random.fork_rng(), closing(plan.environment(**options)) as environment:
         learner = plan.learner(environment.spec)
-        path = run.last() if checkpoint is None else Path(checkpoint)
         learner.load_state_dict(load_checkpoint(path)["state_dict"])
         return play(environment, learner_policy(environment, learner, plan.builder(), greedy), seed)
-    finally:
-        environment.close()
 
 
 def learner_policy(

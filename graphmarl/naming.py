@@ -5,8 +5,9 @@ from __future__ import annotations
 import difflib
 import importlib
 import inspect
-from collections.abc import Mapping
-from typing import Any, TypeVar
+import types
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
 
@@ -21,6 +22,8 @@ def lookup(what: str, name: str, table: Mapping[str, type[T]]) -> type[T]:
         return table[name]
     if ":" in name:
         module, _, attribute = name.partition(":")
+        if module in table:
+            raise ValueError(f"{attribute!r} is no option; write name=value, as in knn:k=3")
         try:
             return getattr(importlib.import_module(module), attribute)
         except (ImportError, AttributeError) as error:
@@ -37,8 +40,11 @@ def options_of(cls: type) -> dict[str, inspect.Parameter]:
         if "__init__" not in vars(base) or base is object:
             continue
         parameters = list(inspect.signature(base.__init__).parameters.values())[1:]
-        named = [p for p in parameters if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)]
-        options = {p.name: p for p in named} | options
+        # What a class passes on by keyword is keyword-only in its base; the rest it fills itself.
+        kinds = {inspect.Parameter.KEYWORD_ONLY}
+        if not options:
+            kinds.add(inspect.Parameter.POSITIONAL_OR_KEYWORD)
+        options |= {p.name: p for p in parameters if p.kind in kinds and p.name not in options}
         if all(p.kind != p.VAR_KEYWORD for p in parameters):
             break
     return options
@@ -55,8 +61,15 @@ def defaults_of(cls: type, given: int = 0) -> dict[str, Any]:
     return {option.name: option.default for option in options if option.default is not option.empty}
 
 
-def construct(what: str, name: str, cls: type[T], options: Mapping[str, Any], *given: Any) -> T:
-    """Make an object of a class from named options.
+def construct(
+    what: str,
+    name: str,
+    cls: type[T],
+    options: Mapping[str, Any],
+    *given: Any,
+    others: Sequence[str] = (),
+) -> T:
+    """Make an object of a class from named options; texts are read as the type hints ask.
 
     Args:
         what: kind of thing, for messages.
@@ -64,28 +77,85 @@ def construct(what: str, name: str, cls: type[T], options: Mapping[str, Any], *g
         cls: its class.
         options: arguments by name.
         given: the first arguments, which are not for a person to set.
+        others: options that are allowed but handled elsewhere, for messages.
 
     Raises:
-        ValueError: an option that the constructor does not have; says which it has.
+        ValueError: an option that the constructor does not have, one that it needs and did not
+            get, or a text that is no such value.
     """
-    known = list(options_of(cls))[len(given) :]
+    known = dict(list(options_of(cls).items())[len(given) :])
     for option in options:
         if option not in known:
-            raise ValueError(
-                f"{what} {name!r} has no option {option!r}; its options are {', '.join(known)}"
-            )
-    return cls(*given, **options)
+            there = ", ".join([*known, *others])
+            raise ValueError(f"{what} {name!r} has no option {option!r}; its options are {there}")
+    for option, parameter in known.items():
+        if parameter.default is parameter.empty and option not in options:
+            raise ValueError(f"{what} {name!r} needs the option {option!r}")
+    hints: dict[str, Any] = {}
+    for base in reversed(cls.__mro__):
+        if "__init__" in vars(base) and base.__module__.startswith(cls.__module__.split(".")[0]):
+            hints |= get_type_hints(base.__init__)
+    return cls(
+        *given,
+        **{key: _converted(value, hints.get(key, Any), key) for key, value in options.items()},
+    )
+
+
+def _converted(value: Any, hint: Any, option: str) -> Any:
+    """A number as the type hint wants it; numbers may come as text."""
+    kinds = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    if type(None) in kinds and (value is None or str(value).lower() == "none"):
+        return None
+    for kind in kinds:
+        if kind in (int, float):
+            try:
+                number = float(value)
+                return int(value) if kind is int and number == int(number) else kind(value)
+            except (TypeError, ValueError, OverflowError):
+                continue
+        elif kind is bool and isinstance(value, str):
+            if value.lower() in ("true", "false"):
+                return value.lower() == "true"
+        elif kind is not type(None):
+            return value
+    names = " or ".join("None" if k is type(None) else k.__name__ for k in kinds)
+    raise ValueError(f"option {option} is {value!r}; it takes {names}")
 
 
 def split_name(value: str | Mapping[str, Any], what: str) -> tuple[str, dict[str, Any]]:
-    """A name and its options, from a name alone or from {"name": ..., option: ...}.
+    """A name and its options.
+
+    Args:
+        value: a name (`knn`), a name with options (`knn:k=3,refresh=5`), or a mapping of `name` and
+            options.
+        what: kind of thing, for messages.
 
     Raises:
-        ValueError: a mapping without a name.
+        ValueError: a mapping without a name, or an option without a value.
     """
-    if isinstance(value, str):
-        return value, {}
-    options = dict(value)
-    if "name" not in options:
-        raise ValueError(f"{what} {options} has no 'name'")
-    return options.pop("name"), options
+    if not isinstance(value, str):
+        options = dict(value)
+        if "name" not in options:
+            raise ValueError(f"{what} {options} has no 'name'")
+        name, inner = split_name(options.pop("name"), what)
+        return name, joined(inner, options)
+    head, _, text = value.strip().rpartition(":") if "=" in value else (value.strip(), "", "")
+    options = {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        key, equals, argument = part.partition("=")
+        if not equals:
+            raise ValueError(f"{part!r} is no option; write name=value, as in knn:k=3")
+        options = joined(options, {key.strip(): argument.strip()})
+    return head, options
+
+
+def joined(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
+    """Both groups of options.
+
+    Raises:
+        ValueError: an option that is in both.
+    """
+    twice = first.keys() & second.keys()
+    if twice:
+        raise ValueError(f"option {', '.join(sorted(twice))} is given twice")
+    return {**first, **second}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import warnings
 from collections.abc import Mapping
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -74,13 +75,10 @@ def train(
     if name is None:
         names = "-".join((plan.method, plan.env, plan.graph)).replace(":", "_")
         name = f"{names}-seed{seed}-{datetime.now():%Y%m%d-%H%M%S}"
-    environment = plan.environment()
-    try:
+    with torch.random.fork_rng(), closing(plan.environment()) as environment:
         learner = plan.learner(environment.spec)
         run = Run.create(Path(runs) / name, plan.config)
         return _train(run, plan, environment, learner, progress)
-    finally:
-        environment.close()
 
 
 def resume(path: str | Path, steps: int | None = None, progress: bool = True) -> Run:
@@ -97,12 +95,9 @@ def resume(path: str | Path, steps: int | None = None, progress: bool = True) ->
     """
     run = Run(path)
     plan = Plan(run.config() | ({} if steps is None else {"steps": steps}))
-    environment = plan.environment()
-    try:
+    with torch.random.fork_rng(), closing(plan.environment()) as environment:
         learner = plan.learner(environment.spec)
         return _train(run, plan, environment, learner, progress)
-    finally:
-        environment.close()
 
 
 class Plan:
@@ -173,8 +168,7 @@ def _train_stage(stage: Stage, run: Run, plan: Plan, progress: bool) -> None:
         stage.load_state_dict(load_checkpoint(stage.given)["state_dict"])
         return
     path = run.checkpoints / f"{stage.name}.ckpt"
-    env = plan.environment(num_envs=stage.copies)
-    try:
+    with closing(plan.environment(num_envs=stage.copies)) as env:
         episodes = RandomEpisodes(env, plan.builder(), stage.episodes, plan.seed)
         episodes.setup("fit")
         stage.start(episodes.trajectories)
@@ -183,8 +177,6 @@ def _train_stage(stage: Stage, run: Run, plan: Plan, progress: bool) -> None:
             callbacks.append(Bar())
         begun = path if path.exists() else None
         fit(stage, episodes, callbacks, stage.epochs, begun, plan.config["device"])
-    finally:
-        env.close()
 
 
 def fit(

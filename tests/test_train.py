@@ -44,7 +44,7 @@ def same(first: Run, second: Run) -> bool:
     return one.keys() == two.keys() and all(torch.equal(one[key], two[key]) for key in one)
 
 
-class Interrupted(Exception):
+class InterruptionError(Exception):
     pass
 
 
@@ -55,7 +55,7 @@ def interrupt(monkeypatch: pytest.MonkeyPatch, kind: type, hook: str, call: int)
     def failing(self, *arguments):
         count[0] += 1
         if count[0] == call:
-            raise Interrupted
+            raise InterruptionError
         return original(self, *arguments)
 
     monkeypatch.setattr(kind, hook, failing)
@@ -76,7 +76,7 @@ def test_interrupted_and_resumed_equals_never_interrupted(name, trajectory, tmp_
     whole = start(tmp_path, "whole", name, graph=graph)
     with monkeypatch.context() as patch:
         interrupt(patch, callbacks.Recorder, "on_train_batch_end", trajectory)
-        with pytest.raises(Interrupted):
+        with pytest.raises(InterruptionError):
             start(tmp_path, "broken", name, graph=graph)
     again = resume(tmp_path / "broken", progress=False)
     assert same(whole, again)
@@ -99,7 +99,7 @@ def test_an_interrupted_stage_goes_on(epoch, tmp_path, monkeypatch):
     whole = start(tmp_path, "whole", "nvif_ppo")
     with monkeypatch.context() as patch:
         interrupt(patch, callbacks.StageSaver, "on_train_epoch_end", epoch)
-        with pytest.raises(Interrupted):
+        with pytest.raises(InterruptionError):
             start(tmp_path, "broken", "nvif_ppo")
     assert same(whole, resume(tmp_path / "broken", progress=False))
 
@@ -118,7 +118,7 @@ def test_a_run_with_memory_of_its_own_goes_on(tmp_path, monkeypatch):
     whole = start(tmp_path, "whole", method=method)
     with monkeypatch.context() as patch:
         interrupt(patch, callbacks.Recorder, "on_train_batch_end", 4)
-        with pytest.raises(Interrupted):
+        with pytest.raises(InterruptionError):
             start(tmp_path, "broken", method=method)
     assert same(whole, resume(tmp_path / "broken", progress=False))
 
@@ -175,14 +175,16 @@ def test_a_checkpoint_cut_in_half_is_refused_and_the_one_before_loads(tmp_path):
     before, last = run.saved()
     data = last.read_bytes()
     last.write_bytes(data[: len(data) // 2])
-    with pytest.raises(CheckpointError, match=rf"{last.name} is damaged.*there are .*{before.name}"):
+    with pytest.raises(
+        CheckpointError, match=rf"{last.name} is damaged.*there are .*{before.name}"
+    ):
         evaluate(run, 2)
     assert len(evaluate(run, 2, checkpoint=before).returns) == 2
 
 
 def test_a_checkpoint_with_a_pickled_object_is_refused(tmp_path):
     run = start(tmp_path, "a")
-    torch.save({"state_dict": {}, "more": Interrupted("run me")}, run.last())
+    torch.save({"state_dict": {}, "more": InterruptionError("run me")}, run.last())
     with pytest.raises(CheckpointError, match="contains objects other than tensors"):
         resume(run.path, steps=400, progress=False)
 

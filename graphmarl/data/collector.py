@@ -143,12 +143,10 @@ class Collector(LightningDataModule):
     def play(self) -> Trajectory:
         """T steps of every environment copy."""
         assert self.graph is not None, "the collector has begun"
-        moves: list[_Move] = []
         memory = self.memory
         shape = self.current.alive.shape
         with torch.inference_mode():
-            for _ in range(self.rollout):
-                moves.append(self._move())
+            moves = [self._move() for _ in range(self.rollout)]
             with self.timer.part("network"):
                 value = self.player.last_value(self.graph, self.memory)
         # Outside of inference mode stacking makes ordinary tensors, which autograd may keep.

@@ -86,7 +86,7 @@ class Random(GraphBuilder):
 
     stochastic = True
 
-    def __init__(self, k: int) -> None:
+    def __init__(self, k: int = 8) -> None:
         if k < 1:
             raise ValueError(f"k is {k}; each agent must hear at least 1 other")
         self.k = k

@@ -37,7 +37,8 @@ class OnPolicy(Learner):
         gamma: discount.
         gae_lambda: lambda of the generalised advantage.
         clip: clip range of the probability ratio; None for no clip.
-        entropy: weight of the entropy bonus.
+        entropy: weight of the entropy bonus; falls linearly to `final_entropy` of itself.
+        final_entropy: share of the entropy bonus that is left at the end of the run.
         value: weight of the value loss.
         value_target: `monte_carlo` is the discounted return, with the value after the last step
             where an episode is cut (NVIF, eq. 17); `lambda` is the lambda return.
@@ -60,6 +61,7 @@ class OnPolicy(Learner):
         gae_lambda: float = 0.95,
         clip: float | None = 0.2,
         entropy: float = 0.01,
+        final_entropy: float = 0.1,
         value: float = 0.5,
         value_target: Literal["monte_carlo", "lambda"] = "lambda",
         epochs: int = 3,
@@ -72,7 +74,8 @@ class OnPolicy(Learner):
         super().__init__(network, rollout)
         self.learning_rate, self.final_learning_rate = learning_rate, final_learning_rate
         self.gamma, self.gae_lambda, self.clip = gamma, gae_lambda, clip
-        self.entropy, self.value, self.value_target = entropy, value, value_target
+        self.entropy, self.final_entropy = entropy, final_entropy
+        self.value, self.value_target = value, value_target
         self.epochs, self.minibatch, self.max_gradient = epochs, minibatch, max_gradient
         self.reward_scale, self.reward = reward_scale, reward
 
@@ -122,7 +125,9 @@ class OnPolicy(Learner):
     def update(self, trajectory: Trajectory) -> dict[str, float]:
         """Several epochs over one trajectory; returns the means over their minibatches."""
         optimizer: Any = self.optimizers()
-        rate = self.learning_rate * linear(1, self.final_learning_rate, trajectory.progress)
+        progress = trajectory.progress
+        rate = self.learning_rate * linear(1, self.final_learning_rate, progress)
+        bonus = self.entropy * linear(1, self.final_entropy, progress)
         for group in optimizer.param_groups:
             group["lr"] = rate
         advantage, target = self.advantages(trajectory)
@@ -135,7 +140,7 @@ class OnPolicy(Learner):
             log_prob, entropy, value = self.evaluate(trajectory, pick)
             if number == 0:
                 agreement = self.agreement(log_prob, rows, _Rows(trajectory, pick, advantage))
-            loss, parts = self.loss(log_prob, entropy, value, rows)
+            loss, parts = self.loss(log_prob, entropy, value, rows, bonus)
             optimizer.zero_grad()
             self.manual_backward(loss)
             norm = clip_grad_norm_(self.parameters(), self.max_gradient)
@@ -201,14 +206,14 @@ class OnPolicy(Learner):
         return policy.log_prob(graph.action), policy.entropy(), output.value, following
 
     def loss(
-        self, log_prob: Tensor, entropy: Tensor, value: Tensor, rows: _Rows
+        self, log_prob: Tensor, entropy: Tensor, value: Tensor, rows: _Rows, bonus: float
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """The loss of PPO and its parts."""
         log_ratio = log_prob - rows.log_prob
         gain = masked_mean(clipped_surrogate(log_ratio, rows.advantage, self.clip), rows.acted)
         error = masked_mean((value - rows.target) ** 2, rows.acted)
         spread = masked_mean(entropy, rows.acted)
-        loss = -gain + self.value * error - self.entropy * spread
+        loss = -gain + self.value * error - bonus * spread
         divergence = masked_mean(log_ratio.exp() - 1 - log_ratio, rows.acted)
         return loss, {
             "policy_loss": -gain,

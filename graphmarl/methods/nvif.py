@@ -18,7 +18,6 @@ from graphmarl.nn import (
     FlowDecoder,
     FlowEncoder,
     MeanObservation,
-    ObservationAutoencoder,
     symmetric_norm,
 )
 from graphmarl.step import Spec
@@ -81,25 +80,20 @@ class NVIFPPO(OnPolicy):
         require_discrete(spec, "NVIF-PPO")
         view = spec.layout.get("view", slice(0, spec.obs_size))
         unique = spec.layout.get("position", slice(0, 0))
-        heard = (
-            FlowEncoder(view, unique, code, flow_hidden, latent, layers, sample)
-            if context == "flow"
-            else MeanObservation(spec.obs_size)
-        )
-        heard.requires_grad_(False)
+        heard = FlowEncoder(view, unique, code, flow_hidden, latent, layers, sample)
+        chosen = heard if context == "flow" else MeanObservation(spec.obs_size)
         network = ActorCritic(
-            spec.obs_size, spec.num_actions, hidden=hidden, context=heard, recurrent=recurrent
+            spec.obs_size,
+            spec.num_actions,
+            hidden=hidden,
+            context=chosen.requires_grad_(False),
+            recurrent=recurrent,
         )
         super().__init__(network, **learner)
         self.flow = Path(flow) if flow else None
-        self.plan = {"episodes": episodes, "code": code_epochs, "flow": flow_epochs}
-        self.flow_loss = {
-            "alpha": alpha,
-            "kl": kl,
-            "consistency_on": consistency_on,
-            "likelihood": likelihood,
-            "decoded": decoded,
-        }
+        self.episodes, self.likelihood = episodes, likelihood
+        self.code_epochs, self.flow_epochs = code_epochs, flow_epochs
+        self.weights = (alpha, kl, consistency_on, decoded)
 
     def stages(self) -> list[Stage]:
         """The observation autoencoder, then the flow; none for MS."""
@@ -108,20 +102,15 @@ class NVIFPPO(OnPolicy):
             return []
         flow = FlowStage(
             encoder,
-            episodes=self.plan["episodes"],
-            epochs=self.plan["flow"],
+            self.episodes,
+            self.flow_epochs,
+            *self.weights,
+            likelihood=self.likelihood,
             given=self.flow,
-            **self.flow_loss,
         )
         if self.flow:
             return [flow]
-        code = CodeStage(
-            encoder.autoencoder,
-            encoder.view,
-            likelihood=self.flow_loss["likelihood"],
-            episodes=self.plan["episodes"],
-            epochs=self.plan["code"],
-        )
+        code = CodeStage(encoder, self.episodes, self.code_epochs, self.likelihood)
         return [code, flow]
 
 
@@ -129,25 +118,24 @@ class CodeStage(Stage):
     """Trains the observation autoencoder on the views of living agents.
 
     Args:
-        autoencoder: what is trained, in place.
-        view: the part of an observation that is compressed.
+        encoder: the flow's encoder, whose autoencoder is trained, in place.
+        episodes: random episodes to train on.
+        epochs: times that each episode is seen.
         likelihood: `bernoulli` or `gaussian`.
         rows: agents in each optimiser step.
-        stage: arguments of `Stage`.
     """
 
     def __init__(
         self,
-        autoencoder: ObservationAutoencoder,
-        view: slice,
-        likelihood: str,
+        encoder: FlowEncoder,
         episodes: int,
         epochs: int,
+        likelihood: str = "bernoulli",
         rows: int = 2048,
     ) -> None:
         super().__init__("code", episodes, copies=4, epochs=epochs)
-        self.autoencoder = autoencoder.requires_grad_(True)
-        self.view, self.likelihood, self.rows = view, likelihood, rows
+        self.autoencoder = encoder.autoencoder.requires_grad_(True)
+        self.view, self.likelihood, self.rows = encoder.view, likelihood, rows
 
     def start(self, trajectories: list[Trajectory]) -> None:
         """Refuse observations that a Bernoulli cannot have made; start at the data's log-odds.
@@ -189,26 +177,26 @@ class FlowStage(Stage):
 
     Args:
         encoder: what is trained, in place; its autoencoder stays as it is.
+        episodes: random episodes to train on.
+        epochs: times that each episode is seen.
         alpha: weight of the consistency loss.
         kl: weight of the divergence.
         consistency_on: `mean` or `sample`.
-        likelihood: `bernoulli` or `gaussian`.
         decoded: share of the agents whose observation is reconstructed.
-        episodes: random episodes to train on.
-        epochs: times that each episode is seen.
+        likelihood: `bernoulli` or `gaussian`.
         given: checkpoint to load instead of training.
     """
 
     def __init__(
         self,
         encoder: FlowEncoder,
-        alpha: float,
-        kl: float,
-        consistency_on: str,
-        likelihood: str,
-        decoded: float,
         episodes: int,
         epochs: int,
+        alpha: float = 0.1,
+        kl: float = 1.0,
+        consistency_on: str = "mean",
+        decoded: float = 0.2,
+        likelihood: str = "bernoulli",
         given: Path | None = None,
     ) -> None:
         super().__init__("flow", episodes, copies=4, epochs=epochs, given=given)

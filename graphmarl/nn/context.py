@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch_geometric.data import Data
 from torch_geometric.utils import scatter
 
-from graphmarl.nn.network import batch_of
+from graphmarl.nn.network import batch_of, count_graphs
 
 
 class Context(nn.Module):
@@ -51,10 +51,10 @@ class MeanObservation(Context):
         """Context and the unchanged memory."""
         assert graph.x is not None, "the agent graph carries observations"
         batch, alive = batch_of(graph), graph.alive[:, None]
-        x = graph.x.flatten(1) * alive
-        total = scatter(x, batch, dim_size=graph.num_graphs)
-        count = scatter(alive.to(x.dtype), batch, dim_size=graph.num_graphs)
-        return (total / count.clamp(min=1))[batch], memory
+        x, count = graph.x.flatten(1) * alive, count_graphs(graph)
+        total = scatter(x, batch, dim_size=count)
+        living = scatter(alive.to(x.dtype), batch, dim_size=count)
+        return (total / living.clamp(min=1))[batch], memory
 
 
 def no_memory(graph: Data) -> Float[Tensor, "row 0"]:

@@ -77,6 +77,11 @@ def mlp(*sizes: int, last_gain: float = 2**0.5) -> nn.Sequential:
     return nn.Sequential(*layers)
 
 
+def count_graphs(graph: Data) -> int:
+    """Graphs in a disjoint union; data without `ptr` is a single graph."""
+    return len(graph.ptr) - 1 if "ptr" in graph else 1
+
+
 def batch_of(graph: Data) -> Tensor:
     """Graph of each row; a single graph needs no `batch`."""
     if graph.batch is not None:

@@ -77,6 +77,7 @@ def test_a_trajectory_gives_back_the_graphs_that_were_played():
                 assert torch.equal(again[name], graph[name]), name
         whole = trajectory.graph()
         assert whole.num_edges == sum(graph.num_edges for graph in played)
+        assert whole.x is not None
         assert torch.equal(whole.x, torch.cat([graph.x for graph in played]))
 
 

@@ -9,6 +9,7 @@ from graphmarl.data import Collector
 from graphmarl.graphs import GRAPHS, make_graph
 from graphmarl.learners import Learner
 from graphmarl.methods import METHODS
+from graphmarl.naming import construct
 from graphmarl.step import agent_graph
 
 RING = torch.tensor([[0, 1, 1, 2, 2, 3, 3, 4], [1, 0, 2, 1, 3, 2, 4, 3]])
@@ -18,7 +19,7 @@ every_method = pytest.mark.parametrize("name", METHODS)
 def make(name: str, num_agents: int = 5, **options) -> tuple[Learner, Toy]:
     env = Toy(num_envs=2, num_agents=num_agents)
     torch.manual_seed(1)
-    learner = METHODS[name](env.spec, rollout=8, **options)
+    learner = construct("method", name, METHODS[name], {"rollout": 8, **options}, env.spec)
     for stage in learner.stages():
         stage.requires_grad_(False)
     return learner, env
@@ -80,6 +81,7 @@ def test_a_dead_agent_changes_nothing_for_the_living_and_gets_no_gradient(name):
     graph.alive[2] = False
     graph = make_graph("complete")(graph)
     changed = graph.clone()
+    assert changed.x is not None
     changed.x[2] = 7.0
     before, after = outputs(learner, graph), outputs(learner, changed)
     for key, value in before.items():
@@ -193,7 +195,7 @@ def test_weights_come_back_from_a_file(name, tmp_path):
     learner, env = make(name)
     torch.save(learner.state_dict(), tmp_path / "weights")
     torch.manual_seed(99)
-    other = METHODS[name](env.spec, rollout=8)
+    other = construct("method", name, METHODS[name], {"rollout": 8}, env.spec)
     other.load_state_dict(torch.load(tmp_path / "weights", weights_only=True))
     before, after = outputs(learner, line_of(env)), outputs(other, line_of(env))
     assert all(torch.equal(value, after[key]) for key, value in before.items())

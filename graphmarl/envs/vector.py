@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,6 +12,14 @@ from torch import Tensor
 
 from graphmarl.envs.workers import Buffers, Engine, Layout, Share, Workers, allocate
 from graphmarl.step import Environment, Scene, Spec, Step, check_action
+
+
+def choose(name: str, came: object, allowed: Iterable[object]) -> None:
+    """Refuse a value that is not among those allowed."""
+    allowed = tuple(allowed)
+    if came not in allowed:
+        choices = ", ".join(str(choice) for choice in allowed)
+        raise ValueError(f"{name} is {came!r}; allowed are {choices}")
 
 
 class Vector(Environment):
@@ -29,7 +37,7 @@ class Vector(Environment):
         info: names of the engine's metrics.
 
     Raises:
-        ValueError: there are no copies, or more workers than copies.
+        ValueError: there are no copies, no steps, or more workers than copies.
     """
 
     def __init__(
@@ -37,6 +45,8 @@ class Vector(Environment):
     ) -> None:
         if num_envs < 1:
             raise ValueError(f"num_envs is {num_envs}; there must be at least 1")
+        if spec.horizon < 1:
+            raise ValueError(f"horizon is {spec.horizon}; it must be at least 1")
         if not 0 <= workers <= num_envs:
             raise ValueError(f"workers is {workers}; allowed are 0 to num_envs = {num_envs}")
         self.spec, self.num_envs, self.workers, self._info = spec, num_envs, workers, tuple(info)
@@ -92,8 +102,9 @@ class Vector(Environment):
 
     def _current(self) -> Step:
         """The buffers as tensors of their own."""
+        # numpy copies: it asks for huge pages, where torch pays for thousands of page faults.
         tensors: dict[str, Tensor] = {
-            name: torch.from_numpy(array).clone()
+            name: torch.from_numpy(array.copy())
             for name, array in self._buffers.items()
             if name not in ("action", "episode")
         }

@@ -14,51 +14,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from graphmarl.envs.magent import maps
-from graphmarl.envs.magent.world import (
-    ATTACK,
-    DEAD,
-    HIT,
-    HIT_OWN,
-    KILL,
-    KILL_OWN,
-    WAS_HIT,
-    Unit,
-    World,
-    circle,
-    load_engine,
-)
-from graphmarl.envs.vector import Vector
+from graphmarl.envs.magent.rewards import Rewards
+from graphmarl.envs.magent.window import CHANNELS, CircleView, Density, circle
+from graphmarl.envs.magent.world import Unit, World, load_engine
+from graphmarl.envs.vector import Vector, choose
 from graphmarl.envs.workers import Engine, Frame
 from graphmarl.step import Scene, Spec
 
 BLOCKS = 12
-CHANNELS = ("wall", "omnivore", "omnivore hp", "food", "food hp")
-
-
-@dataclass(frozen=True)
-class Rewards:
-    """What each event pays to the unit that acts."""
-
-    step: float
-    attack: float
-    hit: float
-    kill: float
-    dead: float
-
-    def table(self, blank_only: bool) -> NDArray[np.float32]:
-        """Reward for each sum of events.
-
-        An omnivore that dies has `dead` instead of all else but what the engine's rule adds when it
-        had hit food earlier in the same step.
-        """
-        events = np.arange(WAS_HIT)
-        target = (events & (HIT | KILL | KILL_OWN | HIT_OWN)) > 0
-        penalised = (events & ATTACK > 0) & ~(target & blank_only)
-        living = self.step + self.attack * penalised + self.kill * (events & KILL > 0)
-        paid = np.where(events & DEAD > 0, self.dead, living) + self.hit * (events & HIT > 0)
-        return paid.astype(np.float32)
-
-
 REWARDS = {
     "calibrated": Rewards(step=-0.05, attack=-0.1, hit=1.0, kill=5.0, dead=-1.0),
     "magent": Rewards(step=-0.01, attack=-0.1, hit=0.5, kill=5.0, dead=-1.0),
@@ -80,11 +43,9 @@ class GatherEngine:
     def __post_init__(self) -> None:
         omnivore = Unit(self.hp, 3.0, self.view_radius, 1.0, damage=6.0, attack_in_group=True)
         self.world = World(self.size, [omnivore, Unit(hp=25.0)])
+        self.view = CircleView(self.world, 0)
+        self.density = Density(self.size, BLOCKS)
         self.table = self.rewards.table(self.blank_only)
-        cells = circle(self.view_radius) + self.view_radius
-        window = 2 * self.view_radius + 1
-        first = (cells[:, 1] * window + cells[:, 0]) * len(CHANNELS)
-        self.seen = (first[:, None] + np.arange(len(CHANNELS))).ravel()
         self.food_hp = np.zeros(0, np.float32)
         self.time = 0
 
@@ -95,43 +56,31 @@ class GatherEngine:
         else:
             places = maps.random_map(self.size, np.random.default_rng(seed))
         self.world.reset(seed, places)
-        self.food_block = self._block(places[1])
+        self.food_block = self.density.block(places[1])
         self.time = 0
         self._write(frame)
 
     def step(self, action: NDArray[Any], frame: Frame) -> tuple[bool, bool]:
         """Advance; the episode terminates when all food is eaten or no omnivore lives."""
-        before = self.world.alive[0].copy()
+        before = self.world.alive[0]
         self.world.step([action, None])
         self.time += 1
-        frame.reward[...] = self.table[self.world.events[0] & (WAS_HIT - 1)] * before
+        frame.reward[...] = self.rewards.pay(self.table, self.world.events[0]) * before
         self._write(frame)
         return not (len(self.world.slots[0]) and len(self.world.slots[1])), False
 
-    def _block(self, cells: NDArray[Any]) -> NDArray[np.integer[Any]]:
-        block = cells * BLOCKS // self.size
-        return block[:, 1] * BLOCKS + block[:, 0]
-
     def _write(self, frame: Frame) -> None:
-        world = self.world
-        slots, alive, position = world.slots[0], world.alive[0], world.position[0]
-        view, split = frame.obs, len(self.seen)
-        if len(slots) < len(alive):
-            view[~alive] = 0
-        if len(slots):
-            seen = world.view(0).reshape(len(slots), -1)
-            view[slots, :split] = seen[:, self.seen]
-            view[slots, split:] = position[slots] / np.float32(self.size)
-        frame.alive[...] = alive
+        world, density = self.world, self.density
+        omnivores, foods = world.slots
         assert frame.position is not None and frame.state is not None, "gather has both"
-        frame.position[...] = position
+        self.view.write(frame.obs)
+        frame.alive[...], frame.position[...] = world.alive[0], world.position[0]
         self.food_hp = world.hp(1)
-        count, area = BLOCKS**2, (self.size // BLOCKS) ** 2
-        living = np.bincount(self._block(position[slots]), minlength=count)
-        food = np.bincount(self.food_block, self.food_hp, minlength=count)
-        frame.state[:count], frame.state[count:-1] = living / area, food / area
+        living, food = frame.state[: BLOCKS**2], frame.state[BLOCKS**2 : -1]
+        living[...] = density.of(density.block(world.position[0][omnivores]))
+        food[...] = density.of(self.food_block, self.food_hp)
         frame.state[-1] = self.time / self.horizon
-        frame.info["food"][...], frame.info["living"][...] = len(world.slots[1]), len(slots)
+        frame.info["food"][...], frame.info["living"][...] = len(foods), len(omnivores)
 
     def foods(self) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Cells (food, 2) and hit points as a fraction (food,), 0 for what is eaten."""
@@ -157,12 +106,16 @@ class Gather(Vector):
     adjacent cells. A food dies at the fifth hit. The episode terminates when all food is eaten or
     all omnivores are dead.
 
+    The paper does not print its rewards; `calibrated` are the round numbers that reproduce the
+    returns of its Table II under the engine's rules. Where a random food block may land and where
+    the omnivores of random maps stand are not given either: see `maps`.
+
     Args:
         map: `normal` (food on rings in the middle) or `random` (a block of food somewhere).
         size: cells along a side: 24, 48 or 96.
         num_envs: copies.
         view_radius: radius of the view in cells, 1 to 7.
-        rewards: `calibrated` (those that reproduce the paper's returns) or `magent` (MAgent2's).
+        rewards: `calibrated` or `magent` (MAgent2's own).
         penalise: `attack` charges every attack, `blank` only those that meet nobody.
         horizon: steps after which an episode is truncated.
         hp: hit points of an omnivore; an attack takes 6.
@@ -195,18 +148,17 @@ class Gather(Vector):
         choose("map", map, ("normal", "random"))
         choose("size", size, maps.SIZES)
         choose("view_radius", view_radius, range(1, 8))
-        choose("rewards", rewards, tuple(REWARDS))
+        choose("rewards", rewards, REWARDS)
         choose("penalise", penalise, ("attack", "blank"))
-        if hp <= 0 or horizon < 1:
-            raise ValueError(f"hp is {hp} and horizon is {horizon}; both must be positive")
+        if hp <= 0:
+            raise ValueError(f"hp is {hp}; it must be positive")
         self.map, self.size, self.view_radius, self.hp = map, size, view_radius, float(hp)
         self.rewards, self.blank_only = REWARDS[rewards], penalise == "blank"
-        normal = map == "normal"
-        omnivores = len(maps.normal_map(size)[0]) if normal else maps.RANDOM_OMNIVORES[size]
         self.cells = circle(view_radius)
-        split = len(self.cells) * len(CHANNELS)
+        normal = map == "normal"
+        split = len(self.cells) * CHANNELS
         spec = Spec(
-            num_agents=omnivores,
+            num_agents=len(maps.normal_map(size)[0]) if normal else maps.RANDOM_OMNIVORES[size],
             obs_shape=(split + 2,),
             num_actions=33,
             horizon=horizon,
@@ -218,35 +170,20 @@ class Gather(Vector):
 
     def engine_maker(self) -> Callable[[], Engine]:
         """One copy of the task."""
-        return partial(
-            GatherEngine,
-            self.map,
-            self.size,
-            self.view_radius,
-            self.hp,
-            self.spec.horizon,
-            self.rewards,
-            self.blank_only,
-        )
+        options = (self.map, self.size, self.view_radius, self.hp, self.spec.horizon)
+        return partial(GatherEngine, *options, self.rewards, self.blank_only)
 
     def view_image(
         self, view: Float[Tensor, "*batch cell"]
     ) -> Float[Tensor, "*batch row column channel"]:
         """The part `view` of observations as images, zero outside the circle."""
         window = 2 * self.view_radius + 1
-        image = view.new_zeros(*view.shape[:-1], window, window, len(CHANNELS))
+        image = view.new_zeros(*view.shape[:-1], window, window, CHANNELS)
         column, row = torch.from_numpy(self.cells + self.view_radius).unbind(1)
-        image[..., row, column, :] = view.unflatten(-1, (-1, len(CHANNELS)))
+        image[..., row, column, :] = view.unflatten(-1, (-1, CHANNELS))
         return image
 
     def foods(self) -> tuple[Float[Tensor, "env food 2"], Float[Tensor, "env food"]]:
         """Cells of all foods and their hit points as a fraction, 0 for what is eaten."""
         cells, hp = zip(*self.ask("foods"), strict=True)
         return torch.from_numpy(np.stack(cells)).float(), torch.from_numpy(np.stack(hp))
-
-
-def choose(name: str, came: object, allowed: Any) -> None:
-    """Refuse a value that is not among those allowed."""
-    if came not in allowed:
-        choices = ", ".join(str(choice) for choice in allowed)
-        raise ValueError(f"{name} is {came!r}; allowed are {choices}")

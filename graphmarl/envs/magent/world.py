@@ -35,14 +35,6 @@ def load_engine(name: str) -> ModuleType:
     return gridworld
 
 
-def circle(radius: int, centre: bool = True) -> NDArray[np.int64]:
-    """Offsets (dx, dy) within a radius, row by row as the engine numbers moves and attacks."""
-    reach = np.arange(-int(radius), int(radius) + 1)
-    dy, dx = np.meshgrid(reach, reach, indexing="ij")
-    inside = (dx**2 + dy**2 <= radius**2 + 1e-8) & (centre | (dx != 0) | (dy != 0))
-    return np.stack((dx[inside], dy[inside]), 1)
-
-
 @dataclass(frozen=True)
 class Unit:
     """One type of unit.
@@ -146,6 +138,8 @@ class World:
             placed = self._grid.get_num(handle)
             if placed != len(place):
                 raise ValueError(f"the engine placed {placed} of {len(place)} units")
+        # The engine numbers units across groups, in the order of placement.
+        self._first_id = np.cumsum([0] + [len(place) for place in places])
         self.alive = [np.ones(len(place), bool) for place in places]
         self.position = [np.array(place, np.int32) for place in places]
         self.events = [np.zeros(len(place), np.int64) for place in places]
@@ -170,16 +164,17 @@ class World:
             self._grid.set_action(self._handles[group], living)
         self._grid.step()
         for group, handle in enumerate(self._handles):
-            slots = self.slots[group]
+            if self.units[group].damage == 0:
+                continue  # no event can pay it
             events = self.events[group] = np.zeros(len(self.alive[group]), np.int64)
-            events[slots] = self._grid.get_reward(handle)
-            living = self._grid.get_alive(handle)
-            if not living.all():
-                self.alive[group][slots] = living
-                self.slots[group] = slots[living]
+            events[self.slots[group]] = self._grid.get_reward(handle)
         # Only now: the rewards of those who died in this step are gone afterwards.
         self._grid.clear_dead()
         for group, handle in enumerate(self._handles):
+            if self._grid.get_num(handle) < len(self.slots[group]):
+                self.slots[group] = self._grid.get_agent_id(handle) - self._first_id[group]
+                self.alive[group] = np.zeros_like(self.alive[group])
+                self.alive[group][self.slots[group]] = True
             if self.units[group].speed > 0:
                 self.position[group][self.slots[group]] = self._grid.get_pos(handle)
 

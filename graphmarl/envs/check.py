@@ -1,0 +1,264 @@
+"""The contract of an environment as a test that anyone can import."""
+
+from __future__ import annotations
+
+import io
+import random
+from collections.abc import Callable
+from dataclasses import fields
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from graphmarl.step import Environment, Spec, Step, check_step
+
+KINDS = {
+    "obs": torch.float32,
+    "alive": torch.bool,
+    "reward": torch.float32,
+    "terminated": torch.bool,
+    "truncated": torch.bool,
+    "time": torch.long,
+    "position": torch.float32,
+    "available": torch.bool,
+    "state": torch.float32,
+    "links": torch.long,
+}
+
+
+def check_env(
+    env: Environment,
+    seed: int = 0,
+    steps: int | None = None,
+    make: Callable[[int], Environment] | None = None,
+) -> None:
+    """Play an environment at random and hold every step against the contract.
+
+    Args:
+        env: begins anew at `seed`, and is left at an arbitrary state.
+        seed: of the episodes and of the actions.
+        steps: how long to play; by default until every episode must have ended once.
+        make: builds the same environment with another `num_envs`, to check that copies do not
+            depend on each other and that a state can be loaded where it was not saved.
+
+    Raises:
+        AssertionError: says which rule is broken.
+        ValueError: a shape or a number contradicts the spec.
+    """
+    steps = env.spec.horizon + 2 if steps is None else steps
+    _check_spec(env.spec)
+    plan = random_actions(env, seed, steps)
+    played, kept = [env.reset(seed)], []
+    for action in plan:
+        kept.append(_clone(played[-1]))
+        played.append(env.step(action))
+    kept.append(_clone(played[-1]))
+    for step, copy in zip(played, kept, strict=True):
+        _check_shapes(step, env)
+        _require_equal(step, copy, "a step's tensors changed after later steps: they are aliased")
+    _check_first(played[0])
+    gone = torch.zeros_like(played[0].alive)
+    for before, after in pairwise(played):
+        gone = _check_transition(before, after, gone, env.spec)
+    _check_repeats(env, seed, plan, kept)
+    _check_refusals(env)
+    _check_saving(env, seed, plan, make)
+    if make is not None:
+        _check_copies(make, seed, plan, kept)
+
+
+def random_actions(env: Environment, seed: int, steps: int) -> list[Tensor]:
+    """Legal random actions of one trajectory; they are the same whenever they are drawn again."""
+    generator = torch.Generator().manual_seed(seed)
+    spec, pair = env.spec, (env.num_envs, env.spec.num_agents)
+    step, plan = env.reset(seed), []
+    for _ in range(steps):
+        if spec.action == "continuous":
+            action = 2 * torch.rand(*pair, spec.num_actions, generator=generator) - 1
+        else:
+            score = torch.rand(*pair, spec.num_actions, generator=generator)
+            if step.available is not None:
+                score = score * step.available.to(score.device)
+            action = score.argmax(-1)
+        plan.append(action.to(step.obs.device))
+        step = env.step(plan[-1])
+    return plan
+
+
+def _play(env: Environment, seed: int, plan: list[Tensor]) -> list[Step]:
+    return [env.reset(seed)] + [env.step(action) for action in plan]
+
+
+def _require(holds: bool | Tensor, rule: str) -> None:
+    if not bool(holds):
+        raise AssertionError(rule)
+
+
+def _tensors(step: Step) -> dict[str, Tensor]:
+    named = {field.name: getattr(step, field.name) for field in fields(step)}
+    info = named.pop("info")
+    named |= {f"info['{name}']": value for name, value in info.items()}
+    return {name: value for name, value in named.items() if value is not None}
+
+
+def _clone(step: Step) -> Step:
+    named: dict[str, Any] = {name: value.clone() for name, value in _tensors(step).items()}
+    info = {name: named.pop(name) for name in list(named) if name.startswith("info[")}
+    return Step(**named, info={name[6:-2]: value for name, value in info.items()})
+
+
+def _require_equal(one: Step, other: Step, rule: str) -> None:
+    first, second = _tensors(one), _tensors(other)
+    _require(first.keys() == second.keys(), f"{rule} (fields differ)")
+    for name, value in first.items():
+        _require(torch.equal(value, second[name]), f"{rule} ({name} differs)")
+
+
+def _check_spec(spec: Spec) -> None:
+    width = spec.obs_shape[-1] if spec.obs_shape else 0
+    for name, part in spec.layout.items():
+        inside = 0 <= (part.start or 0) < (width if part.stop is None else part.stop) <= width
+        _require(inside, f"layout[{name!r}] = {part} is outside an observation of width {width}")
+    _require(spec.horizon >= 1, f"the horizon is {spec.horizon}; it must be at least 1")
+    if spec.kind:
+        known = len(spec.kind) == spec.num_agents and set(spec.kind) <= set(range(len(spec.kinds)))
+        _require(known, "spec.kind must name, for each slot, one of spec.kinds")
+
+
+def _check_shapes(step: Step, env: Environment) -> None:
+    check_step(step, env.spec, env.num_envs)
+    devices = {value.device for value in _tensors(step).values()}
+    _require(len(devices) == 1, f"a step is on one device; this one is on {devices}")
+    for name, kind in KINDS.items():
+        value = getattr(step, name)
+        if value is not None:
+            _require(
+                value.dtype == kind, f"{name} has type {value.dtype}; the contract says {kind}"
+            )
+    if step.available is not None:
+        legal = step.available.any(-1) | ~step.alive
+        _require(legal.all(), "a living agent has no legal action")
+    if step.links is not None and step.links.numel():
+        rows = env.num_envs * env.spec.num_agents
+        owner = step.links // env.spec.num_agents
+        inside = (step.links >= 0).all() & (step.links < rows).all()
+        _require(inside & (owner[0] == owner[1]).all(), "links must join agents of one copy")
+    for name, value in step.info.items():
+        _require(
+            value.ndim > 0 and len(value) == env.num_envs,
+            f"info[{name!r}] has shape {tuple(value.shape)}; it must begin with num_envs",
+        )
+
+
+def _check_first(step: Step) -> None:
+    _require((step.time == 0).all(), "reset must return time 0")
+    _require((step.reward == 0).all(), "reset must return reward 0")
+    _require(not step.done.any(), "an episode cannot have ended at its first observation")
+
+
+def _check_transition(before: Step, after: Step, gone: Tensor, spec: Spec) -> Tensor:
+    """One transition; returns who has died in the episodes that are running."""
+    ended, seam = before.done, after.time == 0
+    _require((seam == ended).all(), "the step after an end, and no other, must have time 0")
+    _require((after.reward[seam] == 0).all(), "the reward on the seam must be 0")
+    _require(not after.done[seam].any(), "an episode cannot have ended at its first observation")
+    _require(
+        (after.time == before.time + 1)[~seam].all(), "time must count the steps of the episode"
+    )
+    _require((after.time <= spec.horizon).all(), "an episode runs past its horizon")
+    last = after.time >= spec.horizon
+    _require(after.done[last].all(), "an episode at its horizon must be truncated or terminated")
+    gone = (gone | (before.alive & ~after.alive)) & ~seam[:, None]
+    _require(not (gone & after.alive).any(), "an agent that died was revived within its episode")
+    absent = ~before.alive & ~seam[:, None]
+    _require(
+        (after.reward[absent] == 0).all(), "an agent has a reward after the step in which it died"
+    )
+    return gone
+
+
+def _check_repeats(env: Environment, seed: int, plan: list[Tensor], kept: list[Step]) -> None:
+    # Moves the global random states on, which no environment may depend on.
+    torch.rand(1), np.random.random(), random.random()
+    for one, other in zip(kept, _play(env, seed, plan), strict=True):
+        _require_equal(one, other, "the same seed and actions must give the same steps")
+
+
+def _check_refusals(env: Environment) -> None:
+    spec = env.spec
+    step = env.reset(0)
+    shape = (env.num_envs, spec.num_agents) + (
+        (spec.num_actions,) if spec.action == "continuous" else ()
+    )
+    kind = torch.float32 if spec.action == "continuous" else torch.long
+    good = torch.zeros(shape, dtype=kind, device=step.obs.device)
+    high = 2 if spec.action == "continuous" else spec.num_actions
+    wrong = {
+        "an action above the range": good + high,
+        "an action below the range": good - 2,
+        "too few agents": good[:, :-1],
+        "too few environments": good[:-1],
+    }
+    for what, action in wrong.items():
+        try:
+            env.step(action)
+        except ValueError:
+            continue
+        raise AssertionError(f"{what} must raise ValueError")
+
+
+def _through_file(state: Any) -> Any:
+    file = io.BytesIO()
+    torch.save(state, file)
+    file.seek(0)
+    return torch.load(file, weights_only=True)
+
+
+def _check_saving(
+    env: Environment, seed: int, plan: list[Tensor], make: Callable[[int], Environment] | None
+) -> None:
+    """Save in the middle, at the first end and on the seam after it; go on from each."""
+    played = _play(env, seed, plan)
+    ends = [place for place, step in enumerate(played[:-1]) if step.done.any()][:1]
+    places = {len(plan) // 2, *ends, *(end + 1 for end in ends)}
+    for place in sorted(places):
+        step = _play(env, seed, plan[:place])[-1]
+        state = _through_file(env.state_dict())
+        rest = [env.step(action) for action in plan[place:]]
+        other = env if make is None else make(env.num_envs)
+        rule = f"a state saved at step {place} must go on as if never saved"
+        _require_equal(other.load_state_dict(state), step, rule)
+        for action, expected in zip(plan[place:], rest, strict=True):
+            _require_equal(other.step(action), expected, rule)
+        if other is not env:
+            other.close()
+    for place in ends:
+        _check_seam_ignores(env, seed, plan, place)
+
+
+def _check_seam_ignores(env: Environment, seed: int, plan: list[Tensor], place: int) -> None:
+    ended = _play(env, seed, plan[:place])[-1].done
+    expected = env.step(plan[place])
+    action = plan[place].clone()
+    swapped = -action if env.spec.action == "continuous" else action.flip(1)
+    action[ended] = swapped[ended]
+    _play(env, seed, plan[:place])
+    rule = "the action on the seam must be ignored"
+    _require_equal(env.step(action), expected, rule)
+
+
+def _check_copies(
+    make: Callable[[int], Environment], seed: int, plan: list[Tensor], kept: list[Step]
+) -> None:
+    fewer = max(1, len(kept[0].time) // 2)
+    env = make(fewer)
+    for step, other in zip(_play(env, seed, [a[:fewer] for a in plan]), kept, strict=True):
+        for name, value in _tensors(step).items():
+            if name == "links":
+                continue
+            same = torch.equal(value, _tensors(other)[name][:fewer])
+            _require(same, f"copy b depends on the number of copies ({name} differs)")
+    env.close()

@@ -1,0 +1,130 @@
+"""A gatherer that sees the whole map: what full information is worth in Gather."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from graphmarl.envs.magent.gather import Gather
+from graphmarl.envs.magent.window import circle
+from graphmarl.step import Step
+
+
+@dataclass(frozen=True)
+class GatherState:
+    """All that is on the maps of B copies of Gather."""
+
+    position: Float[Tensor, "env agent 2"]
+    alive: Bool[Tensor, "env agent"]
+    food: Float[Tensor, "env food 2"]
+    food_hp: Float[Tensor, "env food"]
+
+
+class ScriptedGatherer:
+    """Hits the weakest adjacent food; without one, moves as near as it can to the nearest food.
+
+    Agents choose one after the other, and none moves to a cell that an earlier one has chosen.
+    Ties between foods and between cells are broken at random.
+
+    Args:
+        size: cells along a side of the map.
+        seed: of the ties.
+    """
+
+    def __init__(self, size: int, seed: int = 0) -> None:
+        self.size = size
+        self.moves = torch.from_numpy(circle(3))
+        self.attacks = torch.from_numpy(circle(1, centre=False))
+        self.stay = len(self.moves) // 2
+        self.generator = torch.Generator().manual_seed(seed)
+
+    def __call__(self, state: GatherState) -> Int[Tensor, "env agent"]:
+        """Actions of all agents; the dead stand still."""
+        hit, can_hit = self._attack(state)
+        movers = state.alive & ~can_hit
+        action = torch.where(can_hit & state.alive, hit, self.stay)
+        return torch.where(movers, self._move(state, movers), action)
+
+    def _flat(self, cells: Tensor) -> Tensor:
+        return cells[..., 0].long() * self.size + cells[..., 1].long()
+
+    def _grid(self, cells: Tensor, value: Tensor) -> Float[Tensor, "env cell"]:
+        grid = value.new_zeros(len(value), self.size**2)
+        return grid.scatter_reduce_(1, self._flat(cells), value, "amax")
+
+    def _attack(self, state: GatherState) -> tuple[Tensor, Tensor]:
+        cells = self._flat(state.position[:, :, None] + self.attacks)
+        grid = self._grid(state.food, state.food_hp)
+        hp = grid.gather(1, cells.flatten(1)).view_as(cells)
+        weakest, choice = hp.masked_fill(hp <= 0, torch.inf).min(-1)
+        return choice + len(self.moves), weakest < torch.inf
+
+    def _noise(self, distance: Tensor) -> Tensor:
+        # Distances between cells differ by far more than this, unless they are equal.
+        return distance + 1e-3 * torch.rand(distance.shape, generator=self.generator)
+
+    def _nearest(self, state: GatherState) -> Float[Tensor, "env agent 2"]:
+        distance = self._noise(torch.cdist(state.position, state.food))
+        distance = distance.masked_fill((state.food_hp <= 0)[:, None], torch.inf)
+        return state.food.gather(1, distance.argmin(-1)[..., None].expand(-1, -1, 2))
+
+    def _move(self, state: GatherState, movers: Tensor) -> Tensor:
+        cells = state.position[:, :, None] + self.moves
+        inside = ((cells > 0) & (cells < self.size - 1)).all(-1)
+        flat = self._flat(cells.clamp(0, self.size - 1))
+        things = torch.cat((state.position, state.food), 1)
+        present = torch.cat((state.alive, state.food_hp > 0), 1).float()
+        taken = self._grid(things, present).gather(1, flat.flatten(1)).view_as(flat) > 0
+        taken[..., self.stay] = False
+        left = self._noise((cells - self._nearest(state)[:, :, None]).norm(dim=-1))
+        return self._claim(left.masked_fill(taken | ~inside, torch.inf), flat, movers)
+
+    def _claim(self, left: Tensor, flat: Tensor, movers: Tensor) -> Tensor:
+        """Best cells such that of several agents wanting one, the first in order has it.
+
+        Losers turn to their next best cell until nobody loses, which ends where choosing one after
+        the other would end. Everyone may stay, as nobody else can want that cell.
+        """
+        number = torch.arange(movers.shape[1]).expand_as(movers)
+        while True:
+            choice = left.argmin(-1, keepdim=True)
+            cell = flat.gather(-1, choice).squeeze(-1)
+            first = torch.full((len(cell), self.size**2), movers.shape[1])
+            wants = torch.where(movers, number, movers.shape[1])
+            first.scatter_reduce_(1, cell, wants, "amin")
+            loses = movers & (first.gather(1, cell) < number)
+            if not loses.any():
+                return choice.squeeze(-1)
+            left = left.scatter(
+                -1, choice, torch.where(loses[..., None], torch.inf, left.gather(-1, choice))
+            )
+
+
+def gather_state(env: Gather, step: Step) -> GatherState:
+    """What the script sees of an environment, as it is now."""
+    assert step.position is not None, "gather has positions"
+    return GatherState(step.position, step.alive, *env.foods())
+
+
+def play_scripted(env: Gather, episodes: int, seed: int) -> tuple[float, float]:
+    """Mean return (summed over agents) and mean length of episodes played by the script.
+
+    Every copy plays the same number of episodes, so that short ones are not counted more often.
+    """
+    policy = ScriptedGatherer(env.size, seed)
+    step = env.reset(seed)
+    left = torch.full((env.num_envs,), -(-episodes // env.num_envs))
+    running = torch.zeros(env.num_envs)
+    returns: list[float] = []
+    lengths: list[int] = []
+    while left.any():
+        step = env.step(policy(gather_state(env, step)))
+        running = (running + step.reward.sum(1)) * step.valid
+        counted = step.done & (left > 0)
+        left -= counted.long()
+        returns += running[counted].tolist()
+        lengths += step.time[counted].tolist()
+    return sum(returns) / len(returns), sum(lengths) / len(lengths)

@@ -64,7 +64,7 @@ class OnPolicy(Learner):
         final_entropy: float = 0.1,
         value: float = 0.5,
         value_target: Literal["monte_carlo", "lambda"] = "lambda",
-        epochs: int = 3,
+        epochs: int = 5,
         minibatch: int = 2048,
         max_gradient: float = 0.5,
         reward_scale: float = 0.3,

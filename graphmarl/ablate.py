@@ -1,0 +1,99 @@
+"""The same run with several seeds, evaluated alike, in one table."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from graphmarl.evaluate import evaluate
+from graphmarl.interval import confidence_interval
+from graphmarl.run import Run
+from graphmarl.train import Named, resume, train
+
+COLUMNS = ("name", "seed", "env_steps", "policy", "return", "steps", "half_width", "hours")
+
+
+def run_seeds(
+    name: str,
+    method: Named,
+    env: Named,
+    graph: Named | None = None,
+    steps: int = 80_000,
+    seeds: Sequence[int] = (0, 1, 2),
+    runs: str = "runs",
+    episodes: int = 32,
+    progress: bool = True,
+) -> list[dict[str, str]]:
+    """Train and evaluate a method once for each seed; what was finished before is not done again.
+
+    Each run is evaluated greedily and as it was trained, over fresh episodes, and leaves its two
+    lines in `evaluation.csv` of its folder.
+
+    Args:
+        name: run folders are called `name-seedN`.
+        method: what learns.
+        env: where it learns.
+        graph: who hears whom; the method's own without it.
+        steps: environment transitions of each run.
+        seeds: one run for each.
+        runs: where run folders are.
+        episodes: fresh episodes of each evaluation.
+        progress: show progress bars.
+    """
+    rows: list[dict[str, str]] = []
+    for seed in seeds:
+        path = Path(runs) / f"{name}-seed{seed}"
+        if not (path / "evaluation.csv").exists():
+            if (path / "config.yaml").exists():
+                run = resume(path, progress=progress)
+            else:
+                run = train(
+                    method, env, graph, steps, seed, path.name, runs=runs, progress=progress
+                )
+            _evaluate(run, name, seed, episodes)
+        rows += read_rows(path / "evaluation.csv")
+    return rows
+
+
+def _evaluate(run: Run, name: str, seed: int, episodes: int) -> None:
+    """Write `evaluation.csv`, whole or not at all."""
+    with open(run.path / "timing.csv", newline="") as file:
+        hours = sum(float(row["seconds"]) for row in csv.DictReader(file)) / 3600
+    lines = [",".join(COLUMNS)]
+    for policy, greedy in (("greedy", True), ("stochastic", False)):
+        played = evaluate(run, episodes, greedy=greedy)
+        returns = played.mean_return
+        spread = returns.half_width
+        steps = int(run.metrics()[-1]["env_steps"])
+        numbers = f"{returns.mean:.3f},{played.mean_length.mean:.3f},{spread:.3f},{hours:.4f}"
+        lines.append(f"{name},{seed},{steps},{policy},{numbers}")
+    run.write("evaluation.csv", "\n".join(lines) + "\n")
+
+
+def read_rows(path: Path) -> list[dict[str, str]]:
+    """The lines of a table."""
+    with open(path, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def summary(rows: Iterable[dict[str, str]]) -> list[dict[str, str]]:
+    """Mean and 95 % interval over seeds, for each name and way to act.
+
+    Args:
+        rows: lines of `run_seeds`.
+    """
+    groups: dict[tuple[str, str], list[dict[str, str]]] = {}
+    for row in rows:
+        groups.setdefault((row["name"], row["policy"]), []).append(row)
+    return [
+        {
+            "name": name,
+            "policy": policy,
+            "seeds": str(len(group)),
+            "env_steps": str(max(int(row["env_steps"]) for row in group)),
+            "return": str(confidence_interval([float(row["return"]) for row in group])),
+            "steps": str(confidence_interval([float(row["steps"]) for row in group])),
+        }
+        for (name, policy), group in groups.items()
+    ]

@@ -155,6 +155,8 @@ def _train(run: Run, plan: Plan, env: Environment, learner: Learner, progress: b
     steps, every, device = (plan.config[name] for name in ("steps", "checkpoint_every", "device"))
     collector = Collector(env, plan.builder(), learner, steps, learner.rollout, plan.seed)
     recorder = Recorder(run, collector)
+    if not saved:
+        recorder.clear()
     callbacks: list[Callback] = [recorder, Saver(run, collector, every)]
     if progress:
         callbacks.append(Bar(recorder))

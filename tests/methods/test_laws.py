@@ -54,6 +54,7 @@ def test_renumbering_agents_renumbers_the_output(name):
     renumbered = graph.clone()
     for key in ("x", "pos", "alive", "kind", "available"):
         renumbered[key] = graph[key][order]
+    assert graph.edge_index is not None
     renumbered.edge_index = place[graph.edge_index]
     before, after = outputs(learner, graph), outputs(learner, renumbered)
     for key, value in before.items():

@@ -182,7 +182,9 @@ def _check_transition(before: Step, after: Step, gone: Tensor, spec: Spec) -> Te
 
 def _check_repeats(env: Environment, seed: int, plan: list[Tensor], kept: list[Step]) -> None:
     # Moves the global random states on, which no environment may depend on.
-    torch.rand(1), np.random.random(), random.random()
+    torch.rand(1)
+    np.random.random()
+    random.random()
     for one, other in zip(kept, _play(env, seed, plan), strict=True):
         _require_equal(one, other, "the same seed and actions must give the same steps")
 
@@ -243,7 +245,8 @@ def _check_seam_ignores(env: Environment, seed: int, plan: list[Tensor], place: 
     ended = _play(env, seed, plan[:place])[-1].done
     expected = env.step(plan[place])
     action = plan[place].clone()
-    swapped = -action if env.spec.action == "continuous" else action.flip(1)
+    continuous = env.spec.action == "continuous"
+    swapped = -action if continuous else (action + 1) % env.spec.num_actions
     action[ended] = swapped[ended]
     _play(env, seed, plan[:place])
     rule = "the action on the seam must be ignored"

@@ -45,4 +45,6 @@ class Rewards:
     def pay(self, table: NDArray[np.float32], events: NDArray[np.int64]) -> NDArray[np.float32]:
         """Rewards of units from their events; `events // WAS_HIT` counts the hits taken."""
         paid = table[events % WAS_HIT]
-        return paid + np.float32(self.was_hit) * (events // WAS_HIT) if self.was_hit else paid
+        if self.was_hit:
+            paid += np.float32(self.was_hit) * (events // WAS_HIT).astype(np.float32)
+        return paid

@@ -1,0 +1,143 @@
+"""Any environment of ours as a parallel environment of PettingZoo."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from numpy.typing import NDArray
+from pettingzoo.utils.env import ParallelEnv
+
+from graphmarl.envs.pettingzoo import MASK
+from graphmarl.step import Environment, Step
+
+Named = dict[str, Any]
+
+
+class ToPettingZoo(ParallelEnv[str, Any, Any]):
+    """Copy 0 of one of our environments as a parallel environment of PettingZoo.
+
+    Agents are called by kind and number. Where actions can be illegal, an observation is a
+    dictionary of `observation` and `action_mask`, as PettingZoo has it.
+
+    Args:
+        env: an environment, best with `num_envs` 1; other copies idle.
+    """
+
+    render_mode = None
+
+    def __init__(self, env: Environment) -> None:
+        spec = env.spec
+        self.env, self.metadata = env, {"name": type(env).__name__.lower(), "render_modes": []}
+        kind, count = spec.kind or (0,) * spec.num_agents, [0] * len(spec.kinds)
+        self.possible_agents: list[str] = []
+        for index in kind:
+            self.possible_agents.append(f"{spec.kinds[index]}_{count[index]}")
+            count[index] += 1
+        self.agents: list[str] = []
+        names = self.possible_agents
+        self.observation_spaces = {name: self._observation_space() for name in names}
+        self.action_spaces = {name: self._action_space() for name in names}
+        if spec.state_size:
+            self.state_space = spaces.Box(-np.inf, np.inf, (spec.state_size,))
+        self._seed, self._step = -1, None
+
+    def _observation_space(self) -> spaces.Space[Any]:
+        seen = spaces.Box(-np.inf, np.inf, self.env.spec.obs_shape)
+        if not self.env.spec.has_available:
+            return seen
+        mask = spaces.MultiBinary(self.env.spec.num_actions)
+        return spaces.Dict({"observation": seen, MASK: mask})
+
+    def _action_space(self) -> spaces.Space[Any]:
+        number = self.env.spec.num_actions
+        discrete = self.env.spec.action == "discrete"
+        return spaces.Discrete(number) if discrete else spaces.Box(-1, 1, (number,))
+
+    def observation_space(self, agent: str) -> spaces.Space[Any]:
+        """The same space at every call."""
+        return self.observation_spaces[agent]
+
+    def action_space(self, agent: str) -> spaces.Space[Any]:
+        """The same space at every call."""
+        return self.action_spaces[agent]
+
+    def _observe(self, step: Step, agents: list[str]) -> Named:
+        slots = [self.possible_agents.index(agent) for agent in agents]
+        seen = dict(zip(agents, step.obs[0, slots].cpu().numpy(), strict=True))
+        if step.available is None:
+            return seen
+        masks = step.available[0, slots].to(torch.int8).cpu().numpy()
+        return {
+            agent: {"observation": seen[agent], MASK: mask}
+            for agent, mask in zip(agents, masks, strict=True)
+        }
+
+    def _living(self, step: Step) -> list[str]:
+        alive = step.alive[0].tolist()
+        return [agent for agent, here in zip(self.possible_agents, alive, strict=True) if here]
+
+    def reset(
+        self, seed: int | None = None, options: Named | None = None
+    ) -> tuple[Named, dict[str, Named]]:
+        """Begin an episode; without a seed, that of the number after the last one."""
+        self._seed = self._seed + 1 if seed is None else seed
+        self._step = self.env.reset(self._seed)
+        self.agents = self._living(self._step)
+        return self._observe(self._step, self.agents), {agent: {} for agent in self.agents}
+
+    def _joint(self, step: Step, actions: Mapping[str, Any]) -> torch.Tensor:
+        """Actions of all slots: the first legal one where none is given."""
+        spec, pair = self.env.spec, (self.env.num_envs, self.env.spec.num_agents)
+        if spec.action == "continuous":
+            joint = torch.zeros(*pair, spec.num_actions)
+        elif step.available is None:
+            joint = torch.zeros(pair, dtype=torch.long)
+        else:
+            joint = step.available.long().argmax(-1).cpu()
+        for agent, action in actions.items():
+            joint[0, self.possible_agents.index(agent)] = torch.as_tensor(action)
+        return joint.to(step.obs.device)
+
+    def step(
+        self, actions: Named
+    ) -> tuple[
+        Named,
+        dict[str, float],
+        dict[str, bool],
+        dict[str, bool],
+        dict[str, Named],
+    ]:
+        """Advance; the dead are terminated and go, newcomers come."""
+        if self._step is None or not self.agents:
+            raise RuntimeError("no episode is running: call reset")
+        step = self._step = self.env.step(self._joint(self._step, actions))
+        living, terminated = set(self._living(step)), bool(step.terminated[0])
+        concerned = [a for a in self.possible_agents if a in living or a in self.agents]
+        rewards = dict(zip(self.possible_agents, step.reward[0].tolist(), strict=True))
+        dead = {agent: terminated or agent not in living for agent in concerned}
+        cut = {agent: bool(step.truncated[0]) and not dead[agent] for agent in concerned}
+        self.agents = [agent for agent in concerned if not (dead[agent] or cut[agent])]
+        return (
+            self._observe(step, concerned),
+            {agent: rewards[agent] for agent in concerned},
+            dead,
+            cut,
+            {agent: {} for agent in concerned},
+        )
+
+    def state(self) -> NDArray[np.float32]:
+        """The global state of copy 0."""
+        if self._step is None or self._step.state is None:
+            raise NotImplementedError("the environment has no state, or has not begun")
+        return self._step.state[0].cpu().numpy()
+
+    def render(self) -> None:
+        """Nothing: see `Environment.scene`."""
+
+    def close(self) -> None:
+        """Close the environment."""
+        self.env.close()

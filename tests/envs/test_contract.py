@@ -1,0 +1,44 @@
+"""Every environment that can be made by name keeps the contract, ours and PettingZoo's."""
+
+import warnings
+
+import pytest
+from parallel_games import masked_walk, places, push, walk
+from pettingzoo.test import parallel_api_test, parallel_seed_test
+
+from graphmarl.envs import ENVS, ToPettingZoo, check_env, make_env
+
+# Options that make an environment small; one that needs none need not be here.
+SMALL = {
+    "gather": [{"horizon": 8}, {"map": "random", "horizon": 8, "view_radius": 3}],
+    "jungle": [{"horizon": 8}],
+    "battle": [{"opponent": name, "horizon": 16} for name in ("random", "scripted", "self")],
+    "pettingzoo": [
+        {"make": walk, "horizon": 20},
+        {"make": "parallel_games:walk", "horizon": 5, "position": places},
+        {"make": masked_walk, "horizon": 20, "masked": True},
+        {"make": push, "horizon": 20},
+    ],
+}
+CASES = [(name, options) for name in ENVS for options in SMALL.get(name, [{}])]
+
+
+@pytest.mark.parametrize(("name", "options"), CASES)
+def test_it_keeps_our_contract(name, options):
+    env = make_env(name, num_envs=3, **options)
+    check_env(env, make=lambda number: make_env(name, num_envs=number, **options))
+    env.close()
+
+
+@pytest.mark.parametrize(("name", "options"), CASES)
+def test_it_keeps_the_contract_of_pettingzoo(name, options):
+    def make():
+        return ToPettingZoo(make_env(name, num_envs=1, **options))
+
+    with warnings.catch_warnings():
+        # It is said of environments whose newcomers or dead differ from all possible agents.
+        warnings.filterwarnings("ignore", "No agents present but not all")
+        parallel_api_test(make(), num_cycles=30)
+    if make().env.spec.has_available:
+        return  # that test samples actions without looking at the mask
+    parallel_seed_test(make, num_cycles=5)

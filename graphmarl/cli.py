@@ -143,3 +143,7 @@ def _parse(parser: ArgumentParser, words: list[str]) -> dict[str, Any]:
         return parser.parse_args(words, defaults=False).as_dict()
     except argparse.ArgumentError as error:
         raise ValueError(str(error)) from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -103,14 +103,19 @@ class Run:
 
         Raises:
             FileExistsError: a run is there already.
+            ValueError: an option that cannot be written down, such as a function.
             OSError: the folder cannot be made or written.
         """
         run = cls(path)
         if (run.path / "config.yaml").exists():
             raise FileExistsError(f"{run.path} holds a run; resume it, or choose another name")
         try:
+            text = yaml.safe_dump(dict(config), sort_keys=False)
+        except yaml.YAMLError as error:
+            raise ValueError(f"options must be plain values, for config.yaml: {error}") from error
+        try:
             run.checkpoints.mkdir(parents=True, exist_ok=True)
-            run.write("config.yaml", yaml.safe_dump(dict(config), sort_keys=False))
+            run.write("config.yaml", text)
             run.write("versions.yaml", yaml.safe_dump(versions(), sort_keys=False))
         except OSError as error:
             raise OSError(f"run folder {run.path} cannot be written: {error}") from error
@@ -141,6 +146,10 @@ class Run:
     def saved(self) -> list[Path]:
         """The checkpoints of the learner, oldest first."""
         return sorted(self.checkpoints.glob("step_*.ckpt"))
+
+    def stages(self) -> list[Path]:
+        """The checkpoints of pre-training stages."""
+        return sorted(set(self.checkpoints.glob("*.ckpt")) - set(self.saved()))
 
     def last(self) -> Path:
         """The newest checkpoint.

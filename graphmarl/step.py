@@ -283,12 +283,8 @@ class Edges:
             [parts[0].ptr[:1]] + [p.ptr[1:] + int(o) for p, o in zip(parts, offsets, strict=False)]
         )
         attrs = [part.attr for part in parts if part.attr is not None]
-        return cls(
-            torch.cat([part.index for part in parts], 1),
-            ptr,
-            parts[0].num_agents,
-            torch.cat(attrs) if attrs else None,
-        )
+        index = torch.cat([part.index for part in parts], 1)
+        return cls(index, ptr, parts[0].num_agents, torch.cat(attrs) if attrs else None)
 
     def select(
         self, graphs: Int[Tensor, " pick"]

@@ -36,6 +36,7 @@ def train(
     runs: str = "runs",
     checkpoint_every: int = 5_000,
     device: str = "cpu",
+    threads: int | None = None,
     progress: bool = True,
 ) -> Run:
     """Train from the beginning and return the run folder.
@@ -52,14 +53,16 @@ def train(
         runs: where run folders are.
         checkpoint_every: transitions between checkpoints.
         device: where networks are.
+        threads: of PyTorch; as it is set without it. One is best where cores are shared.
         progress: show a progress bar.
 
     Raises:
         ValueError: a name or value that is not allowed; says what is.
         FileExistsError: a run of that name exists.
     """
-    for what, value in {"steps": steps, "checkpoint_every": checkpoint_every}.items():
-        if value < 1:
+    whole = {"steps": steps, "checkpoint_every": checkpoint_every, "threads": threads}
+    for what, value in whole.items():
+        if value is not None and value < 1:
             raise ValueError(f"{what} is {value}; allowed are 1 and more")
     plan = Plan(
         {
@@ -70,6 +73,7 @@ def train(
             "seed": seed,
             "checkpoint_every": checkpoint_every,
             "device": device,
+            "threads": threads,
         }
     )
     if name is None:
@@ -144,6 +148,8 @@ class Plan:
 
 def _train(run: Run, plan: Plan, env: Environment, learner: Learner, progress: bool) -> Run:
     """Train the stages and the learner, from the newest checkpoint if there is one."""
+    if plan.config["threads"] is not None:
+        torch.set_num_threads(plan.config["threads"])
     saved = run.saved()
     for number, stage in enumerate(learner.stages()):
         if not saved:

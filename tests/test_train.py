@@ -226,6 +226,7 @@ def test_a_run_is_never_overwritten(tmp_path):
         ({"graph": "knm"}, "knm.*knn"),
         ({"graph": "knn:k=0"}, "k.*0"),
         ({"env": {"name": "gather", "size": 25}}, "25.*24, 48.*96"),
+        ({"env": {"name": "toy:Toy", "num_agents": len}}, "must be plain values"),
         ({"steps": 0}, "steps is 0; allowed are 1 and more"),
         ({"method": {"gamma": 1}}, "has no 'name'"),
     ],

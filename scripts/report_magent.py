@@ -1,0 +1,67 @@
+"""Collect what `scripts/train_magent.py` left in run folders and print it beside Table II.
+
+python scripts/report_magent.py --runs runs --commit abc1234   # collect, then print
+python scripts/report_magent.py                                # print what was collected
+"""
+
+import argparse
+import csv
+from pathlib import Path
+
+from graphmarl.report import read_rows, summary
+from graphmarl.run import Run
+
+FOLDER = Path(__file__).parent.parent / "datasets"
+MEASURED = FOLDER / "measured_gather.csv"
+PAPER = {
+    (row["method"], row["map"], row["size"]): f"{row['return']} / {row['steps']}"
+    for row in read_rows(FOLDER / "nvif_table2.csv")
+}
+TITLES = {"ippo": "IPPO", "nvif_ppo": "NVIF-PPO", "mappo": "MAPPO"}
+
+
+def collect(runs: Path, commit: str) -> None:
+    """Write one line for each evaluation of each run."""
+    lines = []
+    for path in sorted(runs.glob("*/evaluation.csv")):
+        env = Run(path.parent).config()["env"]
+        where = {name: str(env[name]) for name in ("map", "size", "view_radius")}
+        lines += [row | where | {"commit": commit} for row in read_rows(path)]
+    with open(MEASURED, "w", newline="") as file:
+        table = csv.DictWriter(file, list(lines[0]), lineterminator="\n")
+        table.writeheader()
+        table.writerows(lines)
+
+
+def show() -> None:
+    """Print a Markdown table: return / steps, mean and 95 % interval over seeds."""
+    rows = read_rows(MEASURED)
+    place = {row["name"]: row for row in rows}
+    found = {(line["name"], line["policy"]): line for line in summary(rows)}
+    print("| run | seeds | env steps | greedy | stochastic | paper |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    for name, row in place.items():
+        method = TITLES[name.split("-")[0]]
+        same = row["view_radius"] == "7" and name.count("-") == 2
+        paper = PAPER.get((method, row["map"], row["size"]), "") if same else ""
+        played = [found[name, policy] for policy in ("greedy", "stochastic")]
+        numbers = " | ".join(f"{line['return']} / {line['steps']}" for line in played)
+        first = played[0]
+        print(f"| {name} | {first['seeds']} | {first['env_steps']} | {numbers} | {paper} |")
+
+
+def main() -> None:
+    """Run what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=Path, help="collect from these run folders first")
+    parser.add_argument("--commit", help="of the code that made them")
+    given = parser.parse_args()
+    if given.runs:
+        if not given.commit:
+            parser.error("--commit is needed to say what made the runs")
+        collect(given.runs, given.commit)
+    show()
+
+
+if __name__ == "__main__":
+    main()

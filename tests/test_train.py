@@ -211,6 +211,12 @@ def test_a_run_folder_that_cannot_be_written_is_refused(tmp_path):
         start(tmp_path / "file", "a")
 
 
+def test_a_configuration_that_cannot_be_written_down_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="must be plain values"):
+        Run.create(tmp_path / "a", {"env": {"make": len}})
+    assert not (tmp_path / "a").exists()
+
+
 def test_a_run_is_never_overwritten(tmp_path):
     start(tmp_path, "a")
     with pytest.raises(FileExistsError, match="holds a run; resume it, or choose another name"):
@@ -226,7 +232,6 @@ def test_a_run_is_never_overwritten(tmp_path):
         ({"graph": "knm"}, "knm.*knn"),
         ({"graph": "knn:k=0"}, "k.*0"),
         ({"env": {"name": "gather", "size": 25}}, "25.*24, 48.*96"),
-        ({"env": {"name": "toy:Toy", "num_agents": len}}, "must be plain values"),
         ({"steps": 0}, "steps is 0; allowed are 1 and more"),
         ({"method": {"gamma": 1}}, "has no 'name'"),
     ],

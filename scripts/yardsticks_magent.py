@@ -1,0 +1,49 @@
+"""Print what Gather's six maps hold beside Table I, and what the scripted gatherer reaches on them.
+
+python scripts/yardsticks_magent.py --episodes 16
+"""
+
+import argparse
+from contextlib import closing
+from pathlib import Path
+
+from graphmarl.envs import Gather
+from graphmarl.envs.magent.scripted import play_scripted
+from graphmarl.evaluate import play, random_policy
+from graphmarl.report import read_rows
+
+FOLDER = Path(__file__).parent.parent / "datasets"
+# Return of an independent reconstruction of the maps, rewards and script, over 2 to 6 seeds.
+RECONSTRUCTED = {
+    ("normal", 24): 695.6,
+    ("normal", 48): 1873.6,
+    ("normal", 96): 4019.3,
+    ("random", 24): 133.2,
+    ("random", 48): 378.5,
+    ("random", 96): 1243.5,
+}
+
+
+def main() -> None:
+    """Run what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--episodes", type=int, default=16)
+    given = parser.parse_args()
+    for row in read_rows(FOLDER / "nvif_table1.csv"):
+        place, size = row["map"], int(row["size"])
+        with closing(Gather(place, size, num_envs=given.episodes)) as env:
+            step = env.reset(0)
+            omnivores, food = step.alive[0].sum().item(), int(step.info["food"][0])
+            scripted = play_scripted(env, given.episodes, seed=0)
+            untrained = play(env, random_policy(env)).mean_return.mean
+        known = RECONSTRUCTED[place, size]
+        print(
+            f"{place}-{size}: {omnivores} omnivores, {food} food (Table I: {row['omnivores']}, "
+            f"{row['food']}); scripted {scripted[0]:.1f} in {scripted[1]:.1f} steps, "
+            f"{scripted[0] / known - 1:+.1%} of {known}; random policy {untrained:.1f}",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

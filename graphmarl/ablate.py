@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from graphmarl.evaluate import evaluate
-from graphmarl.interval import confidence_interval
+from graphmarl.report import read_rows
 from graphmarl.run import Run
 from graphmarl.train import Named, resume, train
 
@@ -69,31 +69,3 @@ def _evaluate(run: Run, name: str, seed: int, episodes: int) -> None:
         numbers = f"{returns.mean:.3f},{played.mean_length.mean:.3f},{spread:.3f},{hours:.4f}"
         lines.append(f"{name},{seed},{steps},{policy},{numbers}")
     run.write("evaluation.csv", "\n".join(lines) + "\n")
-
-
-def read_rows(path: Path) -> list[dict[str, str]]:
-    """The lines of a table."""
-    with open(path, newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def summary(rows: Iterable[dict[str, str]]) -> list[dict[str, str]]:
-    """Mean and 95 % interval over seeds, for each name and way to act.
-
-    Args:
-        rows: lines of `run_seeds`.
-    """
-    groups: dict[tuple[str, str], list[dict[str, str]]] = {}
-    for row in rows:
-        groups.setdefault((row["name"], row["policy"]), []).append(row)
-    return [
-        {
-            "name": name,
-            "policy": policy,
-            "seeds": str(len(group)),
-            "env_steps": str(max(int(row["env_steps"]) for row in group)),
-            "return": str(confidence_interval([float(row["return"]) for row in group])),
-            "steps": str(confidence_interval([float(row["steps"]) for row in group])),
-        }
-        for (name, policy), group in groups.items()
-    ]

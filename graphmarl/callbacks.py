@@ -57,6 +57,11 @@ class Recorder(Callback):
         """Where the files ended."""
         return {"metrics": self.table.size(), "timing": self.timing.size()}
 
+    def clear(self) -> None:
+        """Begin anew: what was written belongs to a run that ended before its first checkpoint."""
+        self.table.cut(0)
+        self.timing.cut(0)
+
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Cut off what was written after the checkpoint."""
         self.table.cut(state_dict["metrics"])

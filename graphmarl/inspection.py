@@ -75,6 +75,7 @@ def draw_graph(graph: Data, scene: Scene | None = None, axes: Axes | None = None
         axes.set_xlim(scene.low[0], scene.high[0])
         axes.set_ylim(scene.low[1], scene.high[1])
     network = living(graph)
+    assert graph.pos is not None, "agents stand somewhere"
     where = {i: graph.pos[i].tolist() for i in network.nodes}
     both = network.to_undirected(reciprocal=True)
     one_way = [edge for edge in network.edges if not both.has_edge(*edge)]

@@ -6,7 +6,7 @@ import csv
 import os
 import platform
 from collections.abc import Mapping
-from importlib.metadata import distributions
+from importlib.metadata import PackageNotFoundError, version
 from math import nan
 from pathlib import Path
 from typing import Any
@@ -197,8 +197,14 @@ class Table:
 
 
 def versions() -> dict[str, str]:
-    """Versions of what numbers may depend on."""
+    """Versions of what numbers may depend on, as far as it is installed."""
     names = ("graphmarl", "torch", "torch-geometric", "lightning", "numpy", "scipy", "magent2")
-    installed = {each.metadata["Name"]: each.version for each in distributions()}
-    found = {name: installed[name] for name in names if name in installed}
-    return {"python": platform.python_version()} | found
+    found = {"python": platform.python_version()} | {name: _version(name) for name in names}
+    return {name: number for name, number in found.items() if number}
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return ""

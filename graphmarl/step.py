@@ -46,7 +46,7 @@ class Spec:
     @property
     def obs_size(self) -> int:
         """Numbers in one observation."""
-        return int(torch.Size(self.obs_shape).numel())
+        return torch.Size(self.obs_shape).numel()
 
 
 @dataclass
@@ -206,9 +206,7 @@ def check_step(step: Step, spec: Spec, num_envs: int) -> None:
             raise ValueError(f"the environment's {name} contains NaN or infinity")
 
 
-def agent_graph(
-    step: Step, spec: Spec, last_action: Tensor | None = None, copy: bool = False
-) -> Data:
+def agent_graph(step: Step, spec: Spec, last_action: Tensor | None = None) -> Data:
     """The living and dead agents of a step as one disjoint union of B graphs without edges.
 
     Agent i of environment b is row `b * N + i`. Node features: `x` (observations), `pos`, `alive`,
@@ -219,14 +217,12 @@ def agent_graph(
         step: B environments, N slots.
         spec: shapes of the environment.
         last_action: what each agent did in the step before, zeros where an episode begins.
-        copy: clone the tensors instead of sharing them with the step.
 
     Shapes:
         x (B*N, ...), pos (B*N, 2), alive, kind and batch (B*N,), edge_index (2, 0), ptr (B+1,).
     """
     num_envs, num_agents = step.alive.shape
-    device = step.alive.device
-    rows = num_envs * num_agents
+    device, rows = step.alive.device, num_envs * num_agents
     kind = torch.tensor(spec.kind or (0,) * num_agents, device=device)
     fields = {
         "x": step.obs.flatten(0, 1),
@@ -242,7 +238,7 @@ def agent_graph(
     graph = Data(edge_index=torch.empty(2, 0, dtype=torch.long, device=device))
     for name, value in fields.items():
         if value is not None:
-            graph[name] = value.clone() if copy else value
+            graph[name] = value
     graph.batch = torch.arange(num_envs, device=device).repeat_interleave(num_agents)
     graph.ptr = torch.arange(0, rows + 1, num_agents, device=device)
     graph.num_nodes = rows

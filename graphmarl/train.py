@@ -15,7 +15,7 @@ from lightning.pytorch import Callback, LightningDataModule, LightningModule, Tr
 
 from graphmarl.callbacks import Bar, Recorder, Saver, StageSaver
 from graphmarl.data import Collector, RandomEpisodes
-from graphmarl.envs import ENVS
+from graphmarl.envs import ENVS, make_env
 from graphmarl.graphs import GraphBuilder, make_graph
 from graphmarl.learners import Learner, Stage
 from graphmarl.methods import METHODS
@@ -127,8 +127,7 @@ class Plan:
 
     def environment(self, **changes: Any) -> Environment:
         """A new environment, with some options changed."""
-        kind = lookup("environment", self.env, ENVS)
-        return construct("environment", self.env, kind, self.env_options | changes)
+        return make_env(self.env, **(self.env_options | changes))
 
     def builder(self) -> GraphBuilder:
         """A new graph builder, seeded."""
@@ -155,6 +154,8 @@ def _train(run: Run, plan: Plan, env: Environment, learner: Learner, progress: b
     steps, every, device = (plan.config[name] for name in ("steps", "checkpoint_every", "device"))
     collector = Collector(env, plan.builder(), learner, steps, learner.rollout, plan.seed)
     recorder = Recorder(run, collector)
+    if not saved:
+        recorder.clear()
     callbacks: list[Callback] = [recorder, Saver(run, collector, every)]
     if progress:
         callbacks.append(Bar(recorder))

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import torch
 
-from graphmarl.ablate import read_rows, run_seeds, summary
+from graphmarl.ablate import run_seeds
+from graphmarl.report import read_rows, summary
 
 PAPER = Path(__file__).parent.parent / "datasets" / "nvif_table2.csv"
 

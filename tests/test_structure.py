@@ -8,7 +8,6 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "graphmarl"
-SMALL_ROOMS = {"step", "functional", "naming", "interval", "run"}
 ARROWS: dict[str, set[str]] = {
     "step": set(),
     "functional": set(),
@@ -16,6 +15,7 @@ ARROWS: dict[str, set[str]] = {
     "interval": set(),
     "run": set(),
     "report": {"interval"},
+    "ablate": {"report", "run", "train", "evaluate"},
     "graphs": {"step", "naming"},
     "nn": {"functional"},
     "envs": {"step", "naming"},

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
-from difflib import get_close_matches
 from typing import Any
 
-from graphmarl.envs.check import check_env as check_env
-from graphmarl.envs.magent import Battle as Battle
-from graphmarl.envs.magent import Gather as Gather
-from graphmarl.envs.magent import Jungle as Jungle
-from graphmarl.envs.pettingzoo import FromPettingZoo as FromPettingZoo
-from graphmarl.envs.to_pettingzoo import ToPettingZoo as ToPettingZoo
-from graphmarl.envs.vector import Vector as Vector
-from graphmarl.envs.workers import Engine as Engine
-from graphmarl.envs.workers import Frame as Frame
+from graphmarl.envs.check import check_env
+from graphmarl.envs.magent import Battle, Gather, Jungle
+from graphmarl.envs.pettingzoo import FromPettingZoo
+from graphmarl.envs.to_pettingzoo import ToPettingZoo
+from graphmarl.envs.vector import Vector
+from graphmarl.envs.workers import Engine, Frame
+from graphmarl.naming import construct, joined, lookup, split_name
 from graphmarl.step import Environment
 
 ENVS: dict[str, type[Environment]] = {
@@ -29,7 +25,7 @@ def make_env(env: str | Environment, **options: Any) -> Environment:
     """An environment by name; one that is already built is returned as it is.
 
     Args:
-        env: a name in `ENVS`, or an environment.
+        env: a name in `ENVS`, `module:Class` for one of your own, or an environment.
         options: arguments of its constructor.
 
     Raises:
@@ -39,14 +35,20 @@ def make_env(env: str | Environment, **options: Any) -> Environment:
         if options:
             raise ValueError(f"{type(env).__name__} is already built; got {', '.join(options)}")
         return env
-    if env not in ENVS:
-        close = get_close_matches(env, ENVS, n=1)
-        hint = f"; did you mean {close[0]!r}?" if close else ""
-        raise ValueError(f"no environment {env!r}; there are {', '.join(ENVS)}{hint}")
-    known = list(inspect.signature(ENVS[env]).parameters)
-    for option in options:
-        if option not in known:
-            close = get_close_matches(option, known, n=1)
-            hint = f"; did you mean {close[0]!r}?" if close else ""
-            raise ValueError(f"{env} has no option {option!r}; it has {', '.join(known)}{hint}")
-    return ENVS[env](**options)
+    name, inner = split_name(env, "environment")
+    return construct("environment", name, lookup("environment", name, ENVS), joined(inner, options))
+
+
+__all__ = [
+    "Battle",
+    "ENVS",
+    "Engine",
+    "Frame",
+    "FromPettingZoo",
+    "Gather",
+    "Jungle",
+    "ToPettingZoo",
+    "Vector",
+    "check_env",
+    "make_env",
+]

@@ -54,6 +54,7 @@ def test_renumbering_agents_renumbers_the_output(name):
     renumbered = graph.clone()
     for key in ("x", "pos", "alive", "kind", "available"):
         renumbered[key] = graph[key][order]
+    assert graph.edge_index is not None
     renumbered.edge_index = place[graph.edge_index]
     before, after = outputs(learner, graph), outputs(learner, renumbered)
     for key, value in before.items():
@@ -69,7 +70,8 @@ def test_a_batch_of_graphs_equals_each_graph_alone(name):
         alone = Data(edge_index=RING, num_nodes=5)
         for key in ("x", "pos", "alive", "kind", "available"):
             alone[key] = graph[key][b * 5 : b * 5 + 5]
-        alone.state, alone.time = graph.state[b : b + 1], graph.time[b : b + 1]
+        for key in ("state", "time"):
+            alone[key] = graph[key][b : b + 1]
         for key, value in outputs(learner, alone).items():
             assert torch.allclose(both[key][b * 5 : b * 5 + 5], value, atol=1e-5), key
 

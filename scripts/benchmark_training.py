@@ -1,0 +1,42 @@
+"""Print how fast methods act, store and learn on Gather, and which part takes which share.
+
+python scripts/benchmark_training.py --methods ippo nvif_ppo --steps 16000
+"""
+
+import argparse
+import tempfile
+
+import torch
+
+from graphmarl.report import time_shares
+from graphmarl.train import Plan, train
+
+QUICK = {"nvif_ppo": {"episodes": 4, "code_epochs": 1, "flow_epochs": 1}}
+
+
+def main() -> None:
+    """Train each method for a while and print its line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--methods", nargs="+", default=["ippo", "nvif_ppo"])
+    parser.add_argument("--map", default="normal", choices=("normal", "random"))
+    parser.add_argument("--size", type=int, default=24)
+    parser.add_argument("--steps", type=int, default=16_000)
+    parser.add_argument("--threads", type=int, default=2, help="of PyTorch")
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    env = {"name": "gather", "map": given.map, "size": given.size}
+    for name in given.methods:
+        method = {"name": name, **QUICK.get(name, {})}
+        with tempfile.TemporaryDirectory() as folder:
+            run = train(method, env, steps=given.steps, runs=folder, name=name, progress=False)
+            found = time_shares(run.path / "timing.csv")
+            agents = Plan(run.config()).environment(num_envs=1).spec.num_agents
+        rate = found.pop("steps_per_second")
+        seconds = found.pop("seconds")
+        shares = ", ".join(f"{part} {share:.1%}" for part, share in found.items())
+        print(f"{name}: {rate:,.0f} env steps/s, {rate * agents:,.0f} agent-steps/s ", end="")
+        print(f"over {seconds:.0f} s; {shares}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+"""Train NVIF-PPO on Gather and show what it learned; `scripts/quickstart.sh` installs first."""
+
+import argparse
+from contextlib import closing
+
+import torch
+
+from graphmarl.envs import Gather
+from graphmarl.envs.magent.scripted import play_scripted
+from graphmarl.evaluate import evaluate, play, random_policy
+from graphmarl.graphs import Directional
+from graphmarl.inspection import draw_curve, draw_graph, one_graph, save_picture
+from graphmarl.run import Run
+from graphmarl.step import agent_graph
+from graphmarl.train import resume, train
+
+EPISODES = 20
+
+
+def main() -> None:
+    """Train, or go on with what was begun, then evaluate and draw."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--steps", type=int, default=80_000, help="environment steps")
+    parser.add_argument("--runs", default="runs", help="where run folders are")
+    parser.add_argument("--name", default="quickstart", help="name of the run folder")
+    given = parser.parse_args()
+    run = Run(f"{given.runs}/{given.name}")
+    if (run.path / "config.yaml").exists():
+        resume(run.path)
+    else:
+        train("nvif_ppo", "gather", steps=given.steps, name=given.name, runs=given.runs)
+    trained = evaluate(run, EPISODES)
+    with closing(Gather(num_envs=EPISODES)) as env:
+        untrained = play(env, random_policy(env))
+        scripted = play_scripted(env, EPISODES, seed=0)
+        draw(run, env)
+    print(f"\nMean team return over {EPISODES} evaluation episodes of Gather, normal, 24 x 24:")
+    print(f"  random policy      {untrained.mean_return.mean:8.1f}")
+    print(f"  trained NVIF-PPO   {trained.mean_return.mean:8.1f}")
+    print(f"  scripted gatherer  {scripted[0]:8.1f}   (sees the whole map)")
+    print(f"evaluated checkpoint {run.last()}")
+
+
+def draw(run: Run, env: Gather) -> None:
+    """Write the learning curve and a picture of who hears whom."""
+    save_picture(draw_curve(run.metrics()), run.path / "curve.png")
+    graph = Directional()(agent_graph(env.reset(0), env.spec))
+    axes = draw_graph(one_graph(graph, 0, env.spec.num_agents), env.scene(0))
+    save_picture(axes, run.path / "agent_graph.png")
+    print(f"wrote {run.path / 'curve.png'} and {run.path / 'agent_graph.png'}")
+
+
+if __name__ == "__main__":
+    torch.set_num_threads(2)
+    main()

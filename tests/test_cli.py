@@ -1,0 +1,86 @@
+"""The command line says what there is, does what it says and names what is wrong."""
+
+import pytest
+import yaml
+
+from graphmarl.cli import main
+from graphmarl.envs import ENVS
+from graphmarl.graphs import GRAPHS
+from graphmarl.methods import METHODS
+from graphmarl.run import Run
+
+TRAIN = ["train", "--method", "ippo", "--env", "toy:Toy", "--steps", "60", "--progress", "false"]
+SMALL = ["--method.rollout", "10", "--method.minibatch", "60"]
+
+
+@pytest.mark.parametrize(
+    ("command", "table"), [("methods", METHODS), ("envs", ENVS), ("graphs", GRAPHS)]
+)
+def test_a_listing_has_one_line_for_each(command, table, capsys):
+    assert main([command]) == 0
+    lines = capsys.readouterr().out.strip().splitlines()
+    assert [line.split()[0] for line in lines] == list(table)
+    assert all(len(line.split(maxsplit=1)[1]) > 15 for line in lines)
+
+
+def test_train_evaluate_and_resume(tmp_path, capsys):
+    words = [*TRAIN, *SMALL, "--method.gamma", "0.5", "--env.num_agents", "4"]
+    words += ["--graph", "knn", "--graph.k", "2", "--graph.refresh", "3"]
+    assert main([*words, "--name", "a", "--runs", str(tmp_path)]) == 0
+    run = Run(capsys.readouterr().out.strip())
+    config = run.config()
+    assert config["method"]["gamma"] == 0.5
+    assert config["env"]["num_agents"] == 4
+    assert config["graph"] == {"name": "knn", "k": 2, "refresh": 3}
+    assert main(["evaluate", str(run.path), "--episodes", "3", "--graph", "complete"]) == 0
+    assert "over 3 episodes" in capsys.readouterr().out
+    assert main(["train", "--resume", str(run.path), "--steps", "90", "--progress", "false"]) == 0
+    assert run.metrics()[-1]["env_steps"] >= 90
+
+
+def test_a_file_gives_a_run_back_and_the_command_line_changes_it(tmp_path, capsys):
+    assert main([*TRAIN, *SMALL, "--name", "a", "--runs", str(tmp_path)]) == 0
+    words = ["train", "--config", str(tmp_path / "a" / "config.yaml"), "--method.gamma", "0.9"]
+    words += ["--name", "b", "--runs", str(tmp_path), "--progress", "false"]
+    assert main(words) == 0
+    first, second = Run(tmp_path / "a").config(), Run(tmp_path / "b").config()
+    assert second["method"].pop("gamma") == 0.9
+    assert first["method"].pop("gamma") == 0.97
+    assert first == second
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["train", "--method", "nvif"], "no method is called 'nvif'; there are ippo, mappo"),
+        (["train", "--env", "gathr"], "no environment is called 'gathr'; .*did you mean 'gather'"),
+        (["train", "--graph", "kn"], "no graph is called 'kn'; there are "),
+        ([*TRAIN, "--graph", "knn", "--graph.k", "0"], "k is 0"),
+        ([*TRAIN, "--graph", "knn:k=0"], "k is 0"),
+        ([*TRAIN, "--method.gama", "1"], "method.gama"),
+        ([*TRAIN, "--method.gamma", "high"], "gamma"),
+        (["train", "--env", "gather", "--env.size", "25"], "25.*24, 48.* 96"),
+        (["evaluate", "nowhere"], "nowhere holds no run"),
+        (["train", "--resume", "nowhere"], "nowhere holds no run"),
+    ],
+)
+def test_a_mistake_is_one_line_that_says_what_is_allowed(words, message, capsys, tmp_path):
+    import re
+
+    if words[0] == "train" and "--resume" not in words:
+        words = [*words, "--runs", str(tmp_path)]
+    assert main(words) == 2
+    said = capsys.readouterr().err
+    assert re.search(message, said), said
+    assert "Traceback" not in said
+
+
+def test_no_command_says_what_there_is(capsys):
+    assert main([]) == 0
+    assert "train" in capsys.readouterr().out
+    assert main(["fly"]) == 2
+
+
+def test_a_run_folder_reads_as_plain_yaml(tmp_path):
+    main([*TRAIN, *SMALL, "--name", "a", "--runs", str(tmp_path)])
+    assert yaml.safe_load((tmp_path / "a" / "config.yaml").read_text())["steps"] == 60

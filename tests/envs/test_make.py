@@ -14,9 +14,9 @@ def test_names_make_environments_and_environments_pass_through():
 
 
 def test_what_is_unknown_is_said_with_the_choices():
-    with pytest.raises(ValueError, match=r"no environment 'gathr'; there are gather.*'gather'\?"):
+    with pytest.raises(ValueError, match=r"'gathr'; there are .*did you mean 'gather'\?"):
         make_env("gathr")
-    with pytest.raises(ValueError, match=r"no option 'sise'; it has map, size.*'size'\?"):
+    with pytest.raises(ValueError, match="no option 'sise'; its options are map, size"):
         make_env("gather", sise=24)
     with pytest.raises(ValueError, match="Gather is already built; got size"):
         make_env(Gather(num_envs=1), size=48)

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import networkx as nx
 from matplotlib.axes import Axes
+from matplotlib.colors import to_rgba_array
 from matplotlib.figure import Figure
+from matplotlib.legend import Legend
 from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.utils import to_networkx
 
 from graphmarl.step import Edges, Scene
 
-COLOURS = ("tab:red", "tab:green", "tab:purple", "tab:brown")
+AGENT_COLOURS = ("#1f4e9c", "#b3261e", "#6a3d9a", "#00798c")
+THING_COLOURS = ("#4f9d2f", "#c98a00", "#8c564b", "#7f7f7f")
+BOTH_WAYS, ONE_WAY = "#5b6470", "#e07b00"
 
 
 def one_graph(graph: Data, env: int, num_agents: int) -> Data:
@@ -46,8 +51,8 @@ def describe(graph: Data) -> dict[str, float]:
     """
     network = living(graph)
     count = network.number_of_nodes()
-    parts = list(nx.connected_components(network.to_undirected()))
     undirected = network.to_undirected()
+    parts = list(nx.connected_components(undirected))
     pairs = sum(len(part) * (len(part) - 1) for part in parts)
     return {
         "agents": count,
@@ -59,41 +64,111 @@ def describe(graph: Data) -> dict[str, float]:
     }
 
 
-def draw_graph(graph: Data, scene: Scene | None = None, axes: Axes | None = None) -> Axes:
+def draw_graph(
+    graph: Data,
+    scene: Scene | None = None,
+    axes: Axes | None = None,
+    kinds: Sequence[str] = ("agents",),
+    size: float = 40.0,
+) -> Axes:
     """Draw one graph's living agents where they stand, over the map if there is one.
+
+    Who hear each other are joined by a line; an arrow goes from who is heard to who hears it
+    without being heard. `draw_legend` says what is what.
 
     Args:
         graph: one environment's agents with `pos` and edges; see `one_graph`.
         scene: what else there is to draw.
         axes: where to draw; a new figure without it.
+        kinds: names of the kinds of agents, for the legend.
+        size: area of an agent, in square points.
+
+    Raises:
+        ValueError: the graph has no positions.
     """
+    if graph.pos is None:
+        raise ValueError("agents without positions cannot be drawn; this graph has no `pos`")
     if axes is None:
-        axes = Figure(figsize=(6, 6), layout="constrained").subplots()
+        axes = Figure(figsize=(6, 6.4), layout="constrained").subplots()
+    _draw_agents(axes, graph, kinds, size)
     if scene is not None:
-        for (name, (place, weight)), colour in zip(scene.points.items(), COLOURS, strict=False):
-            _scatter(axes, place, colour, name, marker="s", alpha=weight.clamp(0, 1).numpy(), s=18)
-        axes.set_xlim(scene.low[0], scene.high[0])
-        axes.set_ylim(scene.low[1], scene.high[1])
-    network = living(graph)
-    assert graph.pos is not None, "agents stand somewhere"
-    where = {i: graph.pos[i].tolist() for i in network.nodes}
-    both = network.to_undirected(reciprocal=True)
-    one_way = [edge for edge in network.edges if not both.has_edge(*edge)]
-    style: dict[str, Any] = {"ax": axes, "edge_color": "0.45", "width": 0.8}
-    nx.draw_networkx_edges(both, where, **style)
-    nx.draw_networkx_edges(network, where, edgelist=one_way, arrowsize=7, node_size=30, **style)
-    alive = graph.alive if "alive" in graph else slice(None)
-    _scatter(axes, graph.pos[alive], "tab:blue", "agents", s=26, zorder=3)
+        _draw_scene(axes, scene, 0.5 * size)
+    _draw_edges(axes, living(graph), graph.pos, size)
     axes.set_aspect("equal")
     axes.set_xticks([])
     axes.set_yticks([])
+    axes.spines[:].set_color("0.8")
     return axes
 
 
-def save_picture(axes: Axes, path: str | Path) -> None:
-    """Write the figure that the axes belong to."""
-    figure = axes.figure
-    figure.savefig(path, dpi=150)  # type: ignore[union-attr]
+def _draw_agents(axes: Axes, graph: Data, kinds: Sequence[str], size: float) -> None:
+    """Draw the living as dots, one colour for each kind; kinds without a name share the last."""
+    assert graph.pos is not None, "draw_graph has asked"
+    alive = graph.alive if "alive" in graph else slice(None)
+    place = graph.pos[alive]
+    kind = graph.kind[alive] if "kind" in graph else place.new_zeros(len(place))
+    for number, name in enumerate(kinds):
+        mine = place[kind.clamp(max=len(kinds) - 1) == number]
+        colour = AGENT_COLOURS[number % len(AGENT_COLOURS)]
+        _scatter(axes, mine, c=colour, label=name, s=size, edgecolors="white", linewidths=0.7)
+
+
+def _draw_scene(axes: Axes, scene: Scene, size: float) -> None:
+    """Draw things as squares, the fainter the lower their weight, within the world's border."""
+    for number, (name, (place, weight)) in enumerate(scene.points.items()):
+        colour = THING_COLOURS[number % len(THING_COLOURS)]
+        # A thing of little weight is faint, but it is there.
+        opacity = 0.15 + 0.75 * weight.clamp(0, 1).numpy()
+        faded = to_rgba_array([colour] * len(place), opacity)
+        _scatter(axes, place, c=faded, marker="s", s=size, linewidths=0, zorder=1)
+        axes.scatter([], [], c=colour, marker="s", s=size, linewidths=0, alpha=0.9, label=name)
+    axes.set_xlim(scene.low[0], scene.high[0])
+    axes.set_ylim(scene.low[1], scene.high[1])
+
+
+def _draw_edges(axes: Axes, network: nx.DiGraph, pos: Tensor, size: float) -> None:
+    """Draw pairs as lines and one-way edges as arrows, the finer the more there are."""
+    where = {i: pos[i].tolist() for i in network.nodes}
+    both = network.to_undirected(reciprocal=True)
+    one_way = [edge for edge in network.edges if not both.has_edge(*edge)]
+    crowded = network.number_of_edges() / max(network.number_of_nodes(), 1)
+    style: dict[str, Any] = {"ax": axes, "alpha": min(0.9, 0.25 + 4 / (1 + crowded))}
+    style["width"] = min(1.2, 0.3 + 4 / (1 + crowded))
+    nx.draw_networkx_edges(both, where, edge_color=BOTH_WAYS, **style)
+    arrow = {"edgelist": one_way, "edge_color": ONE_WAY, "arrowsize": 1.1 * size**0.5}
+    nx.draw_networkx_edges(network, where, node_size=1.3 * size, **arrow, **style)
+    if both.number_of_edges():
+        axes.plot([], [], color=BOTH_WAYS, label="hear each other")
+    if one_way:
+        axes.plot([], [], color=ONE_WAY, marker=">", markevery=[-1], label="heard one way")
+
+
+def draw_legend(figure: Figure, columns: int = 4) -> Legend:
+    """One legend below all pictures of a figure, each name once.
+
+    Args:
+        figure: its layout must be `constrained` to make room.
+        columns: names beside each other.
+    """
+    handles: dict[str, Any] = {}
+    for axes in figure.axes:
+        for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
+            handles.setdefault(label, handle)
+    options: dict[str, Any] = {"loc": "outside lower center", "ncols": columns, "frameon": False}
+    return figure.legend(handles.values(), handles.keys(), **options)
+
+
+def save_picture(axes: Axes, path: str | Path, dpi: int = 150) -> None:
+    """Write the figure that the axes belong to.
+
+    Args:
+        axes: any axes of the figure.
+        path: the file; its ending says the format.
+        dpi: pixels per inch.
+    """
+    figure = axes.get_figure(root=True)
+    assert figure is not None, "axes belong to a figure"
+    figure.savefig(path, dpi=dpi)
 
 
 def draw_curve(
@@ -116,5 +191,5 @@ def draw_curve(
     return axes
 
 
-def _scatter(axes: Axes, place: Tensor, colour: str, label: str, **style: Any) -> None:
-    axes.scatter(place[:, 0].numpy(), place[:, 1].numpy(), c=colour, label=label, **style)
+def _scatter(axes: Axes, place: Tensor, **style: Any) -> None:
+    axes.scatter(place[:, 0].numpy(), place[:, 1].numpy(), **{"zorder": 3, **style})

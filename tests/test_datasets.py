@@ -1,0 +1,88 @@
+"""The tables of the papers: all of them listed, readable, and in agreement with what we make."""
+
+import csv
+import re
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from graphmarl.envs.magent import maps
+
+DATASETS = Path(__file__).parent.parent / "datasets"
+TABLES = sorted(path.name for path in DATASETS.glob("*.csv"))
+WORDS = {"method", "map", "task", "environment", "measure", "grid_distribution_of_cities"}
+WORDS |= {"name", "policy", "commit"}
+# Where a paper may print nothing.
+OPTIONAL = {"std", "hops", "steps"}
+
+
+def rows(name):
+    with open(DATASETS / name, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_the_readme_lists_every_table_and_no_other():
+    listed = re.findall(r"^- `(\w+\.csv)`:", (DATASETS / "README.md").read_text(), re.MULTILINE)
+    assert sorted(listed) == TABLES
+    assert len(set(listed)) == len(listed)
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_every_number_is_one_and_no_row_comes_twice(name):
+    table = rows(name)
+    assert table
+    for row in table:
+        assert None not in row and None not in row.values(), f"{row} has another length"
+        for column, cell in row.items():
+            assert cell or column in OPTIONAL, f"{column} of {row}"
+            if cell and column not in WORDS:
+                assert np.isfinite(float(cell))
+    keys = [tuple(v for k, v in row.items() if k not in ("mean", "std")) for row in table]
+    assert len(set(keys)) == len(keys)
+
+
+def test_nvif_table_one_is_what_our_maps_hold():
+    counts = {
+        (row["map"], int(row["size"])): (int(row["omnivores"]), int(row["food"]))
+        for row in rows("nvif_table1.csv")
+    }
+    made = {("normal", size): maps.normal_map(size) for size in maps.SIZES}
+    rng = np.random.default_rng(0)
+    made |= {("random", size): maps.random_map(size, rng) for size in maps.SIZES}
+    assert {key: (len(own), len(food)) for key, (own, food) in made.items()} == counts
+
+
+def test_nvif_table_two_has_five_methods_on_each_map():
+    table = rows("nvif_table2.csv")
+    methods = {row["method"] for row in table}
+    assert methods == {"IPPO", "DGN", "MFQ", "NVIF-DQN", "NVIF-PPO"}
+    found = Counter((row["map"], int(row["size"])) for row in table)
+    assert found == {(kind, size): 5 for kind in ("normal", "random") for size in maps.SIZES}
+    assert all(0 < float(row["steps"]) <= 100 for row in table)
+
+
+def test_nvif_table_two_obeys_the_rewards_that_it_was_put_in_order_by():
+    # A food pays 4 x 1 + 5 - 5 x 0.1 = 8.5 at most, a step costs each living omnivore 0.05.
+    food = {(row["map"], row["size"]): row for row in rows("nvif_table1.csv")}
+    for row in rows("nvif_table2.csv"):
+        here = food[row["map"], row["size"]]
+        steps_cost = 0.05 * int(here["omnivores"]) * float(row["steps"])
+        value = (float(row["return"]) + steps_cost) / int(here["food"])
+        # The dead pay no steps, so that the value is overestimated a little where some die.
+        assert value < 8.9
+        if row["method"] == "NVIF-PPO":
+            assert 8.2 < value < 8.5
+
+
+def test_mamba_table_three_has_seven_methods_on_each_of_twenty_three_maps():
+    table = rows("mamba_table3.csv")
+    found = Counter(row["map"] for row in table)
+    assert len(found) == 23 and set(found.values()) == {7}
+    assert all(0 <= float(row["mean"]) <= 100 for row in table)
+
+
+def test_ndq_messages_have_as_many_bits_for_each_other_agent():
+    for row in rows("ndq_table1.csv"):
+        assert int(row["message_length"]) % (int(row["agents"]) - 1) == 0

@@ -1,0 +1,57 @@
+"""What the README shows works as it is shown."""
+
+import importlib
+import re
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch_geometric.data import Data
+
+from graphmarl.cli import main
+from graphmarl.envs import ENVS, check_env
+from graphmarl.graphs import GRAPHS
+
+README = (Path(__file__).parent.parent / "README.md").read_text()
+
+
+@pytest.fixture
+def my_module(tmp_path, monkeypatch):
+    """The classes of the section "Your own" as a module."""
+    blocks = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    (tmp_path / "my_module.py").write_text("\n".join(b for b in blocks if "class " in b))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    sys.modules.pop("my_module", None)
+    yield importlib.import_module("my_module")
+    sys.modules.pop("my_module", None)
+
+
+def test_it_is_short_and_starts_with_the_two_commands():
+    lines = README.splitlines()
+    assert len(lines) < 200
+    first = "\n".join(lines[:20])
+    assert "scripts/quickstart.sh" in first and "scripts/test.sh" in first
+
+
+def test_its_tables_of_graphs_and_environments_are_those_of_the_library():
+    assert re.findall(r"^\| \*\*(\w+)\*\* \|", README, re.MULTILINE) == [*GRAPHS, *ENVS]
+
+
+def test_ones_own_environment_keeps_the_contract(my_module):
+    check_env(my_module.Meet(), make=lambda copies: my_module.Meet(num_envs=copies))
+
+
+def test_ones_own_builder_joins_the_living_of_each_graph(my_module):
+    alive = torch.tensor([True, True, False, True, True, True, True])
+    data = Data(alive=alive, batch=torch.tensor([0, 0, 0, 0, 1, 1, 2]), num_nodes=7)
+    found = my_module.Ring()(data).edge_index.T.tolist()
+    assert found == [[3, 0], [0, 1], [1, 3], [5, 4], [4, 5]]
+
+
+def test_ones_own_method_and_environment_train_from_the_command_line(my_module, tmp_path, capsys):
+    words = ["train", "--method", "my_module:Shy", "--method.hidden", "8", "--method.rollout", "5"]
+    words += ["--env", "my_module:Meet", "--env.num_agents", "3", "--steps", "40"]
+    assert main([*words, "--progress", "false", "--runs", str(tmp_path), "--name", "own"]) == 0
+    assert (tmp_path / "own" / "config.yaml").exists()
+    capsys.readouterr()

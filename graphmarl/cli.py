@@ -114,8 +114,7 @@ def _train_parser(names: dict[str, str]) -> ArgumentParser:
     parser = _parser("train [--config FILE | --resume RUN]")
     parser.add_function_arguments(train, skip=set(TITLES))
     for part, (title, table) in TITLES.items():
-        bare = names[part].partition(":")[0] if part == "graph" else names[part]
-        cls = lookup(title, bare, table)
+        cls = lookup(title, names[part], table)
         parser.add_class_arguments(cls, part, skip={"spec"}, fail_untyped=False)
         if part == "graph":
             parser.add_argument(
@@ -126,6 +125,8 @@ def _train_parser(names: dict[str, str]) -> ArgumentParser:
         action = parser._option_string_actions.get(f"--{part}")
         if action is not None:
             action.help, action.metavar = f"one of {', '.join(table)}", "NAME"
+    # What a constructor needs may be in the file or in the name; it asks for it itself.
+    parser.required_args.clear()
     return parser
 
 

@@ -4,12 +4,13 @@ import argparse
 from contextlib import closing
 
 import torch
+from matplotlib.figure import Figure
 
 from graphmarl.envs import Gather
 from graphmarl.envs.magent.scripted import play_scripted
 from graphmarl.evaluate import evaluate, play, random_policy
 from graphmarl.graphs import Directional
-from graphmarl.inspection import draw_curve, draw_graph, one_graph, save_picture
+from graphmarl.inspection import draw_curve, draw_graph, draw_legend, one_graph, save_picture
 from graphmarl.run import Run
 from graphmarl.step import agent_graph
 from graphmarl.train import resume, train
@@ -28,7 +29,8 @@ def main() -> None:
     if (run.path / "config.yaml").exists():
         resume(run.path)
     else:
-        train("nvif_ppo", "gather", steps=given.steps, name=given.name, runs=given.runs)
+        options = {"steps": given.steps, "name": given.name, "runs": given.runs}
+        train("nvif_ppo", "gather", **options, threads=1)
     trained = evaluate(run, EPISODES)
     with closing(Gather(num_envs=EPISODES)) as env:
         untrained = play(env, random_policy(env))
@@ -45,11 +47,15 @@ def draw(run: Run, env: Gather) -> None:
     """Write the learning curve and a picture of who hears whom."""
     save_picture(draw_curve(run.metrics()), run.path / "curve.png")
     graph = Directional()(agent_graph(env.reset(0), env.spec))
-    axes = draw_graph(one_graph(graph, 0, env.spec.num_agents), env.scene(0))
+    figure = Figure(figsize=(6, 6.4), layout="constrained")
+    axes = figure.subplots()
+    agents = one_graph(graph, 0, env.spec.num_agents)
+    draw_graph(agents, env.scene(0), axes, kinds=("omnivores",))
+    draw_legend(figure)
     save_picture(axes, run.path / "agent_graph.png")
     print(f"wrote {run.path / 'curve.png'} and {run.path / 'agent_graph.png'}")
 
 
 if __name__ == "__main__":
-    torch.set_num_threads(2)
+    torch.set_num_threads(1)
     main()

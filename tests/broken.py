@@ -1,8 +1,9 @@
-"""An environment that breaks its promise after a while."""
+"""An environment that breaks its promise after a while, and a builder that does nothing."""
 
 import torch
 from toy import Toy
 
+from graphmarl.graphs import NoEdges
 from graphmarl.step import Step
 
 
@@ -12,3 +13,7 @@ class Broken(Toy):
     def step(self, action: torch.Tensor) -> Step:
         step = super().step(action)
         return step.replace(reward=step.reward / 0 * 0) if (step.time == 3).any() else step
+
+
+class Ring(NoEdges):
+    """A builder from outside the library."""

@@ -49,9 +49,20 @@ def test_a_file_gives_a_run_back_and_the_command_line_changes_it(tmp_path, capsy
     assert first == second
 
 
+def test_needed_options_may_stand_in_the_name_or_in_the_file(tmp_path):
+    words = [*TRAIN, *SMALL, "--runs", str(tmp_path)]
+    assert main([*words, "--graph", "radius:r=0.3", "--name", "a"]) == 0
+    file = str(tmp_path / "a" / "config.yaml")
+    again = ["train", "--config", file, "--runs", str(tmp_path), "--progress", "false"]
+    assert main([*again, "--name", "b"]) == 0
+    assert Run(tmp_path / "b").config()["graph"]["r"] == 0.3
+    assert main([*words, "--graph", "broken:Ring", "--name", "c"]) == 0
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
+        ([*TRAIN, "--graph", "radius"], "graph 'radius' needs the option 'r'"),
         (["train", "--method", "nvif"], "no method is called 'nvif'; there are ippo, mappo"),
         (["train", "--env", "gathr"], "no environment is called 'gathr'; .*did you mean 'gather'"),
         (["train", "--graph", "kn"], "no graph is called 'kn'; there are "),

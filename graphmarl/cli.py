@@ -121,12 +121,13 @@ def _train_parser(names: dict[str, str]) -> ArgumentParser:
                 "--graph.refresh", type=int, help="rebuild only every so many steps"
             )
             parser.add_argument("--graph.drop", type=float, help="probability that an edge is lost")
-        # The name was taken from the command line before; this entry is for the help alone.
-        action = parser._option_string_actions.get(f"--{part}")
-        if action is not None:
-            action.help, action.metavar = f"one of {', '.join(table)}", "NAME"
-    # What a constructor needs may be in the file or in the name; it asks for it itself.
-    parser.required_args.clear()
+    for action in parser._actions:
+        # What a constructor needs may be in the file or in the name; it asks for it itself.
+        action.required = False
+        if action.dest in TITLES:
+            # The name was taken from the command line before; this entry is for the help alone.
+            names_of = ", ".join(TITLES[action.dest][1])
+            action.help, action.metavar = f"one of {names_of}", "NAME"
     return parser
 
 

@@ -7,6 +7,7 @@ import importlib
 import inspect
 import types
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
@@ -102,9 +103,9 @@ def construct(
 
 
 def _converted(value: Any, hint: Any, option: str) -> Any:
-    """A number as the type hint wants it; numbers may come as text."""
+    """A number as the type hint wants it."""
     kinds = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
-    if type(None) in kinds and (value is None or str(value).lower() == "none"):
+    if type(None) in kinds and value is None:
         return None
     for kind in kinds:
         if kind in (int, float):
@@ -113,9 +114,6 @@ def _converted(value: Any, hint: Any, option: str) -> Any:
                 return int(value) if kind is int and number == int(number) else kind(value)
             except (TypeError, ValueError, OverflowError):
                 continue
-        elif kind is bool and isinstance(value, str):
-            if value.lower() in ("true", "false"):
-                return value.lower() == "true"
         elif kind is not type(None):
             return value
     names = " or ".join("None" if k is type(None) else k.__name__ for k in kinds)
@@ -145,8 +143,19 @@ def split_name(value: str | Mapping[str, Any], what: str) -> tuple[str, dict[str
         key, equals, argument = part.partition("=")
         if not equals:
             raise ValueError(f"{part!r} is no option; write name=value, as in knn:k=3")
-        options = joined(options, {key.strip(): argument.strip()})
+        options = joined(options, {key.strip(): _literal(argument.strip())})
     return head, options
+
+
+def _literal(text: str) -> Any:
+    """The number or truth value that a text writes, or the text."""
+    words = {"true": True, "false": False, "none": None}
+    if text.lower() in words:
+        return words[text.lower()]
+    for kind in (int, float):
+        with suppress(ValueError):
+            return kind(text)
+    return text
 
 
 def joined(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:

@@ -175,7 +175,7 @@ def test_every_builder_says_in_one_line_what_it_is():
             lambda: make_graph("complete:k=3"),
             "complete' has no option 'k'; its options are refresh, drop",
         ),
-        (lambda: make_graph("knn:k=2.5"), "option k is '2.5'; it takes int"),
+        (lambda: make_graph("knn:k=2.5"), "option k is 2.5; it takes int"),
         (lambda: make_graph("knn:k=many"), "option k is 'many'; it takes int"),
         (lambda: make_graph("radius:r=1,max_neighbors=x"), "max_neighbors is 'x'; .* int or None"),
         (lambda: make_graph("radius"), "radius' needs the option 'r'"),

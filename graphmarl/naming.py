@@ -109,11 +109,10 @@ def _converted(value: Any, hint: Any, option: str) -> Any:
         return None
     for kind in kinds:
         if kind in (int, float):
-            try:
+            with suppress(TypeError, ValueError, OverflowError):
                 number = float(value)
-                return int(value) if kind is int and number == int(number) else kind(value)
-            except (TypeError, ValueError, OverflowError):
-                continue
+                if kind is float or number == int(number):
+                    return kind(value)
         elif kind is not type(None):
             return value
     names = " or ".join("None" if k is type(None) else k.__name__ for k in kinds)

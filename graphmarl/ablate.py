@@ -7,9 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from graphmarl.evaluate import evaluate
+from graphmarl.plan import Named
 from graphmarl.report import read_rows
 from graphmarl.run import Run
-from graphmarl.train import Named, resume, train
+from graphmarl.train import resume, train
 
 COLUMNS = ("name", "seed", "env_steps", "policy", "return", "steps", "half_width", "hours")
 

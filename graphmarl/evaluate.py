@@ -15,9 +15,9 @@ from graphmarl.data import random_action
 from graphmarl.graphs import GraphBuilder, make_graph
 from graphmarl.interval import Interval, confidence_interval
 from graphmarl.learners import Learner
+from graphmarl.plan import Named, Plan
 from graphmarl.run import Run, load_checkpoint
 from graphmarl.step import Environment, Step, agent_graph, check_step
-from graphmarl.train import Named, Plan
 
 Policy = Callable[[Step], Tensor]
 

@@ -4,26 +4,19 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Mapping
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 
 from graphmarl.callbacks import Bar, Recorder, Saver, StageSaver
 from graphmarl.data import Collector, RandomEpisodes
-from graphmarl.envs import ENVS, make_env
-from graphmarl.graphs import GraphBuilder, make_graph
 from graphmarl.learners import Learner, Stage
-from graphmarl.methods import METHODS
-from graphmarl.naming import construct, defaults_of, lookup, split_name
+from graphmarl.plan import Named, Plan
 from graphmarl.run import Run, WholeCheckpoints, load_checkpoint
-from graphmarl.step import Environment, Spec
-
-Named = str | Mapping[str, Any]
+from graphmarl.step import Environment
 
 
 def train(
@@ -102,48 +95,6 @@ def resume(path: str | Path, steps: int | None = None, progress: bool = True) ->
     with torch.random.fork_rng(), closing(plan.environment()) as environment:
         learner = plan.learner(environment.spec)
         return _train(run, plan, environment, learner, progress)
-
-
-class Plan:
-    """Makes the parts of a run from its configuration.
-
-    Args:
-        config: what `train` was called with.
-    """
-
-    def __init__(self, config: Mapping[str, Any]) -> None:
-        self.seed: int = config["seed"]
-        self.method, self.method_options = split_name(config["method"], "method")
-        self.env, self.env_options = split_name(config["env"], "environment")
-        method = lookup("method", self.method, METHODS)
-        self.method_options = defaults_of(method, 1) | self.method_options
-        self.env_options = defaults_of(lookup("environment", self.env, ENVS)) | self.env_options
-        graph = method.default_graph if config["graph"] is None else config["graph"]
-        self.graph, self.graph_options = split_name(graph, "graph")
-        self.builder()
-        # With every default written out, a later change of a default cannot change this run.
-        self.config = {
-            **config,
-            "method": {"name": self.method} | self.method_options,
-            "env": {"name": self.env} | self.env_options,
-            "graph": {"name": self.graph} | self.graph_options,
-        }
-
-    def environment(self, **changes: Any) -> Environment:
-        """A new environment, with some options changed."""
-        return make_env(self.env, **(self.env_options | changes))
-
-    def builder(self) -> GraphBuilder:
-        """A new graph builder, seeded."""
-        builder = make_graph(self.graph, **self.graph_options)
-        builder.seed(self.seed)
-        return builder
-
-    def learner(self, spec: Spec) -> Learner:
-        """A new learner; its weights depend on the seed."""
-        torch.manual_seed(self.seed)
-        kind = lookup("method", self.method, METHODS)
-        return construct("method", self.method, kind, self.method_options, spec)
 
 
 def _train(run: Run, plan: Plan, env: Environment, learner: Learner, progress: bool) -> Run:

@@ -8,8 +8,9 @@ import tempfile
 
 import torch
 
+from graphmarl.plan import Plan
 from graphmarl.report import time_shares
-from graphmarl.train import Plan, train
+from graphmarl.train import train
 
 QUICK = {"nvif_ppo": {"episodes": 4, "code_epochs": 1, "flow_epochs": 1}}
 

@@ -15,7 +15,9 @@ ARROWS: dict[str, set[str]] = {
     "interval": set(),
     "run": set(),
     "report": {"interval"},
-    "ablate": {"report", "run", "train", "evaluate"},
+    "plan": {"step", "naming", "graphs", "envs", "learners", "methods"},
+    "evaluate": {"step", "data", "graphs", "learners", "plan", "run", "interval"},
+    "ablate": {"report", "run", "plan", "train", "evaluate"},
     "graphs": {"step", "naming"},
     "nn": {"functional"},
     "envs": {"step", "naming"},
@@ -25,7 +27,7 @@ ARROWS: dict[str, set[str]] = {
     "callbacks": {"data", "learners", "run"},
     "inspection": {"step", "data", "graphs", "methods"},
 }
-EVERYTHING = {"train", "evaluate", "cli"}
+EVERYTHING = {"train", "cli"}
 
 
 def files() -> list[Path]:

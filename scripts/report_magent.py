@@ -33,21 +33,25 @@ def collect(runs: Path, commit: str) -> None:
         table.writerows(lines)
 
 
+def paper(row: dict[str, str]) -> str:
+    """Return / steps that Table II gives for the same method and map, if it does."""
+    plain = row["view_radius"] == "7" and row["name"].count("-") == 2
+    method = TITLES[row["name"].split("-")[0]]
+    return PAPER.get((method, row["map"], row["size"]), "") if plain else ""
+
+
 def show() -> None:
     """Print a Markdown table: return / steps, mean and 95 % interval over seeds."""
     rows = read_rows(MEASURED)
-    place = {row["name"]: row for row in rows}
     found = {(line["name"], line["policy"]): line for line in summary(rows)}
+    order = sorted(rows, key=lambda row: (row["map"], int(row["size"]), row["name"]))
     print("| run | seeds | env steps | greedy | stochastic | paper |")
     print("| --- | --- | --- | --- | --- | --- |")
-    for name, row in place.items():
-        method = TITLES[name.split("-")[0]]
-        same = row["view_radius"] == "7" and name.count("-") == 2
-        paper = PAPER.get((method, row["map"], row["size"]), "") if same else ""
+    for name, row in {row["name"]: row for row in order}.items():
         played = [found[name, policy] for policy in ("greedy", "stochastic")]
         numbers = " | ".join(f"{line['return']} / {line['steps']}" for line in played)
-        first = played[0]
-        print(f"| {name} | {first['seeds']} | {first['env_steps']} | {numbers} | {paper} |")
+        count, steps = played[0]["seeds"], int(played[0]["env_steps"])
+        print(f"| {name} | {count} | {steps:,} | {numbers} | {paper(row)} |")
 
 
 def main() -> None:

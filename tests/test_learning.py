@@ -1,7 +1,7 @@
 """Methods learn Gather as fast as was measured before.
 
 Seed 0, 30,000 transitions of normal-24. Independent trials with three epochs for each trajectory
-passed a training return of 600 at 29,000; a random policy has about -114, and about 710 is the best.
+passed a training return of 600 at 29,000; a random policy has -114, and about 710 is the best.
 """
 
 import pytest

@@ -54,17 +54,45 @@ def show() -> None:
         print(f"| {name} | {count} | {steps:,} | {numbers} | {paper(row)} |")
 
 
+def show_main() -> None:
+    """Print the README's table: greedy return / steps of two methods beside the paper's."""
+    rows = [row for row in read_rows(MEASURED) if row["view_radius"] == "7"]
+    found = {
+        line["name"]: f"{line['return']} / {line['steps']}"
+        for line in summary(row for row in rows if row["policy"] == "greedy")
+    }
+    print("| map | env steps, seeds | NVIF-PPO | paper | IPPO | paper |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    for place in ("normal-24", "random-24", "normal-48", "random-48", "normal-96", "random-96"):
+        names = [f"{method}-{place}" for method in ("nvif_ppo", "nvif_ppo-episodes=32", "ippo")]
+        mine = [row for row in rows if row["name"] in names]
+        if not mine:
+            continue
+        seeds = len({row["seed"] for row in mine})
+        steps = sorted({round(int(row["env_steps"]), -4) for row in mine})
+        told = " and ".join(f"{count:,}" for count in steps)
+        first = found.get(names[0], found.get(names[1], ""))
+        kind, size = place.split("-")
+        theirs = [PAPER[title, kind, size] for title in ("NVIF-PPO", "IPPO")]
+        numbers = f"{first} | {theirs[0]} | {found.get(names[2], '')} | {theirs[1]}"
+        print(f"| {place} | {told}, {seeds} | {numbers} |")
+
+
 def main() -> None:
     """Run what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=Path, help="collect from these run folders first")
     parser.add_argument("--commit", help="of the code that made them")
+    parser.add_argument("--main", action="store_true", help="print the table of the README")
     given = parser.parse_args()
     if given.runs:
         if not given.commit:
             parser.error("--commit is needed to say what made the runs")
         collect(given.runs, given.commit)
-    show()
+    if given.main:
+        show_main()
+    else:
+        show()
 
 
 if __name__ == "__main__":

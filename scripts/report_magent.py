@@ -69,7 +69,7 @@ def show_main() -> None:
         if not mine:
             continue
         seeds = len({row["seed"] for row in mine})
-        steps = sorted({round(int(row["env_steps"]), -4) for row in mine})
+        steps = sorted({int(row["env_steps"]) // 1000 * 1000 for row in mine})
         told = " and ".join(f"{count:,}" for count in steps)
         first = found.get(names[0], found.get(names[1], ""))
         kind, size = place.split("-")

@@ -29,7 +29,8 @@ class NVIFPPO(OnPolicy):
     Before PPO begins, an autoencoder of observations and then the flow are trained on episodes of a
     random policy; both are frozen from there on. `--graph complete` is the paper's Fully-VIF,
     `--method.context mean` its MS, `--method.alpha 0` leaves out the consistency loss. Unlike the
-    paper, the policy sees the raw observation: trained on its code alone it does not learn.
+    paper, the policy sees the raw observation: trained on its code alone it does not learn. Unlike
+    the paper, the value's target is the lambda return; `value_target` `monte_carlo` is eq. 17.
 
     Args:
         spec: shapes of the environment.

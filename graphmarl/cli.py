@@ -1,4 +1,4 @@
-"""The command line: `graphmarl train | evaluate | methods | envs | graphs`."""
+"""The command line: `graphmarl train | evaluate | messages | methods | envs | graphs`."""
 
 from __future__ import annotations
 
@@ -14,14 +14,18 @@ from jsonargparse import ArgumentParser
 from graphmarl.envs import ENVS
 from graphmarl.evaluate import evaluate
 from graphmarl.graphs import GRAPHS
+from graphmarl.inspection import draw_cut_curve, save_picture
+from graphmarl.messages import cut_curve
 from graphmarl.methods import METHODS
 from graphmarl.naming import lookup, split_name
+from graphmarl.run import Run
 from graphmarl.train import resume, train
 
 USAGE = """usage: graphmarl COMMAND [OPTIONS]
 
   train      train a method in an environment on a graph
   evaluate   play episodes with what a run has learned
+  messages   draw the return of a run against the share of its messages that is cut
   methods    list the methods
   envs       list the environments
   graphs     list the graph builders
@@ -48,6 +52,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _train(rest)
         elif command == "evaluate":
             _evaluate(rest)
+        elif command == "messages":
+            _messages(rest)
         else:
             print(USAGE, end="")
             return 0 if command in ("", "-h", "--help") else 2
@@ -87,6 +93,24 @@ def _evaluate(words: list[str]) -> None:
     parser.add_argument("run", help="the run folder")
     parser.add_function_arguments(evaluate, skip={"run"}, fail_untyped=False)
     print(evaluate(**_parse(parser, words)))
+
+
+def _messages(words: list[str]) -> None:
+    """Evaluate a run with growing shares of its messages cut; leaves a table and a picture."""
+    parser = _parser("messages")
+    parser.add_argument("run", help="the run folder")
+    parser.add_argument("--percents", type=list[float], help="of 100 bits, how many are cut")
+    parser.add_argument("--rule", type=str, help="the cut, such as rank={percent},within=graph")
+    parser.add_function_arguments(evaluate, skip={"run", "cut"}, fail_untyped=False)
+    given = _parse(parser, words)
+    run = Run(given.pop("run"))
+    rows = cut_curve(run, **given)
+    lines = [",".join(rows[0])] + [",".join(f"{v:.6g}" for v in row.values()) for row in rows]
+    run.write("messages.csv", "\n".join(lines) + "\n")
+    save_picture(draw_cut_curve(rows), run.path / "messages.png")
+    for row in rows:
+        print("  ".join(f"{name} {value:.3f}" for name, value in row.items()))
+    print(f"{run.path / 'messages.csv'} {run.path / 'messages.png'}")
 
 
 def _configuration(chosen: dict[str, str | None], rest: list[str]) -> dict[str, Any]:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import closing
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -15,6 +15,8 @@ from graphmarl.data import random_action
 from graphmarl.graphs import GraphBuilder, make_graph
 from graphmarl.interval import Interval, confidence_interval
 from graphmarl.learners import Learner
+from graphmarl.naming import construct, lookup, options_of, split_name
+from graphmarl.nn import CUTS, Channel, Cut
 from graphmarl.plan import Named, Plan
 from graphmarl.run import Run, load_checkpoint
 from graphmarl.step import Environment, Step, agent_graph, check_step
@@ -30,11 +32,14 @@ class Evaluation:
         returns: sum of rewards over agents and steps.
         lengths: steps.
         info: the environment's metrics in the last step.
+        sent: `messages`, `bits` and `bytes` of an average step, as `Channel` counts them; empty if
+            nothing was watched.
     """
 
     returns: list[float]
     lengths: list[float]
     info: dict[str, list[float]]
+    sent: dict[str, list[float]] = field(default_factory=dict)
 
     @property
     def mean_return(self) -> Interval:
@@ -46,9 +51,18 @@ class Evaluation:
         """Mean length with its 95 % interval over episodes."""
         return confidence_interval(self.lengths)
 
+    def mean_sent(self, name: str) -> float:
+        """Mean of `messages`, `bits` or `bytes` over all steps of all episodes."""
+        total = sum(each * steps for each, steps in zip(self.sent[name], self.lengths, strict=True))
+        return total / sum(self.lengths)
+
     def __str__(self) -> str:
         count = len(self.returns)
-        return f"return {self.mean_return}, steps {self.mean_length} over {count} episodes"
+        said = f"return {self.mean_return}, steps {self.mean_length} over {count} episodes"
+        if self.sent:
+            numbers = [f"{self.mean_sent(name):.2f} {name}" for name in self.sent]
+            said += "; per step " + ", ".join(numbers)
+        return said
 
 
 def evaluate(
@@ -59,6 +73,7 @@ def evaluate(
     seed: int = 1_000_000,
     checkpoint: str | Path | None = None,
     env: dict[str, Any] | None = None,
+    cut: str | Cut | None = None,
 ) -> Evaluation:
     """Play fresh episodes, one per environment copy, with a run's newest checkpoint.
 
@@ -70,22 +85,67 @@ def evaluate(
         seed: seed of the episodes and of what is random in acting.
         checkpoint: another checkpoint than the newest.
         env: options of the environment to change.
+        cut: which bits of the messages are not sent: `threshold=2`, `rank=80`,
+            `rank=80,within=graph`, `budget=1` or `random=50`; nothing is cut without it.
 
     Raises:
         FileNotFoundError: the folder holds no run or no checkpoint.
         CheckpointError: the checkpoint is damaged.
         ValueError: a name or value that is not allowed.
     """
+    with playing(run, episodes, graph, greedy, checkpoint, env, cut) as stage:
+        return play(stage.env, stage.policy, seed, stage.channel)
+
+
+class Playing(NamedTuple):
+    """A trained policy in an environment, and the channel that its agents speak through."""
+
+    env: Environment
+    policy: Policy
+    channel: Channel | None
+
+
+@contextmanager
+def playing(
+    run: str | Path | Run,
+    episodes: int = 20,
+    graph: Named | None = None,
+    greedy: bool = True,
+    checkpoint: str | Path | None = None,
+    env: dict[str, Any] | None = None,
+    cut: str | Cut | None = None,
+) -> Iterator[Playing]:
+    """What `evaluate` plays with, for as long as it is needed; arguments and errors are its own."""
     if episodes < 1:
         raise ValueError(f"episodes is {episodes}; allowed are 1 and more")
     run = run if isinstance(run, Run) else Run(run)
+    rule = make_cut(cut) if isinstance(cut, str) else cut
     plan = Plan(run.config() | ({} if graph is None else {"graph": graph}))
     path = run.last() if checkpoint is None else Path(checkpoint)
     options = {**(env or {}), "num_envs": episodes}
     with torch.random.fork_rng(), closing(plan.environment(**options)) as environment:
         learner = plan.learner(environment.spec)
         learner.load_state_dict(load_checkpoint(path)["state_dict"])
-        return play(environment, learner_policy(environment, learner, plan.builder(), greedy), seed)
+        policy = learner_policy(environment, learner.eval(), plan.builder(), greedy)
+        with Channel(learner.network, environment.spec.num_agents, rule) as channel:
+            if rule is not None and not channel.layers:
+                raise ValueError(f"{plan.method} sends no messages that could be cut")
+            yield Playing(environment, policy, channel if channel.layers else None)
+
+
+def make_cut(text: str) -> Cut:
+    """The rule that `rank=80,within=graph` names: a name and its number, then other options.
+
+    Raises:
+        ValueError: an unknown name or option, or a value that is not allowed.
+    """
+    name = text.partition("=")[0].strip()
+    _, options = split_name(f"cut:{text}", "cut")
+    kind = lookup("cut", name, CUTS)
+    first = next(iter(options_of(kind)))
+    if name not in options:
+        raise ValueError(f"cut {text!r} lacks its number; write {name}=NUMBER")
+    return construct("cut", name, kind, {first: options.pop(name), **options})
 
 
 def learner_policy(
@@ -125,7 +185,9 @@ def random_policy(env: Environment, seed: int = 0) -> Policy:
 
 
 @torch.inference_mode()
-def play(env: Environment, policy: Policy, seed: int = 0) -> Evaluation:
+def play(
+    env: Environment, policy: Policy, seed: int = 0, channel: Channel | None = None
+) -> Evaluation:
     """Play the first episode of every copy to its end.
 
     The global random state is the same before and after.
@@ -134,10 +196,12 @@ def play(env: Environment, policy: Policy, seed: int = 0) -> Evaluation:
         env: B copies, so B episodes.
         policy: chooses the actions.
         seed: seed of the episodes and of what is random in acting.
+        channel: counts what the policy sends.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         step = env.reset(seed)
+        sent: dict[str, Tensor] = {}
         running = torch.ones(env.num_envs, dtype=torch.bool)
         returns = torch.zeros(env.num_envs, dtype=torch.float64)
         lengths = torch.zeros(env.num_envs)
@@ -145,6 +209,9 @@ def play(env: Environment, policy: Policy, seed: int = 0) -> Evaluation:
         while running.any():
             step = env.step(policy(step))
             check_step(step, env.spec, env.num_envs)
+            if channel is not None:
+                for name, count in channel.take(env.num_envs).items():
+                    sent[name] = sent.get(name, 0) + count * running
             returns += torch.where(running, step.reward.double().sum(1), 0.0)
             lengths += running
             for name, value in step.info.items():
@@ -152,5 +219,8 @@ def play(env: Environment, policy: Policy, seed: int = 0) -> Evaluation:
                     info[name] = torch.where(running, value.float(), info.get(name, value.float()))
             running = running & ~step.done
     return Evaluation(
-        returns.tolist(), lengths.tolist(), {name: value.tolist() for name, value in info.items()}
+        returns.tolist(),
+        lengths.tolist(),
+        {name: value.tolist() for name, value in info.items()},
+        {name: (value / lengths).tolist() for name, value in sent.items()},
     )

@@ -191,5 +191,57 @@ def draw_curve(
     return axes
 
 
+def draw_cut_curve(
+    rows: list[dict[str, float]], axes: Axes | None = None, name: str = "return", label: str = ""
+) -> Axes:
+    """Draw what agents reach against the share of their messages' bits that is cut.
+
+    Args:
+        rows: of `cut_curve`.
+        axes: where to draw; a new figure without it.
+        name: `return`, with its interval, or another column.
+        label: name of the curve.
+    """
+    if axes is None:
+        axes = Figure(figsize=(7, 4), layout="constrained").subplots()
+    percent, value = [row["percent"] for row in rows], [row[name] for row in rows]
+    spread = [row["half_width"] for row in rows] if name == "return" else None
+    axes.errorbar(percent, value, spread, marker="o", capsize=3, label=label or None)
+    axes.set_xlabel("bits cut, of 100")
+    axes.set_ylabel(name)
+    return axes
+
+
+def draw_message_network(
+    network: nx.DiGraph, names: Sequence[str], axes: Axes | None = None, most: float = 1.0
+) -> Axes:
+    """Draw who tells whom how much, on a circle: the more bits, the wider the arrow.
+
+    Args:
+        network: of `message_network`.
+        names: of the agents.
+        axes: where to draw; a new figure without it.
+        most: bits of a step that are drawn 5 points wide.
+    """
+    if axes is None:
+        axes = Figure(figsize=(4, 4), layout="constrained").subplots()
+    place = nx.circular_layout(network)
+    nx.draw_networkx_nodes(network, place, ax=axes, node_size=900, node_color=AGENT_COLOURS[0])
+    labels = dict(zip(network.nodes, names, strict=True))
+    nx.draw_networkx_labels(network, place, labels, ax=axes, font_color="white")
+    bits = nx.get_edge_attributes(network, "bits")
+    style: dict[str, Any] = {"connectionstyle": "arc3,rad=0.15", "ax": axes}
+    for edge, count in bits.items():
+        width = max(0.3, 5 * count / most)
+        nx.draw_networkx_edges(
+            network, place, [edge], width=width, edge_color=ONE_WAY, node_size=900, **style
+        )
+    told = {edge: f"{count:.2f}" for edge, count in bits.items()}
+    nx.draw_networkx_edge_labels(network, place, told, **style)
+    axes.margins(0.25)
+    axes.set_axis_off()
+    return axes
+
+
 def _scatter(axes: Axes, place: Tensor, **style: Any) -> None:
     axes.scatter(place[:, 0].numpy(), place[:, 1].numpy(), **{"zorder": 3, **style})

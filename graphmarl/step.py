@@ -278,21 +278,22 @@ class Edges:
     @classmethod
     def stack(cls, parts: list[Edges]) -> Edges:
         """The edges of several batches of graphs, one after the other."""
-        offsets = torch.tensor([0] + [int(part.ptr[-1]) for part in parts]).cumsum(0)
-        ptr = torch.cat(
-            [parts[0].ptr[:1]] + [p.ptr[1:] + int(o) for p, o in zip(parts, offsets, strict=False)]
-        )
+        counts = torch.cat([part.ptr.diff() for part in parts])
+        ptr = torch.cat([parts[0].ptr[:1], counts.cumsum(0)])
         attrs = [part.attr for part in parts if part.attr is not None]
         index = torch.cat([part.index for part in parts], 1)
         return cls(index, ptr, parts[0].num_agents, torch.cat(attrs) if attrs else None)
 
     def select(
-        self, graphs: Int[Tensor, " pick"]
+        self, graphs: Int[Tensor, " pick"] | None = None
     ) -> tuple[Int[Tensor, "2 picked"], Float[Tensor, "picked feature"] | None]:
-        """`edge_index` and features of the disjoint union of the named graphs, in that order."""
-        start, count = self.ptr[graphs], self.ptr[graphs + 1] - self.ptr[graphs]
-        place = torch.repeat_interleave(torch.arange(len(graphs), device=start.device), count)
-        before = count.cumsum(0) - count
-        edge = torch.arange(len(place), device=start.device) - before[place] + start[place]
-        index = self.index[:, edge].long() + place * self.num_agents
-        return index, None if self.attr is None else self.attr[edge]
+        """`edge_index` and features of the disjoint union of the named graphs, or of all."""
+        index, attr, count = self.index, self.attr, self.ptr.diff()
+        if graphs is not None:
+            count = count[graphs]
+            skipped = self.ptr[graphs] - (count.cumsum(0) - count)
+            edge = skipped.repeat_interleave(count)
+            edge = edge + torch.arange(len(edge), device=edge.device)
+            index, attr = index[:, edge], None if attr is None else attr[edge]
+        first = torch.arange(len(count), device=count.device) * self.num_agents
+        return index + first.repeat_interleave(count, output_size=index.shape[1]), attr

@@ -13,20 +13,24 @@ from graphmarl import callbacks
 from graphmarl.evaluate import evaluate
 from graphmarl.graphs import GRAPHS
 from graphmarl.methods import METHODS
+from graphmarl.naming import options_of
 from graphmarl.run import CheckpointError, Run, load_checkpoint
 from graphmarl.train import resume, train
 
-SMALL: dict[str, dict[str, Any]] = {
-    "ippo": {},
-    "mappo": {},
-    "nvif_ppo": {"episodes": 8, "code_epochs": 2, "flow_epochs": 3},
-}
+# Small enough for a toy; of each method what it has of these.
+SMALL = {"rollout": 10, "minibatch": 60, "warmup": 40, "batch": 8, "updates": 2, "replay": 80}
+SMALL |= {"episodes": 8, "code_epochs": 2, "flow_epochs": 3}
 every_method = pytest.mark.parametrize("name", METHODS)
+
+
+def small(name: str, **options: Any) -> dict[str, Any]:
+    known = options_of(METHODS[name])
+    return {"name": name, **{k: v for k, v in SMALL.items() if k in known}, **options}
 
 
 def start(folder: Path, name: str, learns: str = "ippo", **changes: Any) -> Run:
     options: dict[str, Any] = {
-        "method": {"name": learns, "rollout": 10, "minibatch": 60, **SMALL.get(learns, {})},
+        "method": small(learns),
         "env": "toy:Toy",
         "steps": 200,
         "checkpoint_every": 50,
@@ -69,21 +73,29 @@ def test_the_same_seed_gives_the_same_parameters_and_another_seed_others(name, t
     assert not same(first, start(tmp_path, "c", name, seed=1))
 
 
-@every_method
-@pytest.mark.parametrize("trajectory", [1, 2, 4])
-def test_interrupted_and_resumed_equals_never_interrupted(name, trajectory, tmp_path, monkeypatch):
-    graph = "random:k=1,refresh=2,drop=0.2"
-    whole = start(tmp_path, "whole", name, graph=graph)
+# Every method once, and one of each learner at other moments too, with memory and without.
+INTERRUPTED = [(name, 4, {}) for name in METHODS]
+INTERRUPTED += [(name, moment, {}) for name in ("nvif_ppo", "ndq") for moment in (1, 2)]
+INTERRUPTED += [(name, 4, {"recurrent": True}) for name in ("ippo", "ndq")]
+
+
+@pytest.mark.parametrize(("name", "trajectory", "options"), INTERRUPTED)
+def test_interrupted_and_resumed_equals_never_interrupted(
+    name, trajectory, options, tmp_path, monkeypatch
+):
+    graph, method = "random:k=1,refresh=2,drop=0.2", small(name, **options)
+    whole = start(tmp_path, "whole", graph=graph, method=method)
     with monkeypatch.context() as patch:
         interrupt(patch, callbacks.Recorder, "on_train_batch_end", trajectory)
         with pytest.raises(InterruptionError):
-            start(tmp_path, "broken", name, graph=graph)
+            start(tmp_path, "broken", graph=graph, method=method)
     again = resume(tmp_path / "broken", progress=False)
     assert same(whole, again)
     assert (whole.path / "metrics.csv").read_text() == (again.path / "metrics.csv").read_text()
     one, two = (load_checkpoint(run.last()) for run in (whole, again))
     assert equal(one["optimizer_states"], two["optimizer_states"])
     assert equal(one["Collector"], two["Collector"])
+    assert equal(one.get("replay"), two.get("replay"))
 
 
 def equal(one: Any, two: Any) -> bool:
@@ -107,20 +119,10 @@ def test_an_interrupted_stage_goes_on(epoch, tmp_path, monkeypatch):
 def test_a_trained_flow_is_used_again(tmp_path):
     first = start(tmp_path, "first", "nvif_ppo")
     flow = first.checkpoints / "flow.ckpt"
-    method = {"name": "nvif_ppo", "rollout": 10, "minibatch": 60, "flow": str(flow)}
+    method = small("nvif_ppo", flow=str(flow))
     second = start(tmp_path, "second", method=method)
     assert not (second.checkpoints / "flow.ckpt").exists()
     assert same(first, second)
-
-
-def test_a_run_with_memory_of_its_own_goes_on(tmp_path, monkeypatch):
-    method = {"name": "ippo", "rollout": 10, "minibatch": 60, "recurrent": True}
-    whole = start(tmp_path, "whole", method=method)
-    with monkeypatch.context() as patch:
-        interrupt(patch, callbacks.Recorder, "on_train_batch_end", 4)
-        with pytest.raises(InterruptionError):
-            start(tmp_path, "broken", method=method)
-    assert same(whole, resume(tmp_path / "broken", progress=False))
 
 
 @pytest.mark.parametrize("graph", [g for g in GRAPHS if g not in ("radius", "links")])
@@ -137,7 +139,7 @@ def test_nvif_trains_on_any_graph(graph, tmp_path):
 
 @pytest.mark.parametrize("options", [{"context": "mean"}, {"alpha": 0.0}, {"layers": 3}])
 def test_the_ablations_of_nvif_are_flags(options, tmp_path):
-    method = {"name": "nvif_ppo", "rollout": 10, "minibatch": 60, **SMALL["nvif_ppo"], **options}
+    method = small("nvif_ppo", **options)
     run = start(tmp_path, "a", method=method)
     assert not same(run, start(tmp_path, "b", "nvif_ppo"))
     assert (run.checkpoints / "flow.ckpt").exists() == ("context" not in options)

@@ -87,28 +87,26 @@ class Trajectory:
         Shapes:
             one disjoint union of as many graphs as were picked, N rows each.
         """
-        device = self.alive.device
-        if pick is None:
-            pick = torch.arange(self.num_steps * self.num_envs, device=device)
-        elif isinstance(pick, int):
-            pick = torch.arange(self.num_envs, device=device) + pick * self.num_envs
-        nothing = torch.zeros(len(pick), dtype=torch.bool, device=device)
-        alive = self.alive.flatten(0, 1)[pick]
+        if isinstance(pick, int):
+            pick = torch.arange(self.num_envs, device=self.alive.device) + pick * self.num_envs
+        alive = _take(self.alive, pick)
+        nothing = torch.zeros(len(alive), dtype=torch.bool, device=alive.device)
         step = Step(
-            obs=self.obs.flatten(0, 1)[pick].float(),
+            obs=_take(self.obs, pick).float(),
             alive=alive,
-            reward=torch.zeros(alive.shape, device=device),
+            reward=torch.zeros(alive.shape, device=alive.device),
             terminated=nothing,
             truncated=nothing,
-            time=self.time.flatten()[pick],
-            position=_take(self.position, pick),
-            available=_take(self.available, pick),
-            state=_take(self.state, pick),
+            time=_take(self.time, pick),
+            position=None if self.position is None else _take(self.position, pick),
+            available=None if self.available is None else _take(self.available, pick),
+            state=None if self.state is None else _take(self.state, pick),
         )
-        graph = agent_graph(step, self.spec, _take(self.last_action, pick))
+        last = None if self.last_action is None else _take(self.last_action, pick)
+        graph = agent_graph(step, self.spec, last)
         graph.edge_index, graph.edge_attr = self.edges.select(pick)
         for name, value in {"action": self.action, **self.stored}.items():
-            graph[name] = value.flatten(0, 1)[pick].flatten(0, 1)
+            graph[name] = _take(value, pick).flatten(0, 1)
         return graph
 
     def to(self, device: torch.device) -> Trajectory:
@@ -130,6 +128,7 @@ class Trajectory:
         return replace(self, edges=edges, stored=stored, **moved)
 
 
-def _take(value: Tensor | None, pick: Tensor) -> Tensor | None:
-    """The picked graphs of a time-major field, time and environment flattened."""
-    return None if value is None else value.flatten(0, 1)[pick]
+def _take(value: Tensor, pick: Tensor | None) -> Tensor:
+    """The picked graphs of a time-major field, or all of them as a view of the field."""
+    flat = value.flatten(0, 1)
+    return flat if pick is None else flat[pick]

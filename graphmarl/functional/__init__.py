@@ -8,16 +8,21 @@ from graphmarl.functional.losses import (
 )
 from graphmarl.functional.masking import mask_logits, masked_mean, masked_standardise
 from graphmarl.functional.returns import generalised_advantage
-from graphmarl.functional.schedules import linear
+from graphmarl.functional.schedules import geometric, linear
+from graphmarl.functional.values import greedy_action, lambda_return, taken
 
 __all__ = [
     "clipped_surrogate",
     "consistency",
     "cosine",
     "generalised_advantage",
+    "geometric",
+    "greedy_action",
+    "lambda_return",
     "linear",
     "mask_logits",
     "masked_mean",
     "masked_standardise",
     "standard_normal_kl",
+    "taken",
 ]

@@ -1,14 +1,47 @@
 """All methods: one file per publication."""
 
 from graphmarl.learners import Learner
+from graphmarl.methods.dgn import DGN
 from graphmarl.methods.ippo import IPPO
+from graphmarl.methods.iql import IQL
 from graphmarl.methods.mappo import MAPPO
-from graphmarl.methods.nvif import NVIFPPO
+from graphmarl.methods.mfq import MFQ
+from graphmarl.methods.ndq import NDQ
+from graphmarl.methods.nvif import NVIFDQN, NVIFPPO
+from graphmarl.methods.qmix import QMIX
+from graphmarl.methods.qtran import QTRAN
+from graphmarl.methods.tarmac import TarMAC, TarMACQMIX
+from graphmarl.methods.vdn import VDN
 
 METHODS: dict[str, type[Learner]] = {
     "ippo": IPPO,
     "mappo": MAPPO,
     "nvif_ppo": NVIFPPO,
+    "nvif_dqn": NVIFDQN,
+    "iql": IQL,
+    "vdn": VDN,
+    "qmix": QMIX,
+    "qtran": QTRAN,
+    "ndq": NDQ,
+    "tarmac": TarMAC,
+    "tarmac_qmix": TarMACQMIX,
+    "dgn": DGN,
+    "mfq": MFQ,
 }
 
-__all__ = ["IPPO", "MAPPO", "METHODS", "NVIFPPO"]
+__all__ = [
+    "DGN",
+    "IPPO",
+    "IQL",
+    "MAPPO",
+    "METHODS",
+    "MFQ",
+    "NDQ",
+    "NVIFDQN",
+    "NVIFPPO",
+    "QMIX",
+    "QTRAN",
+    "TarMAC",
+    "TarMACQMIX",
+    "VDN",
+]

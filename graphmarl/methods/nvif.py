@@ -1,36 +1,25 @@
-"""NVIF-PPO: "Neighboring Variational Information Flow" (arXiv 2207.00964)."""
+"""NVIF: "Neighboring Variational Information Flow" (arXiv 2207.00964)."""
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
-from torch import Tensor
-from torch.nn import functional as F
-
-from graphmarl.data import Trajectory
-from graphmarl.functional import consistency, masked_mean, standard_normal_kl
-from graphmarl.learners import OnPolicy, Stage
+from graphmarl.learners import Learner, OnPolicy, Stage, ValueBased
 from graphmarl.methods.ippo import require_discrete
-from graphmarl.nn import (
-    ActorCritic,
-    FlowDecoder,
-    FlowEncoder,
-    MeanObservation,
-    symmetric_norm,
-)
+from graphmarl.methods.nvif_stages import CodeStage, FlowStage
+from graphmarl.nn import ActorCritic, FlowEncoder, MeanObservation, QNetwork, Trunk
 from graphmarl.step import Spec
 
 
-class NVIFPPO(OnPolicy):
-    """PPO whose agents hear a pre-trained variational information flow (Algorithms 1 and 2).
+class NVIF(Learner):
+    """Agents that hear a pre-trained variational information flow, however they learn.
 
-    Before PPO begins, an autoencoder of observations and then the flow are trained on episodes of a
-    random policy; both are frozen from there on. `--graph complete` is the paper's Fully-VIF,
+    Before learning begins, an autoencoder of observations and then the flow are trained on episodes
+    of a random policy; both are frozen from there on. `--graph complete` is the paper's Fully-VIF,
     `--method.context mean` its MS, `--method.alpha 0` leaves out the consistency loss. Unlike the
-    paper, the policy sees the raw observation: trained on its code alone it does not learn. Unlike
-    the paper, the value's target is the lambda return; `value_target` `monte_carlo` is eq. 17.
+    paper, agents see the raw observation: trained on its code alone they do not learn.
 
     Args:
         spec: shapes of the environment.
@@ -43,15 +32,15 @@ class NVIFPPO(OnPolicy):
         alpha: weight of the consistency loss (eq. 8).
         kl: weight of the divergence from the prior.
         consistency_on: `mean` pulls the means mu together, `sample` the samples (as in eq. 7).
-        sample: give the policy samples of s instead of means.
+        sample: give agents samples of s instead of means.
         likelihood: `bernoulli` for observations in [0, 1] (eq. 6), `gaussian` for any others.
         decoded: share of the agents, drawn anew in each step, whose observation is reconstructed.
         episodes: random episodes to train on.
         code_epochs: times that the autoencoder sees each episode.
         flow_epochs: times that the flow sees each episode.
-        hidden: width of the policy's layers.
-        recurrent: give agents a memory (GRU) of their own that PPO trains.
-        learner: arguments of `OnPolicy`.
+        hidden: width of the agents' layers.
+        recurrent: give agents a memory (GRU) of their own that is trained.
+        learner: arguments of the learner.
     """
 
     default_graph = "directional"
@@ -78,23 +67,24 @@ class NVIFPPO(OnPolicy):
         recurrent: bool = False,
         **learner: Any,
     ) -> None:
-        require_discrete(spec, "NVIF-PPO")
+        require_discrete(spec, "NVIF")
         view = spec.layout.get("view", slice(0, spec.obs_size))
         unique = spec.layout.get("position", slice(0, 0))
         heard = FlowEncoder(view, unique, code, flow_hidden, latent, layers, sample)
         chosen = heard if context == "flow" else MeanObservation(spec.obs_size)
-        network = ActorCritic(
-            spec.obs_size,
-            spec.num_actions,
-            hidden=hidden,
-            context=chosen.requires_grad_(False),
-            recurrent=recurrent,
+        network = self.agents(
+            spec, hidden=hidden, context=chosen.requires_grad_(False), recurrent=recurrent
         )
         super().__init__(network, **learner)
         self.flow = Path(flow) if flow else None
         self.episodes, self.likelihood = episodes, likelihood
         self.code_epochs, self.flow_epochs = code_epochs, flow_epochs
         self.weights = (alpha, kl, consistency_on, decoded)
+
+    @staticmethod
+    @abstractmethod
+    def agents(spec: Spec, **trunk: Any) -> Trunk:
+        """The network that the learner trains."""
 
     def stages(self) -> list[Stage]:
         """The observation autoencoder, then the flow; none for MS."""
@@ -115,158 +105,26 @@ class NVIFPPO(OnPolicy):
         return [code, flow]
 
 
-class CodeStage(Stage):
-    """Trains the observation autoencoder on the views of living agents.
+class NVIFPPO(NVIF, OnPolicy):
+    """PPO whose agents hear a pre-trained variational information flow (Algorithm 2).
 
-    Args:
-        encoder: the flow's encoder, whose autoencoder is trained, in place.
-        episodes: random episodes to train on.
-        epochs: times that each episode is seen.
-        likelihood: `bernoulli` or `gaussian`.
-        rows: agents in each optimiser step.
+    Unlike the paper, the value's target is the lambda return; `value_target="monte_carlo"` is
+    eq. 17.
     """
 
-    def __init__(
-        self,
-        encoder: FlowEncoder,
-        episodes: int,
-        epochs: int,
-        likelihood: str = "bernoulli",
-        rows: int = 2048,
-    ) -> None:
-        super().__init__("code", episodes, copies=4, epochs=epochs)
-        self.autoencoder = encoder.autoencoder.requires_grad_(True)
-        self.view, self.likelihood, self.rows = encoder.view, likelihood, rows
-
-    def start(self, trajectories: list[Trajectory]) -> None:
-        """Refuse observations that a Bernoulli cannot have made; start at the data's log-odds.
-
-        Raises:
-            ValueError: views outside [0, 1].
-        """
-        views = [t.obs.flatten(3)[..., self.view][t.alive].float() for t in trajectories]
-        low, high = min(float(v.min()) for v in views), max(float(v.max()) for v in views)
-        if self.likelihood == "bernoulli" and not (low >= 0 and high <= 1):
-            raise ValueError(
-                f"observations range from {low:g} to {high:g}; likelihood 'bernoulli' allows 0 to"
-                " 1; use likelihood 'gaussian'"
-            )
-        last = self.autoencoder.decoder[-1]
-        assert isinstance(last, torch.nn.Linear), "mlp ends in a linear layer"
-        mean = torch.stack([v.mean(0) for v in views]).mean(0)
-        with torch.no_grad():
-            last.bias.copy_(mean.clamp(1e-4, 1 - 1e-4).logit() if self._odds else mean)
-
-    @property
-    def _odds(self) -> bool:
-        return self.likelihood == "bernoulli"
-
-    def loss(self, trajectory: Trajectory) -> tuple[Tensor, dict[str, Tensor]]:
-        """Reconstruction of some agents' views."""
-        alive = trajectory.alive.flatten().nonzero().flatten()
-        some = alive[torch.randperm(len(alive))[: self.rows].to(alive.device)]
-        view = trajectory.obs.flatten(3).flatten(0, 2)[some][:, self.view].float()
-        error = reconstruction(self.autoencoder(view), view, self.likelihood).mean()
-        return error, {"reconstruction": error.detach()}
+    @staticmethod
+    def agents(spec: Spec, **trunk: Any) -> ActorCritic:
+        """Policy and value pi(a | o_i, s_i), V(o_i, s_i)."""
+        return ActorCritic(spec.obs_size, spec.num_actions, **trunk)
 
 
-class FlowStage(Stage):
-    """Trains the flow's encoder and a decoder on whole episodes (NVIF, Algorithm 1, eqs. 6-8).
+class NVIFDQN(NVIF, ValueBased):
+    """Deep Q-learning whose agents hear a pre-trained variational information flow (Section V).
 
-    L = reconstruction + kl * KL( q(s | phi, psi) || N(0, I) ) + alpha * consistency, each a mean
-    over living agents and steps.
-
-    Args:
-        encoder: what is trained, in place; its autoencoder stays as it is.
-        episodes: random episodes to train on.
-        epochs: times that each episode is seen.
-        alpha: weight of the consistency loss.
-        kl: weight of the divergence.
-        consistency_on: `mean` or `sample`.
-        decoded: share of the agents whose observation is reconstructed.
-        likelihood: `bernoulli` or `gaussian`.
-        given: checkpoint to load instead of training.
+    Every agent learns Q(o_i, s_i, a) from its own reward.
     """
 
-    def __init__(
-        self,
-        encoder: FlowEncoder,
-        episodes: int,
-        epochs: int,
-        alpha: float = 0.1,
-        kl: float = 1.0,
-        consistency_on: str = "mean",
-        decoded: float = 0.2,
-        likelihood: str = "bernoulli",
-        given: Path | None = None,
-    ) -> None:
-        super().__init__("flow", episodes, copies=4, epochs=epochs, given=given)
-        self.encoder = encoder.requires_grad_(True)
-        encoder.autoencoder.requires_grad_(False)
-        view, unique = encoder.view, encoder.unique
-        self.decoder = FlowDecoder(encoder.size, unique.stop - unique.start, view.stop - view.start)
-        self.alpha, self.kl, self.consistency_on = alpha, kl, consistency_on
-        self.likelihood, self.decoded = likelihood, decoded
-
-    def start(self, trajectories: list[Trajectory]) -> None:
-        """The decoder begins where the autoencoder's ended: at the frequencies of the data."""
-        theirs, ours = self.encoder.autoencoder.decoder[-1], self.decoder.layers[-1]
-        assert isinstance(theirs, torch.nn.Linear), "mlp ends in a linear layer"
-        assert isinstance(ours, torch.nn.Linear), "mlp ends in a linear layer"
-        with torch.no_grad():
-            ours.bias.copy_(theirs.bias)
-
-    def unroll(self, trajectory: Trajectory) -> tuple[Tensor, Tensor]:
-        """The mean mu and deviation sigma of every agent at every step of the episodes."""
-        graph = trajectory.graph()
-        assert graph.edge_index is not None, "a trajectory has edges"
-        rows = trajectory.num_envs * trajectory.spec.num_agents
-        norm = symmetric_norm(graph.edge_index, graph.num_nodes or 0)
-        phi = self.encoder.flow_o(self.encoder.observe(graph), graph.edge_index, norm)
-        memory = phi.new_zeros(rows, self.encoder.memory_size)
-        counts = trajectory.edges.ptr[:: trajectory.num_envs].diff().tolist()
-        edges = graph.edge_index.split(counts, 1)
-        edge_norms, self_norms = norm[0].split(counts), norm[1].split(rows)
-        means, deviations = [], []
-        for t, phi_t in enumerate(phi.split(rows)):
-            local = edges[t] - t * rows
-            mu, sigma, memory = self.encoder.inference(
-                phi_t, memory, local, (edge_norms[t], self_norms[t])
-            )
-            means.append(mu)
-            deviations.append(sigma)
-        return torch.cat(means), torch.cat(deviations)
-
-    def loss(self, trajectory: Trajectory) -> tuple[Tensor, dict[str, Tensor]]:
-        """Eq. 8 over some episodes."""
-        mu, sigma = self.unroll(trajectory)
-        s = mu + sigma * torch.randn_like(sigma)
-        alive = trajectory.alive.flatten()
-        agents = trajectory.spec.num_agents
-        graph = torch.arange(len(alive) // agents, device=alive.device).repeat_interleave(agents)
-        living = alive.nonzero().flatten()
-        count = max(1, round(self.decoded * len(living)))
-        some = living[torch.randperm(len(living))[:count].to(living.device)]
-        obs = trajectory.obs.flatten(3).flatten(0, 2)[some].float()
-        logits = self.decoder(s[some], obs[:, self.encoder.unique])
-        parts = {
-            "reconstruction": reconstruction(
-                logits, obs[:, self.encoder.view], self.likelihood
-            ).mean(),
-            "kl": masked_mean(standard_normal_kl(mu, sigma), alive),
-            "consistency": masked_mean(
-                consistency(
-                    mu if self.consistency_on == "mean" else s, graph, alive, len(alive) // agents
-                ),
-                alive,
-            ),
-        }
-        loss = parts["reconstruction"] + self.kl * parts["kl"] + self.alpha * parts["consistency"]
-        return loss, {name: value.detach() for name, value in parts.items()}
-
-
-def reconstruction(logits: Tensor, view: Tensor, likelihood: str) -> Tensor:
-    """Negative log-likelihood of each view, summed over its cells (NVIF, eq. 6)."""
-    if likelihood == "gaussian":
-        return 0.5 * ((logits - view) ** 2).sum(-1)
-    return F.binary_cross_entropy_with_logits(logits, view, reduction="none").sum(-1)
+    @staticmethod
+    def agents(spec: Spec, **trunk: Any) -> QNetwork:
+        """Action values Q(o_i, s_i, a)."""
+        return QNetwork(spec.obs_size, spec.num_actions, **trunk)

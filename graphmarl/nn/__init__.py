@@ -1,24 +1,54 @@
 """Networks: message-passing layers, actors, critics and what they are made of."""
 
 from graphmarl.nn.actor_critic import ActorCritic
-from graphmarl.nn.context import Context, MeanObservation, no_memory
-from graphmarl.nn.conv import CONVS, FlowConv, symmetric_norm
+from graphmarl.nn.channel import Channel, Sent
+from graphmarl.nn.context import (
+    Attended,
+    Context,
+    MeanAction,
+    MeanObservation,
+    Messages,
+    last_action,
+    no_memory,
+)
+from graphmarl.nn.conv import CONVS, AttentionConv, FlowConv, GaussianConv, symmetric_norm
+from graphmarl.nn.cuts import CUTS, Cut
 from graphmarl.nn.flow import FlowDecoder, FlowEncoder, FlowNet, ObservationAutoencoder
+from graphmarl.nn.mixers import JointCritic, Mixer, MonotonicMixer, SumMixer
 from graphmarl.nn.network import AgentNetwork, Output, batch_of, mlp, orthogonal_linear
+from graphmarl.nn.q_network import QNetwork
+from graphmarl.nn.trunk import AgentInput, Trunk
 
 __all__ = [
     "CONVS",
+    "CUTS",
     "ActorCritic",
+    "AgentInput",
     "AgentNetwork",
+    "Attended",
+    "AttentionConv",
+    "Channel",
     "Context",
+    "Cut",
     "FlowConv",
     "FlowDecoder",
     "FlowEncoder",
     "FlowNet",
+    "GaussianConv",
+    "JointCritic",
+    "MeanAction",
     "MeanObservation",
+    "Messages",
+    "Mixer",
+    "MonotonicMixer",
     "ObservationAutoencoder",
     "Output",
+    "QNetwork",
+    "Sent",
+    "SumMixer",
+    "Trunk",
     "batch_of",
+    "last_action",
     "mlp",
     "no_memory",
     "orthogonal_linear",

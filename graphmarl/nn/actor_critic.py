@@ -1,17 +1,19 @@
 """The policy and value network of the on-policy methods."""
 
+from typing import Any
+
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 from torch.distributions import Categorical
 from torch_geometric.data import Data
 
 from graphmarl.functional import mask_logits
-from graphmarl.nn.context import Context
-from graphmarl.nn.network import AgentNetwork, Output, batch_of, mlp, orthogonal_linear
+from graphmarl.nn.network import Output, batch_of, mlp
+from graphmarl.nn.trunk import Trunk
 
 
-class ActorCritic(AgentNetwork):
+class ActorCritic(Trunk):
     """Policy pi(a_i | o_i, s_i) and value V(o_i, s_i), shared by all agents (NVIF, Section III-C).
 
     A shared input layer, then an actor and a critic of two layers each. With a GRU the input layer
@@ -21,9 +23,8 @@ class ActorCritic(AgentNetwork):
         obs_size: numbers in an agent's observation o_i.
         num_actions: number of actions.
         hidden: width of every layer.
-        context: gives s_i; None for policies of the own observation alone.
         state_size: size of the global state that the critic reads; 0 for a critic of o_i and s_i.
-        recurrent: put a GRU behind the input layer.
+        trunk: context, memory and inputs; arguments of `Trunk`.
 
     Shapes:
         graph.x (row, obs_size), memory (row, memory_size); value (row,), distribution over rows.
@@ -35,49 +36,23 @@ class ActorCritic(AgentNetwork):
         num_actions: int,
         *,
         hidden: int = 128,
-        context: Context | None = None,
         state_size: int = 0,
-        recurrent: bool = False,
+        **trunk: Any,
     ) -> None:
-        super().__init__()
-        self.context = context
+        super().__init__(obs_size, hidden=hidden, **trunk)
         self.state_size = state_size
-        size = obs_size + (context.size if context else 0)
-        self.context_memory = context.memory_size if context else 0
-        self.encoder = nn.Sequential(orthogonal_linear(size, hidden), nn.ReLU())
-        self.gru = nn.GRUCell(hidden, hidden) if recurrent else None
         self.actor = mlp(hidden, hidden, num_actions, last_gain=0.01)
         self.critic = mlp(hidden + state_size, hidden, 1, last_gain=1.0)
-        self.memory_size = self.context_memory + (hidden if recurrent else 0)
-        self.sequential = recurrent
-        self.rounds = context.rounds if context else 0
 
     def forward(
         self, graph: Data, memory: Float[Tensor, "row memory"]
     ) -> tuple[Output, Float[Tensor, "row memory"]]:
         """Policy, value and what to remember."""
-        assert graph.x is not None, "the agent graph carries observations"
-        x = graph.x.flatten(1)
-        own, heard = memory[:, self.context_memory :], memory[:, : self.context_memory]
-        output = Output()
-        if self.context is not None:
-            output.latent, heard = self.hear(graph, heard)
-            x = torch.cat([x, output.latent], 1)
-            if self.context.stored:
-                output.stored["latent"] = output.latent
-        h = self.encoder(x)
-        if self.gru is not None:
-            h = own = self.gru(h, own)
-        output.distribution = self.policy(h, graph)
-        output.value = self.value(h, graph)
-        return output, torch.cat([heard, own], 1)
-
-    def hear(self, graph: Data, memory: Tensor) -> tuple[Tensor, Tensor]:
-        """The context, or the one that was stored when this graph was played."""
-        assert self.context is not None, "only called with a context"
-        if "latent" in graph:
-            return graph.latent, memory
-        return self.context(graph, memory)
+        output, memory = self.features(graph, memory)
+        assert output.features is not None, "the trunk sets them"
+        output.distribution = self.policy(output.features, graph)
+        output.value = self.value(output.features, graph)
+        return output, memory
 
     def policy(self, h: Tensor, graph: Data) -> Categorical:
         """Distribution over actions of each agent."""

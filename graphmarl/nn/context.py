@@ -5,14 +5,17 @@ from abc import abstractmethod
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch_geometric.data import Data
+from torch_geometric.nn import SimpleConv
 from torch_geometric.utils import scatter
 
-from graphmarl.nn.network import batch_of, count_graphs
+from graphmarl.nn.conv import AttentionConv, GaussianConv
+from graphmarl.nn.network import Output, batch_of, count_graphs, mlp
 
 
 class Context(nn.Module):
-    """Features from others that are joined to an agent's own observation.
+    """Features from others that are joined to an agent's own input.
 
     Attributes:
         size: numbers of context per agent.
@@ -20,18 +23,31 @@ class Context(nn.Module):
         stored: whether the context is kept with the trajectory instead of being computed again in
             training: true for frozen parts.
         rounds: how many hops information travels along the edges within a step.
+        num_agents: the only number of agents that it works with; 0 for any number.
     """
 
     size: int
     memory_size: int = 0
     stored: bool = False
     rounds: int = 0
+    num_agents: int = 0
 
     @abstractmethod
     def forward(
-        self, graph: Data, memory: Float[Tensor, "row memory"]
-    ) -> tuple[Float[Tensor, "row context"], Float[Tensor, "row memory"]]:
-        """Context and the memory for the next step."""
+        self,
+        graph: Data,
+        x: Float[Tensor, "row input"],
+        memory: Float[Tensor, "row memory"],
+        output: Output,
+    ) -> Float[Tensor, "row memory"]:
+        """Set `latent` of the output, and what else there is to see; returns the next memory.
+
+        Args:
+            graph: the agents and who hears whom.
+            x: the input of each agent and what it remembers.
+            memory: what the context itself remembers.
+            output: what is filled in.
+        """
 
 
 class MeanObservation(Context):
@@ -46,15 +62,118 @@ class MeanObservation(Context):
         self.size = obs_size
 
     def forward(
-        self, graph: Data, memory: Float[Tensor, "row memory"]
-    ) -> tuple[Float[Tensor, "row context"], Float[Tensor, "row memory"]]:
-        """Context and the unchanged memory."""
+        self,
+        graph: Data,
+        x: Float[Tensor, "row input"],
+        memory: Float[Tensor, "row memory"],
+        output: Output,
+    ) -> Float[Tensor, "row memory"]:
+        """The mean; there is nothing to remember."""
         assert graph.x is not None, "the agent graph carries observations"
         batch, alive = batch_of(graph), graph.alive[:, None]
-        x, count = graph.x.flatten(1) * alive, count_graphs(graph)
-        total = scatter(x, batch, dim_size=count)
-        living = scatter(alive.to(x.dtype), batch, dim_size=count)
-        return (total / living.clamp(min=1))[batch], memory
+        seen, count = graph.x.flatten(1) * alive, count_graphs(graph)
+        total = scatter(seen, batch, dim_size=count)
+        living = scatter(alive.to(seen.dtype), batch, dim_size=count)
+        output.latent = (total / living.clamp(min=1))[batch]
+        return memory
+
+
+class Messages(Context):
+    """What NDQ's agents tell each other: a Gaussian message on every edge.
+
+    The output's `messages` are the means mu_ij.
+
+    Args:
+        conv: the message layer.
+    """
+
+    rounds = 1
+
+    def __init__(self, conv: GaussianConv) -> None:
+        super().__init__()
+        self.conv = conv
+        self.size, self.num_agents = conv.size, conv.slots
+
+    def forward(
+        self,
+        graph: Data,
+        x: Float[Tensor, "row input"],
+        memory: Float[Tensor, "row memory"],
+        output: Output,
+    ) -> Float[Tensor, "row memory"]:
+        """Draw the messages and hand them to their receivers."""
+        assert graph.edge_index is not None, "a builder has set the edges"
+        output.messages = self.conv.mean(x, graph.edge_index)
+        output.latent = self.conv(x, graph.edge_index, output.messages)
+        return memory
+
+
+class Attended(Context):
+    """What an agent attends to among those it hears and itself (TarMAC: Das et al. 2019).
+
+    Args:
+        conv: the attention layer.
+        size: size of its result.
+    """
+
+    rounds = 1
+
+    def __init__(self, conv: AttentionConv, size: int) -> None:
+        super().__init__()
+        self.conv, self.size = conv, size
+
+    def forward(
+        self,
+        graph: Data,
+        x: Float[Tensor, "row input"],
+        memory: Float[Tensor, "row memory"],
+        output: Output,
+    ) -> Float[Tensor, "row memory"]:
+        """One round of attention."""
+        assert graph.edge_index is not None, "a builder has set the edges"
+        alpha = self.conv.attention(x, graph.edge_index)
+        output.attention = alpha[0]
+        output.latent = self.conv(x, graph.edge_index, alpha)
+        return memory
+
+
+class MeanAction(Context):
+    """The mean of the neighbours' last actions, one-hot (MFQ: Yang et al. 2018, eq. 11).
+
+    Zeros where an episode begins and for an agent that hears no one.
+
+    Args:
+        num_actions: number of actions.
+        hidden: width of the layers that embed it, as in the paper's code.
+        size: size of the embedding.
+    """
+
+    rounds = 1
+
+    def __init__(self, num_actions: int, hidden: int = 64, size: int = 32) -> None:
+        super().__init__()
+        self.num_actions, self.size = num_actions, size
+        self.conv = SimpleConv(aggr="mean")
+        self.embed = mlp(num_actions, hidden, size)
+
+    def forward(
+        self,
+        graph: Data,
+        x: Float[Tensor, "row input"],
+        memory: Float[Tensor, "row memory"],
+        output: Output,
+    ) -> Float[Tensor, "row memory"]:
+        """The embedded mean action; there is nothing to remember."""
+        assert graph.edge_index is not None, "a builder has set the edges"
+        mean = self.conv(last_action(graph, self.num_actions), graph.edge_index)
+        output.latent = self.embed(mean)
+        return memory
+
+
+def last_action(graph: Data, num_actions: int) -> Float[Tensor, "row action"]:
+    """What each agent did in the step before, one-hot; zeros where an episode begins."""
+    chosen = F.one_hot(graph.last_action, num_actions).float()
+    return chosen * (graph.time > 0)[batch_of(graph)][:, None]
 
 
 def no_memory(graph: Data) -> Float[Tensor, "row 0"]:

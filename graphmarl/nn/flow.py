@@ -10,7 +10,7 @@ from torch_geometric.data import Data
 
 from graphmarl.nn.context import Context
 from graphmarl.nn.conv import FlowConv, symmetric_norm
-from graphmarl.nn.network import mlp
+from graphmarl.nn.network import Output, mlp
 
 
 class ObservationAutoencoder(nn.Module):
@@ -130,15 +130,20 @@ class FlowEncoder(Context):
         return mu, F.softplus(raw) + 1e-3, h
 
     def forward(
-        self, graph: Data, memory: Float[Tensor, "row memory"]
-    ) -> tuple[Float[Tensor, "row context"], Float[Tensor, "row memory"]]:
+        self,
+        graph: Data,
+        x: Float[Tensor, "row input"],
+        memory: Float[Tensor, "row memory"],
+        output: Output,
+    ) -> Float[Tensor, "row memory"]:
         """The latent s and the next memory, without gradient."""
         assert graph.edge_index is not None, "a builder has set the edges"
         with torch.no_grad():
             norm = symmetric_norm(graph.edge_index, graph.num_nodes or 0)
             phi = self.flow_o(self.observe(graph), graph.edge_index, norm)
             mu, sigma, h = self.inference(phi, memory, graph.edge_index, norm)
-            return (mu + sigma * torch.randn_like(sigma) if self.sample else mu), h
+            output.latent = mu + sigma * torch.randn_like(sigma) if self.sample else mu
+        return h
 
 
 class FlowDecoder(nn.Module):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from itertools import pairwise
 
 import torch
@@ -21,8 +21,9 @@ class Output:
         distribution: policy of each agent, or None.
         value: value of each agent, or None.
         q: value of each action of each agent, or None.
+        features: what the heads of the network read, or None.
         latent: what an agent knows from others, or None.
-        messages: message on each edge, or None.
+        messages: message on each edge, before noise and cuts, or None.
         attention: weight of each edge, or None.
         stored: named tensors, one row per agent, that are kept with the trajectory and found on
             the graph when it is replayed: outputs of frozen parts, not to be computed again.
@@ -31,10 +32,19 @@ class Output:
     distribution: Distribution | None = None
     value: Float[Tensor, " row"] | None = None
     q: Float[Tensor, "row action"] | None = None
+    features: Float[Tensor, "row feature"] | None = None
     latent: Float[Tensor, "row latent"] | None = None
     messages: Float[Tensor, "edge message"] | None = None
     attention: Float[Tensor, "edge head"] | None = None
     stored: dict[str, Tensor] = field(default_factory=dict)
+
+    @classmethod
+    def joined(cls, parts: list[Output]) -> Output:
+        """Several outputs, one after the other; without distributions and what is stored."""
+        named = {f.name: [getattr(part, f.name) for part in parts] for f in fields(cls)}
+        return cls(
+            **{n: torch.cat(v) for n, v in named.items() if all(isinstance(e, Tensor) for e in v)}
+        )
 
 
 class AgentNetwork(nn.Module):
@@ -45,17 +55,33 @@ class AgentNetwork(nn.Module):
             begins.
         sequential: whether training needs the steps in order, because a trained part has memory.
         rounds: how many hops information travels along the edges within a step; 0 reads no edges.
+        num_agents: the only number of agents that it works with, because it tells them apart by
+            their places; 0 for a network that treats all alike and takes any number.
     """
 
     memory_size: int = 0
     sequential: bool = False
     rounds: int = 0
+    num_agents: int = 0
 
     @abstractmethod
     def forward(
         self, graph: Data, memory: Float[Tensor, "row memory"]
     ) -> tuple[Output, Float[Tensor, "row memory"]]:
         """Read a graph and the memory of its agents; say what to do and what to remember."""
+
+    def check_agents(self, graph: Data) -> None:
+        """Refuse another number of agents than the network tells apart.
+
+        Raises:
+            ValueError: says how many came and how many are allowed.
+        """
+        rows = graph.num_nodes or 0
+        if self.num_agents and rows != self.num_agents * count_graphs(graph):
+            raise ValueError(
+                f"this network tells {self.num_agents} agents apart by their places; "
+                f"the graph has {rows / count_graphs(graph):g}"
+            )
 
 
 def orthogonal_linear(in_features: int, out_features: int, gain: float = 2**0.5) -> nn.Linear:

@@ -2,8 +2,14 @@
 
 from torch_geometric.nn import MessagePassing
 
+from graphmarl.nn.conv.attention import AttentionConv
 from graphmarl.nn.conv.flow import FlowConv, symmetric_norm
+from graphmarl.nn.conv.gaussian import GaussianConv
 
-CONVS: dict[str, type[MessagePassing]] = {"flow": FlowConv}
+CONVS: dict[str, type[MessagePassing]] = {
+    "flow": FlowConv,
+    "gaussian": GaussianConv,
+    "attention": AttentionConv,
+}
 
-__all__ = ["CONVS", "FlowConv", "symmetric_norm"]
+__all__ = ["CONVS", "AttentionConv", "FlowConv", "GaussianConv", "symmetric_norm"]

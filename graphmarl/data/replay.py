@@ -1,0 +1,227 @@
+"""What was played, kept to be learned from again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from graphmarl.data.trajectory import Trajectory
+from graphmarl.step import Edges, Spec
+
+APART = ("spec", "edges", "memory", "last_value", "env_steps", "progress")
+FIELDS = tuple(field.name for field in fields(Trajectory) if field.name not in APART)
+
+
+class Replay:
+    """A ring of trajectories in which every state and every edge is kept once.
+
+    The state after a transition is the next one in the ring, so that the graph that follows is the
+    one that was really played. Trajectories of one shape come in one after the other; the oldest is
+    overwritten. The newest state of each copy has no successor yet and is not drawn.
+
+    Args:
+        capacity: steps over all environment copies that are kept at least, seams between episodes
+            included.
+        half: keep observations in half precision.
+
+    Raises:
+        ValueError: the capacity is not positive.
+    """
+
+    def __init__(self, capacity: int, half: bool = False) -> None:
+        if capacity < 1:
+            raise ValueError(f"replay is {capacity}; there must be room for at least 1 step")
+        self.capacity, self.half = capacity, half
+        self.spec: Spec | None = None
+        self.rings: dict[str, Tensor] = {}
+        self.pages: list[tuple[np.ndarray, ...]] = []
+        """Senders, receivers and features of the edges of each trajectory: whole slices of arrays
+        are quicker to take than single edges."""
+        self.length = 0
+        self.added = 0
+        self.episodes = torch.empty(0, 3, dtype=torch.long)
+        """First step, copy and length of each episode that is kept whole."""
+
+    @property
+    def slots(self) -> int:
+        """Steps of each copy that there is room for."""
+        return len(self.rings["alive"]) if self.rings else 0
+
+    @property
+    def oldest(self) -> int:
+        """Number of the oldest step that is kept, counted from the beginning of the run."""
+        return max(0, self.added - self.slots)
+
+    def __len__(self) -> int:
+        """Steps over all copies that have a successor, seams included."""
+        return (self.added - 1 - self.oldest) * self.rings["alive"].shape[1] if self.rings else 0
+
+    @property
+    def num_bytes(self) -> int:
+        """Memory of everything that is kept."""
+        rings = sum(ring[: self.added].nbytes for ring in self.rings.values())
+        pages = sum(array.nbytes for page in self.pages for array in page)
+        return rings + pages + self.episodes.nbytes
+
+    def add(self, trajectory: Trajectory) -> None:
+        """Keep a trajectory, in the place of the oldest if there is no more room.
+
+        Raises:
+            ValueError: it has another shape than those before.
+        """
+        self.spec, values = trajectory.spec, self._values(trajectory)
+        if not self.rings:
+            self._allocate(trajectory, values)
+        came = {name: tuple(value.shape[1:]) for name, value in values.items()}
+        kept = {name: tuple(ring.shape[1:]) for name, ring in self.rings.items()}
+        steps = trajectory.num_steps
+        if came != kept or steps != self.length:
+            raise ValueError(
+                f"this replay keeps {self.length} steps of {kept}; {steps} of {came} came"
+            )
+        place = self.added % self.slots
+        for name, value in values.items():
+            self.rings[name][place : place + steps] = value
+        self.pages[place // steps : place // steps + 1] = [_page(trajectory.edges)]
+        ended = trajectory.valid & (trajectory.terminated | trajectory.truncated)
+        step, copy = ended.nonzero().cpu().unbind(1)
+        length = trajectory.time.cpu()[step, copy] + 1
+        self.added += steps
+        new = torch.stack([self.added - steps + step + 1 - length, copy, length], 1)
+        known = torch.cat([self.episodes, new])
+        self.episodes = known[known[:, 0] >= self.oldest]
+
+    def _values(self, trajectory: Trajectory) -> dict[str, Tensor]:
+        """What goes into the rings; `span` says which edges of the page are a graph's own."""
+        named = {name: getattr(trajectory, name) for name in FIELDS}
+        named |= {f"stored.{name}": value for name, value in named.pop("stored").items()}
+        ptr = trajectory.edges.ptr
+        named["span"] = torch.stack([ptr[:-1], ptr[1:]], 1).unflatten(
+            0, (trajectory.num_steps, trajectory.num_envs)
+        )
+        return {name: value.cpu() for name, value in named.items() if value is not None}
+
+    def _allocate(self, trajectory: Trajectory, values: Mapping[str, Tensor]) -> None:
+        """Memory for all steps; the system hands it out only as it is written to."""
+        self.length = trajectory.num_steps
+        pages = -(-self.capacity // (self.length * trajectory.num_envs)) + 1
+        # Actions, clocks and places in a page are small numbers.
+        kinds = {name: value.dtype for name, value in values.items()}
+        kinds = {name: torch.int32 if k == torch.long else k for name, k in kinds.items()}
+        if self.half:
+            kinds["obs"] = torch.float16
+        for name, value in values.items():
+            shape = (pages * self.length, *value.shape[1:])
+            self.rings[name] = torch.empty(shape, dtype=kinds[name])
+
+    def transitions(self, count: int) -> Trajectory:
+        """Transitions drawn at random, with replacement: two steps of `count` environments.
+
+        Raises:
+            ValueError: there is none yet.
+        """
+        if not len(self) or not self.rings["valid"][: self.added].any():
+            raise ValueError("the replay holds no transition yet")
+        picked: list[Tensor] = []
+        while sum(len(each) for each in picked) < count:
+            step = torch.randint(self.oldest, self.added - 1, (2 * count,))
+            copy = torch.randint(self.rings["valid"].shape[1], (2 * count,))
+            good = self.rings["valid"][step % self.slots, copy]
+            picked.append(torch.stack([step, copy], 1)[good])
+        step, copy = torch.cat(picked)[:count].unbind(1)
+        return self._gather(torch.stack([step, step + 1]), copy, torch.ones_like(step))
+
+    def ready(self) -> Int[Tensor, "episode 3"]:
+        """First step, copy and length of each whole episode whose last state is here too."""
+        return self.episodes[self.episodes[:, 0] + self.episodes[:, 2] < self.added]
+
+    def whole_episodes(self, count: int) -> Trajectory:
+        """Whole episodes drawn at random, with replacement, up to the state in which each ended.
+
+        Shorter ones are followed by steps in which nobody lives.
+
+        Raises:
+            ValueError: there is none yet.
+        """
+        ready = self.ready()
+        if not len(ready):
+            raise ValueError("the replay holds no whole episode yet")
+        start, copy, length = ready[torch.randint(len(ready), (count,))].unbind(1)
+        time = torch.arange(int(length.max()) + 1)[:, None]
+        return self._gather(start + torch.minimum(time, length), copy, length)
+
+    def _gather(
+        self, step: Int[Tensor, "time pick"], copy: Int[Tensor, " pick"], length: Tensor
+    ) -> Trajectory:
+        """Steps of some copies as a trajectory; nobody lives after `length`, nothing counts."""
+        assert self.spec is not None, "something was added"
+        slot, time = step % self.slots, torch.arange(len(step))[:, None]
+        row = (slot * self.rings["alive"].shape[1] + copy).flatten()
+        values = {
+            name: ring.flatten(0, 1)[row].unflatten(0, tuple(step.shape))
+            for name, ring in self.rings.items()
+        }
+        values = {n: v.long() if v.dtype == torch.int32 else v for n, v in values.items()}
+        values["alive"] &= (time <= length)[..., None]
+        values["valid"] &= time < length
+        span = values.pop("span") * (time <= length)[..., None]
+        stored = {n[7:]: values.pop(n) for n in list(values) if n.startswith("stored.")}
+        return Trajectory(
+            spec=self.spec,
+            edges=self._edges(slot // self.length, span),
+            memory=torch.zeros(step.shape[1] * self.spec.num_agents, 0),
+            stored=stored,
+            **values,
+        )
+
+    def _edges(self, page: Int[Tensor, "time pick"], span: Int[Tensor, "time pick 2"]) -> Edges:
+        """The named stretches of the pages, one for each graph."""
+        assert self.spec is not None, "something was added"
+        ptr = torch.zeros(page.numel() + 1, dtype=torch.long)
+        torch.cumsum((span[..., 1] - span[..., 0]).flatten(), 0, out=ptr[1:])
+        where = [
+            (p, slice(*s))
+            for p, s in zip(page.flatten().tolist(), span.flatten(0, 1).tolist(), strict=True)
+        ]
+        index = np.empty((2, int(ptr[-1])), np.int32)
+        for side in range(2):
+            np.concatenate([self.pages[p][side][part] for p, part in where], out=index[side])
+        attr = None
+        if len(self.pages[0]) == 3:
+            attr = torch.from_numpy(np.concatenate([self.pages[p][2][part] for p, part in where]))
+        return Edges(torch.from_numpy(index), ptr, self.spec.num_agents, attr)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Everything that is kept, as tensors and plain containers."""
+        return {
+            "added": self.added,
+            "length": self.length,
+            "slots": self.slots,
+            "rings": {name: ring[: self.added].clone() for name, ring in self.rings.items()},
+            "pages": [[torch.from_numpy(array) for array in page] for page in self.pages],
+            "episodes": self.episodes,
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Go back to a saved state; the spec comes with the next trajectory."""
+        self.added, self.length = state["added"], state["length"]
+        self.episodes = state["episodes"]
+        self.pages = [tuple(array.numpy() for array in page) for page in state["pages"]]
+        self.rings = {
+            name: saved.new_empty(state["slots"], *saved.shape[1:])
+            for name, saved in state["rings"].items()
+        }
+        for name, saved in state["rings"].items():
+            self.rings[name][: len(saved)] = saved
+
+
+def _page(edges: Edges) -> tuple[np.ndarray, ...]:
+    """Edges as arrays."""
+    parts = [*edges.index, *([] if edges.attr is None else [edges.attr])]
+    return tuple(part.cpu().numpy().copy() for part in parts)

@@ -1,0 +1,174 @@
+"""Learning from a replay, with target networks: what all off-policy learners share."""
+
+from __future__ import annotations
+
+import copy
+from abc import abstractmethod
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn.utils import clip_grad_norm_
+
+from graphmarl.data import Replay, Trajectory
+from graphmarl.learners.base import Learner
+from graphmarl.nn import AgentNetwork, Output
+
+
+class OffPolicy(Learner):
+    """Keeps what is played and learns from batches of it; targets follow the trained modules.
+
+    Args:
+        network: what acts.
+        learning_rate: of the optimiser.
+        optimizer: `adam`, or `rmsprop` with the settings of PyMARL.
+        target: `hard` copies the online modules every `target_every` updates; `soft` moves the
+            targets by the share `tau` in each update.
+        target_every: updates between hard copies.
+        tau: share of a soft update.
+        replay: steps over all copies that are kept.
+        batch: transitions or episodes in each update.
+        sample: learn from single `transition`s, or from whole `episode`s; None is the former but
+            for networks with memory, which need the latter.
+        updates: updates for each trajectory that was played.
+        warmup: steps that are played before the first update.
+        max_gradient: largest norm of the gradient.
+        half: keep observations in half precision.
+        rollout: steps of each trajectory.
+
+    Raises:
+        ValueError: a network with memory is to learn from single transitions.
+    """
+
+    measures: tuple[str, ...] = ()
+    """Names of the losses, in order."""
+
+    def __init__(
+        self,
+        network: AgentNetwork,
+        *,
+        learning_rate: float = 1e-3,
+        optimizer: Literal["adam", "rmsprop"] = "adam",
+        target: Literal["hard", "soft"] = "soft",
+        target_every: int = 200,
+        tau: float = 0.01,
+        replay: int = 100_000,
+        batch: int = 128,
+        sample: Literal["transition", "episode"] | None = None,
+        updates: int = 1,
+        warmup: int = 1_000,
+        max_gradient: float = 10.0,
+        half: bool = False,
+        rollout: int = 2,
+    ) -> None:
+        super().__init__(network, rollout)
+        if network.sequential and sample == "transition":
+            raise ValueError("sample is 'transition'; a network with memory needs 'episode'")
+        self.learning_rate, self.optimizer = learning_rate, optimizer
+        self.target, self.target_every, self.tau = target, target_every, tau
+        self.batch, self.updates, self.warmup = batch, updates, warmup
+        self.episodic = network.sequential or sample == "episode"
+        self.max_gradient = max_gradient
+        self.replay = Replay(replay, half)
+        self.targets = nn.ModuleDict()
+        self.add_target("network", network)
+        self.register_buffer("progress", torch.zeros(()))
+        self.register_buffer("updated", torch.zeros((), dtype=torch.long))
+        self.progress: Tensor
+        self.updated: Tensor
+        self.estimate = torch.zeros(())
+        """Mean of the values that were learned in the last update."""
+
+    def add_target(self, name: str, online: nn.Module) -> None:
+        """Train a module together with the network, and let a target of it follow."""
+        setattr(self, name, online)
+        self.targets[name] = copy.deepcopy(online).requires_grad_(False)
+
+    def configure_optimizers(self) -> Any:
+        """The optimiser of all parameters that are not frozen."""
+        trained = [p for p in self.parameters() if p.requires_grad]
+        if self.optimizer == "rmsprop":
+            return torch.optim.RMSprop(trained, lr=self.learning_rate, alpha=0.99, eps=1e-5)
+        return torch.optim.Adam(trained, lr=self.learning_rate, eps=1e-5)
+
+    def update(self, trajectory: Trajectory) -> dict[str, float]:
+        """Keep a trajectory and learn from what is kept; returns means over the updates."""
+        self.replay.add(trajectory)
+        self.progress.fill_(trajectory.progress)
+        names = (*self.measures, "q", "gradient")
+        means = [float("nan")] * len(names)
+        if self._ready(trajectory):
+            rows = [self._learn() for _ in range(self.updates)]
+            means = torch.stack(rows).mean(0).tolist()
+        return dict(zip(names, means, strict=True))
+
+    def _ready(self, trajectory: Trajectory) -> bool:
+        """Whether enough was played to learn from."""
+        if trajectory.env_steps < self.warmup:
+            return False
+        return len(self.replay.ready()) > 0 if self.episodic else len(self.replay) > 0
+
+    def _learn(self) -> Tensor:
+        """One update; returns its losses, the mean value and the norm of the gradient."""
+        if self.updated == 0:
+            self._move_targets(1.0)
+        draw = self.replay.whole_episodes if self.episodic else self.replay.transitions
+        losses = self.losses(draw(self.batch).to(self.device))
+        assert tuple(losses) == self.measures, f"losses are {tuple(losses)}, not {self.measures}"
+        optimizer: Any = self.optimizers()
+        optimizer.zero_grad()
+        self.manual_backward(torch.stack(list(losses.values())).sum())
+        norm = clip_grad_norm_(self.parameters(), self.max_gradient)
+        optimizer.step()
+        self.updated += 1
+        if self.target == "soft":
+            self._move_targets(self.tau)
+        elif self.updated % self.target_every == 0:
+            self._move_targets(1.0)
+        return torch.stack([*losses.values(), self.estimate, norm]).detach()
+
+    @abstractmethod
+    def losses(self, batch: Trajectory) -> dict[str, Tensor]:
+        """The losses of a batch, weighted, with the names and in the order of `measures`."""
+
+    @torch.no_grad()
+    def _move_targets(self, share: float) -> None:
+        """Move the targets by a share of the way to the online modules."""
+        for name, target in self.targets.items():
+            online = getattr(self, name)
+            for theirs, ours in zip(target.parameters(), online.parameters(), strict=True):
+                theirs.lerp_(ours, share)
+
+    def unroll(self, network: nn.Module, batch: Trajectory) -> Output:
+        """Outputs of all agents of all graphs of a batch, in order."""
+        assert isinstance(network, AgentNetwork), "the online network or its target"
+        rows, device = batch.num_envs * batch.spec.num_agents, batch.alive.device
+        if not network.sequential:
+            memory = torch.zeros(rows * batch.num_steps, network.memory_size, device=device)
+            return network(batch.graph(), memory)[0]
+        memory = torch.zeros(rows, network.memory_size, device=device)
+        parts = []
+        for t in range(batch.num_steps):
+            output, memory = network(batch.graph(t), memory)
+            parts.append(output)
+        return Output.joined(parts)
+
+    @staticmethod
+    def per_agent(batch: Trajectory, rows: Tensor | None) -> Float[Tensor, "time env agent ..."]:
+        """Rows of a batch by time, environment and agent."""
+        assert rows is not None, "the network gives it"
+        return rows.unflatten(0, tuple(batch.alive.shape))
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """The replay is part of a run, though not of the weights."""
+        checkpoint["replay"] = self.replay.state_dict()
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on with the replay."""
+        self.replay.load_state_dict(checkpoint["replay"])
+
+
+def team_reward(batch: Trajectory) -> Float[Tensor, "time env"]:
+    """The sum of rewards over those who acted."""
+    return torch.where(batch.acted, batch.reward, 0.0).sum(-1)

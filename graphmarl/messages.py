@@ -1,0 +1,132 @@
+"""What trained agents tell each other: how much of it they need, and who says what to whom."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import networkx as nx
+import torch
+from torch import Tensor
+
+from graphmarl.evaluate import evaluate, playing
+from graphmarl.nn import Cut, Sent
+from graphmarl.plan import Named
+from graphmarl.run import Run
+from graphmarl.step import Step
+
+PERCENTS = (0, 20, 40, 60, 80, 90, 100)
+
+
+def cut_curve(
+    run: str | Path | Run,
+    percents: Sequence[float] = PERCENTS,
+    rule: str = "rank={percent}",
+    **options: Any,
+) -> list[dict[str, float]]:
+    """Play fresh episodes with growing shares of the messages cut (NDQ, Figs. 2c and 4c).
+
+    Args:
+        run: the run folder.
+        percents: of 100 bits, how many are cut.
+        rule: a cut in which `{percent}` is put in: `rank={percent}`, `random={percent}`.
+        options: arguments of `evaluate`.
+
+    Returns:
+        one row for each share: `percent`, `return` and the `half_width` of its 95 % interval over
+        episodes, `steps`, the means of the environment's metrics, and `messages`, `bits` and
+        `bytes` of an average step.
+    """
+    rows = []
+    for percent in percents:
+        played = evaluate(run, cut=rule.format(percent=percent), **options)
+        returns = played.mean_return
+        row = {"percent": float(percent), "return": returns.mean, "half_width": returns.half_width}
+        row["steps"] = played.mean_length.mean
+        row |= {name: fmean(values) for name, values in played.info.items()}
+        rows.append(row | {name: played.mean_sent(name) for name in played.sent})
+    return rows
+
+
+@dataclass(frozen=True)
+class Moment:
+    """One step of some episodes.
+
+    Args:
+        step: what the agents saw.
+        action: what they did.
+        sent: what they told each other before, one entry for each layer and round.
+    """
+
+    step: Step
+    action: Tensor
+    sent: list[Sent]
+
+
+@torch.inference_mode()
+def overhear(
+    run: str | Path | Run,
+    episodes: int = 1,
+    steps: int | None = None,
+    seed: int = 1_000_000,
+    cut: str | Cut | None = None,
+    graph: Named | None = None,
+) -> list[Moment]:
+    """Play greedily and listen, until every first episode has ended.
+
+    Args:
+        run: the run folder of a method that sends messages.
+        episodes: environment copies.
+        steps: stop after so many, or go on until the last episode has ended.
+        seed: seed of the episodes and of the messages' noise.
+        cut: which bits are not sent, as in `evaluate`.
+        graph: who hears whom; the run's own without it.
+
+    Raises:
+        ValueError: the method sends no messages.
+    """
+    moments = []
+    with playing(run, episodes, graph, cut=cut) as (env, policy, channel):
+        if channel is None:
+            raise ValueError("this method sends no messages")
+        torch.manual_seed(seed)
+        step = env.reset(seed)
+        running = torch.ones(episodes, dtype=torch.bool)
+        while running.any() and (steps is None or len(moments) < steps):
+            action = policy(step)
+            moments.append(Moment(step, action, list(channel.sent)))
+            channel.take(episodes)
+            step = env.step(action)
+            running = running & ~step.done
+    return moments
+
+
+def message_network(moments: Sequence[Moment], num_agents: int) -> nx.DiGraph:
+    """Who tells whom how much: an arc for each pair between whom at least one bit was sent.
+
+    Arcs have `bits` and `messages`, means over steps and environment copies.
+
+    Args:
+        moments: what was overheard.
+        num_agents: slots for agents.
+    """
+    totals = torch.zeros(2, num_agents * num_agents)
+    for moment in moments:
+        for each in moment.sent:
+            sender, receiver = each.edge_index % num_agents
+            bits = each.keep.sum(1).float()
+            counts = torch.stack([bits, (bits > 0).float()])
+            totals.index_add_(1, sender * num_agents + receiver, counts)
+    steps = len(moments) * moments[0].step.alive.shape[0]
+    bits, messages = (totals / steps).view(2, num_agents, num_agents)
+    network = nx.DiGraph()
+    network.add_nodes_from(range(num_agents))
+    for sender, receiver in bits.nonzero().tolist():
+        amounts = {"bits": bits, "messages": messages}
+        network.add_edge(
+            sender, receiver, **{k: float(v[sender, receiver]) for k, v in amounts.items()}
+        )
+    return network

@@ -1,0 +1,52 @@
+"""MFQ: Yang et al. 2018, "Mean Field Multi-Agent Reinforcement Learning"."""
+
+from typing import Any, Literal
+
+from graphmarl.learners import ValueBased
+from graphmarl.methods.iql import q_network
+from graphmarl.nn import MeanAction
+from graphmarl.step import Spec
+
+
+class MFQ(ValueBased):
+    """Mean-field Q: the value of an action beside the mean of the neighbours' last actions.
+
+    Q_i(o_i, a_i, mean_j a_j) with a Boltzmann policy, pi ~ exp(Q / temperature) (eqs. 8-12). The
+    neighbours are those of the graph: `--graph complete` is the mean over all agents. Unlike the
+    paper's code, which computes the policy and then takes its best action, actions are drawn from
+    it in training; `epsilon` and `final_epsilon` are the first and the last temperature.
+
+    Args:
+        spec: shapes of the environment.
+        hidden: width of every layer.
+        recurrent: give agents a memory (GRU).
+        last_action: let agents know their own last action.
+        agent_id: let agents know their place, which fixes their number.
+        explore: `boltzmann` as in the paper, or `epsilon`.
+        final_epsilon: the last temperature, or the last probability of a random action.
+        learner: arguments of `ValueBased`.
+    """
+
+    default_graph = "knn"
+
+    def __init__(
+        self,
+        spec: Spec,
+        hidden: int = 64,
+        recurrent: bool = False,
+        last_action: bool = False,
+        agent_id: bool = False,
+        explore: Literal["boltzmann", "epsilon"] = "boltzmann",
+        final_epsilon: float = 0.1,
+        **learner: Any,
+    ) -> None:
+        network = q_network(
+            spec,
+            "MFQ",
+            hidden,
+            recurrent,
+            last_action,
+            agent_id,
+            lambda known: MeanAction(spec.num_actions),
+        )
+        super().__init__(network, None, explore=explore, final_epsilon=final_epsilon, **learner)

@@ -1,0 +1,121 @@
+"""NDQ: Wang et al. 2020, "Learning Nearly Decomposable Value Functions" (arXiv 1910.05366)."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from graphmarl.data import Trajectory
+from graphmarl.functional import geometric, greedy_action, masked_mean, standard_normal_kl
+from graphmarl.learners import ValueBased
+from graphmarl.methods.iql import q_network
+from graphmarl.methods.qmix import make_mixer
+from graphmarl.nn import GaussianConv, Messages, Output, mlp
+from graphmarl.step import Spec
+
+
+class NDQ(ValueBased):
+    """Values that are nearly decomposable: agents tell each other only what matters (eq. 10).
+
+    L = L_TD + c_beta ( CE + beta KL ), where CE is the cross-entropy between the best action of the
+    target network and a posterior q_xi(A_j | T_j, M_j) of it from what agent j knows and hears
+    (expressiveness, eq. 5), and KL, the sum over bits of mu^2 / 2, bounds the entropy of a message
+    (succinctness, eq. 9). CE is a mean over the living agents of all steps, KL a mean over them of
+    the sum over what each sends. Unlike the paper's code, neither counts padded steps or messages
+    to oneself, and its third term, -log N(m; 0, 1), is left out: on average it has KL's gradient.
+
+    Args:
+        spec: shapes of the environment.
+        mixer: `qmix` as in the paper, `vdn`, or `none` for independent learners.
+        receiver: `slots` reads messages side by side in the places of the senders, as in the paper,
+            for a fixed number of agents; `mean` reads their mean, for any number.
+        bits: numbers in each message.
+        beta: weight of the succinctness loss within the two.
+        final_beta: its weight at the end of the run, to which it moves over the second half by
+            equal factors; None keeps it.
+        c_beta: weight of both losses.
+        test_noise: draw messages in evaluation too, as the paper's code does, instead of sending
+            their means.
+        hidden: width of every layer.
+        message_hidden: width of the message encoder.
+        recurrent: give agents a memory (GRU); messages then depend on it too.
+        last_action: let agents know their last action.
+        agent_id: let agents know their place, which fixes their number.
+        embed: width of the mixing layer.
+        hyper_hidden: width of the networks that make its weights.
+        learner: arguments of `ValueBased`.
+    """
+
+    default_graph = "complete"
+    measures = ("td", "expressiveness", "succinctness")
+
+    def __init__(
+        self,
+        spec: Spec,
+        mixer: Literal["qmix", "vdn", "none"] = "qmix",
+        receiver: Literal["slots", "mean"] = "slots",
+        bits: int = 2,
+        beta: float = 1e-3,
+        final_beta: float | None = None,
+        c_beta: float = 1.0,
+        test_noise: bool = True,
+        hidden: int = 64,
+        message_hidden: int = 64,
+        recurrent: bool = False,
+        last_action: bool = False,
+        agent_id: bool = False,
+        embed: int = 32,
+        hyper_hidden: int = 64,
+        **learner: Any,
+    ) -> None:
+        for name, value in {"beta": beta, "final_beta": final_beta}.items():
+            if value is not None and not value > 0:
+                raise ValueError(f"{name} is {value}; it must be positive, c_beta may be 0")
+        slots = spec.num_agents if receiver == "slots" else 0
+        network = q_network(
+            spec,
+            "NDQ",
+            hidden,
+            recurrent,
+            last_action,
+            agent_id,
+            lambda known: Messages(GaussianConv(known, bits, message_hidden, slots, test_noise)),
+        )
+        super().__init__(network, make_mixer(mixer, spec, embed, hyper_hidden), **learner)
+        self.betas, self.c_beta = (beta, beta if final_beta is None else final_beta), c_beta
+        assert isinstance(network.context, Messages), "made above"
+        heard = spec.obs_size + network.context.size
+        wide = 4 * network.context.size
+        self.posterior = mlp(heard, wide, wide, spec.num_actions, last_gain=1.0)
+
+    def extra_losses(self, batch: Trajectory, online: Output, target: Output) -> dict[str, Tensor]:
+        """Expressiveness and succinctness, weighted."""
+        assert target.q is not None and online.latent is not None, "messages and values were made"
+        graph = batch.graph()
+        assert graph.x is not None and graph.edge_index is not None, "a trajectory has both"
+        available = graph.available if "available" in graph else None
+        label = greedy_action(target.q, available)
+        logits = self.posterior(torch.cat([graph.x.flatten(1), online.latent], 1))
+        acted = batch.acted.flatten()
+        missed = masked_mean(F.cross_entropy(logits, label, reduction="none"), acted)
+        return {
+            "expressiveness": self.c_beta * missed,
+            "succinctness": self.c_beta * self.beta * self.size(graph.edge_index, acted, online),
+        }
+
+    @property
+    def beta(self) -> float:
+        """The weight of succinctness now."""
+        first, last = self.betas
+        return geometric(first, last, 2 * float(self.progress) - 1)
+
+    @staticmethod
+    def size(edge_index: Tensor, acted: Tensor, online: Output) -> Tensor:
+        """KL( N(mu, I) || N(0, I) ) of all that an agent sends, a mean over living agents."""
+        assert online.messages is not None, "messages were made"
+        divergence = standard_normal_kl(online.messages, torch.ones_like(online.messages))
+        sent = divergence.new_zeros(len(acted)).index_add(0, edge_index[0], divergence)
+        return masked_mean(sent, acted)

@@ -1,0 +1,171 @@
+"""What NVIF trains before its policy: a code of observations, then the flow (Algorithm 1)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from graphmarl.data import Trajectory
+from graphmarl.functional import consistency, masked_mean, standard_normal_kl
+from graphmarl.learners import Stage
+from graphmarl.nn import FlowDecoder, FlowEncoder, symmetric_norm
+
+
+class CodeStage(Stage):
+    """Trains the observation autoencoder on the views of living agents.
+
+    Args:
+        encoder: the flow's encoder, whose autoencoder is trained, in place.
+        episodes: random episodes to train on.
+        epochs: times that each episode is seen.
+        likelihood: `bernoulli` or `gaussian`.
+        rows: agents in each optimiser step.
+    """
+
+    def __init__(
+        self,
+        encoder: FlowEncoder,
+        episodes: int,
+        epochs: int,
+        likelihood: str = "bernoulli",
+        rows: int = 2048,
+    ) -> None:
+        super().__init__("code", episodes, copies=4, epochs=epochs)
+        self.autoencoder = encoder.autoencoder.requires_grad_(True)
+        self.view, self.likelihood, self.rows = encoder.view, likelihood, rows
+
+    def start(self, trajectories: list[Trajectory]) -> None:
+        """Refuse observations that a Bernoulli cannot have made; start at the data's log-odds.
+
+        Raises:
+            ValueError: views outside [0, 1].
+        """
+        views = [t.obs.flatten(3)[..., self.view][t.alive].float() for t in trajectories]
+        low, high = min(float(v.min()) for v in views), max(float(v.max()) for v in views)
+        if self.likelihood == "bernoulli" and not (low >= 0 and high <= 1):
+            raise ValueError(
+                f"observations range from {low:g} to {high:g}; likelihood 'bernoulli' allows 0 to"
+                " 1; use likelihood 'gaussian'"
+            )
+        last = self.autoencoder.decoder[-1]
+        assert isinstance(last, torch.nn.Linear), "mlp ends in a linear layer"
+        mean = torch.stack([v.mean(0) for v in views]).mean(0)
+        with torch.no_grad():
+            last.bias.copy_(mean.clamp(1e-4, 1 - 1e-4).logit() if self._odds else mean)
+
+    @property
+    def _odds(self) -> bool:
+        return self.likelihood == "bernoulli"
+
+    def loss(self, trajectory: Trajectory) -> tuple[Tensor, dict[str, Tensor]]:
+        """Reconstruction of some agents' views."""
+        alive = trajectory.alive.flatten().nonzero().flatten()
+        some = alive[torch.randperm(len(alive))[: self.rows].to(alive.device)]
+        view = trajectory.obs.flatten(3).flatten(0, 2)[some][:, self.view].float()
+        error = reconstruction(self.autoencoder(view), view, self.likelihood).mean()
+        return error, {"reconstruction": error.detach()}
+
+
+class FlowStage(Stage):
+    """Trains the flow's encoder and a decoder on whole episodes (NVIF, Algorithm 1, eqs. 6-8).
+
+    L = reconstruction + kl * KL( q(s | phi, psi) || N(0, I) ) + alpha * consistency, each a mean
+    over living agents and steps.
+
+    Args:
+        encoder: what is trained, in place; its autoencoder stays as it is.
+        episodes: random episodes to train on.
+        epochs: times that each episode is seen.
+        alpha: weight of the consistency loss.
+        kl: weight of the divergence.
+        consistency_on: `mean` or `sample`.
+        decoded: share of the agents whose observation is reconstructed.
+        likelihood: `bernoulli` or `gaussian`.
+        given: checkpoint to load instead of training.
+    """
+
+    def __init__(
+        self,
+        encoder: FlowEncoder,
+        episodes: int,
+        epochs: int,
+        alpha: float = 0.1,
+        kl: float = 1.0,
+        consistency_on: str = "mean",
+        decoded: float = 0.2,
+        likelihood: str = "bernoulli",
+        given: Path | None = None,
+    ) -> None:
+        super().__init__("flow", episodes, copies=4, epochs=epochs, given=given)
+        self.encoder = encoder.requires_grad_(True)
+        encoder.autoencoder.requires_grad_(False)
+        view, unique = encoder.view, encoder.unique
+        self.decoder = FlowDecoder(encoder.size, unique.stop - unique.start, view.stop - view.start)
+        self.alpha, self.kl, self.consistency_on = alpha, kl, consistency_on
+        self.likelihood, self.decoded = likelihood, decoded
+
+    def start(self, trajectories: list[Trajectory]) -> None:
+        """The decoder begins where the autoencoder's ended: at the frequencies of the data."""
+        theirs, ours = self.encoder.autoencoder.decoder[-1], self.decoder.layers[-1]
+        assert isinstance(theirs, torch.nn.Linear), "mlp ends in a linear layer"
+        assert isinstance(ours, torch.nn.Linear), "mlp ends in a linear layer"
+        with torch.no_grad():
+            ours.bias.copy_(theirs.bias)
+
+    def unroll(self, trajectory: Trajectory) -> tuple[Tensor, Tensor]:
+        """The mean mu and deviation sigma of every agent at every step of the episodes."""
+        graph = trajectory.graph()
+        assert graph.edge_index is not None, "a trajectory has edges"
+        rows = trajectory.num_envs * trajectory.spec.num_agents
+        norm = symmetric_norm(graph.edge_index, graph.num_nodes or 0)
+        phi = self.encoder.flow_o(self.encoder.observe(graph), graph.edge_index, norm)
+        memory = phi.new_zeros(rows, self.encoder.memory_size)
+        counts = trajectory.edges.ptr[:: trajectory.num_envs].diff().tolist()
+        edges = graph.edge_index.split(counts, 1)
+        edge_norms, self_norms = norm[0].split(counts), norm[1].split(rows)
+        means, deviations = [], []
+        for t, phi_t in enumerate(phi.split(rows)):
+            local = edges[t] - t * rows
+            mu, sigma, memory = self.encoder.inference(
+                phi_t, memory, local, (edge_norms[t], self_norms[t])
+            )
+            means.append(mu)
+            deviations.append(sigma)
+        return torch.cat(means), torch.cat(deviations)
+
+    def loss(self, trajectory: Trajectory) -> tuple[Tensor, dict[str, Tensor]]:
+        """Eq. 8 over some episodes."""
+        mu, sigma = self.unroll(trajectory)
+        s = mu + sigma * torch.randn_like(sigma)
+        alive = trajectory.alive.flatten()
+        agents = trajectory.spec.num_agents
+        graph = torch.arange(len(alive) // agents, device=alive.device).repeat_interleave(agents)
+        living = alive.nonzero().flatten()
+        count = max(1, round(self.decoded * len(living)))
+        some = living[torch.randperm(len(living))[:count].to(living.device)]
+        obs = trajectory.obs.flatten(3).flatten(0, 2)[some].float()
+        logits = self.decoder(s[some], obs[:, self.encoder.unique])
+        parts = {
+            "reconstruction": reconstruction(
+                logits, obs[:, self.encoder.view], self.likelihood
+            ).mean(),
+            "kl": masked_mean(standard_normal_kl(mu, sigma), alive),
+            "consistency": masked_mean(
+                consistency(
+                    mu if self.consistency_on == "mean" else s, graph, alive, len(alive) // agents
+                ),
+                alive,
+            ),
+        }
+        loss = parts["reconstruction"] + self.kl * parts["kl"] + self.alpha * parts["consistency"]
+        return loss, {name: value.detach() for name, value in parts.items()}
+
+
+def reconstruction(logits: Tensor, view: Tensor, likelihood: str) -> Tensor:
+    """Negative log-likelihood of each view, summed over its cells (NVIF, eq. 6)."""
+    if likelihood == "gaussian":
+        return 0.5 * ((logits - view) ** 2).sum(-1)
+    return F.binary_cross_entropy_with_logits(logits, view, reduction="none").sum(-1)

@@ -1,0 +1,58 @@
+"""QMIX: Rashid et al. 2018, "Monotonic Value Function Factorisation for Deep MARL"."""
+
+from typing import Any, Literal
+
+from graphmarl.learners import ValueBased
+from graphmarl.methods.iql import q_network
+from graphmarl.nn import Mixer, MonotonicMixer, SumMixer
+from graphmarl.step import Spec
+
+
+class QMIX(ValueBased):
+    """The value of the team rises with each agent's value, by weights that the state gives.
+
+    Reads no edges. The agents are those of IQL.
+
+    Args:
+        spec: shapes of the environment, which must have a global state.
+        hidden: width of every layer.
+        recurrent: give agents a memory (GRU).
+        last_action: let agents know their last action.
+        agent_id: let agents know their place, which fixes their number.
+        embed: width of the mixing layer.
+        hyper_hidden: width of the networks that make its weights; 0 makes them by one linear layer.
+        learner: arguments of `ValueBased`.
+    """
+
+    def __init__(
+        self,
+        spec: Spec,
+        hidden: int = 64,
+        recurrent: bool = False,
+        last_action: bool = False,
+        agent_id: bool = False,
+        embed: int = 32,
+        hyper_hidden: int = 64,
+        **learner: Any,
+    ) -> None:
+        network = q_network(spec, "QMIX", hidden, recurrent, last_action, agent_id)
+        super().__init__(network, make_mixer("qmix", spec, embed, hyper_hidden), **learner)
+
+
+def make_mixer(
+    name: Literal["none", "vdn", "qmix"], spec: Spec, embed: int = 32, hyper_hidden: int = 64
+) -> Mixer | None:
+    """A mixer by name, for methods that run on top of any.
+
+    Raises:
+        ValueError: an unknown name, or there is no global state for QMIX.
+    """
+    if name == "none":
+        return None
+    if name == "vdn":
+        return SumMixer()
+    if name != "qmix":
+        raise ValueError(f"mixer is {name!r}; allowed are none, vdn and qmix")
+    if not spec.state_size:
+        raise ValueError("QMIX's mixer reads the global state; this environment has none")
+    return MonotonicMixer(spec.num_agents, spec.state_size, embed, hyper_hidden)

@@ -1,0 +1,91 @@
+"""QTRAN: Son et al. 2019, "QTRAN: Learning to Factorize with Transformation"."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from graphmarl.data import Trajectory
+from graphmarl.functional import greedy_action, masked_mean, taken
+from graphmarl.learners import ValueBased, team_reward
+from graphmarl.methods.iql import q_network
+from graphmarl.nn import JointCritic, Output
+from graphmarl.step import Spec
+
+
+class QTRAN(ValueBased):
+    """QTRAN-base: a free joint value, which the sum of agents' values must bound (eqs. 4-6).
+
+    L = L_td + w_opt L_opt + w_nopt L_nopt, where u* is the joint action of each agent's best one:
+    L_td = (r + gamma Q_jt^-(s', u*') - Q_jt(s, u))^2, L_opt = (sum_i Q_i(u*_i) - Q_jt(s, u*) + V)^2
+    and L_nopt = min(sum_i Q_i(u_i) - Q_jt(s, u) + V, 0)^2, with Q_jt held fixed in the last two.
+    Reads no edges.
+
+    Args:
+        spec: shapes of the environment; the joint value reads the global state if there is one.
+        hidden: width of every layer.
+        recurrent: give agents a memory (GRU).
+        last_action: let agents know their last action.
+        agent_id: let agents know their place, which fixes their number.
+        opt: weight w_opt.
+        nopt: weight w_nopt.
+        learner: arguments of `ValueBased`.
+    """
+
+    measures = ("td", "opt", "nopt")
+
+    def __init__(
+        self,
+        spec: Spec,
+        hidden: int = 64,
+        recurrent: bool = False,
+        last_action: bool = False,
+        agent_id: bool = False,
+        opt: float = 1.0,
+        nopt: float = 1.0,
+        **learner: Any,
+    ) -> None:
+        network = q_network(spec, "QTRAN", hidden, recurrent, last_action, agent_id)
+        super().__init__(network, None, **learner)
+        self.critic: JointCritic
+        self.add_target("critic", JointCritic(hidden, spec.num_actions, spec.state_size, hidden))
+        self.opt, self.nopt = opt, nopt
+
+    def td_losses(self, batch: Trajectory, online: Output, target: Output) -> dict[str, Tensor]:
+        """L_td, L_opt and L_nopt, weighted."""
+        q = self.per_agent(batch, online.q)
+        best = greedy_action(q.detach(), batch.available)
+        living = batch.alive
+        joint_t = self._joint(self.critic, batch, online, batch.action)
+        joint_best = self._joint(self.critic, batch, online, best).detach()
+        joint_tp1 = self._joint(self.targets["critic"], batch, target, best)[1:]
+        value = self._value(batch, online)
+        mask = batch.acted.any(-1)[:-1]
+        reward, goes_on = team_reward(batch)[:-1], ~batch.terminated[:-1]
+        error = joint_t[:-1] - self.returns(batch, reward, goes_on, joint_tp1)
+        self.estimate = masked_mean(joint_t[:-1], mask)
+        sum_best = torch.where(living, taken(q, best), 0.0).sum(-1)
+        sum_t = torch.where(living, taken(q, batch.action), 0.0).sum(-1)
+        opt = (sum_best - joint_best + value)[:-1]
+        nopt = (sum_t - joint_t.detach() + value)[:-1].clamp(max=0)
+        return {
+            "td": masked_mean(error**2, mask),
+            "opt": self.opt * masked_mean(opt**2, mask),
+            "nopt": self.nopt * masked_mean(nopt**2, mask),
+        }
+
+    def _joint(self, critic: Any, batch: Trajectory, output: Output, action: Tensor) -> Tensor:
+        """Q_jt of a joint action at every step."""
+        features, alive, state = self._seen(batch, output)
+        return critic.joint(features, action.flatten(0, 1), alive, state).view(batch.time.shape)
+
+    def _value(self, batch: Trajectory, output: Output) -> Tensor:
+        """V_jt at every step."""
+        return self.critic.value(*self._seen(batch, output)).view(batch.time.shape)
+
+    def _seen(self, batch: Trajectory, output: Output) -> tuple[Tensor, Tensor, Tensor | None]:
+        features = self.per_agent(batch, output.features).flatten(0, 1)
+        state = None if batch.state is None else batch.state.flatten(0, 1)
+        return features, batch.alive.flatten(0, 1), state

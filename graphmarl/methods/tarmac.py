@@ -1,0 +1,104 @@
+"""TarMAC: Das et al. 2019, "TarMAC: Targeted Multi-Agent Communication"."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from graphmarl.learners import OnPolicy, ValueBased
+from graphmarl.methods.ippo import require_discrete
+from graphmarl.methods.iql import q_network
+from graphmarl.methods.qmix import make_mixer
+from graphmarl.nn import ActorCritic, Attended, AttentionConv
+from graphmarl.step import Spec
+
+
+class TarMAC(OnPolicy):
+    """Actor-critic whose agents attend to each other's messages, by signature and query (eq. 3).
+
+    Unlike the paper, whose learner is A2C with a central critic, this is PPO with the settings of
+    IPPO, so that the messages are the only difference from it; `epochs` 1 and `clip` None is A2C,
+    and the critic reads the state if `central` is set. One round of messages in each step.
+
+    Args:
+        spec: shapes of the environment.
+        hidden: width of every layer.
+        message: numbers in each message.
+        key: numbers in each signature and query.
+        recurrent: give agents a memory (GRU), which their messages then depend on.
+        central: let the critic read the global state.
+        learner: arguments of `OnPolicy`.
+    """
+
+    default_graph = "complete"
+
+    def __init__(
+        self,
+        spec: Spec,
+        hidden: int = 128,
+        message: int = 32,
+        key: int = 16,
+        recurrent: bool = False,
+        central: bool = False,
+        **learner: Any,
+    ) -> None:
+        require_discrete(spec, "TarMAC")
+        if central and not spec.state_size:
+            raise ValueError("a central critic reads the global state; this environment has none")
+        known = spec.obs_size + (hidden if recurrent else 0)
+        network = ActorCritic(
+            spec.obs_size,
+            spec.num_actions,
+            hidden=hidden,
+            state_size=spec.state_size if central else 0,
+            context=Attended(AttentionConv(known, message, key=key), message),
+            recurrent=recurrent,
+        )
+        super().__init__(network, **learner)
+
+
+class TarMACQMIX(ValueBased):
+    """TarMAC's messages under QMIX, the strongest baseline of the NDQ paper.
+
+    Unlike the paper's code, gradients flow through the messages into what they are made of, and
+    scores are divided by the root of the size of the keys.
+
+    Args:
+        spec: shapes of the environment.
+        mixer: `qmix` as in the paper, `vdn`, or `none`.
+        message: numbers in each message.
+        key: numbers in each signature and query.
+        hidden: width of every layer.
+        recurrent: give agents a memory (GRU), which their messages then depend on.
+        last_action: let agents know their last action.
+        agent_id: let agents know their place, which fixes their number.
+        embed: width of the mixing layer.
+        hyper_hidden: width of the networks that make its weights.
+        learner: arguments of `ValueBased`.
+    """
+
+    default_graph = "complete"
+
+    def __init__(
+        self,
+        spec: Spec,
+        mixer: Literal["qmix", "vdn", "none"] = "qmix",
+        message: int = 10,
+        key: int = 32,
+        hidden: int = 64,
+        recurrent: bool = False,
+        last_action: bool = False,
+        agent_id: bool = False,
+        embed: int = 32,
+        hyper_hidden: int = 64,
+        **learner: Any,
+    ) -> None:
+        network = q_network(
+            spec,
+            "TarMAC+QMIX",
+            hidden,
+            recurrent,
+            last_action,
+            agent_id,
+            lambda known: Attended(AttentionConv(known, message, key=key), message),
+        )
+        super().__init__(network, make_mixer(mixer, spec, embed, hyper_hidden), **learner)

@@ -36,6 +36,16 @@ class Batched(Environment):
         num_envs: copies, B.
         device: where the tensors are.
 
+    Attributes:
+        time: steps since the episode of each copy began.
+        episode: its number, from 0.
+        reward: what the last step gave.
+        terminated: which copies the last step ended.
+        truncated: which copies it cut off.
+        everyone: True for each agent.
+        nothing: 0 for each agent.
+        never: False for each copy.
+
     Raises:
         ValueError: there are no copies or no steps.
     """
@@ -54,9 +64,9 @@ class Batched(Environment):
         self.spec, self.num_envs, self.device = spec, num_envs, torch.device(device)
         pair = (num_envs, spec.num_agents)
         self._draws = Draws(num_envs, self.device)
-        self._everyone = torch.ones(pair, dtype=torch.bool, device=self.device)
-        self._nothing = torch.zeros(pair, device=self.device)
-        self._never = torch.zeros(num_envs, dtype=torch.bool, device=self.device)
+        self.everyone = torch.ones(pair, dtype=torch.bool, device=self.device)
+        self.nothing = torch.zeros(pair, device=self.device)
+        self.never = torch.zeros(num_envs, dtype=torch.bool, device=self.device)
         self._number = torch.long if spec.action == "discrete" else torch.float32
         self._seed: int | None = None
         self._fields: tuple[str, ...] = ()
@@ -105,9 +115,9 @@ class Batched(Environment):
             raise ValueError(f"seed is {seed}; it must not be negative")
         self._seed = seed
         self._draws.seed(seed)
-        self.time = self.episode = torch.zeros_like(self._never, dtype=torch.long)
+        self.time = self.episode = torch.zeros_like(self.never, dtype=torch.long)
         self._begin(None)
-        self.reward, self.terminated, self.truncated = self._nothing, self._never, self._never
+        self.reward, self.terminated, self.truncated = self.nothing, self.never, self.never
         return self._current()
 
     def step(self, action: Int[Tensor, "env agent"] | Float[Tensor, "env agent action"]) -> Step:
@@ -117,7 +127,7 @@ class Batched(Environment):
         ended = self.terminated | self.truncated
         number = int(ended.sum())
         self.time = self.time + 1
-        reward, terminated = self._nothing, self._never
+        reward, terminated = self.nothing, self.never
         if number < self.num_envs:
             self._draws.move(self.time, ADVANCE)
             reward, terminated = self.advance(action.detach().to(self.device, self._number))
@@ -150,7 +160,7 @@ class Batched(Environment):
     def _current(self) -> Step:
         self._draws.move(self.time, OBSERVE)
         outcome: dict[str, Any] = {
-            "alive": self._everyone,
+            "alive": self.everyone,
             "reward": self.reward,
             "terminated": self.terminated,
             "truncated": self.truncated,
@@ -174,17 +184,22 @@ class Batched(Environment):
         came = len(state["time"])
         if came != self.num_envs:
             raise ValueError(f"the state is of {came} copies; this has num_envs = {self.num_envs}")
-        self.reset(int(state["seed"]))
+        if self._seed is None:
+            self.reset(0)  # the names of the state are those that `begin` gives
         own = self.state_dict()
         if own.keys() != state.keys():
             raise ValueError(f"the state has {', '.join(state)}; this has {', '.join(own)}")
-        for name in (*OUTCOME, *self._fields):
-            value, there = state[name], own[name]
+        saved = {name: state[name] for name in (*OUTCOME, *self._fields)}
+        for name, value in saved.items():
+            there = own[name]
             if value.shape != there.shape or value.dtype != there.dtype:
                 raise ValueError(
                     f"the state's {name} is {value.dtype} of shape {tuple(value.shape)}; "
                     f"this has {there.dtype} of shape {tuple(there.shape)}"
                 )
+        self._seed = int(state["seed"])
+        self._draws.seed(self._seed)
+        for name, value in saved.items():
             setattr(self, name, value.to(self.device, copy=True))
         self._draws.begin(self.episode)
         return self._current()

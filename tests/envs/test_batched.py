@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import pytest
 import torch
+from torch import Tensor
 
 from graphmarl.envs import Batched, Hallway, Sensor, check_env
 from graphmarl.step import Spec
@@ -11,6 +12,9 @@ from graphmarl.step import Spec
 
 class Walk(Batched):
     """Drift by the action and by chance; whoever leaves [-2, 2] ends it. Everything is random."""
+
+    x: Tensor
+    coin: Tensor
 
     def __init__(self, num_envs=4, horizon=9, num_agents=2):
         spec = Spec(num_agents, (2,), 3, horizon, has_position=False)
@@ -32,6 +36,8 @@ class Walk(Batched):
 class Pendulum(Batched):
     """One number that a continuous action pushes."""
 
+    x: Tensor
+
     def __init__(self, num_envs=2):
         super().__init__(Spec(1, (1,), 1, 4, action="continuous", has_position=False), num_envs)
 
@@ -40,7 +46,7 @@ class Pendulum(Batched):
 
     def advance(self, action):
         self.x = self.x + action[..., 0]
-        return -self.x.abs(), self._never
+        return -self.x.abs(), self.never
 
     def observe(self):
         return {"obs": self.x.unsqueeze(2)}
@@ -87,7 +93,8 @@ def test_copies_end_and_begin_each_at_its_own_time():
 
 def test_a_copy_does_not_know_how_many_others_there_are():
     few, many = Walk(num_envs=3), Walk(num_envs=50)
-    few.reset(11), many.reset(11)
+    few.reset(11)
+    many.reset(11)
     for one, other in zip(go_right(few, 30), go_right(many, 30), strict=True):
         for name in ("obs", "reward", "terminated", "truncated", "time"):
             assert torch.equal(getattr(one, name), getattr(other, name)[:3]), name
@@ -138,8 +145,11 @@ def test_what_cannot_be_is_refused_with_its_reason():
         Walk(num_envs=3).load_state_dict(env.state_dict())
     with pytest.raises(ValueError, match="the state has .*coin; this has .*place, won"):
         Hallway(num_envs=4).load_state_dict(env.state_dict())
+    go_right(env, 2)
+    before = env.state_dict()
     with pytest.raises(ValueError, match=r"state's reward is torch.float32 of shape \(4, 3\)"):
         env.load_state_dict(three_agents())
+    assert torch.equal(env.state_dict()["x"], before["x"]), "a refused state changes nothing"
 
 
 def three_agents():

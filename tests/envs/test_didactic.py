@@ -9,9 +9,12 @@ from itertools import product
 import pytest
 import torch
 from scipy import stats
+from torch import Tensor
 
+from graphmarl.cli import main
 from graphmarl.envs import GridAgreement, Hallway, IndependentSearch, Sensor, make_env
 from graphmarl.graphs import Links
+from graphmarl.run import Run
 from graphmarl.step import agent_graph
 
 NORTH, EAST, SOUTH, WEST, NOOP = range(5)
@@ -23,6 +26,12 @@ def put(env, **fields):
     state = env.state_dict()
     assert fields.keys() <= state.keys()
     return env.load_state_dict(state | fields)
+
+
+def sure(value: Tensor | None) -> Tensor:
+    """What this environment has for certain."""
+    assert value is not None
+    return value
 
 
 def combinations(*choices):
@@ -77,15 +86,15 @@ def test_sensor_pays_two_that_scan_the_same_area(second, action, team, win):
 def test_sensor_shows_what_is_beside_each_and_hides_the_rest():
     step = put(Sensor(num_envs=2), second=torch.tensor([False, True]))
     assert step.obs.tolist() == [[[-1, 1], [1, 0], [0, -1]], [[-1, 1], [1, 1], [1, -1]]]
-    assert step.state is not None and step.state.tolist() == [[1, 0], [1, 1]]
+    assert sure(step.state).tolist() == [[1, 0], [1, 1]]
     assert step.info["win"].tolist() == [0, 0]
 
 
 def test_sensor_hides_the_second_target_half_of_the_time_in_every_episode():
     env = Sensor(num_envs=20_000)
-    there = env.reset(0).state[:, 1]
+    there = sure(env.reset(0).state)[:, 1]
     env.step(torch.full((20_000, 3), NOOP))
-    later = env.step(torch.full((20_000, 3), NOOP)).state[:, 1]
+    later = sure(env.step(torch.full((20_000, 3), NOOP)).state)[:, 1]
     for seen in (there, later, (there == later).float()):
         assert stats.binomtest(int(seen.sum()), 20_000).pvalue > 1e-3
 
@@ -93,7 +102,7 @@ def test_sensor_hides_the_second_target_half_of_the_time_in_every_episode():
 def test_sensor_stands_between_its_areas():
     env = Sensor(num_envs=2)
     step = put(env, second=torch.tensor([False, True]))
-    x = step.position[0, :, 0]
+    x = sure(step.position)[0, :, 0]
     place, there = env.scene(0).points["targets"]
     assert x[2] < place[1, 0] < x[1] < place[0, 0] < x[0]
     assert there.tolist() == [1, 0] and env.scene(1).points["targets"][1].tolist() == [1, 1]
@@ -130,9 +139,9 @@ def test_hallway_walks_and_stops_at_its_walls():
     env = Hallway((2, 3, 4, 5), num_envs=1)
     put(env, place=torch.tensor([[2.0, 3, 2, 2]]))
     step = env.step(torch.tensor([[2, 0, 1, 2]]))
-    assert step.state.tolist() == pytest.approx(torch.tensor([[2 / 2, 3 / 3, 1 / 4, 3 / 5]]))
-    assert step.obs[0, :, 0].tolist() == step.state[0].tolist()
-    assert step.position.tolist() == [[[2, 0], [3, 1], [1, 2], [3, 3]]]
+    torch.testing.assert_close(step.state, torch.tensor([[2 / 2, 3 / 3, 1 / 4, 3 / 5]]))
+    assert step.obs[0, :, 0].tolist() == sure(step.state)[0].tolist()
+    assert sure(step.position).tolist() == [[[2, 0], [3, 1], [1, 2], [3, 3]]]
     assert not step.done.any() and step.reward.abs().sum() == 0
 
 
@@ -160,7 +169,7 @@ def test_hallway_shows_integers_where_it_is_asked_to():
     env = Hallway("2x6x10", normalised=False, num_envs=500)
     step = env.reset(0)
     assert env.spec.horizon == 20
-    assert torch.equal(step.obs[..., 0], step.position[..., 0])
+    assert torch.equal(step.obs[..., 0], sure(step.position)[..., 0])
     for agent, length in enumerate((2, 6, 10)):
         counts = torch.bincount(step.obs[:, agent, 0].long(), minlength=length + 1)
         assert counts[0] == 0 and len(counts) == length + 1
@@ -186,7 +195,7 @@ def test_best_return_of_hallway_by_value_iteration(lengths):
     put(env, place=states.repeat_interleave(len(actions), 0).float())
     step = env.step(actions.repeat(len(states), 1))
     reward = step.reward.sum(1).view(len(states), -1)
-    following = (step.position[..., 0].long() - 1).clamp(min=0)
+    following = (sure(step.position)[..., 0].long() - 1).clamp(min=0)
     number = torch.zeros(env.num_envs, dtype=torch.long)
     for agent, length in enumerate(lengths):
         number = number * length + following[:, agent]
@@ -220,7 +229,7 @@ def test_best_return_of_hallway_without_memory_and_without_messages():
 def test_a_clock_takes_the_place_of_messages_in_hallway(lengths):
     env = Hallway(lengths, num_envs=300)
     step = env.reset(0)
-    wait = torch.tensor(lengths) - step.position[..., 0]
+    wait = torch.tensor(lengths) - sure(step.position)[..., 0]
     total, terminated = returns(env, step, lambda s: (s.time[:, None] >= wait).long())
     assert torch.allclose(total, torch.tensor(10.0))
     assert terminated.all()
@@ -232,9 +241,29 @@ def test_lengths_are_numbers_or_a_text(text):
     assert make_env("hallway", lengths=text).spec.horizon == 16
 
 
+def made(name, **options):
+    env = make_env(name, **options)
+    assert isinstance(env, Hallway)
+    return env
+
+
 def test_lengths_in_a_name():
-    assert make_env("hallway:lengths=2x6x10,normalised=false").lengths == (2, 6, 10)
-    assert make_env("hallway:lengths=3").lengths == (3,)
+    assert made("hallway:lengths=2x6x10,normalised=false").lengths == (2, 6, 10)
+    assert made("hallway:lengths=3").lengths == (3,)
+
+
+@pytest.mark.parametrize(
+    ("words", "kept"),
+    [(["hallway", "--env.lengths", "[3,5]"], [3, 5]), (["hallway:lengths=3x5"], "3x5")],
+)
+def test_lengths_on_the_command_line(words, kept, tmp_path, capsys):
+    words = ["train", "--method", "ippo", "--method.rollout", "5", "--env", *words]
+    words += ["--steps", "40", "--progress", "false", "--runs", str(tmp_path), "--name", "a"]
+    assert main(words) == 0
+    env = Run(tmp_path / "a").config()["env"]
+    assert env["lengths"] == kept
+    assert made(env.pop("name"), **env).lengths == (3, 5)
+    capsys.readouterr()
 
 
 @pytest.mark.parametrize("lengths", [(), "", "4x", "4x0", (4, 0), (4, -1), "axb", -3])
@@ -262,7 +291,7 @@ def test_search_moves_by_one_and_stops_at_the_walls():
     put(env, place=corner.expand(1, 5, 2))
     step = env.step(torch.arange(5)[None])
     assert (step.obs * 4).tolist() == [[[0, 0], [0, 0], [1, 0], [0, 0], [0, 1]]]
-    assert torch.equal(step.state, step.obs.flatten(1))
+    assert torch.equal(sure(step.state), step.obs.flatten(1))
     put(env, place=(corner + 4).expand(1, 5, 2))
     step = env.step(torch.arange(5)[None])
     assert (step.obs * 4).tolist() == [[[4, 4], [3, 4], [4, 4], [4, 3], [4, 4]]]
@@ -270,7 +299,7 @@ def test_search_moves_by_one_and_stops_at_the_walls():
 
 def test_rooms_lie_apart():
     env = IndependentSearch(num_agents=3, size=2, distance=2, num_envs=1)
-    place = env.reset(0).position[0]
+    place = sure(env.reset(0).position)[0]
     assert place[:, 0].tolist() == [0, 3, 6]
     assert env.scene(0).points["landmarks"][0].tolist() == [[1, 1], [4, 1], [7, 1]]
 
@@ -349,7 +378,7 @@ def test_a_grid_charges_its_links(rows, columns):
     env = GridAgreement(rows, columns, num_envs=len(joint))
     step = env.reset(0)
     reward = env.step(joint).reward
-    sender, receiver = step.links
+    sender, receiver = sure(step.links)
     expected = torch.zeros(joint.numel())
     unequal = (joint.flatten()[sender] != joint.flatten()[receiver]).float()
     expected.index_add_(0, receiver, -unequal / 2)
@@ -362,7 +391,7 @@ def test_a_grid_charges_its_links(rows, columns):
 def test_links_join_the_cells_that_touch():
     env = GridAgreement(2, 3, num_envs=2)
     step = env.reset(0)
-    place = step.position.flatten(0, 1)
+    place = sure(step.position).flatten(0, 1)
     assert place[:6].tolist() == [[x, y] for y, x in product((0, 1), (0, 1, 2))]
     edge = Links()(agent_graph(step, env.spec)).edge_index
     gap = (place[edge[0]] - place[edge[1]]).abs().sum(1)
@@ -374,7 +403,7 @@ def test_a_grid_tells_nothing_and_ends_after_its_rounds():
     env = GridAgreement(horizon=3, num_envs=2)
     action = torch.eye(9, dtype=torch.long)[:2]
     steps = [env.reset(0), *(env.step(action) for _ in range(3))]
-    assert all((step.obs == 1).all() and (step.state == 1).all() for step in steps)
+    assert all((step.obs == 1).all() and (sure(step.state) == 1).all() for step in steps)
     assert [step.terminated.all().item() for step in steps] == [False, False, False, True]
     assert steps[1].reward.sum(1).tolist() == [-2, -3]
 

@@ -87,13 +87,14 @@ class Hallway(Batched):
     def begin(self) -> dict[str, Tensor]:
         """Anywhere but at the goal."""
         place = self.integers(1, self._length + 1, self.spec.num_agents)
-        return {"place": place.float(), "won": self._nothing[:, 0]}
+        return {"place": place.float(), "won": self.nothing[:, 0]}
 
     def advance(
         self, action: Int[Tensor, "env agent"]
     ) -> tuple[Float[Tensor, "env agent"], Bool[Tensor, " env"]]:
         """Walk; the first arrival ends the episode."""
-        self.place = torch.clamp(self.place + self._move[action], self._nothing, self._far)
+        # No one walks on from 0, for the episode is over then.
+        self.place = torch.minimum(self.place + self._move[action], self._far)
         home = self.place == 0
         self.won = home.all(1).float()
         return self.shared(10 * self.won), home.any(1)

@@ -82,7 +82,7 @@ class IndependentSearch(Batched):
         """Walk; who stands on the landmark is paid."""
         self.place = (self.place + self._move[action]).clamp(0, self.last)
         arrived = (self.place == self.landmark).all(2)
-        return arrived.float() / self.spec.num_agents, self._never
+        return arrived.float() / self.spec.num_agents, self.never
 
     def observe(self) -> dict[str, Any]:
         """The own coordinates."""

@@ -56,7 +56,7 @@ class Sensor(Batched):
 
     def begin(self) -> dict[str, Tensor]:
         """Hide target 2 or not."""
-        return {"second": self.uniform() < 0.5, "won": self._nothing[:, 0]}
+        return {"second": self.uniform() < 0.5, "won": self.nothing[:, 0]}
 
     def advance(
         self, action: Int[Tensor, "env agent"]
@@ -68,14 +68,14 @@ class Sensor(Batched):
         scans = (action != NOOP).sum(1)
         self.won = torch.where(self.second, second, first).float()
         found = torch.stack([first, second & self.second], 1).float() @ self._prize
-        return self.shared(found - 5 * scans), ~self._never
+        return self.shared(found - 5 * scans), ~self.never
 
     def observe(self) -> dict[str, Any]:
         """What is to the east and to the west of each."""
         return {
             "obs": self._seen[self.second.long()],
             "position": self._place,
-            "state": torch.stack([self._everyone[:, 0], self.second], 1).float(),
+            "state": torch.stack([self.everyone[:, 0], self.second], 1).float(),
             "info": {"win": self.won},
         }
 

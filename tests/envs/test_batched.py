@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 
 from graphmarl.envs import Batched, Hallway, Sensor, check_env
+from graphmarl.envs.batched import ADVANCE, BEGIN, OBSERVE
+from graphmarl.envs.draws import Draws
 from graphmarl.step import Spec
 
 
@@ -108,6 +110,53 @@ def test_seeds_copies_and_episodes_differ():
     values = torch.cat([first.flatten(), later.flatten()])
     assert len(values.unique()) > 0.99 * len(values)
     assert torch.equal(env.reset(0).obs, first[0])
+
+
+class Tape(Batched):
+    """Shows the draws of `begin`, `advance` and `observe`; copy b's episodes have b + 1 steps."""
+
+    begun: Tensor
+    went: Tensor
+
+    def __init__(self, num_envs=4):
+        super().__init__(Spec(1, (3,), 2, 9, has_position=False), num_envs)
+
+    def begin(self):
+        return {"begun": self.uniform(), "went": self.uniform()}
+
+    def advance(self, action):
+        self.went = self.uniform()
+        return self.nothing, self.time > torch.arange(self.num_envs)
+
+    def observe(self):
+        return {"obs": torch.stack([self.begun, self.went, self.uniform()], 1).unsqueeze(1)}
+
+
+def test_a_draw_depends_on_its_place_and_on_nothing_else():
+    env, draws = Tape(), Draws(4)
+    draws.seed(5)
+    step = env.reset(5)
+    for _ in range(12):
+        draws.begin(env.episode)
+        shown = []
+        for phase in (BEGIN, ADVANCE, OBSERVE):
+            draws.move(step.time * (phase != BEGIN), phase)
+            shown.append(draws.uniform(2))
+        begun, went, seen = shown
+        expected = [begun[:, 0], torch.where(step.time == 0, begun[:, 1], went[:, 0]), seen[:, 0]]
+        assert torch.equal(step.obs[:, 0], torch.stack(expected, 1))
+        assert len(step.obs.unique()) == step.obs.numel()
+        step = env.step(torch.zeros(4, 1, dtype=torch.long))
+    assert env.episode.tolist() == [6, 4, 3, 2]
+
+
+def test_writing_into_a_saved_state_changes_nothing():
+    env = Walk()
+    before = env.reset(3).obs
+    state = env.state_dict()
+    for name in state.keys() - {"seed"}:
+        state[name].zero_()
+    assert torch.equal(env.load_state_dict(env.state_dict()).obs, before)
 
 
 def test_a_state_goes_on_in_another_environment_and_does_not_follow_the_first():

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from graphmarl.envs.batched import Batched
 from graphmarl.envs.check import check_env
+from graphmarl.envs.didactic import GridAgreement, Hallway, IndependentSearch, Sensor
 from graphmarl.envs.magent import Battle, Gather, Jungle
 from graphmarl.envs.pettingzoo import FromPettingZoo
 from graphmarl.envs.to_pettingzoo import ToPettingZoo
@@ -17,6 +19,10 @@ ENVS: dict[str, type[Environment]] = {
     "gather": Gather,
     "jungle": Jungle,
     "battle": Battle,
+    "sensor": Sensor,
+    "hallway": Hallway,
+    "independent_search": IndependentSearch,
+    "grid_agreement": GridAgreement,
     "pettingzoo": FromPettingZoo,
 }
 
@@ -40,13 +46,18 @@ def make_env(env: str | Environment, **options: Any) -> Environment:
 
 
 __all__ = [
+    "Batched",
     "Battle",
     "ENVS",
     "Engine",
     "Frame",
     "FromPettingZoo",
     "Gather",
+    "GridAgreement",
+    "Hallway",
+    "IndependentSearch",
     "Jungle",
+    "Sensor",
     "ToPettingZoo",
     "Vector",
     "check_env",

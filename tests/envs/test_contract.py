@@ -13,6 +13,9 @@ SMALL = {
     "gather": [{"horizon": 8}, {"map": "random", "horizon": 8, "view_radius": 3}],
     "jungle": [{"horizon": 8}],
     "battle": [{"opponent": name, "horizon": 16} for name in ("random", "scripted", "self")],
+    "hallway": [{}, {"lengths": (2, 6, 10), "normalised": False}, {"lengths": "1"}],
+    "independent_search": [{"horizon": 7}, {"num_agents": 3, "size": 2, "distance": 1}],
+    "grid_agreement": [{}, {"rows": 2, "columns": 5, "horizon": 4}, {"rows": 1, "columns": 1}],
     "pettingzoo": [
         {"make": walk, "horizon": 20},
         {"make": "parallel_games:walk", "horizon": 5, "position": places},

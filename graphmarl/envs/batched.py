@@ -1,0 +1,205 @@
+"""Environments that are one set of tensors for all copies."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from graphmarl.envs.draws import Draws
+from graphmarl.step import Environment, Spec, Step, check_action
+
+OUTCOME = ("time", "episode", "reward", "terminated", "truncated")
+BEGIN, ADVANCE, OBSERVE = range(3)
+
+
+class Batched(Environment):
+    """B copies of a task as tensors whose first axis is the copy, stepped by the same operations.
+
+    A subclass sets `spec` through this constructor and says how an episode begins (`begin`), how
+    it goes on (`advance`) and what there is to see (`observe`). This class keeps time, ends and
+    begins episodes, saves and loads. The state of the task are the attributes that `begin` names.
+
+    What is random comes from `uniform` and `integers`: the n-th draw of `begin`, `advance` or
+    `observe` depends on (seed, copy, episode, time, n) only, so that there is no state of a
+    generator to save.
+
+    No tensor of the state is ever written into: a new one takes its place. That is why steps may
+    share the tensors of the state, and why those of a step must not be written into either.
+
+    Args:
+        spec: shapes of the environment.
+        num_envs: copies, B.
+        device: where the tensors are.
+
+    Attributes:
+        time: steps since the episode of each copy began.
+        episode: its number, from 0.
+        reward: what the last step gave.
+        terminated: which copies the last step ended.
+        truncated: which copies it cut off.
+        everyone: True for each agent.
+        nothing: 0 for each agent.
+        never: False for each copy.
+
+    Raises:
+        ValueError: there are no copies or no steps.
+    """
+
+    time: Int[Tensor, " env"]
+    episode: Int[Tensor, " env"]
+    reward: Float[Tensor, "env agent"]
+    terminated: Bool[Tensor, " env"]
+    truncated: Bool[Tensor, " env"]
+
+    def __init__(self, spec: Spec, num_envs: int, device: str | torch.device = "cpu") -> None:
+        if num_envs < 1:
+            raise ValueError(f"num_envs is {num_envs}; there must be at least 1")
+        if spec.horizon < 1:
+            raise ValueError(f"horizon is {spec.horizon}; it must be at least 1")
+        self.spec, self.num_envs, self.device = spec, num_envs, torch.device(device)
+        pair = (num_envs, spec.num_agents)
+        self._draws = Draws(num_envs, self.device)
+        self.everyone = torch.ones(pair, dtype=torch.bool, device=self.device)
+        self.nothing = torch.zeros(pair, device=self.device)
+        self.never = torch.zeros(num_envs, dtype=torch.bool, device=self.device)
+        self._number = torch.long if spec.action == "discrete" else torch.float32
+        self._seed: int | None = None
+        self._fields: tuple[str, ...] = ()
+
+    @abstractmethod
+    def begin(self) -> dict[str, Tensor]:
+        """The state of the task at time 0, by attribute, in every copy.
+
+        Copies whose episode goes on keep what they have; theirs is thrown away.
+        """
+
+    @abstractmethod
+    def advance(
+        self, action: Int[Tensor, "env agent"] | Float[Tensor, "env agent action"]
+    ) -> tuple[Float[Tensor, "env agent"], Bool[Tensor, " env"]]:
+        """Put the next state in place; returns rewards and which copies end by the task's rules.
+
+        `time` is already that of the next state. Copies that ended in the last step are advanced
+        with the others; theirs is thrown away.
+        """
+
+    @abstractmethod
+    def observe(self) -> dict[str, Any]:
+        """`obs` of the current state, and what there is of a step's other fields, by name.
+
+        Without `alive` everyone lives. Reward, ends and time are not among them.
+        """
+
+    def uniform(self, *shape: int) -> Float[Tensor, "env ..."]:
+        """Random reals in [0, 1) for each copy, `(B, *shape)`."""
+        return self._draws.uniform(*shape)
+
+    def integers(
+        self, low: int | Int[Tensor, "*low"], high: int | Int[Tensor, "*high"], *shape: int
+    ) -> Int[Tensor, "env ..."]:
+        """Random integers from low to high - 1 for each copy, `(B, *shape)`."""
+        return self._draws.integers(low, high, *shape)
+
+    def shared(self, team: Float[Tensor, " env"]) -> Float[Tensor, "env agent"]:
+        """The reward of a team in equal parts, one for each agent."""
+        return (team / self.spec.num_agents).unsqueeze(1).expand(-1, self.spec.num_agents)
+
+    def reset(self, seed: int) -> Step:
+        """Begin episode 0 of this seed in every copy."""
+        if seed < 0:
+            raise ValueError(f"seed is {seed}; it must not be negative")
+        self._seed = seed
+        self._draws.seed(seed)
+        self.time = self.episode = torch.zeros_like(self.never, dtype=torch.long)
+        self._begin(None)
+        self.reward, self.terminated, self.truncated = self.nothing, self.never, self.never
+        return self._current()
+
+    def step(self, action: Int[Tensor, "env agent"] | Float[Tensor, "env agent action"]) -> Step:
+        """Advance every copy; one that ended in the last step begins its next episode instead."""
+        self._running()
+        check_action(action, self.spec, self.num_envs)
+        ended = self.terminated | self.truncated
+        number = int(ended.sum())
+        self.time = self.time + 1
+        reward, terminated = self.nothing, self.never
+        if number < self.num_envs:
+            self._draws.move(self.time, ADVANCE)
+            reward, terminated = self.advance(action.detach().to(self.device, self._number))
+        if number:
+            self.time = self.time.masked_fill(ended, 0)
+            self.episode = self.episode + ended
+            self._begin(ended)
+            reward, terminated = reward.masked_fill(ended.unsqueeze(1), 0), terminated & ~ended
+        self.reward, self.terminated = reward, terminated
+        self.truncated = (self.time >= self.spec.horizon) & ~terminated
+        return self._current()
+
+    def _running(self) -> int:
+        if self._seed is None:
+            raise RuntimeError(f"{type(self).__name__} has not begun: call reset(seed) first")
+        return self._seed
+
+    def _begin(self, where: Bool[Tensor, " env"] | None) -> None:
+        """Give the copies in `where`, or all, the first state of their episode."""
+        self._draws.begin(self.episode)
+        self._draws.move(self.time, BEGIN)
+        first = self.begin()
+        self._fields = tuple(first)
+        for name, value in first.items():
+            if where is not None:
+                mask = where.view(-1, *(1,) * (value.dim() - 1))
+                value = torch.where(mask, value, getattr(self, name))
+            setattr(self, name, value)
+
+    def _current(self) -> Step:
+        self._draws.move(self.time, OBSERVE)
+        outcome: dict[str, Any] = {
+            "alive": self.everyone,
+            "reward": self.reward,
+            "terminated": self.terminated,
+            "truncated": self.truncated,
+            "time": self.time,
+        }
+        return Step(**(outcome | self.observe()))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Seed, counters, the last step's outcome and the state of the task."""
+        seed = self._running()
+        return {"seed": seed} | {
+            name: getattr(self, name).clone() for name in (*OUTCOME, *self._fields)
+        }
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> Step:
+        """Go back to a saved state.
+
+        Raises:
+            ValueError: it is of another environment or another number of copies.
+        """
+        came = len(state["time"])
+        if came != self.num_envs:
+            raise ValueError(f"the state is of {came} copies; this has num_envs = {self.num_envs}")
+        if self._seed is None:
+            self.reset(0)  # the names of the state are those that `begin` gives
+        own = self.state_dict()
+        if own.keys() != state.keys():
+            raise ValueError(f"the state has {', '.join(state)}; this has {', '.join(own)}")
+        saved = {name: state[name] for name in (*OUTCOME, *self._fields)}
+        for name, value in saved.items():
+            there = own[name]
+            if value.shape != there.shape or value.dtype != there.dtype:
+                raise ValueError(
+                    f"the state's {name} is {value.dtype} of shape {tuple(value.shape)}; "
+                    f"this has {there.dtype} of shape {tuple(there.shape)}"
+                )
+        self._seed = int(state["seed"])
+        self._draws.seed(self._seed)
+        for name, value in saved.items():
+            setattr(self, name, value.to(self.device, copy=True))
+        self._draws.begin(self.episode)
+        return self._current()

@@ -1,0 +1,119 @@
+"""Hallway: reach the goals in the same step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from graphmarl.envs.batched import Batched
+from graphmarl.step import Scene, Spec
+
+STAY, LEFT, RIGHT = range(3)
+
+
+def read_lengths(lengths: Sequence[int] | str | int) -> tuple[int, ...]:
+    """The lengths of hallways that are written as numbers or as a text such as `4x4`.
+
+    Raises:
+        ValueError: there is none, or one that is no integer of at least 1.
+    """
+    parts = str(lengths).split("x") if isinstance(lengths, (str, int)) else lengths
+    read = tuple(
+        int(part) if isinstance(part, int) or (isinstance(part, str) and part.isdecimal()) else 0
+        for part in parts
+    )
+    if not read or min(read) < 1:
+        raise ValueError(
+            f"lengths is {lengths!r}; allowed are integers of at least 1, one for each agent, "
+            "such as [4, 4] or 4x4"
+        )
+    return read
+
+
+class Hallway(Batched):
+    """Each agent walks its own hallway, and all must reach their goals in the same step.
+
+    Wang et al., "Learning nearly decomposable value functions via communication minimization"
+    (NDQ), ICLR 2020, https://arxiv.org/abs/1910.05366. Agent k has positions 0 to n_k, begins at 1
+    to n_k with equal probability, and sees its own position only. Actions stay (0), go left to the
+    goal at 0 (1) or right (2); the walls stop it. If all are at 0 in the same step, the team gets
+    10, each agent its equal part; if only some are, it gets nothing. Either way the episode ends.
+    It is truncated after 10 steps more than the longest hallway has.
+
+    The best return is 10. It can be reached without a message by an agent that knows the time: wait
+    n_k - p steps, then walk. `win` says that all have arrived together; the state is all positions.
+
+    Args:
+        lengths: n_k of each agent; on the command line `[4,4]` or `4x4`.
+        normalised: show p / n_k. Unlike this, the released code shows p.
+        num_envs: copies, B.
+        device: where the tensors are.
+
+    Raises:
+        ValueError: a length is no integer of at least 1.
+    """
+
+    place: Float[Tensor, "env agent"]
+    won: Float[Tensor, " env"]
+
+    def __init__(
+        self,
+        lengths: Sequence[int] | str | int = (4, 4),
+        normalised: bool = True,
+        num_envs: int = 32,
+        device: str = "cpu",
+    ) -> None:
+        self.lengths = read_lengths(lengths)
+        agents = len(self.lengths)
+        spec = Spec(
+            num_agents=agents,
+            obs_shape=(1,),
+            num_actions=3,
+            horizon=max(self.lengths) + 10,
+            layout={"place": slice(0, 1)},
+            state_size=agents,
+        )
+        super().__init__(spec, num_envs, device)
+        self._length = torch.tensor(self.lengths, device=self.device)
+        self._unit = self._length.float() if normalised else torch.ones(agents, device=self.device)
+        self._far = self._length.float().expand(num_envs, -1)
+        self._move = torch.tensor([0.0, -1.0, 1.0], device=self.device)
+        self._row = torch.arange(float(agents), device=self.device).expand(num_envs, -1)
+
+    def begin(self) -> dict[str, Tensor]:
+        """Anywhere but at the goal."""
+        place = self.integers(1, self._length + 1, self.spec.num_agents)
+        return {"place": place.float(), "won": self.nothing[:, 0]}
+
+    def advance(
+        self, action: Int[Tensor, "env agent"]
+    ) -> tuple[Float[Tensor, "env agent"], Bool[Tensor, " env"]]:
+        """Walk; the first arrival ends the episode."""
+        # No one walks on from 0, for the episode is over then.
+        self.place = torch.minimum(self.place + self._move[action], self._far)
+        home = self.place == 0
+        self.won = home.all(1).float()
+        return self.shared(10 * self.won), home.any(1)
+
+    def observe(self) -> dict[str, Any]:
+        """The own position."""
+        seen = self.place / self._unit
+        return {
+            "obs": seen.unsqueeze(2),
+            "position": torch.stack([self.place, self._row], 2),
+            "state": seen,
+            "info": {"win": self.won},
+        }
+
+    def scene(self, env: int) -> Scene:
+        """The goals and the far ends, one hallway above the other."""
+        row = self._row[0].cpu()
+        goals = torch.stack([torch.zeros_like(row), row], 1)
+        ends = torch.stack([self._far[0].cpu(), row], 1)
+        points = {"goals": (goals, torch.ones_like(row)), "ends": (ends, torch.ones_like(row))}
+        high = (max(self.lengths) + 1.0, float(len(self.lengths)))
+        return Scene((-1.0, -1.0), high, points, int(self.time[env]))

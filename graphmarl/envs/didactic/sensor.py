@@ -1,0 +1,86 @@
+"""Sensor: two must scan an area at once, and the one in the middle knows which."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from graphmarl.envs.batched import Batched
+from graphmarl.step import Scene, Spec
+
+NORTH, EAST, SOUTH, WEST, NOOP = range(5)
+SENSORS = ((4.0, 0.0), (2.0, 0.0), (0.0, 0.0))
+AREAS = ((3.0, 0.0), (1.0, 0.0))
+
+
+class Sensor(Batched):
+    """Two sensors must scan the same area at once, and each scan costs.
+
+    Wang et al., "Learning nearly decomposable value functions via communication minimization"
+    (NDQ), ICLR 2020, https://arxiv.org/abs/1910.05366. From west to east there are sensor 3, area
+    2, sensor 2, area 1 and sensor 1, which is agent 0. Target 1 is always in area 1; target 2 is in
+    area 2 with probability 1/2. Actions scan the area to the north, east, south or west, or do
+    nothing (4). The team gets 30 if target 2 is there and both its neighbours scan area 2, else 20
+    if both neighbours of area 1 scan it, less 5 for each scan; every agent gets a third of that.
+    An episode is one step.
+
+    A sensor sees whether there is a target to its east and to its west, -1 where there is no area;
+    the state is what is in areas 1 and 2. `win` says that target 2 was located, or target 1 where
+    there is no target 2. The best mean return is 15, and 12.5 if no one speaks.
+
+    Args:
+        num_envs: copies, B.
+        device: where the tensors are.
+    """
+
+    second: Bool[Tensor, " env"]
+    won: Float[Tensor, " env"]
+
+    def __init__(self, num_envs: int = 64, device: str = "cpu") -> None:
+        spec = Spec(
+            num_agents=3,
+            obs_shape=(2,),
+            num_actions=5,
+            horizon=1,
+            layout={"east": slice(0, 1), "west": slice(1, 2)},
+            state_size=2,
+        )
+        super().__init__(spec, num_envs, device)
+        seen = [[[-1, 1], [1, second], [second, -1]] for second in (0, 1)]
+        self._seen = torch.tensor(seen, dtype=torch.float32, device=self.device)
+        self._place = torch.tensor(SENSORS, device=self.device).expand(num_envs, -1, -1)
+        self._prize = torch.tensor([20.0, 30.0], device=self.device)
+
+    def begin(self) -> dict[str, Tensor]:
+        """Hide target 2 or not."""
+        return {"second": self.uniform() < 0.5, "won": self.nothing[:, 0]}
+
+    def advance(
+        self, action: Int[Tensor, "env agent"]
+    ) -> tuple[Float[Tensor, "env agent"], Bool[Tensor, " env"]]:
+        """Pay for what was found and for the scans; the episode ends."""
+        one, two, three = action.unbind(1)
+        first = (one == WEST) & (two == EAST)
+        second = (two == WEST) & (three == EAST)
+        scans = (action != NOOP).sum(1)
+        self.won = torch.where(self.second, second, first).float()
+        found = torch.stack([first, second & self.second], 1).float() @ self._prize
+        return self.shared(found - 5 * scans), ~self.never
+
+    def observe(self) -> dict[str, Any]:
+        """What is to the east and to the west of each."""
+        return {
+            "obs": self._seen[self.second.long()],
+            "position": self._place,
+            "state": torch.stack([self.everyone[:, 0], self.second], 1).float(),
+            "info": {"win": self.won},
+        }
+
+    def scene(self, env: int) -> Scene:
+        """The areas; an empty one is not opaque."""
+        there = torch.stack([torch.ones(()), self.second[env].float().cpu()])
+        targets = (torch.tensor(AREAS), there)
+        return Scene((-1.0, -1.0), (5.0, 1.0), {"targets": targets}, int(self.time[env]))

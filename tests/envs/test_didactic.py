@@ -178,13 +178,14 @@ def test_hallway_shows_integers_where_it_is_asked_to():
     assert torch.allclose(shown[..., 0] * torch.tensor([2.0, 6, 10]), step.obs[..., 0])
 
 
-def test_hallway_is_cut_off_ten_steps_after_the_longest():
+def test_hallway_ends_ten_steps_after_the_longest():
     env = Hallway((2, 5), num_envs=3)
     step = env.reset(0)
     for _ in range(15):
         assert not step.done.any()
         step = env.step(torch.zeros(3, 2, dtype=torch.long))
-    assert step.truncated.all() and not step.terminated.any()
+    assert step.terminated.all() and not step.truncated.any()
+    assert not step.reward.any() and not step.info["win"].any()
 
 
 @pytest.mark.parametrize("lengths", [(4, 4), (2, 3, 2)])

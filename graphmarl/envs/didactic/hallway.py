@@ -42,7 +42,8 @@ class Hallway(Batched):
     to n_k with equal probability, and sees its own position only. Actions stay (0), go left to the
     goal at 0 (1) or right (2); the walls stop it. If all are at 0 in the same step, the team gets
     10, each agent its equal part; if only some are, it gets nothing. Either way the episode ends.
-    It is truncated after 10 steps more than the longest hallway has.
+    It also ends, with nothing, after 10 steps more than the longest hallway has: as in the released
+    code the limit is an end by the rules, after which no value is expected.
 
     The best return is 10. It can be reached without a message by an agent that knows the time: wait
     n_k - p steps, then walk. `win` says that all have arrived together; the state is all positions.
@@ -92,12 +93,12 @@ class Hallway(Batched):
     def advance(
         self, action: Int[Tensor, "env agent"]
     ) -> tuple[Float[Tensor, "env agent"], Bool[Tensor, " env"]]:
-        """Walk; the first arrival ends the episode."""
+        """Walk; the first arrival ends the episode, and so does the limit."""
         # No one walks on from 0, for the episode is over then.
         self.place = torch.minimum(self.place + self._move[action], self._far)
         home = self.place == 0
         self.won = home.all(1).float()
-        return self.shared(10 * self.won), home.any(1)
+        return self.shared(10 * self.won), home.any(1) | (self.time >= self.spec.horizon)
 
     def observe(self) -> dict[str, Any]:
         """The own position."""

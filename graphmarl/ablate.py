@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from graphmarl.evaluate import evaluate
+from graphmarl.messages import under_cut
 from graphmarl.plan import Named
 from graphmarl.report import read_rows
 from graphmarl.run import Run
@@ -55,6 +56,30 @@ def run_seeds(
             _evaluate(run, name, seed, episodes)
         rows += read_rows(path / "evaluation.csv")
     return rows
+
+
+CUT_COLUMNS = ("return", "half_width", "win", "messages", "bits", "bytes")
+
+
+def measure_cuts(run: Run, cuts: Sequence[str], episodes: int = 4096) -> list[dict[str, str]]:
+    """Evaluate a run under several cuts, once; leaves `cuts.csv` in its folder.
+
+    Args:
+        run: the run.
+        cuts: rules as in `evaluate`; `none` cuts nothing. A method without messages gets only that.
+        episodes: fresh episodes of each evaluation.
+    """
+    path = run.path / "cuts.csv"
+    if not path.exists():
+        lines = [",".join(("cut", *CUT_COLUMNS))]
+        for cut in ("none", *cuts):
+            found = under_cut(run, None if cut == "none" else cut, episodes=episodes)
+            numbers = [f"{found[name]:.4f}" if name in found else "" for name in CUT_COLUMNS]
+            lines.append(",".join((f'"{cut}"', *numbers)))
+            if "bits" not in found:
+                break
+        run.write(path.name, "\n".join(lines) + "\n")
+    return read_rows(path)
 
 
 def _evaluate(run: Run, name: str, seed: int, episodes: int) -> None:

@@ -36,19 +36,33 @@ def cut_curve(
         options: arguments of `evaluate`.
 
     Returns:
-        one row for each share: `percent`, `return` and the `half_width` of its 95 % interval over
-        episodes, `steps`, the means of the environment's metrics, and `messages`, `bits` and
-        `bytes` of an average step.
+        one row for each share, of `percent` and what `under_cut` measures.
     """
-    rows = []
-    for percent in percents:
-        played = evaluate(run, cut=rule.format(percent=percent), **options)
-        returns = played.mean_return
-        row = {"percent": float(percent), "return": returns.mean, "half_width": returns.half_width}
-        row["steps"] = played.mean_length.mean
-        row |= {name: fmean(values) for name, values in played.info.items()}
-        rows.append(row | {name: played.mean_sent(name) for name in played.sent})
-    return rows
+    return [
+        {"percent": float(percent)} | under_cut(run, rule.format(percent=percent), **options)
+        for percent in percents
+    ]
+
+
+def under_cut(run: str | Path | Run, cut: str | None, **options: Any) -> dict[str, float]:
+    """What agents reach, and how much they say, under one cut.
+
+    Args:
+        run: the run folder.
+        cut: the rule, as in `evaluate`; None cuts nothing.
+        options: arguments of `evaluate`.
+
+    Returns:
+        `return` and the `half_width` of its 95 % interval over episodes, `steps`, the means of the
+        environment's metrics, and, if there are messages, `messages`, `bits` and `bytes` of an
+        average step.
+    """
+    played = evaluate(run, cut=cut, **options)
+    returns = played.mean_return
+    row = {"return": returns.mean, "half_width": returns.half_width}
+    row["steps"] = played.mean_length.mean
+    row |= {name: fmean(values) for name, values in played.info.items()}
+    return row | {name: played.mean_sent(name) for name in played.sent}
 
 
 @dataclass(frozen=True)

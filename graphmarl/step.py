@@ -285,15 +285,15 @@ class Edges:
         return cls(index, ptr, parts[0].num_agents, torch.cat(attrs) if attrs else None)
 
     def select(
-        self, graphs: Int[Tensor, " pick"] | None = None
+        self, graphs: Int[Tensor, " pick"] | slice
     ) -> tuple[Int[Tensor, "2 picked"], Float[Tensor, "picked feature"] | None]:
-        """`edge_index` and features of the disjoint union of the named graphs, or of all."""
-        index, attr, count = self.index, self.attr, self.ptr.diff()
-        if graphs is not None:
-            count = count[graphs]
-            skipped = self.ptr[graphs] - (count.cumsum(0) - count)
-            edge = skipped.repeat_interleave(count)
+        """`edge_index` and features of the disjoint union of the named graphs, in that order."""
+        count, edge = self.ptr.diff()[graphs], slice(0, 0)
+        if isinstance(graphs, slice) and len(count):
+            edge = slice(int(self.ptr[graphs.start]), int(self.ptr[graphs.stop]))
+        elif not isinstance(graphs, slice):
+            edge = (self.ptr[graphs] - count.cumsum(0) + count).repeat_interleave(count)
             edge = edge + torch.arange(len(edge), device=edge.device)
-            index, attr = index[:, edge], None if attr is None else attr[edge]
-        first = torch.arange(len(count), device=count.device) * self.num_agents
-        return index + first.repeat_interleave(count, output_size=index.shape[1]), attr
+        index, first = self.index[:, edge], torch.arange(len(count), device=count.device)
+        first = (first * self.num_agents).repeat_interleave(count, output_size=index.shape[1])
+        return index + first, None if self.attr is None else self.attr[edge]

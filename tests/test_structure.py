@@ -18,7 +18,7 @@ ARROWS: dict[str, set[str]] = {
     "plan": {"step", "naming", "graphs", "envs", "learners", "methods"},
     "evaluate": {"step", "naming", "data", "graphs", "nn", "learners", "plan", "run", "interval"},
     "messages": {"step", "nn", "plan", "run", "evaluate"},
-    "ablate": {"report", "run", "plan", "train", "evaluate"},
+    "ablate": {"report", "run", "plan", "train", "evaluate", "messages"},
     "graphs": {"step", "naming"},
     "nn": {"functional"},
     "envs": {"step", "naming"},

@@ -87,8 +87,10 @@ class Trajectory:
         Shapes:
             one disjoint union of as many graphs as were picked, N rows each.
         """
-        if isinstance(pick, int):
-            pick = torch.arange(self.num_envs, device=self.alive.device) + pick * self.num_envs
+        if pick is None:
+            pick = slice(0, self.num_steps * self.num_envs)
+        elif isinstance(pick, int):
+            pick = slice(pick * self.num_envs, (pick + 1) * self.num_envs)
         alive = _take(self.alive, pick)
         nothing = torch.zeros(len(alive), dtype=torch.bool, device=alive.device)
         step = Step(
@@ -128,7 +130,6 @@ class Trajectory:
         return replace(self, edges=edges, stored=stored, **moved)
 
 
-def _take(value: Tensor, pick: Tensor | None) -> Tensor:
-    """The picked graphs of a time-major field, or all of them as a view of the field."""
-    flat = value.flatten(0, 1)
-    return flat if pick is None else flat[pick]
+def _take(value: Tensor, pick: Tensor | slice) -> Tensor:
+    """The picked graphs of a time-major field; a stretch of them is a view of the field."""
+    return value.flatten(0, 1)[pick]

@@ -12,8 +12,8 @@ from graphmarl.data import Trajectory
 from graphmarl.functional import geometric, greedy_action, masked_mean, standard_normal_kl
 from graphmarl.learners import ValueBased
 from graphmarl.methods.iql import q_network
-from graphmarl.methods.qmix import make_mixer
-from graphmarl.nn import GaussianConv, Messages, Output, mlp
+from graphmarl.methods.qmix import Mixing, make_mixer
+from graphmarl.nn import Channel, GaussianConv, Messages, Output, Rank, mlp
 from graphmarl.step import Spec
 
 
@@ -27,9 +27,14 @@ class NDQ(ValueBased):
     the sum over what each sends. Unlike the paper's code, neither counts padded steps or messages
     to oneself, and its third term, -log N(m; 0, 1), is left out: on average it has KL's gradient.
 
+    Unlike the paper, the weights of the mixer do not read the global state unless `mixer` is
+    `qmix`. A mixer that sees the state can put down to it what agents should have told each other:
+    its slopes vanish where silent agents are wrong, and with them every gradient of a message, so
+    that hallway stays at the wins of silent agents (`scripts/probe_mixer.py`).
+
     Args:
         spec: shapes of the environment.
-        mixer: `qmix` as in the paper, `vdn`, or `none` for independent learners.
+        mixer: `stateless`, `qmix` as in the paper, `vdn`, or `none` for independent learners.
         receiver: `slots` reads messages side by side in the places of the senders, as in the paper,
             for a fixed number of agents; `mean` reads their mean, for any number.
         bits: numbers in each message.
@@ -37,6 +42,8 @@ class NDQ(ValueBased):
         final_beta: its weight at the end of the run, to which it moves over the second half by
             equal factors; None keeps it.
         c_beta: weight of both losses.
+        train_cut: unlike the paper, cut bits in the updates too: of 100, so many at most; how many
+            is drawn anew in each update, and those of the smallest mean go.
         test_noise: draw messages in evaluation too, as the paper's code does, instead of sending
             their means.
         hidden: width of every layer.
@@ -55,12 +62,13 @@ class NDQ(ValueBased):
     def __init__(
         self,
         spec: Spec,
-        mixer: Literal["qmix", "vdn", "none"] = "qmix",
+        mixer: Mixing = "stateless",
         receiver: Literal["slots", "mean"] = "slots",
         bits: int = 2,
         beta: float = 1e-3,
         final_beta: float | None = None,
         c_beta: float = 1.0,
+        train_cut: float = 0.0,
         test_noise: bool = True,
         hidden: int = 64,
         message_hidden: int = 64,
@@ -85,11 +93,20 @@ class NDQ(ValueBased):
             lambda known: Messages(GaussianConv(known, bits, message_hidden, slots, test_noise)),
         )
         super().__init__(network, make_mixer(mixer, spec, embed, hyper_hidden), **learner)
+        self.train_cut = train_cut
         self.betas, self.c_beta = (beta, beta if final_beta is None else final_beta), c_beta
         assert isinstance(network.context, Messages), "made above"
         heard = spec.obs_size + network.context.size
         wide = 4 * network.context.size
         self.posterior = mlp(heard, wide, wide, spec.num_actions, last_gain=1.0)
+
+    def losses(self, batch: Trajectory) -> dict[str, Tensor]:
+        """The losses of the paper, under a cut if there is one in training."""
+        if not self.train_cut:
+            return super().losses(batch)
+        rank = Rank(self.train_cut * float(torch.rand(())))
+        with Channel(self, batch.spec.num_agents, rank):
+            return super().losses(batch)
 
     def extra_losses(self, batch: Trajectory, online: Output, target: Output) -> dict[str, Tensor]:
         """Expressiveness and succinctness, weighted."""

@@ -1,6 +1,6 @@
 """QMIX: Rashid et al. 2018, "Monotonic Value Function Factorisation for Deep MARL"."""
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from graphmarl.learners import ValueBased
 from graphmarl.methods.iql import q_network
@@ -39,20 +39,23 @@ class QMIX(ValueBased):
         super().__init__(network, make_mixer("qmix", spec, embed, hyper_hidden), **learner)
 
 
-def make_mixer(
-    name: Literal["none", "vdn", "qmix"], spec: Spec, embed: int = 32, hyper_hidden: int = 64
-) -> Mixer | None:
+Mixing = Literal["qmix", "stateless", "vdn", "none"]
+"""What a method with messages is mixed by; `stateless` is QMIX whose weights read no state."""
+
+
+def make_mixer(name: Mixing, spec: Spec, embed: int = 32, hyper_hidden: int = 64) -> Mixer | None:
     """A mixer by name, for methods that run on top of any.
 
     Raises:
         ValueError: an unknown name, or there is no global state for QMIX.
     """
+    if name not in get_args(Mixing):
+        raise ValueError(f"mixer is {name!r}; allowed are {', '.join(get_args(Mixing))}")
     if name == "none":
         return None
     if name == "vdn":
         return SumMixer()
-    if name != "qmix":
-        raise ValueError(f"mixer is {name!r}; allowed are none, vdn and qmix")
-    if not spec.state_size:
+    if name == "qmix" and not spec.state_size:
         raise ValueError("QMIX's mixer reads the global state; this environment has none")
-    return MonotonicMixer(spec.num_agents, spec.state_size, embed, hyper_hidden)
+    state_size = spec.state_size if name == "qmix" else 0
+    return MonotonicMixer(spec.num_agents, state_size, embed, hyper_hidden)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from graphmarl.learners import OnPolicy, ValueBased
 from graphmarl.methods.ippo import require_discrete
 from graphmarl.methods.iql import q_network
-from graphmarl.methods.qmix import make_mixer
+from graphmarl.methods.qmix import Mixing, make_mixer
 from graphmarl.nn import ActorCritic, Attended, AttentionConv
 from graphmarl.step import Spec
 
@@ -64,7 +64,7 @@ class TarMACQMIX(ValueBased):
 
     Args:
         spec: shapes of the environment.
-        mixer: `qmix` as in the paper, `vdn`, or `none`.
+        mixer: `qmix` as in the paper, `stateless`, `vdn`, or `none`.
         message: numbers in each message.
         key: numbers in each signature and query.
         hidden: width of every layer.
@@ -81,7 +81,7 @@ class TarMACQMIX(ValueBased):
     def __init__(
         self,
         spec: Spec,
-        mixer: Literal["qmix", "vdn", "none"] = "qmix",
+        mixer: Mixing = "qmix",
         message: int = 10,
         key: int = 32,
         hidden: int = 64,

@@ -12,7 +12,7 @@ from graphmarl.nn.context import (
     no_memory,
 )
 from graphmarl.nn.conv import CONVS, AttentionConv, FlowConv, GaussianConv, symmetric_norm
-from graphmarl.nn.cuts import CUTS, Cut
+from graphmarl.nn.cuts import CUTS, Cut, Rank
 from graphmarl.nn.flow import FlowDecoder, FlowEncoder, FlowNet, ObservationAutoencoder
 from graphmarl.nn.mixers import JointCritic, Mixer, MonotonicMixer, SumMixer
 from graphmarl.nn.network import AgentNetwork, Output, batch_of, mlp, orthogonal_linear
@@ -44,6 +44,7 @@ __all__ = [
     "ObservationAutoencoder",
     "Output",
     "QNetwork",
+    "Rank",
     "Sent",
     "SumMixer",
     "Trunk",

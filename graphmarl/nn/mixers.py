@@ -52,7 +52,7 @@ class MonotonicMixer(Mixer):
 
     Args:
         num_agents: N.
-        state_size: size of the global state.
+        state_size: size of the global state; 0 for weights that are the same in every state.
         embed: width of the mixing layer.
         hidden: width of the networks that make its weights; 0 makes them by one linear layer.
 
@@ -60,11 +60,10 @@ class MonotonicMixer(Mixer):
         q and alive (graph, num_agents), state (graph, state_size); out (graph,).
     """
 
-    needs_state = True
-
     def __init__(self, num_agents: int, state_size: int, embed: int = 32, hidden: int = 64) -> None:
         super().__init__()
-        self.embed = embed
+        self.embed, self.needs_state = embed, state_size > 0
+        state_size = max(state_size, 1)
         between = [hidden] if hidden else []
         self.w_1 = mlp(state_size, *between, num_agents * embed, last_gain=1.0)
         self.w_2 = mlp(state_size, *between, embed, last_gain=1.0)
@@ -78,6 +77,8 @@ class MonotonicMixer(Mixer):
         state: Float[Tensor, "graph state"] | None,
     ) -> Float[Tensor, " graph"]:
         """The mixed value of the living."""
+        if not self.needs_state:
+            state = q.new_ones(len(q), 1)
         assert state is not None, "the method has asked for a state"
         living = torch.where(alive, q, torch.zeros_like(q))
         w_1 = self.w_1(state).abs().view(len(q), -1, self.embed)

@@ -1,0 +1,84 @@
+"""Print the memory of a replay and how fast batches come out of it as agent graphs.
+
+python scripts/benchmark_replay.py --agents 100 --neighbors 8 --obs 26 --batch 1024
+"""
+
+import argparse
+import time
+
+import torch
+
+from graphmarl.data import Replay, Trajectory
+from graphmarl.step import Edges, Spec
+
+
+def trajectory(spec: Spec, steps: int, copies: int, neighbors: int) -> Trajectory:
+    """A stretch of random play in which each agent hears some neighbours."""
+    agents, graphs = spec.num_agents, steps * copies
+    receiver = torch.arange(agents).repeat_interleave(neighbors).repeat(graphs)
+    sender = (receiver + torch.randint(1, agents, receiver.shape)) % agents
+    ptr = torch.arange(graphs + 1) * agents * neighbors
+    time = torch.arange(steps)[:, None].expand(-1, copies)
+    everyone = torch.ones(steps, copies, agents, dtype=torch.bool)
+    return Trajectory(
+        spec=spec,
+        edges=Edges(torch.stack([sender, receiver]).int(), ptr, agents),
+        obs=torch.rand(steps, copies, agents, *spec.obs_shape),
+        alive=everyone,
+        time=time,
+        action=torch.randint(spec.num_actions, everyone.shape),
+        reward=torch.rand(everyone.shape),
+        survived=everyone,
+        terminated=torch.zeros(steps, copies, dtype=torch.bool),
+        truncated=torch.zeros(steps, copies, dtype=torch.bool),
+        valid=torch.ones(steps, copies, dtype=torch.bool),
+        memory=torch.zeros(copies * agents, 0),
+        last_action=torch.randint(spec.num_actions, everyone.shape),
+    )
+
+
+def milliseconds(work, repeat: int) -> tuple[float, float]:  # noqa: ANN001
+    """Median and worst time of some work."""
+    times = []
+    for _ in range(repeat):
+        start = time.perf_counter()
+        work()
+        times.append(1e3 * (time.perf_counter() - start))
+    times = sorted(times[2:])
+    return times[len(times) // 2], times[-1]
+
+
+def main() -> None:
+    """Fill a replay, weigh it and draw from it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--agents", type=int, default=100)
+    parser.add_argument("--neighbors", type=int, default=8)
+    parser.add_argument("--obs", type=int, default=26, help="numbers in one observation")
+    parser.add_argument("--copies", type=int, default=16)
+    parser.add_argument("--rollout", type=int, default=25)
+    parser.add_argument("--capacity", type=int, default=20_000, help="steps over all copies")
+    parser.add_argument("--batch", type=int, default=1024)
+    parser.add_argument("--repeat", type=int, default=30)
+    parser.add_argument("--threads", type=int, default=2, help="of PyTorch")
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    torch.manual_seed(0)
+    spec = Spec(given.agents, (given.obs,), num_actions=5, horizon=given.rollout)
+    replay = Replay(given.capacity)
+    while not replay.rings or replay.added < replay.slots:
+        replay.add(trajectory(spec, given.rollout, given.copies, given.neighbors))
+    # Observation, reward, action (4 bytes each) and life of each agent; two ends of each edge.
+    payload = given.agents * (4 * given.obs + 4 + 4 + 1 + 2 * 4 * given.neighbors)
+    stored = replay.num_bytes / (replay.added * given.copies)
+    print(f"{stored:,.0f} bytes for each step, {stored / payload:.3f} x the bare {payload:,}")
+    now, worst = milliseconds(lambda: replay.transitions(given.batch), given.repeat)
+    print(f"drawing {given.batch} transitions: median {now:.1f} ms, worst {worst:.1f}")
+    for what, times in (("the graphs of one step", 0), ("both graphs as one union", None)):
+        now, worst = milliseconds(
+            lambda times=times: replay.transitions(given.batch).graph(times), given.repeat
+        )
+        print(f"drawing and building {what}: median {now:.1f} ms, worst {worst:.1f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -18,6 +18,7 @@ PAPER = {
     for row in read_rows(FOLDER / "nvif_table2.csv")
 }
 TITLES = {"ippo": "IPPO", "nvif_ppo": "NVIF-PPO", "mappo": "MAPPO"}
+TITLES |= {"nvif_dqn": "NVIF-DQN", "dgn": "DGN", "mfq": "MFQ"}
 
 
 def collect(runs: Path, commit: str) -> None:

@@ -9,9 +9,14 @@ from pathlib import Path
 import torch
 
 from graphmarl.ablate import run_seeds
+from graphmarl.learners import OffPolicy
+from graphmarl.methods import METHODS
 from graphmarl.report import read_rows, summary
 
 PAPER = Path(__file__).parent.parent / "datasets" / "nvif_table2.csv"
+# Of all value methods, from the on-policy ones' learning rate, discount and reward scale.
+VALUE = {"learning_rate": 5e-4, "gamma": 0.97, "reward_scale": 0.3, "batch": 64, "updates": 4}
+VALUE |= {"replay": 20_000, "half": True}
 
 
 def main() -> None:
@@ -30,7 +35,10 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1, help="of PyTorch")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
-    method = given.method + (":" + ",".join(given.options) if given.options else "")
+    options = dict(option.split("=") for option in given.options)
+    if issubclass(METHODS[given.method], OffPolicy):
+        options = VALUE | options
+    method = {"name": given.method, **options}
     env = {"name": "gather", "map": given.map, "size": given.size}
     env["view_radius"] = given.view_radius
     parts = [given.method, *given.options, given.graph, given.map, str(given.size)]

@@ -11,6 +11,7 @@ import torch
 from graphmarl.ablate import run_seeds
 from graphmarl.learners import OffPolicy
 from graphmarl.methods import METHODS
+from graphmarl.naming import split_name
 from graphmarl.report import read_rows, summary
 
 PAPER = Path(__file__).parent.parent / "datasets" / "nvif_table2.csv"
@@ -35,7 +36,8 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1, help="of PyTorch")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
-    options = dict(option.split("=") for option in given.options)
+    words = given.method + (":" + ",".join(given.options) if given.options else "")
+    options = split_name(words, "method")[1]
     if issubclass(METHODS[given.method], OffPolicy):
         options = VALUE | options
     method = {"name": given.method, **options}

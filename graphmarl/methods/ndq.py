@@ -42,8 +42,8 @@ class NDQ(ValueBased):
         final_beta: its weight at the end of the run, to which it moves over the second half by
             equal factors; None keeps it.
         c_beta: weight of both losses.
-        train_cut: unlike the paper, cut bits in the updates too: of 100, so many at most; how many
-            is drawn anew in each update, and those of the smallest mean go.
+        train_cut: unlike the paper, cut bits in the updates too, those of the smallest mean: of 100
+            so many in half of the updates, and a number drawn below it in the others.
         test_noise: draw messages in evaluation too, as the paper's code does, instead of sending
             their means.
         hidden: width of every layer.
@@ -104,7 +104,7 @@ class NDQ(ValueBased):
         """The losses of the paper, under a cut if there is one in training."""
         if not self.train_cut:
             return super().losses(batch)
-        rank = Rank(self.train_cut * float(torch.rand(())))
+        rank = Rank(self.train_cut * min(1.0, 2 * float(torch.rand(()))))
         with Channel(self, batch.spec.num_agents, rank):
             return super().losses(batch)
 

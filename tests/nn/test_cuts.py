@@ -98,7 +98,6 @@ def test_nothing_to_say_is_nothing_to_cut(cut):
         (lambda: Threshold(float("nan")), "threshold is nan"),
         (lambda: Rank(-1), "rank is -1; it takes 0 to 100"),
         (lambda: Rank(101), "rank is 101"),
-        (lambda: Rank(50, "day"), "within is 'day'; allowed are 'step' and 'graph'"),  # type: ignore[arg-type]
         (lambda: Budget(-1), "budget is -1 bits; it takes 0 and more"),
         (lambda: RandomCut(100.5), "random is 100.5; it takes 0 to 100"),
         (lambda: RandomCut(-0.5), "random is -0.5"),

@@ -39,10 +39,17 @@ def cut_curve(
         one row for each share: `percent`, `return` and the `half_width` of its 95 % interval over
         episodes, `steps`, the means of the environment's metrics, and `messages`, `bits` and
         `bytes` of an average step.
+
+    Raises:
+        ValueError: no shares, a rule without `{percent}`, or what `evaluate` does not allow.
     """
+    if not percents:
+        raise ValueError("percents is empty; name at least one share, such as 0")
+    if "{percent}" not in rule:
+        raise ValueError(f"rule is {rule!r}; it needs {{percent}}, as in rank={{percent}}")
     rows = []
     for percent in percents:
-        played = evaluate(run, cut=rule.format(percent=percent), **options)
+        played = evaluate(run, cut=rule.replace("{percent}", str(percent)), **options)
         returns = played.mean_return
         row = {"percent": float(percent), "return": returns.mean, "half_width": returns.half_width}
         row["steps"] = played.mean_length.mean

@@ -48,7 +48,7 @@ class ValueBased(OffPolicy):
         learner: arguments of `OffPolicy`.
 
     Raises:
-        ValueError: a trace through single transitions.
+        ValueError: a trace through single transitions, or a temperature that is not positive.
     """
 
     measures = ("td",)
@@ -72,6 +72,10 @@ class ValueBased(OffPolicy):
         super().__init__(network, **learner)
         if trace and not self.episodic:
             raise ValueError(f"trace is {trace}; without sample 'episode' nothing follows a step")
+        if explore == "boltzmann":
+            for name, value in {"epsilon": epsilon, "final_epsilon": final_epsilon}.items():
+                if not value > 0:
+                    raise ValueError(f"{name} is {value}; a temperature must be positive")
         self.mixer = mixer
         if mixer is not None:
             self.add_target("mixer", mixer)

@@ -92,9 +92,7 @@ class Record:
             for t in range(first, last)
             for b in range(4)
             for length in range(1, last - t)
-            if time[t, b] == 0
-            and done[t + length - 1, b]
-            and not done[t : t + length - 1, b].any()
+            if time[t, b] == 0 and done[t + length - 1, b] and not done[t : t + length - 1, b].any()
         }
 
 

@@ -3,15 +3,14 @@
 import pytest
 import torch
 from batches import Seen, batch
-from toy import Toy
 from torch_geometric.data import Data
+from toy import Toy
 
 from graphmarl.data import Collector, Trajectory
 from graphmarl.graphs import make_graph
 from graphmarl.learners import Learner, ValueBased
-from graphmarl.methods import METHODS, NVIFDQN
+from graphmarl.methods import NDQ, NVIFDQN
 from graphmarl.nn import QNetwork
-from graphmarl.step import agent_graph
 
 
 def able_to_update(learner: Learner, monkeypatch: pytest.MonkeyPatch, rate: float = 0.0) -> None:
@@ -171,36 +170,29 @@ class Watched(ValueBased):
         return action, {**stored, "q": output.q}, memory
 
 
+class Telling(Watched, NDQ):
+    """The same with messages."""
+
+
 @pytest.mark.parametrize("recurrent", [False, True])
-def test_a_network_sees_in_training_what_it_saw_when_it_acted(recurrent):
+@pytest.mark.parametrize("kind", ["silent", "telling"])
+def test_a_network_sees_in_training_what_it_saw_when_it_acted(kind, recurrent):
     env = Toy()
-    network = QNetwork(6, 3, hidden=8, recurrent=recurrent, last_action=3, agent_id=3)
-    taught = Watched(network, sample="episode", rollout=7)
-    for trajectory in Collector(env, make_graph("knn:k=1"), taught, 200, 7):
+    options = {"recurrent": recurrent, "last_action": True, "agent_id": True}
+    learning = {"sample": "episode", "rollout": 7}
+    if kind == "telling":
+        taught: Watched = Telling(env.spec, test_noise=False, **options, **learning)
+    else:
+        network = QNetwork(6, 3, hidden=8, recurrent=recurrent, last_action=3, agent_id=3)
+        taught = Watched(network, **learning)
+    taught.eval()
+    for trajectory in Collector(env, make_graph("random:k=1,drop=0.4"), taught, 200, 7):
         taught.replay.add(trajectory)
     episodes = taught.replay.whole_episodes(30)
-    again = taught.per_agent(episodes, taught.unroll(network, episodes).q)
+    again = taught.per_agent(episodes, taught.unroll(taught.network, episodes).q)
     there = episodes.alive.any(-1)
     assert torch.allclose(again[there], episodes.stored["q"][there], atol=1e-5)
     assert there.sum() > 100
-
-
-def test_what_is_seen_in_training_includes_messages_over_the_edges_that_were_played():
-    env = Toy()
-    torch.manual_seed(3)
-    taught = METHODS["ndq"](env.spec, recurrent=True, test_noise=False, rollout=7).eval()
-    moves: list[tuple[torch.Tensor, torch.Tensor]] = []
-    for trajectory in Collector(env, make_graph("random:k=1,drop=0.4"), taught, 200, 7):
-        taught.replay.add(trajectory)  # type: ignore[operator]
-        moves.append((trajectory.obs, trajectory.edges.index))
-    episodes = taught.replay.whole_episodes(30)  # type: ignore[operator]
-    again = taught.unroll(taught.network, episodes).q  # type: ignore[operator]
-    graph, memory = episodes.graph(0), torch.zeros(90, taught.memory_size)
-    for t in range(episodes.num_steps):
-        graph = episodes.graph(t)
-        output, memory = taught.network(graph, memory)
-        assert torch.allclose(again[90 * t : 90 * t + 90], output.q, atol=1e-6)
-    assert agent_graph is not None
 
 
 def test_memory_and_single_transitions_do_not_go_together():

@@ -118,10 +118,9 @@ def _converted(value: Any, hint: Any, option: str) -> Any:
                     return kind(value)
         elif kind is not type(None):
             return value
-    named = (get_args(k) if get_origin(k) is Literal else (k,) for k in kinds)
-    raise ValueError(
-        f"option {option} is {value!r}; it takes {' or '.join(_said(k) for of in named for k in of)}"
-    )
+    allowed = [get_args(k) if get_origin(k) is Literal else (k,) for k in kinds]
+    names = " or ".join(_said(k) for group in allowed for k in group)
+    raise ValueError(f"option {option} is {value!r}; it takes {names}")
 
 
 def _said(kind: Any) -> str:

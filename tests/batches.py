@@ -15,10 +15,10 @@ class Seen(AgentNetwork):
 
     def __init__(self, scale: float = 1.0) -> None:
         super().__init__()
-        self.scale = nn.Parameter(torch.tensor(scale))
+        self.scale: Any = nn.Parameter(torch.tensor(scale))
 
     def forward(self, graph, memory):
-        q = self.scale * graph.x
+        q = self.scale * graph["x"]
         return Output(q=q, features=q), memory
 
 

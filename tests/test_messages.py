@@ -31,7 +31,7 @@ def silent(tmp_path_factory) -> Run:
     return trained(tmp_path_factory.mktemp("runs"), "iql")
 
 
-@pytest.mark.parametrize("cut", [None, "rank=0", "budget=2", "threshold=0", "random=0"])
+@pytest.mark.parametrize("cut", [None, "rank=0", "budget=2", "threshold=0"])
 def test_where_nothing_is_cut_all_is_sent(run, cut):
     played, plain = evaluate(run, 4, cut=cut), evaluate(run, 4)
     assert played.returns == plain.returns

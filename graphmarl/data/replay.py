@@ -171,7 +171,7 @@ class Replay:
         assert self.spec is not None, "something was added"
         slot, time = step % self.slots, torch.arange(len(step))[:, None]
         row = (slot * self.rings["alive"].shape[1] + copy).flatten()
-        values = {
+        values: dict[str, Any] = {
             name: ring.flatten(0, 1)[row].unflatten(0, tuple(step.shape))
             for name, ring in self.rings.items()
         }

@@ -79,7 +79,7 @@ class ValueBased(OffPolicy):
         self.mixer = mixer
         if mixer is not None:
             self.add_target("mixer", mixer)
-        self.gamma, self.trace, self.double = gamma, trace, double
+        self.gamma, self.trace, self.double_q = gamma, trace, double
         self.explore, self.exploration = explore, exploration
         self.epsilon, self.final_epsilon = epsilon, final_epsilon
         self.reward_scale, self.reward = reward_scale, reward
@@ -122,7 +122,7 @@ class ValueBased(OffPolicy):
     def td_losses(self, batch: Trajectory, online: Output, target: Output) -> dict[str, Tensor]:
         """The squared temporal-difference error, as `td`."""
         q, q_target = self.per_agent(batch, online.q), self.per_agent(batch, target.q)
-        best = greedy_action((q if self.double else q_target).detach(), batch.available)
+        best = greedy_action((q if self.double_q else q_target).detach(), batch.available)
         q_t, v_tp1 = taken(q, batch.action)[:-1], taken(q_target, best)[1:]
         if self.mixer is None:
             reward = batch.reward

@@ -1,5 +1,7 @@
 """How off-policy learners act, wait, keep what was played and let targets follow."""
 
+from typing import Any
+
 import pytest
 import torch
 from batches import Seen, batch
@@ -21,7 +23,7 @@ def able_to_update(learner: Learner, monkeypatch: pytest.MonkeyPatch, rate: floa
     monkeypatch.setattr(learner, "manual_backward", lambda loss: loss.backward())
 
 
-def learner(**options) -> ValueBased:
+def learner(**options: Any) -> Any:
     return ValueBased(Seen(), **{"warmup": 0, "batch": 4, "gamma": 0.5, **options})
 
 
@@ -31,7 +33,7 @@ def played(steps: int = 0, progress: float = 0.0, reward: float = 1.0) -> Trajec
     return made
 
 
-def scales(learner: ValueBased) -> tuple[float, float]:
+def scales(learner: Any) -> tuple[float, float]:
     return learner.network.scale.item(), learner.targets["network"].scale.item()
 
 

@@ -1,5 +1,7 @@
 """What action values learn from transitions and episodes, with the arithmetic written out."""
 
+from typing import Any
+
 import pytest
 import torch
 from batches import Seen, batch, joined
@@ -12,9 +14,9 @@ from graphmarl.nn import SumMixer
 NOW, THEN = [[1.0, 3.0]], [[2.0, 5.0]]
 
 
-def learner(target: float = -2.0, **options) -> ValueBased:
+def learner(target: float = -2.0, **options: Any) -> Any:
     """Values are what agents see; the target network says `target` times as much."""
-    made = ValueBased(Seen(), **{"gamma": 0.5, **options})
+    made: Any = ValueBased(Seen(), **{"gamma": 0.5, **options})
     made.targets["network"].scale.data.fill_(target)
     return made
 

@@ -24,8 +24,8 @@ class Shares(DGNNetwork):
         super().__init__(2, 2, 4, 4, 1, 1)
 
     def attend(self, graph):
-        sender, receiver = graph.edge_index
-        weight = graph.x[:, :1]
+        sender, receiver = graph["edge_index"]
+        weight = graph["x"][:, :1]
         total = weight.index_add(0, receiver, weight[sender])
         return [], (weight[sender] / total[receiver], weight / total)
 

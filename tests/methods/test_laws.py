@@ -48,7 +48,7 @@ def line_of(env: Toy, seed: int = 0) -> Data:
     """Both copies of the game with its agents in a line, each hearing the next."""
     did = torch.tensor([[0, 1, 2, 1, 0], [2, 2, 1, 0, 1]])
     graph = agent_graph(env.reset(seed), env.spec, did)
-    graph.time += 1
+    graph["time"] += 1
     graph.edge_index = torch.cat([RING, RING + 5], 1)
     return graph
 
@@ -160,7 +160,7 @@ def test_no_information_crosses_a_cut_message(name):
             # Shares are not renormalised: that somebody is attended to is known to the receiver.
             torch.nn.init.zeros_(layer.signature.weight)
     graph, moved = line_of(env), line_of(env)
-    moved.x = graph.x + 0.3
+    moved.x = graph["x"] + 0.3
     moved.last_action = (graph.last_action + 1) % 3
     for field in ("x", "last_action"):
         moved[field][0] = graph[field][0]
@@ -220,6 +220,7 @@ def test_two_updates_are_finite_and_reach_every_trained_parameter(name, options,
     learner.train()
     Updates(learner, monkeypatch)
     before = {key: value.clone() for key, value in learner.state_dict().items()}
+    metrics: dict[str, float] = {}
     for number, trajectory in enumerate(play(learner, env)):
         metrics = learner.update(trajectory)
         if number == 2:

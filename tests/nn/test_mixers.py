@@ -1,5 +1,7 @@
 """Mixers and the joint critic: what they add up and what they do not read."""
 
+from typing import Any
+
 import pytest
 import torch
 
@@ -30,7 +32,7 @@ def test_the_team_is_never_worse_off_for_an_agent_that_is_better_off(hidden):
 
 def test_the_monotonic_mixer_by_hand():
     # Weights of -2 and 3 count by their size: h = elu(2 q_1 + 3 q_2 - 6), Q_tot = 4 h + 1.
-    mixer = MonotonicMixer(2, 1, embed=1, hidden=0)
+    mixer: Any = MonotonicMixer(2, 1, embed=1, hidden=0)
     for net, biases in ((mixer.w_1, (-2, 3)), (mixer.b_1, (-6,)), (mixer.w_2, (-4,))):
         net[-1].weight.data.zero_()
         net[-1].bias.data.copy_(torch.tensor(biases))

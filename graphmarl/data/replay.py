@@ -126,7 +126,7 @@ class Replay:
         Raises:
             ValueError: there is none yet.
         """
-        if not self._any():
+        if not self.drawable:
             raise ValueError("the replay holds no transition yet")
         picked: list[Tensor] = []
         while sum(len(each) for each in picked) < count:
@@ -137,7 +137,8 @@ class Replay:
         step, copy = torch.cat(picked)[:count].unbind(1)
         return self._gather(torch.stack([step, step + 1]), copy, torch.ones_like(step))
 
-    def _any(self) -> bool:
+    @property
+    def drawable(self) -> bool:
         """Whether a transition is kept whose next state is here too."""
         if not len(self):
             return False

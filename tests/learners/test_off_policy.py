@@ -109,6 +109,24 @@ def test_nothing_is_learned_before_the_warmup(monkeypatch):
     assert len(taught.replay) == 4 * 2 - 1, "what came before is kept"
 
 
+def test_a_learner_waits_for_what_it_draws(monkeypatch):
+    seams = played()
+    seams.valid[:] = False
+    taught = learner()
+    able_to_update(taught, monkeypatch)
+    taught.update(seams)
+    assert taught.updated == 0
+    taught.update(played())
+    assert taught.updated == 1
+    whole = learner(sample="episode")
+    able_to_update(whole, monkeypatch)
+    ended = played()
+    ended.terminated[0] = True
+    for trajectory, count in ((played(), 0), (ended, 1)):
+        whole.update(trajectory)
+        assert whole.updated == count
+
+
 def test_the_schedule_falls_linearly_and_stays(monkeypatch):
     taught = learner(epsilon=0.8, final_epsilon=0.2, exploration=0.5, warmup=10**9)
     said = [taught.update(played(progress=p))["exploring"] for p in (0.0, 0.25, 0.5, 0.9)]

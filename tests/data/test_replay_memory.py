@@ -29,8 +29,9 @@ def test_a_transition_takes_hardly_more_than_what_it_says():
         position=torch.rand(*shape, 2),
         last_action=torch.zeros(shape, dtype=torch.long),
     )
+    # Beside it: who survived (1 byte) and the last action (4) of each agent, and a few numbers.
     replay = Replay(1000)
     for _ in range(4):
         replay.add(trajectory)
     assert replay.num_bytes >= 400 * bare
-    assert replay.num_bytes / len(replay) <= 1.1 * bare
+    assert replay.num_bytes / len(replay) <= 1.05 * bare

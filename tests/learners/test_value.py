@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 import torch
 from batches import Seen, batch, joined
+from torch import nn
 
 from graphmarl.data import Trajectory
 from graphmarl.learners import ValueBased
-from graphmarl.nn import SumMixer
+from graphmarl.nn import Mixer, SumMixer
 
 # One agent that did action 1, worth 3; afterwards the values are 2 and 5.
 NOW, THEN = [[1.0, 3.0]], [[2.0, 5.0]]
@@ -96,6 +97,30 @@ def test_a_mixer_adds_values_and_rewards_of_the_living():
     alone = 1 - (1 + 0.5 * -10)
     assert td(pair(survived=dead[:1], alive=dead), mixer=SumMixer()) == alone**2
     assert td(pair(terminated=[True]), mixer=SumMixer()) == ((1 + 20) - (1 + 7)) ** 2
+
+
+class Weighted(Mixer):
+    """A number that is trained, times the sum, plus the state."""
+
+    needs_state = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.tensor(2.0))
+
+    def forward(self, q, alive, state):
+        return self.weight * torch.where(alive, q, 0.0).sum(-1) + state[:, 0]
+
+
+def test_the_mixer_has_a_target_and_reads_the_state_of_its_own_step():
+    made = learner(mixer=Weighted())
+    made.targets["mixer"].weight.data.fill_(3.0)
+    played = pair(state=torch.tensor([[100.0], [1000.0]]))
+    expected = 8 + 0.5 * (3 * -(10 + 80) + 1000)
+    loss = made.losses(played)["td"]
+    assert loss.item() == (2 * 21 + 100 - expected) ** 2
+    (gradient,) = torch.autograd.grad(loss, [made.mixer.weight])
+    assert gradient.item() == 2 * (2 * 21 + 100 - expected) * 21
 
 
 def test_the_team_of_which_all_die_expects_nothing():

@@ -7,10 +7,10 @@ import pytest
 import torch
 from toy import Toy
 
-from graphmarl.evaluate import Evaluation, evaluate, make_cut
+from graphmarl.evaluate import Evaluation, evaluate, make_cut, play, random_policy
 from graphmarl.inspection import draw_cut_curve, draw_message_network, save_picture
 from graphmarl.messages import Moment, cut_curve, message_network, overhear
-from graphmarl.nn import CUTS, Sent
+from graphmarl.nn import CUTS, Channel, Sent
 from graphmarl.run import Run
 from graphmarl.train import train
 
@@ -59,13 +59,29 @@ def test_what_is_sent_is_a_mean_over_steps_not_over_episodes():
     assert played.mean_sent("bits") == (1 * 8 + 3 * 4) / 4
 
 
+class Clock(Channel):
+    """Counts as many bits as it was asked before."""
+
+    def take(self, num_graphs):
+        self.sent.append(None)  # type: ignore[arg-type]
+        return {"bits": torch.full((num_graphs,), float(len(self.sent)))}
+
+
+def test_who_has_ended_says_no_more():
+    env = Toy(num_envs=8)
+    played = play(env, random_policy(env), 0, Clock(torch.nn.Module(), 3))
+    assert len(set(played.lengths)) > 1, "some end before others"
+    # 1 + 2 + ... + n bits in n steps.
+    assert played.sent["bits"] == [(length + 1) / 2 for length in played.lengths]
+
+
 def test_a_run_without_messages_says_nothing_of_them_and_cannot_be_cut(silent):
     played = evaluate(silent, 2)
     assert played.sent == {}
     assert "messages" not in str(played)
-    for play in (lambda: evaluate(silent, 2, cut="rank=80"), lambda: cut_curve(silent, [50])):
+    for cutting in (lambda: evaluate(silent, 2, cut="rank=80"), lambda: cut_curve(silent, [50])):
         with pytest.raises(ValueError, match="iql sends no messages that could be cut"):
-            play()
+            cutting()
     with pytest.raises(ValueError, match="sends no messages"):
         overhear(silent)
 
@@ -163,7 +179,6 @@ def test_listening_hears_what_evaluation_counts(run):
     state = torch.get_rng_state()
     moments = overhear(run, episodes=4, cut="threshold=0.2")
     played = evaluate(run, 4, cut="threshold=0.2")
-    assert len(set(played.lengths)) > 1, "some end before others and say no more"
     for copy, length in enumerate(played.lengths):
         sent = [moment.sent[0] for moment in moments[: int(length)]]
         bits = sum(int(each.keep[each.edge_index[1] // 3 == copy].sum()) for each in sent)

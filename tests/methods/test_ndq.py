@@ -115,6 +115,17 @@ def test_gradients_of_both_reach_the_encoder_and_none_the_target():
         assert gradients[-1] is None
 
 
+def test_messages_train_the_memory_that_they_are_made_of():
+    env = Toy()
+    network, memory = NDQ(env.spec, recurrent=True).network, torch.randn(3, 64, requires_grad=True)
+    graph = batch(torch.randn(2, 3, 6).tolist(), [[0, 0, 0]], [[0.0] * 3], EDGES).graph(0)
+    output, _ = network(graph, memory)
+    for said in (output.messages, output.latent):
+        (gradient,) = torch.autograd.grad(said.sum(), [memory], retain_graph=True)
+        # 1 and 2 speak to 0, and 0 to 1.
+        assert (gradient.abs().sum(1) > 0).all()
+
+
 @pytest.mark.parametrize(
     ("progress", "beta"), [(0.0, 1e-4), (0.5, 1e-4), (0.75, 1e-3), (1.0, 1e-2), (1.5, 1e-2)]
 )

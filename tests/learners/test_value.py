@@ -109,6 +109,7 @@ class Weighted(Mixer):
         self.weight = nn.Parameter(torch.tensor(2.0))
 
     def forward(self, q, alive, state):
+        assert state is not None
         return self.weight * torch.where(alive, q, 0.0).sum(-1) + state[:, 0]
 
 

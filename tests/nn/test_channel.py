@@ -138,3 +138,18 @@ def test_what_an_agent_hears_does_not_depend_on_a_cut_bit(name):
         )
     heard = jacobian.abs().sum(-1) > 0  # type: ignore[union-attr]
     assert heard[:, 1:3].tolist() == [[True, True], [False, False], [True, True]]
+
+
+def test_whom_attention_is_cut_from_still_takes_a_share_of_it():
+    # As in NDQ's code: the weights that are left are not renormalised, so the signature is heard.
+    layer, x = AttentionConv(4, 3), torch.randn(6, 4)
+    with Channel(layer, 3, Budget(0)):
+        before = layer(x, EDGES)[0]
+        x[1] += 1.0
+        after = layer(x, EDGES)[0]
+    alone = layer(x, EDGES[:, 3:])[0]
+    for heard in (before, after):
+        share = heard / alone
+        assert torch.allclose(share, share[0].expand(3), atol=1e-5), "a share of its own value"
+        assert 0 < share[0] < 1
+    assert not torch.isclose(before, after).any()

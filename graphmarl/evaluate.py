@@ -15,7 +15,7 @@ from graphmarl.data import random_action
 from graphmarl.graphs import GraphBuilder, make_graph
 from graphmarl.interval import Interval, confidence_interval
 from graphmarl.learners import Learner
-from graphmarl.naming import construct, lookup, options_of, split_name
+from graphmarl.naming import construct, joined, lookup, options_of, split_name
 from graphmarl.nn import CUTS, Channel, Cut
 from graphmarl.plan import Named, Plan
 from graphmarl.run import Run, load_checkpoint
@@ -145,7 +145,7 @@ def make_cut(text: str) -> Cut:
     first = next(iter(options_of(kind)))
     if name not in options:
         raise ValueError(f"cut {text!r} lacks its number; write {name}=NUMBER")
-    return construct("cut", name, kind, {first: options.pop(name), **options})
+    return construct("cut", name, kind, joined({first: options.pop(name)}, options))
 
 
 def learner_policy(

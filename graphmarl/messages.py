@@ -37,10 +37,18 @@ def cut_curve(
 
     Returns:
         one row for each share, of `percent` and what `under_cut` measures.
+
+    Raises:
+        ValueError: no shares, a rule without `{percent}`, or what `evaluate` does not allow.
     """
+    if not percents:
+        raise ValueError("percents is empty; name at least one share, such as 0")
+    if "{percent}" not in rule:
+        raise ValueError(f"rule is {rule!r}; it needs {{percent}}, as in rank={{percent}}")
+    cuts = {percent: rule.replace("{percent}", str(percent)) for percent in percents}
     return [
-        {"percent": float(percent)} | under_cut(run, rule.format(percent=percent), **options)
-        for percent in percents
+        {"percent": float(percent)} | under_cut(run, cut, **options)
+        for percent, cut in cuts.items()
     ]
 
 
@@ -73,11 +81,13 @@ class Moment:
         step: what the agents saw.
         action: what they did.
         sent: what they told each other before, one entry for each layer and round.
+        running: copies whose first episode goes on.
     """
 
     step: Step
     action: Tensor
     sent: list[Sent]
+    running: Tensor
 
 
 @torch.inference_mode()
@@ -111,7 +121,7 @@ def overhear(
         running = torch.ones(episodes, dtype=torch.bool)
         while running.any() and (steps is None or len(moments) < steps):
             action = policy(step)
-            moments.append(Moment(step, action, list(channel.sent)))
+            moments.append(Moment(step, action, list(channel.sent), running))
             channel.take(episodes)
             step = env.step(action)
             running = running & ~step.done
@@ -121,7 +131,7 @@ def overhear(
 def message_network(moments: Sequence[Moment], num_agents: int) -> nx.DiGraph:
     """Who tells whom how much: an arc for each pair between whom at least one bit was sent.
 
-    Arcs have `bits` and `messages`, means over steps and environment copies.
+    Arcs have `bits` and `messages`, means over the steps of first episodes.
 
     Args:
         moments: what was overheard.
@@ -130,17 +140,17 @@ def message_network(moments: Sequence[Moment], num_agents: int) -> nx.DiGraph:
     totals = torch.zeros(2, num_agents * num_agents)
     for moment in moments:
         for each in moment.sent:
+            running = moment.running[each.edge_index[1] // num_agents]
             sender, receiver = each.edge_index % num_agents
-            bits = each.keep.sum(1).float()
+            bits = each.keep.sum(1) * running.float()
             counts = torch.stack([bits, (bits > 0).float()])
             totals.index_add_(1, sender * num_agents + receiver, counts)
-    steps = len(moments) * moments[0].step.alive.shape[0]
+    steps = max(1, sum(int(moment.running.sum()) for moment in moments))
     bits, messages = (totals / steps).view(2, num_agents, num_agents)
     network = nx.DiGraph()
     network.add_nodes_from(range(num_agents))
-    for sender, receiver in bits.nonzero().tolist():
-        amounts = {"bits": bits, "messages": messages}
-        network.add_edge(
-            sender, receiver, **{k: float(v[sender, receiver]) for k, v in amounts.items()}
-        )
+    for pair in bits.nonzero().tolist():
+        sender, receiver = pair
+        amounts = {"bits": bits[sender, receiver], "messages": messages[sender, receiver]}
+        network.add_edge(sender, receiver, **{name: float(v) for name, v in amounts.items()})
     return network

@@ -8,7 +8,7 @@ import inspect
 import types
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
 
@@ -103,20 +103,31 @@ def construct(
 
 
 def _converted(value: Any, hint: Any, option: str) -> Any:
-    """A number as the type hint wants it."""
+    """A number as the type hint wants it, or one of the values that it names."""
     kinds = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
     if type(None) in kinds and value is None:
         return None
     for kind in kinds:
-        if kind in (int, float):
+        if get_origin(kind) is Literal:
+            if value in get_args(kind):
+                return value
+        elif kind in (int, float):
             with suppress(TypeError, ValueError, OverflowError):
                 number = float(value)
                 if kind is float or number == int(number):
                     return kind(value)
         elif kind is not type(None):
             return value
-    names = " or ".join("None" if k is type(None) else k.__name__ for k in kinds)
+    allowed = [get_args(k) if get_origin(k) is Literal else (k,) for k in kinds]
+    names = " or ".join(_said(k) for group in allowed for k in group)
     raise ValueError(f"option {option} is {value!r}; it takes {names}")
+
+
+def _said(kind: Any) -> str:
+    """A type, or a value that is allowed, for messages."""
+    if kind is type(None):
+        return "None"
+    return kind.__name__ if isinstance(kind, type) else repr(kind)
 
 
 def split_name(value: str | Mapping[str, Any], what: str) -> tuple[str, dict[str, Any]]:

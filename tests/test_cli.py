@@ -1,5 +1,8 @@
 """The command line says what there is, does what it says and names what is wrong."""
 
+import csv
+import re
+
 import pytest
 import yaml
 
@@ -63,7 +66,7 @@ def test_needed_options_may_stand_in_the_name_or_in_the_file(tmp_path):
     ("words", "message"),
     [
         ([*TRAIN, "--graph", "radius"], "graph 'radius' needs the option 'r'"),
-        (["train", "--method", "nvif"], "no method is called 'nvif'; there are ippo, mappo"),
+        (["train", "--method", "nvif"], "no method is called 'nvif'; there are dgn, ippo"),
         (["train", "--env", "gathr"], "no environment is called 'gathr'; .*did you mean 'gather'"),
         (["train", "--graph", "kn"], "no graph is called 'kn'; there are "),
         ([*TRAIN, "--graph", "knn", "--graph.k", "0"], "k is 0"),
@@ -76,13 +79,88 @@ def test_needed_options_may_stand_in_the_name_or_in_the_file(tmp_path):
     ],
 )
 def test_a_mistake_is_one_line_that_says_what_is_allowed(words, message, capsys, tmp_path):
-    import re
-
     if words[0] == "train" and "--resume" not in words:
         words = [*words, "--runs", str(tmp_path)]
     assert main(words) == 2
     said = capsys.readouterr().err
     assert re.search(message, said), said
+    assert "Traceback" not in said
+
+
+NDQ = ["train", "--method", "ndq", "--env", "toy:Toy", "--steps", "40", "--progress", "false"]
+NDQ += ["--method.rollout", "5", "--method.warmup", "10", "--method.batch", "4", "--name", "ndq"]
+
+
+@pytest.fixture(scope="module")
+def talking(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs")
+    assert main([*NDQ, "--runs", str(folder)]) == 0
+    assert main([*TRAIN, *SMALL, "--name", "silent", "--runs", str(folder)]) == 0
+    return folder
+
+
+def test_evaluation_says_what_was_sent(talking, capsys):
+    assert main(["evaluate", str(talking / "ndq"), "--episodes", "4", "--cut", "rank=80"]) == 0
+    said = capsys.readouterr().out
+    numbers = re.search(r"per step ([\d.]+) messages, ([\d.]+) bits, ([\d.]+) bytes", said)
+    assert numbers, said
+    messages, bits, size = map(float, numbers.groups())
+    # Of at most 4 copies' 12 bits in a step a fifth is sent.
+    assert 0 < messages <= bits <= 0.2 * 12 + 0.5
+    assert size == pytest.approx(4 * bits + messages, abs=0.05)
+    assert main(["evaluate", str(talking / "silent"), "--episodes", "2"]) == 0
+    assert "messages" not in capsys.readouterr().out
+
+
+def test_messages_leave_a_table_and_a_picture(talking, capsys):
+    run = talking / "ndq"
+    words = ["messages", str(run), "--percents", "[0,100]", "--episodes", "8"]
+    assert main(words) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) == 3
+    assert said[-1] == f"{run / 'messages.csv'} {run / 'messages.png'}"
+    with open(run / "messages.csv") as file:
+        all_sent, silence = csv.DictReader(file)
+    assert (float(all_sent["percent"]), float(silence["percent"])) == (0, 100)
+    assert float(all_sent["bits"]) > 0
+    assert [float(silence[name]) for name in ("messages", "bits", "bytes")] == [0, 0, 0]
+    assert (run / "messages.png").read_bytes().startswith(b"\x89PNG")
+    assert main([*words, "--rule", "random={percent}"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("command", "name", "words", "message"),
+    [
+        (
+            "evaluate",
+            "ndq",
+            ["--cut", "rnk=80"],
+            "no cut is called 'rnk'; there are budget, .*'rank'",
+        ),
+        ("evaluate", "ndq", ["--cut", "rank"], "cut 'rank' lacks its number; write rank=NUMBER"),
+        (
+            "evaluate",
+            "ndq",
+            ["--cut", "rank=80,of=1"],
+            "no option 'of'; its options are percent, w",
+        ),
+        ("evaluate", "ndq", ["--cut", "rank=80,within=day"], "it takes 'step' or 'graph'"),
+        ("evaluate", "ndq", ["--cut", "rank=120"], "it takes 0 to 100 percent"),
+        ("evaluate", "silent", ["--cut", "rank=80"], "ippo sends no messages that could be cut"),
+        ("messages", "silent", [], "ippo sends no messages that could be cut"),
+        ("messages", "ndq", ["--percents", "[]"], "percents is empty"),
+        ("messages", "ndq", ["--percents", "high"], "percents"),
+        ("messages", "ndq", ["--rule", "rank={share}"], "it needs {percent}"),
+        ("messages", "ndq", ["--percents", "[120]"], "it takes 0 to 100 percent"),
+        ("messages", "ndq", ["--cut", "rank=8"], "cut"),
+        ("messages", "nowhere", [], "nowhere holds no run"),
+    ],
+)
+def test_a_mistake_about_messages_is_one_line(command, name, words, message, talking, capsys):
+    assert main([command, str(talking / name), *words]) == 2
+    said = capsys.readouterr().err
+    assert re.search(message, said), said
+    assert said.startswith(f"graphmarl {command}: ")
     assert "Traceback" not in said
 
 

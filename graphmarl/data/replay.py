@@ -75,7 +75,7 @@ class Replay:
         Raises:
             ValueError: it has another shape than those before.
         """
-        self.spec, values = trajectory.spec, self._values(trajectory)
+        values = self._values(trajectory)
         if not self.rings:
             self._allocate(trajectory, values)
         came = {name: tuple(value.shape[1:]) for name, value in values.items()}
@@ -85,7 +85,7 @@ class Replay:
             raise ValueError(
                 f"this replay keeps {self.length} steps of {kept}; {steps} of {came} came"
             )
-        place = self.added % self.slots
+        self.spec, place = trajectory.spec, self.added % self.slots
         for name, value in values.items():
             self.rings[name][place : place + steps] = value
         self.pages[place // steps : place // steps + 1] = [_page(trajectory.edges)]
@@ -126,7 +126,7 @@ class Replay:
         Raises:
             ValueError: there is none yet.
         """
-        if not len(self) or not self.rings["valid"][: self.added].any():
+        if not self.drawable:
             raise ValueError("the replay holds no transition yet")
         picked: list[Tensor] = []
         while sum(len(each) for each in picked) < count:
@@ -136,6 +136,15 @@ class Replay:
             picked.append(torch.stack([step, copy], 1)[good])
         step, copy = torch.cat(picked)[:count].unbind(1)
         return self._gather(torch.stack([step, step + 1]), copy, torch.ones_like(step))
+
+    @property
+    def drawable(self) -> bool:
+        """Whether a transition is kept whose next state is here too."""
+        if not len(self):
+            return False
+        valid = self.rings["valid"][: self.added].any(1)
+        valid[(self.added - 1) % self.slots] = False
+        return bool(valid.any())
 
     def ready(self) -> Int[Tensor, "episode 3"]:
         """First step, copy and length of each whole episode whose last state is here too."""
@@ -163,7 +172,7 @@ class Replay:
         assert self.spec is not None, "something was added"
         slot, time = step % self.slots, torch.arange(len(step))[:, None]
         row = (slot * self.rings["alive"].shape[1] + copy).flatten()
-        values = {
+        values: dict[str, Any] = {
             name: ring.flatten(0, 1)[row].unflatten(0, tuple(step.shape))
             for name, ring in self.rings.items()
         }

@@ -107,7 +107,7 @@ class OffPolicy(Learner):
         """Whether enough was played to learn from."""
         if trajectory.env_steps < self.warmup:
             return False
-        return len(self.replay.ready()) > 0 if self.episodic else len(self.replay) > 0
+        return len(self.replay.ready()) > 0 if self.episodic else self.replay.drawable
 
     def _learn(self) -> Tensor:
         """One update; returns its losses, the mean value and the norm of the gradient."""

@@ -48,7 +48,7 @@ class ValueBased(OffPolicy):
         learner: arguments of `OffPolicy`.
 
     Raises:
-        ValueError: a trace through single transitions.
+        ValueError: a trace through single transitions, or a temperature that is not positive.
     """
 
     measures = ("td",)
@@ -72,10 +72,14 @@ class ValueBased(OffPolicy):
         super().__init__(network, **learner)
         if trace and not self.episodic:
             raise ValueError(f"trace is {trace}; without sample 'episode' nothing follows a step")
+        if explore == "boltzmann":
+            for name, value in {"epsilon": epsilon, "final_epsilon": final_epsilon}.items():
+                if not value > 0:
+                    raise ValueError(f"{name} is {value}; a temperature must be positive")
         self.mixer = mixer
         if mixer is not None:
             self.add_target("mixer", mixer)
-        self.gamma, self.trace, self.double = gamma, trace, double
+        self.gamma, self.trace, self.double_q = gamma, trace, double
         self.explore, self.exploration = explore, exploration
         self.epsilon, self.final_epsilon = epsilon, final_epsilon
         self.reward_scale, self.reward = reward_scale, reward
@@ -118,7 +122,7 @@ class ValueBased(OffPolicy):
     def td_losses(self, batch: Trajectory, online: Output, target: Output) -> dict[str, Tensor]:
         """The squared temporal-difference error, as `td`."""
         q, q_target = self.per_agent(batch, online.q), self.per_agent(batch, target.q)
-        best = greedy_action((q if self.double else q_target).detach(), batch.available)
+        best = greedy_action((q if self.double_q else q_target).detach(), batch.available)
         q_t, v_tp1 = taken(q, batch.action)[:-1], taken(q_target, best)[1:]
         if self.mixer is None:
             reward = batch.reward

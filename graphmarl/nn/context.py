@@ -173,7 +173,7 @@ class MeanAction(Context):
 def last_action(graph: Data, num_actions: int) -> Float[Tensor, "row action"]:
     """What each agent did in the step before, one-hot; zeros where an episode begins."""
     chosen = F.one_hot(graph.last_action, num_actions).float()
-    return chosen * (graph.time > 0)[batch_of(graph)][:, None]
+    return chosen * (graph["time"] > 0)[batch_of(graph)][:, None]
 
 
 def no_memory(graph: Data) -> Float[Tensor, "row 0"]:

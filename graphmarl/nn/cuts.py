@@ -36,7 +36,7 @@ class Threshold(Cut):
     """
 
     def __init__(self, value: float) -> None:
-        if value < 0:
+        if not value >= 0:
             raise ValueError(f"the threshold is {value}; worth is never below 0")
         self.value = value
 

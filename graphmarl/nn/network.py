@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from dataclasses import dataclass, field, fields
 from itertools import pairwise
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -42,9 +43,10 @@ class Output:
     def joined(cls, parts: list[Output]) -> Output:
         """Several outputs, one after the other; without distributions and what is stored."""
         named = {f.name: [getattr(part, f.name) for part in parts] for f in fields(cls)}
-        return cls(
-            **{n: torch.cat(v) for n, v in named.items() if all(isinstance(e, Tensor) for e in v)}
-        )
+        whole: dict[str, Any] = {
+            n: torch.cat(v) for n, v in named.items() if all(isinstance(e, Tensor) for e in v)
+        }
+        return cls(**whole)
 
 
 class AgentNetwork(nn.Module):

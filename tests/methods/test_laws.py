@@ -10,6 +10,7 @@ from graphmarl.graphs import GRAPHS, make_graph
 from graphmarl.learners import Learner
 from graphmarl.methods import METHODS
 from graphmarl.naming import construct, options_of
+from graphmarl.nn import AttentionConv, Channel, Cut
 from graphmarl.step import agent_graph
 
 RING = torch.tensor([[0, 1, 1, 2, 2, 3, 3, 4], [1, 0, 2, 1, 3, 2, 4, 3]])
@@ -47,7 +48,7 @@ def line_of(env: Toy, seed: int = 0) -> Data:
     """Both copies of the game with its agents in a line, each hearing the next."""
     did = torch.tensor([[0, 1, 2, 1, 0], [2, 2, 1, 0, 1]])
     graph = agent_graph(env.reset(seed), env.spec, did)
-    graph.time += 1
+    graph["time"] += 1
     graph.edge_index = torch.cat([RING, RING + 5], 1)
     return graph
 
@@ -140,6 +141,39 @@ def test_no_information_crosses_a_missing_edge(name):
         assert (agent <= rounds) == (not torch.equal(before, after)), agent
 
 
+class Deaf(Cut):
+    """Cuts all that the first agent of the line is told."""
+
+    def __call__(self, worth: torch.Tensor, graph: torch.Tensor) -> torch.Tensor:
+        told = torch.cat([RING[1] == 0, torch.zeros(8, dtype=torch.bool)])
+        return ~told[:, None].expand(worth.shape)
+
+
+@every_method
+def test_no_information_crosses_a_cut_message(name):
+    learner, env = make(name)
+    channel = Channel(learner.network, 5, Deaf())
+    if not channel.layers:
+        pytest.skip("this form sends no messages")
+    for layer in channel.layers:
+        if isinstance(layer, AttentionConv):
+            # Shares are not renormalised: that somebody is attended to is known to the receiver.
+            torch.nn.init.zeros_(layer.signature.weight)
+    graph, moved = line_of(env), line_of(env)
+    moved.x = graph["x"] + 0.3
+    moved.last_action = (graph.last_action + 1) % 3
+    for field in ("x", "last_action"):
+        moved[field][0] = graph[field][0]
+    heard = outputs(learner, graph), outputs(learner, moved)
+    with channel:
+        cut = outputs(learner, graph), outputs(learner, moved)
+    read = "q" if "q" in heard[0] else "logits"
+    assert not torch.equal(heard[0][read][0], heard[1][read][0])
+    assert not torch.equal(heard[0][read][0], cut[0][read][0])
+    for key, value in cut[0].items():
+        assert torch.equal(value[0], cut[1][key][0]), key
+
+
 def outputs_with_gradient(learner: Learner, graph: Data) -> list[torch.Tensor]:
     """Frozen parts run without gradient when they act; here it is wanted."""
     no_grad, torch.no_grad = torch.no_grad, torch.enable_grad  # type: ignore[assignment]
@@ -186,6 +220,7 @@ def test_two_updates_are_finite_and_reach_every_trained_parameter(name, options,
     learner.train()
     Updates(learner, monkeypatch)
     before = {key: value.clone() for key, value in learner.state_dict().items()}
+    metrics: dict[str, float] = {}
     for number, trajectory in enumerate(play(learner, env)):
         metrics = learner.update(trajectory)
         if number == 2:

@@ -1,0 +1,177 @@
+"""The two losses of NDQ's messages by hand."""
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from batches import batch, joined
+from torch import nn
+from toy import Toy
+
+from graphmarl.data import Trajectory
+from graphmarl.methods import NDQ
+from graphmarl.nn import Output
+from graphmarl.step import Spec
+
+# Three agents, two steps; 1 and 2 speak to 0 and 0 to 1 in the first, 0 to 2 in the second.
+EDGES = [[(1, 0), (2, 0), (0, 1)], [(0, 2)]]
+OBS = [[[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]], [[0.0, 0.0], [2.0, 2.0], [3.0, 3.0]]]
+# Half the sum of squares: 12.5 of 1, 2 of 2, 0.5 of 0; the last is of a step that does not count.
+MEANS = torch.tensor([[3.0, 4.0], [2.0, 0.0], [0.0, 1.0], [100.0, 100.0]])
+LABELS = torch.tensor([[0.0, 1.0], [5.0, 1.0], [0.0, 1.0], [9.0, 0.0], [9.0, 0.0], [9.0, 0.0]])
+HEARD = torch.zeros(6, 1)
+
+
+class Guess(nn.Module):
+    """Log-odds of action 0: what the agent saw first, less what it saw second and heard."""
+
+    def forward(self, x):
+        return torch.stack([x[:, 0], x[:, 1] + x[:, 2]], 1)
+
+
+def made(**options: Any) -> NDQ:
+    spec = Spec(num_agents=3, obs_shape=(2,), num_actions=2, horizon=9, state_size=4)
+    learner = NDQ(spec, **{"beta": 0.1, "c_beta": 2.0, **options})
+    learner.posterior = Guess()  # type: ignore[assignment]
+    return learner
+
+
+def played(**others: Any) -> Trajectory:
+    return batch(OBS, [[0, 0, 0]], [[0.0, 0.0, 0.0]], EDGES, **others)
+
+
+def losses(trajectory: Trajectory, heard: torch.Tensor = HEARD, **options: Any) -> dict[str, float]:
+    # What the online network would do has no say.
+    online, target = Output(latent=heard, messages=MEANS, q=-LABELS), Output(q=LABELS)
+    found = made(**options).extra_losses(trajectory, online, target)
+    return {name: value.item() for name, value in found.items()}
+
+
+def missed(odds: float) -> float:
+    """-log of the probability that these log-odds give."""
+    return math.log(1 + math.exp(-odds))
+
+
+def test_succinctness_is_half_the_square_of_the_means_for_each_sender():
+    assert losses(played())["succinctness"] == pytest.approx(2 * 0.1 * (12.5 + 2 + 0.5) / 3)
+
+
+def test_expressiveness_is_the_cross_entropy_with_the_best_action_of_the_target():
+    # Log-odds of the labels 1, 0, 1: -1, -1, 0.
+    expected = (missed(-1) + missed(-1) + missed(0)) / 3
+    assert losses(played())["expressiveness"] == pytest.approx(2 * expected)
+
+
+def test_what_is_heard_counts_in_expressiveness():
+    heard = torch.tensor([[2.0], [3.0], [0.0], [7.0], [7.0], [7.0]])
+    # The labels are 1, 0, 1: what is heard speaks for action 1.
+    expected = (missed(-1 + 2) + missed(-1 - 3) + missed(0)) / 3
+    assert losses(played(), heard)["expressiveness"] == pytest.approx(2 * expected)
+
+
+def test_an_illegal_action_is_no_label():
+    legal = torch.ones(2, 3, 2, dtype=torch.bool)
+    legal[0, 0, 1] = False
+    expected = (missed(1) + missed(-1) + missed(0)) / 3
+    assert losses(played(available=legal))["expressiveness"] == pytest.approx(2 * expected)
+
+
+def test_the_dead_are_in_neither():
+    alive = torch.ones(2, 3, dtype=torch.bool)
+    alive[0, 1] = False
+    found = losses(played(alive=alive))
+    assert found["succinctness"] == pytest.approx(2 * 0.1 * (2 + 0.5) / 2)
+    assert found["expressiveness"] == pytest.approx(2 * (missed(-1) + missed(0)) / 2)
+
+
+def test_padding_is_in_neither():
+    learner = NDQ(Spec(num_agents=3, obs_shape=(2,), num_actions=2, horizon=9, state_size=4))
+    one = batch(OBS, [[0, 0, 0]], [[0.0, 0.0, 0.0]])
+    longer = batch([*OBS, OBS[0]], [[0, 0, 0]] * 2, [[0.0, 0.0, 0.0]] * 2)
+    found = []
+    for trajectory in (one, longer, joined(one, longer)):
+        online = learner.unroll(learner.network, trajectory)
+        online.messages = torch.zeros(0, 2)
+        extra = learner.extra_losses(trajectory, online, online)
+        found.append(extra["expressiveness"].item())
+    assert found[2] == pytest.approx((1 * found[0] + 2 * found[1]) / 3, rel=1e-5)
+
+
+def test_gradients_of_both_reach_the_encoder_and_none_the_target():
+    env = Toy()
+    learner = NDQ(env.spec)
+    conv = learner.network.context.conv  # type: ignore[union-attr]
+    x, edges = torch.randn(6, 6), torch.tensor([[1, 2, 0, 3], [0, 0, 1, 5]])
+    means = conv.mean(x, edges)  # type: ignore[operator, union-attr]
+    heard = conv(x, edges, means)  # type: ignore[operator]
+    trajectory = batch(torch.randn(2, 3, 6).tolist(), [[0, 0, 0]], [[0.0] * 3], EDGES)
+    target = torch.randn(6, 3, requires_grad=True)
+    extra = learner.extra_losses(trajectory, Output(latent=heard, messages=means), Output(q=target))
+    for loss in extra.values():
+        trained = [*conv.parameters(), target]  # type: ignore[union-attr]
+        gradients = torch.autograd.grad(loss, trained, allow_unused=True, retain_graph=True)
+        assert all(g is not None and g.abs().sum() > 0 for g in gradients[:-1])
+        assert gradients[-1] is None
+
+
+def test_messages_train_the_memory_that_they_are_made_of():
+    env = Toy()
+    network, memory = NDQ(env.spec, recurrent=True).network, torch.randn(3, 64, requires_grad=True)
+    graph = batch(torch.randn(2, 3, 6).tolist(), [[0, 0, 0]], [[0.0] * 3], EDGES).graph(0)
+    output, _ = network(graph, memory)
+    for said in (output.messages, output.latent):
+        (gradient,) = torch.autograd.grad(said.sum(), [memory], retain_graph=True)
+        # 1 and 2 speak to 0, and 0 to 1.
+        assert (gradient.abs().sum(1) > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("progress", "beta"), [(0.0, 1e-4), (0.5, 1e-4), (0.75, 1e-3), (1.0, 1e-2), (1.5, 1e-2)]
+)
+def test_beta_moves_over_the_second_half_of_the_run(progress, beta):
+    learner = made(beta=1e-4, final_beta=1e-2)
+    learner.progress.fill_(progress)
+    assert learner.beta == pytest.approx(beta)
+
+
+def test_beta_stays_unless_it_is_told_where_to_go():
+    learner = made(beta=0.3)
+    learner.progress.fill_(0.9)
+    assert learner.beta == pytest.approx(0.3)
+
+
+def test_a_moving_beta_is_the_weight_of_succinctness_alone():
+    learner = made(beta=0.1, final_beta=0.001)
+    learner.progress.fill_(1.0)
+    extra = learner.extra_losses(played(), Output(latent=HEARD, messages=MEANS), Output(q=LABELS))
+    assert extra["succinctness"].item() == pytest.approx(2 * 0.001 * 15 / 3)
+    assert extra["expressiveness"].item() == pytest.approx(losses(played())["expressiveness"])
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"beta": 0.0}, "beta is 0.0; it must be positive"),
+        ({"beta": -1.0}, "beta is -1.0"),
+        ({"final_beta": 0.0}, "final_beta is 0.0; it must be positive"),
+    ],
+)
+def test_a_weight_that_is_not_positive_is_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        made(**options)
+
+
+def test_the_mixer_of_the_paper_needs_a_state_and_others_do_not():
+    spec = Spec(num_agents=3, obs_shape=(2,), num_actions=2, horizon=9)
+    with pytest.raises(ValueError, match="reads the global state; this environment has none"):
+        NDQ(spec)
+    assert NDQ(spec, mixer="none").mixer is None
+    assert NDQ(spec, mixer="vdn").mixer is not None
+
+
+@pytest.mark.parametrize(("receiver", "size"), [("slots", 3 * 5), ("mean", 5)])
+def test_the_posterior_reads_what_is_seen_and_heard(receiver, size):
+    spec = Spec(num_agents=3, obs_shape=(2,), num_actions=4, horizon=9, state_size=4)
+    first = NDQ(spec, bits=5, receiver=receiver).posterior[0]
+    assert (first.in_features, first.out_features) == (2 + size, 4 * size)

@@ -186,11 +186,14 @@ def test_listening_hears_what_evaluation_counts(run):
     assert torch.equal(state, torch.get_rng_state())
 
 
-def moment(edges: list[tuple[int, int]], keep: list[list[int]]) -> Moment:
+def moment(
+    edges: list[tuple[int, int]], keep: list[list[int]], running: tuple[bool, bool] = (True, True)
+) -> Moment:
     """Two copies of three agents, and one round of messages."""
     kept = torch.tensor(keep).bool()
     index = torch.tensor(edges).T
-    return Moment(Toy(2).reset(0), torch.zeros(2, 3), [Sent(index, kept.float(), kept)])
+    sent = [Sent(index, kept.float(), kept)]
+    return Moment(Toy(2).reset(0), torch.zeros(2, 3), sent, torch.tensor(running))
 
 
 def test_the_network_of_messages_is_a_mean_over_steps_and_copies():
@@ -204,9 +207,16 @@ def test_the_network_of_messages_is_a_mean_over_steps_and_copies():
     assert found == {(0, 1): (4 / 4, 3 / 4), (2, 0): (2 / 4, 1 / 4)}
 
 
+def test_the_network_leaves_out_who_has_ended():
+    both = moment([(0, 1), (3, 4)], [[1, 1], [1, 1]])
+    one = moment([(0, 1), (3, 4)], [[1, 1], [1, 1]], running=(False, True))
+    # Three steps in all, with two bits in each.
+    assert message_network([both, one], 3).edges[0, 1] == {"bits": 2, "messages": 1}
+
+
 def test_rounds_of_several_layers_add_up():
     one = moment([(0, 1)], [[1, 1]])
-    twice = Moment(one.step, one.action, one.sent * 2)
+    twice = Moment(one.step, one.action, one.sent * 2, one.running)
     assert message_network([twice], 3).edges[0, 1] == {"bits": 4 / 2, "messages": 2 / 2}
 
 

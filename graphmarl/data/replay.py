@@ -31,7 +31,7 @@ class Replay:
         half: keep observations in half precision.
 
     Raises:
-        ValueError: the capacity is not positive.
+        ValueError: the capacity is not positive, or `half` cannot hold an observation.
     """
 
     def __init__(self, capacity: int, half: bool = False) -> None:
@@ -80,15 +80,19 @@ class Replay:
             self._allocate(trajectory, values)
         came = {name: tuple(value.shape[1:]) for name, value in values.items()}
         kept = {name: tuple(ring.shape[1:]) for name, ring in self.rings.items()}
-        steps = trajectory.num_steps
-        if came != kept or steps != self.length:
+        steps, page = trajectory.num_steps, _page(trajectory.edges)
+        same = not self.pages or len(page) == len(self.pages[0])
+        if came != kept or steps != self.length or not same:
             raise ValueError(
                 f"this replay keeps {self.length} steps of {kept}; {steps} of {came} came"
+                + ("" if same else ", and edges with features do not go with edges without")
             )
+        if self.half and not torch.isfinite(values["obs"].half()).all():
+            raise ValueError("observations beyond 65,504 cannot be kept in half precision")
         self.spec, place = trajectory.spec, self.added % self.slots
         for name, value in values.items():
             self.rings[name][place : place + steps] = value
-        self.pages[place // steps : place // steps + 1] = [_page(trajectory.edges)]
+        self.pages[place // steps : place // steps + 1] = [page]
         ended = trajectory.valid & (trajectory.terminated | trajectory.truncated)
         step, copy = ended.nonzero().cpu().unbind(1)
         length = trajectory.time.cpu()[step, copy] + 1
@@ -212,7 +216,11 @@ class Replay:
             "added": self.added,
             "length": self.length,
             "slots": self.slots,
-            "rings": {name: ring[: self.added].clone() for name, ring in self.rings.items()},
+            "rings": {
+                # A file holds the whole memory behind a view, so what is not full yet is copied.
+                name: ring if self.added >= self.slots else ring[: self.added].clone()
+                for name, ring in self.rings.items()
+            },
             "pages": [[torch.from_numpy(array) for array in page] for page in self.pages],
             "episodes": self.episodes,
         }

@@ -38,7 +38,8 @@ class OffPolicy(Learner):
         rollout: steps of each trajectory.
 
     Raises:
-        ValueError: a network with memory is to learn from single transitions.
+        ValueError: a network with memory is to learn from single transitions, or a number is out of
+            range.
     """
 
     measures: tuple[str, ...] = ()
@@ -65,6 +66,12 @@ class OffPolicy(Learner):
         super().__init__(network, rollout)
         if network.sequential and sample == "transition":
             raise ValueError("sample is 'transition'; a network with memory needs 'episode'")
+        whole = {"batch": batch, "updates": updates, "target_every": target_every}
+        for name, number in whole.items():
+            if number < 1:
+                raise ValueError(f"{name} is {number}; allowed are 1 and more")
+        if not 0 < tau <= 1:
+            raise ValueError(f"tau is {tau}; allowed is more than 0, up to 1")
         self.learning_rate, self.optimizer = learning_rate, optimizer
         self.target, self.target_every, self.tau = target, target_every, tau
         self.batch, self.updates, self.warmup = batch, updates, warmup

@@ -70,6 +70,8 @@ class ValueBased(OffPolicy):
         **learner: Any,
     ) -> None:
         super().__init__(network, **learner)
+        if not 0 <= trace <= 1:
+            raise ValueError(f"trace is {trace}; allowed are 0 to 1")
         if trace and not self.episodic:
             raise ValueError(f"trace is {trace}; without sample 'episode' nothing follows a step")
         if explore == "boltzmann":

@@ -86,6 +86,7 @@ class DGN(ValueBased):
     With `temporal` the attention of the last layer is pulled towards that in the next state among
     the same neighbours (temporal relation regularisation, eq. 5); the paper's code has it for its
     routing task only. Unlike the paper's code, the next state has the graph of the next state.
+    Unlike the paper, targets are those of double Q-learning unless `double` is off.
 
     Args:
         spec: shapes of the environment.

@@ -11,10 +11,11 @@ from graphmarl.step import Spec
 class MFQ(ValueBased):
     """Mean-field Q: the value of an action beside the mean of the neighbours' last actions.
 
-    Q_i(o_i, a_i, mean_j a_j) with a Boltzmann policy, pi ~ exp(Q / temperature) (eqs. 8-12). The
-    neighbours are those of the graph: `--graph complete` is the mean over all agents. Unlike the
+    Q_i(o_i, a_i, mean_j a_j) with a Boltzmann policy, pi ~ exp(Q / temperature) (eqs. 8, 11, 12).
+    Neighbours are those of the graph: `--graph complete` is the mean over all agents. Unlike the
     paper's code, which computes the policy and then takes its best action, actions are drawn from
-    it in training; `epsilon` and `final_epsilon` are the first and the last temperature.
+    it in training; `epsilon` and `final_epsilon` are the first and the last temperature. Unlike the
+    paper (eq. 9), but as its code, the target takes the best next action and not the policy's mean.
 
     Args:
         spec: shapes of the environment.

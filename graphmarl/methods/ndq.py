@@ -5,15 +5,22 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
 from graphmarl.data import Trajectory
-from graphmarl.functional import geometric, greedy_action, masked_mean, standard_normal_kl
+from graphmarl.functional import (
+    geometric,
+    greedy_action,
+    linear,
+    masked_mean,
+    standard_normal_kl,
+)
 from graphmarl.learners import ValueBased
 from graphmarl.methods.iql import q_network
 from graphmarl.methods.qmix import Mixing, make_mixer
-from graphmarl.nn import Channel, GaussianConv, Messages, Output, Rank, mlp
+from graphmarl.nn import Channel, GaussianConv, Messages, Output, QNetwork, Rank, mlp
 from graphmarl.step import Spec
 
 
@@ -21,11 +28,11 @@ class NDQ(ValueBased):
     """Values that are nearly decomposable: agents tell each other only what matters (eq. 10).
 
     L = L_TD + c_beta ( CE + beta KL ), where CE is the cross-entropy between the best action of the
-    target network and a posterior q_xi(A_j | T_j, M_j) of it from what agent j knows and hears
+    target network and a posterior q_xi(A_j | T_j, M_j) of it from what agent j sees and hears
     (expressiveness, eq. 5), and KL, the sum over bits of mu^2 / 2, bounds the entropy of a message
-    (succinctness, eq. 9). CE is a mean over the living agents of all steps, KL a mean over them of
-    the sum over what each sends. Unlike the paper's code, neither counts padded steps or messages
-    to oneself, and its third term, -log N(m; 0, 1), is left out: on average it has KL's gradient.
+    (succinctness, eq. 9). Both are means over steps, CE of the sum over the living agents and KL of
+    that over their messages. Unlike the paper's code, neither counts padded steps or messages to
+    oneself, and its third term, -log N(m; 0, 1), is left out: on average it has KL's gradient.
 
     Unlike the paper, the weights of the mixer do not read the global state unless `mixer` is
     `qmix`. A mixer that sees the state can put down to it what agents should have told each other:
@@ -43,7 +50,8 @@ class NDQ(ValueBased):
             equal factors; None keeps it.
         c_beta: weight of both losses.
         train_cut: unlike the paper, cut bits in the updates too, those of the smallest mean: of 100
-            so many in half of the updates, and a number drawn below it in the others.
+            so many in half of the updates, and a number drawn below it in the others. It grows
+            from 0 in the middle third of the run: agents must talk before they can save words.
         test_noise: draw messages in evaluation too, as the paper's code does, instead of sending
             their means.
         hidden: width of every layer.
@@ -93,10 +101,11 @@ class NDQ(ValueBased):
             lambda known: Messages(GaussianConv(known, bits, message_hidden, slots, test_noise)),
         )
         super().__init__(network, make_mixer(mixer, spec, embed, hyper_hidden), **learner)
+        Rank(train_cut)  # which refuses what is no percentage
         self.train_cut = train_cut
         self.betas, self.c_beta = (beta, beta if final_beta is None else final_beta), c_beta
         assert isinstance(network.context, Messages), "made above"
-        heard = spec.obs_size + network.context.size
+        heard = network.inputs.size + network.context.size
         wide = 4 * network.context.size
         self.posterior = mlp(heard, wide, wide, spec.num_actions, last_gain=1.0)
 
@@ -104,23 +113,26 @@ class NDQ(ValueBased):
         """The losses of the paper, under a cut if there is one in training."""
         if not self.train_cut:
             return super().losses(batch)
-        rank = Rank(self.train_cut * min(1.0, 2 * float(torch.rand(()))))
+        most = linear(0.0, self.train_cut, 3 * float(self.progress) - 1)
+        rank = Rank(most * min(1.0, 2 * float(torch.rand(()))))
         with Channel(self, batch.spec.num_agents, rank):
             return super().losses(batch)
 
     def extra_losses(self, batch: Trajectory, online: Output, target: Output) -> dict[str, Tensor]:
         """Expressiveness and succinctness, weighted."""
-        assert target.q is not None and online.latent is not None, "messages and values were made"
+        assert target.q is not None and online.latent is not None, "values and messages were made"
+        assert online.messages is not None, "values and messages were made"
         graph = batch.graph()
-        assert graph.x is not None and graph.edge_index is not None, "a trajectory has both"
+        assert graph.edge_index is not None, "a trajectory has edges"
+        assert isinstance(self.network, QNetwork), "made above"
         available = graph.available if "available" in graph else None
         label = greedy_action(target.q, available)
-        logits = self.posterior(torch.cat([graph.x.flatten(1), online.latent], 1))
-        acted = batch.acted.flatten()
-        missed = masked_mean(F.cross_entropy(logits, label, reduction="none"), acted)
+        logits = self.posterior(torch.cat([self.network.inputs(graph), online.latent], 1))
+        told = sent(graph.edge_index, online.messages, len(label))
+        missed = F.cross_entropy(logits, label, reduction="none")
         return {
-            "expressiveness": self.c_beta * missed,
-            "succinctness": self.c_beta * self.beta * self.size(graph.edge_index, acted, online),
+            "expressiveness": self.c_beta * per_step(batch, missed),
+            "succinctness": self.c_beta * self.beta * per_step(batch, told),
         }
 
     @property
@@ -129,10 +141,16 @@ class NDQ(ValueBased):
         first, last = self.betas
         return geometric(first, last, 2 * float(self.progress) - 1)
 
-    @staticmethod
-    def size(edge_index: Tensor, acted: Tensor, online: Output) -> Tensor:
-        """KL( N(mu, I) || N(0, I) ) of all that an agent sends, a mean over living agents."""
-        assert online.messages is not None, "messages were made"
-        divergence = standard_normal_kl(online.messages, torch.ones_like(online.messages))
-        sent = divergence.new_zeros(len(acted)).index_add(0, edge_index[0], divergence)
-        return masked_mean(sent, acted)
+
+def sent(
+    edge_index: Int[Tensor, "2 edge"], messages: Float[Tensor, "edge bit"], rows: int
+) -> Float[Tensor, " row"]:
+    """KL( N(mu, I) || N(0, I) ) of all that each agent sends."""
+    divergence = standard_normal_kl(messages, torch.ones_like(messages))
+    return divergence.new_zeros(rows).index_add(0, edge_index[0], divergence)
+
+
+def per_step(batch: Trajectory, rows: Float[Tensor, " row"]) -> Float[Tensor, ""]:
+    """Mean over steps of the sum over the agents that acted."""
+    each = torch.where(batch.acted.flatten(), rows, 0.0).view(batch.alive.shape)
+    return masked_mean(each.sum(-1), batch.acted.any(-1))

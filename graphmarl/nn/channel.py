@@ -29,11 +29,13 @@ class Sent:
         edge_index: senders and receivers.
         message: what arrived; cut bits are 0.
         keep: which bits were sent.
+        header: numbers that go with each message whatever is cut.
     """
 
     edge_index: Int[Tensor, "2 edge"]
     message: Float[Tensor, "edge bit"]
     keep: Bool[Tensor, "edge bit"]
+    header: int = 0
 
 
 class Channel:
@@ -43,7 +45,10 @@ class Channel:
     it, which takes 4 bytes. A cut bit is replaced by 0 and not sent; a message with no bit left is
     not sent at all. With a cut, each message that is sent carries a mask that says which bits it
     holds, one binary digit each, rounded up to whole bytes. A layer says what a bit is worth by a
-    method `importance(message, **arguments of message)`; without one it is the bit's size.
+    method `importance(message, **arguments of message)`; without one it is the bit's size. What
+    is needed to say so (the signatures of attention) is the layer's `header`: as many numbers on
+    each edge, never cut, counted in bytes but not in bits. Each round of each layer is cut by
+    itself.
 
     Args:
         network: what is watched; any PyTorch Geometric layers in it are.
@@ -83,7 +88,7 @@ class Channel:
             worth = weigh(message, **inputs[0]) if weigh else message.abs()
             keep = self.cut(worth, edge_index[1] // self.num_agents)
         message = torch.where(keep, message, torch.zeros_like(message))
-        self.sent.append(Sent(edge_index, message, keep))
+        self.sent.append(Sent(edge_index, message, keep, getattr(layer, "header", 0)))
         return message
 
     def take(self, num_graphs: int) -> dict[str, Float[Tensor, " graph"]]:
@@ -94,7 +99,7 @@ class Channel:
             bits = each.keep.sum(1).float()
             some = (bits > 0).float()
             mask = 0 if self.cut is None else math.ceil(each.keep.shape[1] / 8)
-            counts = torch.stack([some, bits, BYTES * bits + mask * some])
+            counts = torch.stack([some, bits, BYTES * (bits + each.header) + mask * some])
             graph = each.edge_index[1] // self.num_agents
             total += scatter(counts, graph, 1, num_graphs).cpu()
         return dict(zip(NAMES, total, strict=True))

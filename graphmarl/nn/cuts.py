@@ -48,15 +48,15 @@ class Threshold(Cut):
 
 
 class Rank(Cut):
-    """Cut a share of the bits of a step: those that are worth least.
+    """Cut a share of the bits of a round of messages: those that are worth least.
 
     Of bits that are worth the same, the first ones go first.
 
     Args:
         percent: how many of 100 bits are cut.
         within: `step` ranks the bits of all copies of the environment together, as the paper's code
-            does, so that a copy where nothing matters may be silent; `graph` ranks those of each
-            copy by themselves.
+            does, so that a copy where nothing matters may be silent (copies that have ended and
+            begun anew take part); `graph` ranks those of each copy by themselves.
 
     Raises:
         ValueError: not between 0 and 100.
@@ -102,7 +102,7 @@ class Budget(Cut):
 
 
 class RandomCut(Cut):
-    """Cut each bit with a probability; draws from the global random state.
+    """Cut each bit with a probability; draws from the global random state, as noise does.
 
     Args:
         percent: of 100 bits, how many are cut on average.

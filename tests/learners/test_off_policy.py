@@ -24,7 +24,7 @@ def able_to_update(learner: Learner, monkeypatch: pytest.MonkeyPatch, rate: floa
 
 
 def learner(**options: Any) -> Any:
-    return ValueBased(Seen(), **{"warmup": 0, "batch": 4, "gamma": 0.5, **options})
+    return ValueBased(Seen(), **{"warmup": 0, "batch": 4, "updates": 1, "gamma": 0.5, **options})
 
 
 def played(steps: int = 0, progress: float = 0.0, reward: float = 1.0) -> Trajectory:

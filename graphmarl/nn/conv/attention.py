@@ -18,7 +18,8 @@ class AttentionConv(MessagePassing):
         \alpha_{ij} = \mathrm{softmax}_j \left( q_i^T k_j / \sqrt{d} \right), \quad
         c_i = \alpha_{ii} v_i + \sum_j \alpha_{ij} v_j
 
-    An agent without neighbours hears itself alone. What agent j sends to agent i is alpha_ij v_j.
+    An agent without neighbours hears itself alone. Agent j sends to agent i its signature k_j and
+    alpha_ij v_j. A cut leaves the signatures, so that the weights of the rest stay what they were.
 
     Args:
         in_channels: size of what an agent knows.
@@ -46,6 +47,7 @@ class AttentionConv(MessagePassing):
         super().__init__(aggr="sum")
         self.heads, self.width = heads, out_channels // heads
         self.key = key or self.width
+        self.header = heads * self.key
         self.activation = nn.Identity() if activation is None else activation
         self.query = orthogonal_linear(in_channels, heads * self.key, 1.0)
         self.signature = orthogonal_linear(in_channels, heads * self.key, 1.0)

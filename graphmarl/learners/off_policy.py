@@ -66,12 +66,7 @@ class OffPolicy(Learner):
         super().__init__(network, rollout)
         if network.sequential and sample == "transition":
             raise ValueError("sample is 'transition'; a network with memory needs 'episode'")
-        whole = {"batch": batch, "updates": updates, "target_every": target_every}
-        for name, number in whole.items():
-            if number < 1:
-                raise ValueError(f"{name} is {number}; allowed are 1 and more")
-        if not 0 < tau <= 1:
-            raise ValueError(f"tau is {tau}; allowed is more than 0, up to 1")
+        _check(tau, batch=batch, updates=updates, target_every=target_every)
         self.learning_rate, self.optimizer = learning_rate, optimizer
         self.target, self.target_every, self.tau = target, target_every, tau
         self.batch, self.updates, self.warmup = batch, updates, warmup
@@ -179,3 +174,12 @@ class OffPolicy(Learner):
 def team_reward(batch: Trajectory) -> Float[Tensor, "time env"]:
     """The sum of rewards over those who acted."""
     return torch.where(batch.acted, batch.reward, 0.0).sum(-1)
+
+
+def _check(tau: float, **whole: int) -> None:
+    """Refuse numbers out of range."""
+    for name, number in whole.items():
+        if number < 1:
+            raise ValueError(f"{name} is {number}; allowed are 1 and more")
+    if not 0 < tau <= 1:
+        raise ValueError(f"tau is {tau}; allowed is more than 0, up to 1")

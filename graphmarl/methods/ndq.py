@@ -87,9 +87,7 @@ class NDQ(ValueBased):
         hyper_hidden: int = 64,
         **learner: Any,
     ) -> None:
-        for name, value in {"beta": beta, "final_beta": final_beta}.items():
-            if value is not None and not value > 0:
-                raise ValueError(f"{name} is {value}; it must be positive, c_beta may be 0")
+        _check(beta=beta, final_beta=final_beta)
         slots = spec.num_agents if receiver == "slots" else 0
         network = q_network(
             spec,
@@ -154,3 +152,10 @@ def per_step(batch: Trajectory, rows: Float[Tensor, " row"]) -> Float[Tensor, ""
     """Mean over steps of the sum over the agents that acted."""
     each = torch.where(batch.acted.flatten(), rows, 0.0).view(batch.alive.shape)
     return masked_mean(each.sum(-1), batch.acted.any(-1))
+
+
+def _check(**weights: float | None) -> None:
+    """Refuse weights that are not positive."""
+    for name, weight in weights.items():
+        if weight is not None and not weight > 0:
+            raise ValueError(f"{name} is {weight}; it must be positive, c_beta may be 0")

@@ -228,3 +228,12 @@ def test_the_optimiser_trains_all_but_the_targets(name, kind):
     optimizer = taught.configure_optimizers()
     assert type(optimizer).__name__ == kind
     assert optimizer.param_groups[0]["params"] == [taught.network.scale]
+
+
+@pytest.mark.parametrize(
+    "options", [{"batch": 0}, {"updates": 0}, {"target_every": 0}, {"tau": 0.0}, {"tau": 1.5}]
+)
+def test_a_number_out_of_range_is_refused(options):
+    (name, value), *_ = options.items()
+    with pytest.raises(ValueError, match=f"{name} is {value}; allowed"):
+        learner(**options)

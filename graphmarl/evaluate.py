@@ -169,7 +169,9 @@ def learner_policy(
         last = (
             torch.zeros(step.alive.shape, dtype=torch.long) if last_action is None else last_action
         )
-        graph = builder(agent_graph(step, env.spec, last))
+        # Where an episode has ended nobody needs to hear or say anything.
+        going = step.replace(alive=step.alive & ~step.done[:, None])
+        graph = builder(agent_graph(going, env.spec, last))
         begins = (~step.valid).repeat_interleave(env.spec.num_agents)
         action, _, memory = learner.act(graph, memory.masked_fill(begins[:, None], 0), greedy)
         last_action = action.unflatten(0, step.alive.shape)

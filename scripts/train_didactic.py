@@ -15,8 +15,8 @@ from graphmarl.run import Run
 
 TASKS = {
     "sensor": ("sensor:num_envs=64", 150_000),
-    "hallway-4x4": ("hallway:lengths=4x4,num_envs=64", 500_000),
-    "hallway-6x6": ("hallway:lengths=6x6,num_envs=64", 800_000),
+    "hallway-4x4": ("hallway:lengths=4x4,num_envs=64", 400_000),
+    "hallway-6x6": ("hallway:lengths=6x6,num_envs=64", 600_000),
     "search": ("independent_search:num_envs=32", 200_000),
     "grid": ("grid_agreement:num_envs=64", 100_000),
 }

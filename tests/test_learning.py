@@ -39,6 +39,6 @@ def test_sensors_learn_to_tell_what_one_cannot_see(seed, tmp_path):
 
 @pytest.mark.slow
 def test_agents_in_a_hallway_learn_to_arrive_together(tmp_path):
-    method = "ndq:bits=3,gamma=0.9,beta=0.03"
-    run = train(method, "hallway:num_envs=64", None, 500_000, 0, "a", str(tmp_path), progress=False)
+    method = "ndq:bits=3,gamma=0.9"
+    run = train(method, "hallway:num_envs=64", None, 400_000, 0, "a", str(tmp_path), progress=False)
     assert evaluate(run, 2048).mean_return.mean >= 9.5

@@ -7,11 +7,13 @@ python scripts/report_didactic.py                                # print what wa
 import argparse
 import csv
 from pathlib import Path
+from statistics import fmean
 
 from graphmarl.interval import confidence_interval
 from graphmarl.report import read_rows
 from graphmarl.run import Run
 
+RANKS = [f"rank={percent}" for percent in (20, 40, 60, 80, 90, 100)]
 MEASURED = Path(__file__).parent.parent / "datasets" / "measured_didactic.csv"
 
 
@@ -33,23 +35,42 @@ def collect(runs: Path, commit: str) -> None:
 
 
 def show() -> None:
-    """Print a Markdown table: mean and 95 % interval over seeds, and the worst seed."""
-    groups: dict[tuple[str, str], list[dict[str, str]]] = {}
+    """Print a Markdown table: mean return over seeds without a cut and under each."""
+    runs: dict[str, dict[str, list[dict[str, str]]]] = {}
     for row in read_rows(MEASURED):
-        groups.setdefault((row["run"], row["cut"]), []).append(row)
-    print("| run | seeds | env steps | cut | return | worst | win | bits | messages | bytes |")
-    print("| --- " * 10 + "|")
-    for (run, cut), rows in groups.items():
-        returns = [float(row["return"]) for row in rows]
-        means = []
-        for name in ("win", "bits", "messages", "bytes"):
-            values = [float(row[name]) for row in rows if row[name]]
-            means.append(f"{sum(values) / len(values):.3f}" if values else "")
-        steps = int(rows[0]["env_steps"])
-        print(
-            f"| {run} | {len(rows)} | {steps:,} | {cut} | {confidence_interval(returns)} "
-            f"| {min(returns):.2f} | {' | '.join(means)} |"
-        )
+        runs.setdefault(row["run"], {}).setdefault(row["cut"], []).append(row)
+    heads = ["run", "seeds", "env steps", "minutes", "return", "worst seed"]
+    heads += [f"{cut.removeprefix('rank=')} %" for cut in RANKS]
+    heads += ["80 % within graph (bits)", "worth under 2 (bits)"]
+    print("| " + " | ".join(heads) + " |")
+    print("| --- " * len(heads) + "|")
+    for run, cuts in sorted(runs.items()):
+        rows = cuts["none"]
+        whole = confidence_interval(column(rows, "return"))
+        minutes = mean(rows, "minutes")
+        cells = [
+            run,
+            str(len(rows)),
+            f"{int(rows[0]['env_steps']):,}",
+            f"{minutes:.1f}",
+            str(whole),
+        ]
+        cells.append(f"{min(column(rows, 'return')):.2f}")
+        cells += [f"{mean(cuts[cut], 'return'):.2f}" if cut in cuts else "" for cut in RANKS]
+        for cut in ("rank=80,within=graph", "threshold=2"):
+            told = cuts.get(cut)
+            cells.append(f"{mean(told, 'return'):.2f} ({mean(told, 'bits'):.2f})" if told else "")
+        print("| " + " | ".join(cells) + " |")
+
+
+def column(rows: list[dict[str, str]], name: str) -> list[float]:
+    """One number of each row."""
+    return [float(row[name]) for row in rows]
+
+
+def mean(rows: list[dict[str, str]], name: str) -> float:
+    """The mean of one column."""
+    return fmean(column(rows, name))
 
 
 def main() -> None:

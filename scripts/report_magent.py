@@ -22,12 +22,14 @@ TITLES |= {"nvif_dqn": "NVIF-DQN", "dgn": "DGN", "mfq": "MFQ"}
 
 
 def collect(runs: Path, commit: str) -> None:
-    """Write one line for each evaluation of each run."""
+    """Write one line for each evaluation of each run; what is known of other runs stays."""
     lines = []
     for path in sorted(runs.glob("*/evaluation.csv")):
         env = Run(path.parent).config()["env"]
         where = {name: str(env[name]) for name in ("map", "size", "view_radius")}
         lines += [row | where | {"commit": commit} for row in read_rows(path)]
+    new = {(row["name"], row["seed"]) for row in lines}
+    lines = [row for row in read_rows(MEASURED) if (row["name"], row["seed"]) not in new] + lines
     with open(MEASURED, "w", newline="") as file:
         table = csv.DictWriter(file, list(lines[0]), lineterminator="\n")
         table.writeheader()

@@ -87,28 +87,29 @@ class Trajectory:
         Shapes:
             one disjoint union of as many graphs as were picked, N rows each.
         """
-        if pick is None:
-            pick = slice(0, self.num_steps * self.num_envs)
-        elif isinstance(pick, int):
-            pick = slice(pick * self.num_envs, (pick + 1) * self.num_envs)
-        alive = _take(self.alive, pick)
+        if isinstance(pick, Tensor):
+            some: Tensor | slice = pick
+        else:
+            first, last = (0, self.num_steps) if pick is None else (pick, pick + 1)
+            some = slice(first * self.num_envs, last * self.num_envs)
+        alive = _take(self.alive, some)
         nothing = torch.zeros(len(alive), dtype=torch.bool, device=alive.device)
         step = Step(
-            obs=_take(self.obs, pick).float(),
+            obs=_take(self.obs, some).float(),
             alive=alive,
             reward=torch.zeros(alive.shape, device=alive.device),
             terminated=nothing,
             truncated=nothing,
-            time=_take(self.time, pick),
-            position=None if self.position is None else _take(self.position, pick),
-            available=None if self.available is None else _take(self.available, pick),
-            state=None if self.state is None else _take(self.state, pick),
+            time=_take(self.time, some),
+            position=None if self.position is None else _take(self.position, some),
+            available=None if self.available is None else _take(self.available, some),
+            state=None if self.state is None else _take(self.state, some),
         )
-        last = None if self.last_action is None else _take(self.last_action, pick)
-        graph = agent_graph(step, self.spec, last)
-        graph.edge_index, graph.edge_attr = self.edges.select(pick)
+        last_action = None if self.last_action is None else _take(self.last_action, some)
+        graph = agent_graph(step, self.spec, last_action)
+        graph.edge_index, graph.edge_attr = self.edges.select(some)
         for name, value in {"action": self.action, **self.stored}.items():
-            graph[name] = _take(value, pick).flatten(0, 1)
+            graph[name] = _take(value, some).flatten(0, 1)
         return graph
 
     def to(self, device: torch.device) -> Trajectory:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -71,27 +70,26 @@ def measure_cuts(run: Run, cuts: Sequence[str], episodes: int = 4096) -> list[di
     """
     path = run.path / "cuts.csv"
     if not path.exists():
-        lines = [",".join(("cut", *CUT_COLUMNS))]
+        rows = []
         for cut in ("none", *cuts):
             found = under_cut(run, None if cut == "none" else cut, episodes=episodes)
-            numbers = [f"{found[name]:.4f}" if name in found else "" for name in CUT_COLUMNS]
-            lines.append(",".join((f'"{cut}"', *numbers)))
+            told = {name: f"{found[name]:.4f}" for name in CUT_COLUMNS if name in found}
+            rows.append({"cut": cut} | {name: told.get(name, "") for name in CUT_COLUMNS})
             if "bits" not in found:
                 break
-        run.write(path.name, "\n".join(lines) + "\n")
+        run.write_rows(path.name, rows)
     return read_rows(path)
 
 
 def _evaluate(run: Run, name: str, seed: int, episodes: int) -> None:
     """Write `evaluation.csv`, whole or not at all."""
-    with open(run.path / "timing.csv", newline="") as file:
-        hours = sum(float(row["seconds"]) for row in csv.DictReader(file)) / 3600
-    lines = [",".join(COLUMNS)]
+    seconds = sum(float(row["seconds"]) for row in read_rows(run.path / "timing.csv"))
+    steps = int(run.metrics()[-1]["env_steps"])
+    rows = []
     for policy, greedy in (("greedy", True), ("stochastic", False)):
         played = evaluate(run, episodes, greedy=greedy)
         returns = played.mean_return
-        spread = returns.half_width
-        steps = int(run.metrics()[-1]["env_steps"])
-        numbers = f"{returns.mean:.3f},{played.mean_length.mean:.3f},{spread:.3f},{hours:.4f}"
-        lines.append(f"{name},{seed},{steps},{policy},{numbers}")
-    run.write("evaluation.csv", "\n".join(lines) + "\n")
+        numbers = (returns.mean, played.mean_length.mean, returns.half_width)
+        told = (name, seed, steps, policy, *(f"{number:.3f}" for number in numbers))
+        rows.append(dict(zip(COLUMNS, (*told, f"{seconds / 3600:.4f}"), strict=True)))
+    run.write_rows("evaluation.csv", rows)

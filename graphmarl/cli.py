@@ -105,8 +105,7 @@ def _messages(words: list[str]) -> None:
     given = _parse(parser, words)
     run = Run(given.pop("run"))
     rows = cut_curve(run, **given)
-    lines = [",".join(rows[0])] + [",".join(f"{v:.6g}" for v in row.values()) for row in rows]
-    run.write("messages.csv", "\n".join(lines) + "\n")
+    run.write_rows("messages.csv", [{k: f"{v:.6g}" for k, v in row.items()} for row in rows])
     save_picture(draw_cut_curve(rows), run.path / "messages.png")
     for row in rows:
         print("  ".join(f"{name} {value:.3f}" for name, value in row.items()))

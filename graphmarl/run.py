@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from math import nan
 from pathlib import Path
@@ -126,6 +127,14 @@ class Run:
         temporary = self.path / f".{name}.partial"
         temporary.write_text(text)
         os.replace(temporary, self.path / name)
+
+    def write_rows(self, name: str, rows: Sequence[Mapping[str, object]]) -> None:
+        """Write a table whole or not at all; the first row names the columns."""
+        text = io.StringIO()
+        table = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)
+        self.write(name, text.getvalue())
 
     def config(self) -> dict[str, Any]:
         """What `train` was called with.

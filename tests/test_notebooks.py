@@ -18,7 +18,7 @@ def test_a_notebook_runs(path):
     pytest.importorskip("ipykernel", reason=reason)
     notebook = nbformat.read(path, as_version=4)
     resources = {"metadata": {"path": str(FOLDER)}}
-    nbclient.NotebookClient(notebook, timeout=60, resources=resources).execute()
+    nbclient.NotebookClient(notebook, timeout=180, resources=resources).execute()
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             assert len(output.get("text", "")) < 3000, f"{path.name} prints too much"

@@ -184,18 +184,27 @@ class Collector(LightningDataModule):
         """Count a transition and forget, where an episode begins, what was before."""
         begins = ~step.valid
         self.returns += step.reward
-        for b in step.done.nonzero().flatten().tolist():
-            episode = {"return": float(self.returns[b].sum()), "length": float(step.time[b])}
-            metrics = {k: float(v[b]) for k, v in step.info.items() if v.ndim == 1}
-            self.finished.append(metrics | episode)
-            self.episodes += 1
-        self.returns[step.done] = 0
+        self._finish(step)
         self.env_steps += int(step.valid.sum())
         rows = begins.repeat_interleave(self.env.spec.num_agents).to(memory.device)
         self.memory = memory.masked_fill(rows[:, None], 0)
         shape = begins.view(-1, *(1,) * (action.ndim - 1))
         self.last_action = action.cpu().masked_fill(shape, 0)
         self._arrive(step)
+
+    def _finish(self, step: Step) -> None:
+        """Note the episodes that end here."""
+        done = step.done.nonzero().flatten()
+        if not len(done):
+            return
+        self.episodes += len(done)
+        ended = {name: value[done] for name, value in step.info.items() if value.ndim == 1}
+        ended |= {"return": self.returns[done].sum(1), "length": step.time[done]}
+        columns = [value.double().tolist() for value in ended.values()]
+        self.finished.extend(
+            dict(zip(ended, each, strict=True)) for each in zip(*columns, strict=True)
+        )
+        self.returns[done] = 0
 
     def metrics(self) -> dict[str, float]:
         """Means over the last finished episodes, by name; NaN before the first has ended."""

@@ -11,7 +11,7 @@ from toy import Toy
 
 from graphmarl.data import Trajectory
 from graphmarl.methods import NDQ
-from graphmarl.nn import Output
+from graphmarl.nn import Output, Rank
 from graphmarl.step import Spec
 
 # Three agents, two steps; 1 and 2 speak to 0 and 0 to 1 in the first, 0 to 2 in the second.
@@ -176,3 +176,56 @@ def test_the_posterior_reads_what_is_seen_and_heard(receiver, size):
     spec = Spec(num_agents=3, obs_shape=(2,), num_actions=4, horizon=9, state_size=4)
     first = NDQ(spec, bits=5, receiver=receiver).posterior[0]
     assert (first.in_features, first.out_features) == (2 + size, 4 * size)
+
+
+@pytest.mark.parametrize(
+    ("progress", "draw", "percent"),
+    [
+        (0.2, 0.9, 0),
+        (0.5, 0.9, 40),
+        (0.5, 0.25, 20),
+        (2 / 3, 0.9, 80),
+        (1.0, 0.1, 16),
+        (1.0, 1, 80),
+    ],
+)
+def test_the_cut_in_training_grows_and_is_drawn_anew(progress, draw, percent, monkeypatch):
+    cut = []
+
+    class Noted(Rank):
+        def __init__(self, percent: float) -> None:
+            super().__init__(percent)
+            cut.append(percent)
+
+    env = Toy()
+    learner = NDQ(env.spec, train_cut=80.0)
+    learner.progress.fill_(progress)
+    monkeypatch.setattr("graphmarl.methods.ndq.Rank", Noted)
+    monkeypatch.setattr(torch, "rand", lambda *_: torch.tensor(float(draw)))
+    trajectory = batch(torch.randn(2, 3, 6).tolist(), [[0, 0, 0]], [[0.0] * 3], EDGES)
+    trajectory.state = torch.zeros(2, 1, 3)
+    learner.losses(trajectory)
+    assert cut == [pytest.approx(percent, abs=1e-4)]
+
+
+def test_what_is_cut_in_training_gets_no_gradient_from_the_values():
+    env = Toy()
+    trajectory = batch(torch.randn(2, 3, 6).tolist(), [[0, 0, 0]], [[1.0] * 3], EDGES)
+    sizes = []
+    for percent in (0.0, 100.0):
+        torch.manual_seed(0)
+        learner = NDQ(env.spec, train_cut=percent, c_beta=0.0)
+        learner.progress.fill_(1.0)
+        torch.manual_seed(1)  # the first number is above a half: the whole cut
+        assert torch.rand(()) > 0.5
+        torch.manual_seed(1)
+        sum(learner.losses(trajectory).values()).backward()  # type: ignore[union-attr]
+        encoder = learner.network.context.conv.encoder  # type: ignore[union-attr]
+        grads = [p.grad for p in encoder.parameters()]  # type: ignore[union-attr]
+        sizes.append(sum(float(g.abs().sum()) for g in grads if g is not None))
+    assert sizes[0] > 0 == sizes[1]
+
+
+def test_a_cut_in_training_must_be_a_percentage():
+    with pytest.raises(ValueError, match="takes 0 to 100 percent"):
+        NDQ(Toy().spec, train_cut=120.0)

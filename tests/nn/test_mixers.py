@@ -102,3 +102,14 @@ def test_the_joint_value_reads_actions_and_the_state_value_does_not(state_size):
     if made.state is not None:
         made.state = made.state + 1
         assert not torch.isclose(before, made.read(made.features, made.action, ALIVE)).any()
+
+
+def test_a_mixer_without_state_is_monotone_too_and_reads_none():
+    mixer = MonotonicMixer(3, 0, embed=4)
+    assert not mixer.needs_state
+    q = torch.randn(50, 3, requires_grad=True)
+    alive = torch.ones(50, 3, dtype=torch.bool)
+    total = mixer(q, alive, None)
+    assert torch.equal(total, mixer(q, alive, torch.randn(50, 7)))
+    (gradient,) = torch.autograd.grad(total.sum(), q)
+    assert (gradient >= 0).all() and (gradient > 0).any()

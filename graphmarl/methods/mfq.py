@@ -2,13 +2,12 @@
 
 from typing import Any, Literal
 
-from graphmarl.learners import ValueBased
-from graphmarl.methods.iql import q_network
+from graphmarl.methods.q_agents import QAgents
 from graphmarl.nn import MeanAction
 from graphmarl.step import Spec
 
 
-class MFQ(ValueBased):
+class MFQ(QAgents):
     """Mean-field Q: the value of an action beside the mean of the neighbours' last actions.
 
     Q_i(o_i, a_i, mean_j a_j) with a Boltzmann policy, pi ~ exp(Q / temperature) (eqs. 8, 11, 12).
@@ -19,13 +18,9 @@ class MFQ(ValueBased):
 
     Args:
         spec: shapes of the environment.
-        hidden: width of every layer.
-        recurrent: give agents a memory (GRU).
-        last_action: let agents know their own last action.
-        agent_id: let agents know their place, which fixes their number.
         explore: `boltzmann` as in the paper, or `epsilon`.
         final_epsilon: the last temperature, or the last probability of a random action.
-        learner: arguments of `ValueBased`.
+        agents: arguments of `QAgents`.
     """
 
     default_graph = "knn"
@@ -33,21 +28,15 @@ class MFQ(ValueBased):
     def __init__(
         self,
         spec: Spec,
-        hidden: int = 64,
-        recurrent: bool = False,
-        last_action: bool = False,
-        agent_id: bool = False,
         explore: Literal["boltzmann", "epsilon"] = "boltzmann",
         final_epsilon: float = 0.1,
-        **learner: Any,
+        **agents: Any,
     ) -> None:
-        network = q_network(
+        super().__init__(
             spec,
-            "MFQ",
-            hidden,
-            recurrent,
-            last_action,
-            agent_id,
+            None,
             lambda known: MeanAction(spec.num_actions),
+            explore=explore,
+            final_epsilon=final_epsilon,
+            **agents,
         )
-        super().__init__(network, None, explore=explore, final_epsilon=final_epsilon, **learner)

@@ -17,14 +17,13 @@ from graphmarl.functional import (
     masked_mean,
     standard_normal_kl,
 )
-from graphmarl.learners import ValueBased
-from graphmarl.methods.iql import q_network
+from graphmarl.methods.q_agents import QAgents
 from graphmarl.methods.qmix import Mixing, make_mixer
-from graphmarl.nn import Channel, GaussianConv, Messages, Output, QNetwork, Rank, mlp
+from graphmarl.nn import Channel, GaussianConv, Messages, Output, Rank, mlp
 from graphmarl.step import Spec
 
 
-class NDQ(ValueBased):
+class NDQ(QAgents):
     """Values that are nearly decomposable: agents tell each other only what matters (eq. 10).
 
     L = L_TD + c_beta ( CE + beta KL ), where CE is the cross-entropy between the best action of the
@@ -56,14 +55,10 @@ class NDQ(ValueBased):
             from 0 in the middle third of the run: agents must talk before they can save words.
         test_noise: draw messages in evaluation too, as the paper's code does, instead of sending
             their means.
-        hidden: width of every layer.
         message_hidden: width of the message encoder.
-        recurrent: give agents a memory (GRU); messages then depend on it too.
-        last_action: let agents know their last action.
-        agent_id: let agents know their place, which fixes their number.
         embed: width of the mixing layer.
         hyper_hidden: width of the networks that make its weights.
-        learner: arguments of `ValueBased`.
+        agents: arguments of `QAgents`; with a memory, messages depend on it too.
     """
 
     default_graph = "complete"
@@ -80,34 +75,26 @@ class NDQ(ValueBased):
         c_beta: float = 1.0,
         train_cut: float = 0.0,
         test_noise: bool = True,
-        hidden: int = 64,
         message_hidden: int = 64,
-        recurrent: bool = False,
-        last_action: bool = False,
-        agent_id: bool = False,
         embed: int = 32,
         hyper_hidden: int = 64,
-        **learner: Any,
+        **agents: Any,
     ) -> None:
         _check(beta=beta, final_beta=final_beta)
         slots = spec.num_agents if receiver == "slots" else 0
-        network = q_network(
+        super().__init__(
             spec,
-            "NDQ",
-            hidden,
-            recurrent,
-            last_action,
-            agent_id,
+            lambda: make_mixer(mixer, spec, embed, hyper_hidden),
             lambda known: Messages(GaussianConv(known, bits, message_hidden, slots, test_noise)),
+            **agents,
         )
-        super().__init__(network, make_mixer(mixer, spec, embed, hyper_hidden), **learner)
         Rank(train_cut)  # which refuses what is no percentage
         self.train_cut = train_cut
         self.betas, self.c_beta = (beta, beta if final_beta is None else final_beta), c_beta
-        assert isinstance(network.context, Messages), "made above"
-        heard = network.inputs.size + network.context.size
-        wide = 4 * network.context.size
-        self.posterior = mlp(heard, wide, wide, spec.num_actions, last_gain=1.0)
+        assert isinstance(self.network.context, Messages), "made above"
+        size = self.network.context.size
+        known = self.network.inputs.size + size
+        self.posterior = mlp(known, 4 * size, 4 * size, spec.num_actions, last_gain=1.0)
 
     def losses(self, batch: Trajectory) -> dict[str, Tensor]:
         """The losses of the paper, under a cut if there is one in training."""
@@ -124,7 +111,6 @@ class NDQ(ValueBased):
         assert online.messages is not None, "values and messages were made"
         graph = batch.graph()
         assert graph.edge_index is not None, "a trajectory has edges"
-        assert isinstance(self.network, QNetwork), "made above"
         available = graph.available if "available" in graph else None
         label = greedy_action(target.q, available)
         logits = self.posterior(torch.cat([self.network.inputs(graph), online.latent], 1))

@@ -2,41 +2,25 @@
 
 from typing import Any, Literal, get_args
 
-from graphmarl.learners import ValueBased
-from graphmarl.methods.iql import q_network
+from graphmarl.methods.q_agents import QAgents
 from graphmarl.nn import Mixer, MonotonicMixer, SumMixer
 from graphmarl.step import Spec
 
 
-class QMIX(ValueBased):
+class QMIX(QAgents):
     """The value of the team rises with each agent's value, by weights that the state gives.
 
     Reads no edges. The agents are those of IQL.
 
     Args:
         spec: shapes of the environment, which must have a global state.
-        hidden: width of every layer.
-        recurrent: give agents a memory (GRU).
-        last_action: let agents know their last action.
-        agent_id: let agents know their place, which fixes their number.
         embed: width of the mixing layer.
         hyper_hidden: width of the networks that make its weights; 0 makes them by one linear layer.
-        learner: arguments of `ValueBased`.
+        agents: arguments of `QAgents`.
     """
 
-    def __init__(
-        self,
-        spec: Spec,
-        hidden: int = 64,
-        recurrent: bool = False,
-        last_action: bool = False,
-        agent_id: bool = False,
-        embed: int = 32,
-        hyper_hidden: int = 64,
-        **learner: Any,
-    ) -> None:
-        network = q_network(spec, "QMIX", hidden, recurrent, last_action, agent_id)
-        super().__init__(network, make_mixer("qmix", spec, embed, hyper_hidden), **learner)
+    def __init__(self, spec: Spec, embed: int = 32, hyper_hidden: int = 64, **agents: Any) -> None:
+        super().__init__(spec, lambda: make_mixer("qmix", spec, embed, hyper_hidden), **agents)
 
 
 Mixing = Literal["qmix", "stateless", "vdn", "none"]

@@ -9,13 +9,13 @@ from torch import Tensor
 
 from graphmarl.data import Trajectory
 from graphmarl.functional import greedy_action, masked_mean, taken
-from graphmarl.learners import ValueBased, team_reward
-from graphmarl.methods.iql import q_network
+from graphmarl.learners import team_reward
+from graphmarl.methods.q_agents import QAgents
 from graphmarl.nn import JointCritic, Output
 from graphmarl.step import Spec
 
 
-class QTRAN(ValueBased):
+class QTRAN(QAgents):
     """QTRAN-base: a free joint value, which the sum of agents' values must bound (eqs. 4-6).
 
     L = L_td + w_opt L_opt + w_nopt L_nopt, where u* is the joint action of each agent's best one:
@@ -25,30 +25,16 @@ class QTRAN(ValueBased):
 
     Args:
         spec: shapes of the environment; the joint value reads the global state if there is one.
-        hidden: width of every layer.
-        recurrent: give agents a memory (GRU).
-        last_action: let agents know their last action.
-        agent_id: let agents know their place, which fixes their number.
         opt: weight w_opt.
         nopt: weight w_nopt.
-        learner: arguments of `ValueBased`.
+        agents: arguments of `QAgents`.
     """
 
     measures = ("td", "opt", "nopt")
 
-    def __init__(
-        self,
-        spec: Spec,
-        hidden: int = 64,
-        recurrent: bool = False,
-        last_action: bool = False,
-        agent_id: bool = False,
-        opt: float = 1.0,
-        nopt: float = 1.0,
-        **learner: Any,
-    ) -> None:
-        network = q_network(spec, "QTRAN", hidden, recurrent, last_action, agent_id)
-        super().__init__(network, None, **learner)
+    def __init__(self, spec: Spec, opt: float = 1.0, nopt: float = 1.0, **agents: Any) -> None:
+        super().__init__(spec, **agents)
+        hidden = self.network.hidden
         self.critic: JointCritic
         self.add_target("critic", JointCritic(hidden, spec.num_actions, spec.state_size, hidden))
         self.opt, self.nopt = opt, nopt

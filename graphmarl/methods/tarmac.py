@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphmarl.learners import OnPolicy, ValueBased
+from graphmarl.learners import OnPolicy
 from graphmarl.methods.ippo import require_discrete
-from graphmarl.methods.iql import q_network
+from graphmarl.methods.q_agents import QAgents
 from graphmarl.methods.qmix import Mixing, make_mixer
 from graphmarl.nn import ActorCritic, Attended, AttentionConv
 from graphmarl.step import Spec
@@ -56,7 +56,7 @@ class TarMAC(OnPolicy):
         super().__init__(network, **learner)
 
 
-class TarMACQMIX(ValueBased):
+class TarMACQMIX(QAgents):
     """TarMAC's messages under QMIX, the strongest baseline of the NDQ paper.
 
     Unlike the paper's code, gradients flow through the messages into what they are made of, and
@@ -67,13 +67,9 @@ class TarMACQMIX(ValueBased):
         mixer: `qmix` as in the paper, `stateless`, `vdn`, or `none`.
         message: numbers in each message.
         key: numbers in each signature and query.
-        hidden: width of every layer.
-        recurrent: give agents a memory (GRU), which their messages then depend on.
-        last_action: let agents know their last action.
-        agent_id: let agents know their place, which fixes their number.
         embed: width of the mixing layer.
         hyper_hidden: width of the networks that make its weights.
-        learner: arguments of `ValueBased`.
+        agents: arguments of `QAgents`; with a memory, messages depend on it too.
     """
 
     default_graph = "complete"
@@ -84,21 +80,13 @@ class TarMACQMIX(ValueBased):
         mixer: Mixing = "qmix",
         message: int = 10,
         key: int = 32,
-        hidden: int = 64,
-        recurrent: bool = False,
-        last_action: bool = False,
-        agent_id: bool = False,
         embed: int = 32,
         hyper_hidden: int = 64,
-        **learner: Any,
+        **agents: Any,
     ) -> None:
-        network = q_network(
+        super().__init__(
             spec,
-            "TarMAC+QMIX",
-            hidden,
-            recurrent,
-            last_action,
-            agent_id,
+            lambda: make_mixer(mixer, spec, embed, hyper_hidden),
             lambda known: Attended(AttentionConv(known, message, key=key), message),
+            **agents,
         )
-        super().__init__(network, make_mixer(mixer, spec, embed, hyper_hidden), **learner)

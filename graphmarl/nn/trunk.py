@@ -73,7 +73,7 @@ class Trunk(AgentNetwork):
     ) -> None:
         super().__init__()
         self.inputs = AgentInput(obs_size, last_action, agent_id)
-        self.context = context
+        self.context, self.hidden = context, hidden
         size = self.inputs.size + (context.size if context else 0)
         self.context_memory = context.memory_size if context else 0
         self.encoder = nn.Sequential(orthogonal_linear(size, hidden), nn.ReLU())

@@ -34,9 +34,11 @@ class NDQ(QAgents):
     oneself, and its third term, -log N(m; 0, 1), is left out: on average it has KL's gradient.
 
     Unlike the paper, the weights of the mixer do not read the global state unless `mixer` is
-    `qmix`. A mixer that sees the state can put down to it what agents should have told each other:
-    its slopes vanish where silent agents are wrong, and with them every gradient of a message, so
-    that hallway stays at the wins of silent agents (`scripts/probe_mixer.py`).
+    `qmix`. Messages begin with means near 0, drowned in their own noise, and a mixer that sees the
+    state can put down to it what agents should have told each other: its slopes vanish where silent
+    agents are wrong (`scripts/probe_mixer.py`), and no gradient lifts a message out of the noise.
+    Hallway then stays at the wins of silent agents; without the state, or without the noise, it is
+    solved.
 
     Args:
         spec: shapes of the environment.

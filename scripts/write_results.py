@@ -25,8 +25,8 @@ GATHER = """
 ...`; mean return / steps over 32 fresh episodes, acting greedily and as in training, beside
 Table II of the NVIF paper. A random policy has about -113 on normal-24, the scripted one 696.
 All rows are in `measured_gather.csv`. The order of the paper does not come out: IPPO is as good
-as NVIF-PPO, and DGN and NVIF-DQN are better than printed. Value methods share one setting,
-tuned on none of them but MFQ.
+as NVIF-PPO, and DGN and NVIF-DQN are better than printed. Value methods share one setting, the
+first that was tried.
 """
 DIDACTIC = """
 ## Sensor, hallway, independent search

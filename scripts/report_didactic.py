@@ -18,7 +18,7 @@ MEASURED = Path(__file__).parent.parent / "datasets" / "measured_didactic.csv"
 
 
 def collect(runs: Path, commit: str) -> None:
-    """Write one line for each cut of each run."""
+    """Write one line for each cut of each run; what is known of other runs stays."""
     lines = []
     for path in sorted(runs.glob("*/cuts.csv")):
         run = Run(path.parent)
@@ -28,6 +28,8 @@ def collect(runs: Path, commit: str) -> None:
         told = {"run": name, "seed": seed, "env_steps": str(run.config()["steps"])}
         told |= {"minutes": minutes, "commit": commit}
         lines += [told | row for row in read_rows(path)]
+    new = {(row["run"], row["seed"]) for row in lines}
+    lines = [row for row in read_rows(MEASURED) if (row["run"], row["seed"]) not in new] + lines
     with open(MEASURED, "w", newline="") as file:
         table = csv.DictWriter(file, list(lines[0]), lineterminator="\n")
         table.writeheader()

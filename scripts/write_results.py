@@ -39,8 +39,8 @@ left. All rows are in `measured_didactic.csv`. Best returns: sensor 15 with mess
 without; hallway 10, without messages and memory 2.5 (4x4) and 1.67 (6x6); search 96. Minutes
 were measured beside other work.
 
-The settings of NDQ on hallway (`gamma`, `beta`, the mixer) were found in some fifteen trials,
-those of the others on hallway are NDQ's discount and otherwise the defaults: one setting each.
+The settings of NDQ on hallway (`gamma`, `beta`, the mixer) were found in some fifteen trials;
+the others have NDQ's discount there and otherwise the defaults, QMIX and VDN with memory too.
 """
 
 

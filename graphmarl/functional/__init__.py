@@ -1,5 +1,12 @@
 """Pure mathematics on tensors: returns, losses, masks, schedules."""
 
+from graphmarl.functional.inference import (
+    belief_propagation,
+    cavity,
+    damped,
+    mean_field,
+    reverse_edges,
+)
 from graphmarl.functional.losses import (
     clipped_surrogate,
     consistency,
@@ -12,9 +19,12 @@ from graphmarl.functional.schedules import geometric, linear
 from graphmarl.functional.values import greedy_action, lambda_return, taken
 
 __all__ = [
+    "belief_propagation",
+    "cavity",
     "clipped_surrogate",
     "consistency",
     "cosine",
+    "damped",
     "generalised_advantage",
     "geometric",
     "greedy_action",
@@ -23,6 +33,8 @@ __all__ = [
     "mask_logits",
     "masked_mean",
     "masked_standardise",
+    "mean_field",
+    "reverse_edges",
     "standard_normal_kl",
     "taken",
 ]

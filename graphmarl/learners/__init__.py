@@ -1,8 +1,19 @@
 """How a method learns: Lightning modules that know no method and no environment."""
 
 from graphmarl.learners.base import Learner, Stage
+from graphmarl.learners.deterministic import Deterministic
 from graphmarl.learners.off_policy import OffPolicy, team_reward
 from graphmarl.learners.on_policy import OnPolicy
+from graphmarl.learners.soft_actor_critic import SoftActorCritic
 from graphmarl.learners.value import ValueBased
 
-__all__ = ["Learner", "OffPolicy", "OnPolicy", "Stage", "ValueBased", "team_reward"]
+__all__ = [
+    "Deterministic",
+    "Learner",
+    "OffPolicy",
+    "OnPolicy",
+    "SoftActorCritic",
+    "Stage",
+    "ValueBased",
+    "team_reward",
+]

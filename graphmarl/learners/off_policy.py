@@ -9,11 +9,13 @@ from typing import Any, Literal
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.nn.utils import clip_grad_norm_
 
 from graphmarl.data import Replay, Trajectory
 from graphmarl.learners.base import Learner
 from graphmarl.nn import AgentNetwork, Output
+from graphmarl.step import Spec
 
 
 class OffPolicy(Learner):
@@ -33,7 +35,7 @@ class OffPolicy(Learner):
             for networks with memory, which need the latter.
         updates: updates for each trajectory that was played.
         warmup: steps that are played before the first update.
-        max_gradient: largest norm of the gradient.
+        max_gradient: largest norm of the gradient, of each part that is clipped by itself.
         half: keep observations in half precision.
         rollout: steps of each trajectory.
 
@@ -74,7 +76,6 @@ class OffPolicy(Learner):
         self.max_gradient = max_gradient
         self.replay = Replay(replay, half)
         self.targets = nn.ModuleDict()
-        self.add_target("network", network)
         self.register_buffer("progress", torch.zeros(()))
         self.register_buffer("updated", torch.zeros((), dtype=torch.long))
         self.progress: Tensor
@@ -92,7 +93,7 @@ class OffPolicy(Learner):
         trained = [p for p in self.parameters() if p.requires_grad]
         if self.optimizer == "rmsprop":
             return torch.optim.RMSprop(trained, lr=self.learning_rate, alpha=0.99, eps=1e-5)
-        return torch.optim.Adam(trained, lr=self.learning_rate, eps=1e-5)
+        return torch.optim.Adam(trained, lr=self.learning_rate, eps=1e-5, fused=True)
 
     def update(self, trajectory: Trajectory) -> dict[str, float]:
         """Keep a trajectory and learn from what is kept; returns means over the updates."""
@@ -114,28 +115,33 @@ class OffPolicy(Learner):
     def _learn(self) -> Tensor:
         """One update; returns its losses, the mean value and the norm of the gradient."""
         if self.updated == 0:
-            self._move_targets(1.0)
+            self.move_targets(1.0)
         draw = self.replay.whole_episodes if self.episodic else self.replay.transitions
         losses = self.losses(draw(self.batch).to(self.device))
         assert tuple(losses) == self.measures, f"losses are {tuple(losses)}, not {self.measures}"
         optimizer: Any = self.optimizers()
         optimizer.zero_grad()
         self.manual_backward(torch.stack(list(losses.values())).sum())
-        norm = clip_grad_norm_(self.parameters(), self.max_gradient)
+        norms = [clip_grad_norm_(part, self.max_gradient) for part in self.parts()]
         optimizer.step()
         self.updated += 1
         if self.target == "soft":
-            self._move_targets(self.tau)
+            self.move_targets(self.tau)
         elif self.updated % self.target_every == 0:
-            self._move_targets(1.0)
+            self.move_targets(1.0)
+        norm = torch.stack(norms).max()
         return torch.stack([*losses.values(), self.estimate, norm]).detach()
+
+    def parts(self) -> list[list[nn.Parameter]]:
+        """Parameters whose gradients are clipped together; all of them unless a learner differs."""
+        return [list(self.parameters())]
 
     @abstractmethod
     def losses(self, batch: Trajectory) -> dict[str, Tensor]:
         """The losses of a batch, weighted, with the names and in the order of `measures`."""
 
     @torch.no_grad()
-    def _move_targets(self, share: float) -> None:
+    def move_targets(self, share: float) -> None:
         """Move the targets by a share of the way to the online modules."""
         for name, target in self.targets.items():
             online = getattr(self, name)
@@ -169,6 +175,23 @@ class OffPolicy(Learner):
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Go on with the replay."""
         self.replay.load_state_dict(checkpoint["replay"])
+
+
+def own_reward(
+    batch: Trajectory, reward: Literal["agent", "team"]
+) -> Float[Tensor, "time env agent"]:
+    """What each agent is given: its own reward, or the mean over all agents."""
+    if reward == "agent":
+        return batch.reward
+    mean = team_reward(batch) / batch.spec.num_agents
+    return mean[..., None].expand_as(batch.reward)
+
+
+def one_hot_action(action: Tensor, spec: Spec) -> Float[Tensor, "row action"]:
+    """Actions as numbers that a critic reads: one-hot if they are discrete."""
+    if spec.action == "continuous":
+        return action
+    return F.one_hot(action, spec.num_actions).float()
 
 
 def team_reward(batch: Trajectory) -> Float[Tensor, "time env"]:

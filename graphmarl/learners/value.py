@@ -19,7 +19,7 @@ from graphmarl.functional import (
     masked_mean,
     taken,
 )
-from graphmarl.learners.off_policy import OffPolicy, team_reward
+from graphmarl.learners.off_policy import OffPolicy, own_reward, team_reward
 from graphmarl.nn import AgentNetwork, Mixer, Output
 
 
@@ -52,6 +52,7 @@ class ValueBased(OffPolicy):
     """
 
     measures = ("td",)
+    reward: Literal["agent", "team"]
 
     def __init__(
         self,
@@ -70,6 +71,7 @@ class ValueBased(OffPolicy):
         **learner: Any,
     ) -> None:
         super().__init__(network, **learner)
+        self.add_target("network", network)
         if not 0 <= trace <= 1:
             raise ValueError(f"trace is {trace}; allowed are 0 to 1")
         if trace and not self.episodic:
@@ -127,9 +129,7 @@ class ValueBased(OffPolicy):
         best = greedy_action((q if self.double_q else q_target).detach(), batch.available)
         q_t, v_tp1 = taken(q, batch.action)[:-1], taken(q_target, best)[1:]
         if self.mixer is None:
-            reward = batch.reward
-            if self.reward == "team":
-                reward = (team_reward(batch) / batch.spec.num_agents)[..., None].expand_as(reward)
+            reward = own_reward(batch, self.reward)
             goes_on, mask = batch.survived & ~batch.terminated[..., None], batch.acted
         else:
             q_t = self._mixed("mixer", q_t, batch, slice(0, -1))

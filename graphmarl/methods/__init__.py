@@ -2,16 +2,20 @@
 
 from graphmarl.learners import Learner
 from graphmarl.methods.dgn import DGN
+from graphmarl.methods.ip import IP
 from graphmarl.methods.ippo import IPPO
 from graphmarl.methods.iql import IQL
+from graphmarl.methods.maddpg import MADDPG, MADDPGS
 from graphmarl.methods.mappo import MAPPO
 from graphmarl.methods.mfq import MFQ
 from graphmarl.methods.ndq import NDQ
 from graphmarl.methods.nvif import NVIFDQN, NVIFPPO
+from graphmarl.methods.pic import PIC
 from graphmarl.methods.qmix import QMIX
 from graphmarl.methods.qtran import QTRAN
 from graphmarl.methods.tarmac import TarMAC, TarMACQMIX
 from graphmarl.methods.vdn import VDN
+from graphmarl.methods.vpp import VPP
 
 METHODS: dict[str, type[Learner]] = {
     "ippo": IPPO,
@@ -27,21 +31,31 @@ METHODS: dict[str, type[Learner]] = {
     "tarmac_qmix": TarMACQMIX,
     "dgn": DGN,
     "mfq": MFQ,
+    "vpp": VPP,
+    "ip": IP,
+    "maddpg": MADDPG,
+    "maddpgs": MADDPGS,
+    "pic": PIC,
 }
 
 __all__ = [
     "DGN",
+    "IP",
     "IPPO",
     "IQL",
+    "MADDPG",
+    "MADDPGS",
     "MAPPO",
     "METHODS",
     "MFQ",
     "NDQ",
     "NVIFDQN",
     "NVIFPPO",
+    "PIC",
     "QMIX",
     "QTRAN",
     "TarMAC",
     "TarMACQMIX",
     "VDN",
+    "VPP",
 ]

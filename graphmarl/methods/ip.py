@@ -1,0 +1,35 @@
+"""IP: Qu et al. 2020, "Intention Propagation for Multi-agent Reinforcement Learning"."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphmarl.methods.vpp import VPP
+from graphmarl.nn import Aggregator, First
+from graphmarl.step import Spec
+
+
+class IP(VPP):
+    """The earlier form of VPP: intentions as probabilities, sums for attention, two critics.
+
+    Agents tell their neighbours the probabilities of their actions, then mu_i is relu( W_1 (s_i +
+    sum_j s_j) + W_2 (mu_i + sum_j mu_j) ) in each of M rounds, and a linear layer gives the policy
+    (Section 4, Figure 1).
+
+    Args:
+        spec: shapes of the environment.
+        aggregator: as in VPP.
+        first: as in VPP.
+        critics: number of Q-functions of which the smaller value counts.
+        options: arguments of `VPP` and its learner.
+    """
+
+    def __init__(
+        self,
+        spec: Spec,
+        aggregator: Aggregator = "sum",
+        first: First = "probabilities",
+        critics: int = 2,
+        **options: Any,
+    ) -> None:
+        super().__init__(spec, aggregator=aggregator, first=first, critics=critics, **options)

@@ -1,0 +1,82 @@
+"""VPP: Qu et al., "Variational Policy Propagation for Multi-agent Reinforcement Learning"."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from graphmarl.learners import SoftActorCritic
+from graphmarl.nn import (
+    Aggregator,
+    Approximation,
+    First,
+    InferencePolicy,
+    NeighborCritic,
+    NeighborValue,
+)
+from graphmarl.step import Spec
+
+
+class VPP(SoftActorCritic):
+    """Policies that unroll variational inference about each other, under soft actor-critic.
+
+    With `--graph none` nothing is heard and this is independent soft actor-critic. Unlike the
+    paper, agents attend to themselves too, the scores of the attention are divided by the root of
+    the size of the keys, continuous actions are squashed into their range, and learning rate, batch
+    and replay are those of a run on two cores; the paper's are `learning_rate` 0.01, `batch` 1024
+    and `replay` 1000000.
+
+    Args:
+        spec: shapes of the environment.
+        approximation: `mean_field`, or `bethe` for loopy belief propagation.
+        aggregator: `attention` over the neighbours, or their `sum`.
+        first: the first message: an `embedding`, or the `probabilities` of actions.
+        rounds: M, the hops that information goes; critics go as far.
+        size: size of the embeddings in each head.
+        heads: heads of the attention.
+        hidden: width of the other layers.
+        state_messages: pass observations on as well, for partial observation.
+        damping: share of old messages that `bethe` keeps in each round.
+        reweight: rho of tree-reweighted belief propagation under `bethe`; 1 is Bethe.
+        critics: number of Q-functions of which the smaller value counts.
+        learner: arguments of `SoftActorCritic` and `OffPolicy`.
+
+    Raises:
+        ValueError: a number out of range.
+    """
+
+    default_graph = "knn:k=4,refresh=5"
+
+    def __init__(
+        self,
+        spec: Spec,
+        approximation: Approximation = "mean_field",
+        aggregator: Aggregator = "attention",
+        first: First = "embedding",
+        rounds: int = 2,
+        size: int = 32,
+        heads: int = 2,
+        hidden: int = 128,
+        state_messages: bool = True,
+        damping: float = 0.0,
+        reweight: float = 1.0,
+        critics: int = 1,
+        **learner: Any,
+    ) -> None:
+        if critics < 1:
+            raise ValueError(f"critics is {critics}; allowed are 1 and more")
+        world = (spec.obs_size, spec.num_actions, spec.action, len(spec.kinds))
+        form: dict[str, Any] = {
+            "approximation": approximation,
+            "aggregator": aggregator,
+            "first": first,
+        }
+        messages: dict[str, Any] = {"heads": heads, "damping": damping, "reweight": reweight}
+        shared: dict[str, Any] = {
+            "rounds": rounds,
+            "hidden": hidden,
+            "state_messages": state_messages,
+        }
+        policy = InferencePolicy(*world, size=size, **form, **messages, **shared)
+        values = [NeighborCritic(*world, size=size * heads, **shared) for _ in range(critics)]
+        value = NeighborValue(spec.obs_size, len(spec.kinds), size=size * heads, **shared)
+        super().__init__(policy, values, value, **learner)

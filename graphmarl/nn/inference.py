@@ -1,0 +1,222 @@
+"""A policy that is the outcome of unrolled variational inference on the agent graph."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch_geometric.data import Data
+
+from graphmarl.nn.blocks import Blocks, blocks_of, watched
+from graphmarl.nn.conv import AttentionConv, BetheConv, SumConv
+from graphmarl.nn.kinds import KindLinear
+from graphmarl.nn.network import AgentNetwork, Output, mlp, orthogonal_linear
+from graphmarl.nn.policy import Action, PolicyHead, parameters_of
+
+Approximation = Literal["mean_field", "bethe"]
+Aggregator = Literal["attention", "sum"]
+First = Literal["embedding", "probabilities"]
+
+
+class StateMessages(nn.Module):
+    """What an agent makes of its own and others' observations in each round.
+
+    s_i^0 = o_i and s_i^m = relu( W_1 s_i^{m-1} + W_2 sum_j s_j^{m-1} ) (VPP, Appendix C.1). Where
+    there are several kinds of agent, each has an input layer before s^0. Without `messages` every
+    s^m is s^0.
+
+    Args:
+        obs_size: numbers in an agent's observation.
+        size: width of s^m for m > 0.
+        rounds: M.
+        kinds: number of kinds of agent.
+        messages: whether states are passed on.
+
+    Shapes:
+        graph.x (row, obs_size); out M + 1 tensors (row, sizes[m]).
+    """
+
+    def __init__(
+        self, obs_size: int, size: int, rounds: int, kinds: int = 1, messages: bool = True
+    ) -> None:
+        super().__init__()
+        self.inputs = KindLinear(obs_size, size, kinds) if kinds > 1 else None
+        first = size if kinds > 1 else obs_size
+        self.sizes = [first] + [size if messages else first] * rounds
+        kept = self.sizes[:-1] if messages else []
+        self.own = nn.ModuleList(orthogonal_linear(each, size) for each in kept)
+        self.others = nn.ModuleList(SumConv(each, size) for each in kept)
+
+    def forward(self, graph: Data, blocks: Blocks | None = None) -> list[Tensor]:
+        """s^0 to s^M; pass the `blocks` of the graph if they are known."""
+        assert graph.x is not None, "the agent graph carries observations"
+        x = graph.x.flatten(1)
+        states = [x if self.inputs is None else F.relu(self.inputs(x, graph))]
+        if blocks is None and self.others:
+            blocks = blocks_of(graph)
+        for own, others in zip(self.own, self.others, strict=True):
+            s = states[-1]
+            states.append(F.relu(own(s) + others(s, graph.edge_index, blocks)))
+        return states + states[-1:] * (len(self.sizes) - len(states))
+
+
+class MeanFieldRound(nn.Module):
+    """One round of mean-field inference on embeddings: mu_i from mu_j of the neighbours.
+
+    `attention` (VPP): MLP( relu( W_s s_i + [heads] sum_j a_ij W_V mu_j ) ), where an agent also
+    attends to itself; `sum` (IP): relu( W_1 (s_i + sum_j s_j) + W_2 (mu_i + sum_j mu_j) ).
+
+    Args:
+        mu_size: size of mu before.
+        state_size: size of s.
+        size: size of mu after.
+        aggregator: which of the two.
+        heads: heads of the attention.
+        hidden: width of the MLP's layer.
+    """
+
+    def __init__(
+        self,
+        mu_size: int,
+        state_size: int,
+        size: int,
+        aggregator: Aggregator,
+        heads: int = 2,
+        hidden: int = 128,
+    ) -> None:
+        super().__init__()
+        self.attention = aggregator == "attention"
+        if aggregator == "attention":
+            self.conv = AttentionConv(mu_size, heads * size, heads)
+            self.own = orthogonal_linear(state_size, heads * size)
+            self.out = nn.Sequential(mlp(heads * size, hidden, size), nn.ReLU())
+        else:
+            self.conv = SumConv(state_size + mu_size, size, include_self=True)
+
+    def forward(
+        self, mu: Tensor, s: Tensor, graph: Data, blocks: Blocks | None, output: Output
+    ) -> Tensor:
+        """mu^m from mu^{m-1} and s^{m-1}; notes who attended to whom."""
+        assert graph.edge_index is not None, "a builder has set the edges"
+        if not isinstance(self.conv, AttentionConv):
+            return F.relu(self.conv(torch.cat([s, mu], 1), graph.edge_index, blocks))
+        if blocks is None or watched(self.conv):
+            alpha = self.conv.attention(mu, graph.edge_index)
+            output.attention = alpha[0]
+            heard = self.conv(mu, graph.edge_index, alpha)
+        else:
+            heard, output.attention = self.conv.dense(mu, blocks)
+        return self.out(F.relu(self.own(s) + heard))
+
+
+class InferencePolicy(AgentNetwork):
+    """Policies q_i(a_i | s) after M rounds of messages about what everybody means to do.
+
+    The best joint policy is a Markov random field on the agent graph (VPP, Proposition 1); its
+    mean-field or Bethe approximation is a fixed point that is unrolled M times on embeddings
+    (Section 4). Each agent then draws its action from its own q_i.
+
+    Args:
+        obs_size: numbers in an agent's observation o_i.
+        num_actions: number of actions, or of their components.
+        action: discrete or continuous.
+        kinds: number of kinds of agent.
+        approximation: `mean_field` passes embeddings of q_i between agents; `bethe` passes messages
+            on directed edges, never straight back.
+        aggregator: `attention` over the neighbours, or their `sum`.
+        first: the first message is an `embedding` of what the agent would do by itself, or the
+            `probabilities` of its actions (of continuous ones, mean and logarithm of the spread).
+        rounds: M.
+        size: size of the embeddings in each head.
+        heads: heads of the attention.
+        hidden: width of the other layers.
+        state_messages: pass observations on as well, for partial observation.
+        damping: share of old messages that `bethe` keeps in each round.
+        reweight: rho of tree-reweighted belief propagation under `bethe`; 1 is Bethe.
+
+    Shapes:
+        graph.x (row, obs_size); distribution over rows, attention (edge, heads) of the last round
+        of `mean_field`, features (row, size).
+
+    Raises:
+        ValueError: a number out of range, or an option of `bethe` with `mean_field`.
+    """
+
+    def __init__(
+        self,
+        obs_size: int,
+        num_actions: int,
+        action: Action = "discrete",
+        kinds: int = 1,
+        *,
+        approximation: Approximation = "mean_field",
+        aggregator: Aggregator = "attention",
+        first: First = "embedding",
+        rounds: int = 2,
+        size: int = 32,
+        heads: int = 2,
+        hidden: int = 128,
+        state_messages: bool = True,
+        damping: float = 0.0,
+        reweight: float = 1.0,
+    ) -> None:
+        super().__init__()
+        _check(rounds, approximation, damping, reweight)
+        attention = aggregator == "attention"
+        width, out = (size * heads, size) if attention else (hidden, hidden)
+        self.rounds = rounds
+        # Mean field reads s^0 to s^{M-1}, and Bethe s^M in the end.
+        last = rounds - (approximation == "mean_field")
+        self.states = StateMessages(obs_size, width, last, kinds, state_messages)
+        sizes = self.states.sizes
+        if first == "embedding":
+            self.embed = nn.Sequential(mlp(sizes[0], size, size), nn.ReLU())
+        else:
+            self.embed = PolicyHead(sizes[0], num_actions, action, hidden, gain=1.0)
+        numbers = num_actions * (2 if action == "continuous" else 1)
+        mu_size = size if first == "embedding" else numbers
+        if approximation == "bethe":
+            self.inference = BetheConv(
+                mu_size, out, rounds, sizes, hidden, aggregator, heads, damping, reweight
+            )
+        else:
+            before = [mu_size] + [out] * (rounds - 1)
+            self.inference = nn.ModuleList(
+                MeanFieldRound(each, state, out, aggregator, heads, hidden)
+                for each, state in zip(before, sizes, strict=True)
+            )
+        self.head = PolicyHead(out, num_actions, action, hidden if attention else 0)
+
+    def forward(
+        self, graph: Data, memory: Float[Tensor, "row memory"]
+    ) -> tuple[Output, Float[Tensor, "row memory"]]:
+        """The policy; there is nothing to remember."""
+        assert graph.edge_index is not None, "a builder has set the edges"
+        blocks = blocks_of(graph)
+        output, states = Output(), self.states(graph, blocks)
+        mu = self.intention(states[0], graph)
+        if isinstance(self.inference, BetheConv):
+            mu = self.inference(mu, graph.edge_index, states)
+        else:
+            for m, layer in enumerate(self.inference):
+                mu = layer(mu, states[m], graph, blocks, output)
+        output.features = mu
+        output.distribution = self.head(mu, graph)
+        return output, memory
+
+    def intention(self, s: Tensor, graph: Data) -> Float[Tensor, "row mu"]:
+        """The first message: what an agent would do by itself."""
+        if isinstance(self.embed, PolicyHead):
+            return parameters_of(self.embed(s, graph))
+        return self.embed(s)
+
+
+def _check(rounds: int, approximation: str, damping: float, reweight: float) -> None:
+    """Refuse no rounds, and options of another approximation."""
+    if rounds < 1:
+        raise ValueError(f"rounds is {rounds}; allowed are 1 and more")
+    if approximation == "mean_field" and (damping or reweight != 1):
+        raise ValueError("damping and reweight are options of the approximation 'bethe'")

@@ -1,6 +1,7 @@
 """All methods: one file per publication."""
 
 from graphmarl.learners import Learner
+from graphmarl.methods.coma import COMA
 from graphmarl.methods.dgn import DGN
 from graphmarl.methods.ippo import IPPO
 from graphmarl.methods.iql import IQL
@@ -16,6 +17,7 @@ from graphmarl.methods.vdn import VDN
 METHODS: dict[str, type[Learner]] = {
     "ippo": IPPO,
     "mappo": MAPPO,
+    "coma": COMA,
     "nvif_ppo": NVIFPPO,
     "nvif_dqn": NVIFDQN,
     "iql": IQL,
@@ -30,6 +32,7 @@ METHODS: dict[str, type[Learner]] = {
 }
 
 __all__ = [
+    "COMA",
     "DGN",
     "IPPO",
     "IQL",

@@ -1,6 +1,6 @@
 """Networks: message-passing layers, actors, critics and what they are made of."""
 
-from graphmarl.nn.actor_critic import ActorCritic
+from graphmarl.nn.actor_critic import Actor, ActorCritic
 from graphmarl.nn.channel import Channel, Sent
 from graphmarl.nn.context import (
     Attended,
@@ -12,6 +12,7 @@ from graphmarl.nn.context import (
     no_memory,
 )
 from graphmarl.nn.conv import CONVS, AttentionConv, FlowConv, GaussianConv, symmetric_norm
+from graphmarl.nn.counterfactual import CounterfactualCritic
 from graphmarl.nn.cuts import CUTS, Cut, Rank
 from graphmarl.nn.flow import FlowDecoder, FlowEncoder, FlowNet, ObservationAutoencoder
 from graphmarl.nn.mixers import JointCritic, Mixer, MonotonicMixer, SumMixer
@@ -22,6 +23,7 @@ from graphmarl.nn.trunk import AgentInput, Trunk
 __all__ = [
     "CONVS",
     "CUTS",
+    "Actor",
     "ActorCritic",
     "AgentInput",
     "AgentNetwork",
@@ -29,6 +31,7 @@ __all__ = [
     "AttentionConv",
     "Channel",
     "Context",
+    "CounterfactualCritic",
     "Cut",
     "FlowConv",
     "FlowDecoder",

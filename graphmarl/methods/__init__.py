@@ -8,6 +8,7 @@ from graphmarl.methods.iql import IQL
 from graphmarl.methods.mappo import MAPPO
 from graphmarl.methods.mfq import MFQ
 from graphmarl.methods.ndq import NDQ
+from graphmarl.methods.neurcomm import NeurComm
 from graphmarl.methods.nvif import NVIFDQN, NVIFPPO
 from graphmarl.methods.qmix import QMIX
 from graphmarl.methods.qtran import QTRAN
@@ -27,6 +28,7 @@ METHODS: dict[str, type[Learner]] = {
     "ndq": NDQ,
     "tarmac": TarMAC,
     "tarmac_qmix": TarMACQMIX,
+    "neurcomm": NeurComm,
     "dgn": DGN,
     "mfq": MFQ,
 }
@@ -42,6 +44,7 @@ __all__ = [
     "NDQ",
     "NVIFDQN",
     "NVIFPPO",
+    "NeurComm",
     "QMIX",
     "QTRAN",
     "TarMAC",

@@ -11,12 +11,22 @@ from graphmarl.nn.context import (
     last_action,
     no_memory,
 )
-from graphmarl.nn.conv import CONVS, AttentionConv, FlowConv, GaussianConv, symmetric_norm
+from graphmarl.nn.conv import (
+    CONVS,
+    AttentionConv,
+    FlowConv,
+    GaussianConv,
+    SlotConv,
+    side_by_side,
+    slots_of,
+    symmetric_norm,
+)
 from graphmarl.nn.counterfactual import CounterfactualCritic
 from graphmarl.nn.cuts import CUTS, Cut, Rank
 from graphmarl.nn.flow import FlowDecoder, FlowEncoder, FlowNet, ObservationAutoencoder
 from graphmarl.nn.mixers import JointCritic, Mixer, MonotonicMixer, SumMixer
 from graphmarl.nn.network import AgentNetwork, Output, batch_of, mlp, orthogonal_linear
+from graphmarl.nn.own_linear import OwnLinear
 from graphmarl.nn.q_network import QNetwork
 from graphmarl.nn.trunk import AgentInput, Trunk
 
@@ -46,9 +56,11 @@ __all__ = [
     "MonotonicMixer",
     "ObservationAutoencoder",
     "Output",
+    "OwnLinear",
     "QNetwork",
     "Rank",
     "Sent",
+    "SlotConv",
     "SumMixer",
     "Trunk",
     "batch_of",
@@ -56,5 +68,7 @@ __all__ = [
     "mlp",
     "no_memory",
     "orthogonal_linear",
+    "side_by_side",
+    "slots_of",
     "symmetric_norm",
 ]

@@ -4,9 +4,9 @@ from typing import Any
 
 import pytest
 import torch
-from toy import Toy
 from torch import Tensor, nn
 from torch_geometric.data import Data
+from toy import Toy
 
 from graphmarl.data import Collector
 from graphmarl.evaluate import evaluate
@@ -134,11 +134,10 @@ def test_the_target_is_copied_when_it_is_due(options, moves, monkeypatch):
         )
         assert all(torch.equal(one, two) for one, two in pairs) == bool(due)
     learner.target, learner.tau = "soft", 0.25
-    before = learner.targets["critic"].layers[0].weight.clone()
+    (theirs, *_), (ours, *_) = learner.targets.parameters(), learner.critic.parameters()
+    before = theirs.clone()
     learner.update(played(learner))
-    online = learner.critic.layers[0].weight
-    expected = before + 0.25 * (online - before)
-    assert torch.allclose(learner.targets["critic"].layers[0].weight, expected)
+    assert torch.allclose(theirs, before + 0.25 * (ours - before))
     assert learner.updated == 4
 
 

@@ -5,6 +5,7 @@ from torch_geometric.nn import MessagePassing
 from graphmarl.nn.conv.attention import AttentionConv
 from graphmarl.nn.conv.flow import FlowConv, symmetric_norm
 from graphmarl.nn.conv.gaussian import GaussianConv
+from graphmarl.nn.conv.slots import SlotConv, side_by_side, slots_of
 
 CONVS: dict[str, type[MessagePassing]] = {
     "flow": FlowConv,
@@ -12,4 +13,13 @@ CONVS: dict[str, type[MessagePassing]] = {
     "attention": AttentionConv,
 }
 
-__all__ = ["CONVS", "AttentionConv", "FlowConv", "GaussianConv", "symmetric_norm"]
+__all__ = [
+    "CONVS",
+    "AttentionConv",
+    "FlowConv",
+    "GaussianConv",
+    "SlotConv",
+    "side_by_side",
+    "slots_of",
+    "symmetric_norm",
+]

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 PATIENCE = 20.0
 """Seconds that a process has to end by itself when it is asked to."""
@@ -35,7 +36,8 @@ def run_jobs(
 ) -> list[Job]:
     """Run all jobs; one that fails does not stop the others.
 
-    When it is interrupted, it ends what is running before it goes on to raise.
+    Ctrl-C and the signal SIGTERM end what is running, and then raise KeyboardInterrupt. For the
+    main thread only, which alone is told of signals.
 
     Args:
         jobs: what to run, in order.
@@ -48,6 +50,7 @@ def run_jobs(
     """
     waiting, failed = list(jobs), []
     running: list[tuple[Job, subprocess.Popen[bytes]]] = []
+    before = signal.signal(signal.SIGTERM, _interrupt)
     try:
         while waiting or running:
             while waiting and len(running) < at_once:
@@ -64,8 +67,14 @@ def run_jobs(
                 else:
                     tell(f"{job.name}: finished, {left} to go")
     finally:
+        signal.signal(signal.SIGTERM, before)
         _stop([process for _, process in running])
     return failed
+
+
+def _interrupt(number: int, frame: object) -> NoReturn:
+    """What ends this process must end those that it has started."""
+    raise KeyboardInterrupt
 
 
 def _start(job: Job, threads: int) -> subprocess.Popen[bytes]:

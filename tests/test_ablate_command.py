@@ -1,5 +1,6 @@
 """`graphmarl ablate`: processes that fail or are killed, and the same command again."""
 
+import os
 import re
 import shlex
 import signal
@@ -80,7 +81,8 @@ def test_a_run_that_fails_does_not_stop_the_others(tmp_path, monkeypatch, capsys
     ]
 
 
-def test_an_interruption_ends_what_is_running(tmp_path, monkeypatch):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_ends_what_is_running(number, tmp_path, monkeypatch):
     sleeping: list[subprocess.Popen[bytes]] = []
 
     def sleep(job: jobs.Job, threads: int) -> subprocess.Popen[bytes]:
@@ -89,7 +91,7 @@ def test_an_interruption_ends_what_is_running(tmp_path, monkeypatch):
 
     def interrupt(said: str) -> None:
         if len(sleeping) == 2:
-            raise KeyboardInterrupt
+            os.kill(os.getpid(), number)
 
     monkeypatch.setattr(jobs, "_start", sleep)
     with pytest.raises(KeyboardInterrupt):

@@ -41,6 +41,8 @@ def draw_results(cells: Sequence[CellResult]) -> tuple[Axes, Axes]:
     right.set_ylim(len(cells) - 0.5, -0.5)
     right.grid(axis="x", alpha=0.3)
     right.yaxis.tick_right()
+    # Between the frame and each name is the line that it has on the left.
+    right.tick_params(axis="y", length=0, pad=36)
     return left, right
 
 
@@ -74,9 +76,8 @@ def _draw_final(
     axes: Axes, cell: CellResult, place: int, colour: tuple[float, ...], style: str
 ) -> None:
     """The mean with its interval, and each seed as a small dot."""
-    axes.plot(
-        [0.02, 0.07], [place, place], style, color=colour, transform=axes.get_yaxis_transform()
-    )
+    beside = axes.get_yaxis_transform()
+    axes.plot([1.02, 1.08], [place] * 2, style, color=colour, transform=beside, clip_on=False)
     interval = cell.interval
     if interval is None:
         return

@@ -150,6 +150,7 @@ def test_bad_numbers_and_a_missing_state_are_refused():
         COMA(SPEC, tau=2)
 
 
+@pytest.mark.slow
 def test_sensors_learn_to_scan_the_area_that_surely_holds_a_target(tmp_path):
     run = train("coma:rollout=8", "sensor", None, 40_000, 0, "a", str(tmp_path), progress=False)
     # 20 for the target less 5 for each of two scans; a policy that has learned nothing has -9.

@@ -1,23 +1,29 @@
-"""The command line: `graphmarl train | evaluate | messages | methods | envs | graphs`."""
+"""The command line: `graphmarl train | evaluate | ablate | report | messages | methods | ...`."""
 
 from __future__ import annotations
 
 import argparse
 import inspect
+import os
 import sys
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, NoReturn
 
 import yaml
 from jsonargparse import ArgumentParser
 
+from graphmarl.ablate import Settings, commands, run_grid, runs_of, score, write_report
 from graphmarl.envs import ENVS
 from graphmarl.evaluate import evaluate
 from graphmarl.graphs import GRAPHS
+from graphmarl.grid import grid
 from graphmarl.inspection import draw_cut_curve, save_picture
 from graphmarl.messages import cut_curve
 from graphmarl.methods import METHODS
 from graphmarl.naming import lookup, split_name
+from graphmarl.results import printed
 from graphmarl.run import Run
 from graphmarl.train import resume, train
 
@@ -25,6 +31,8 @@ USAGE = """usage: graphmarl COMMAND [OPTIONS]
 
   train      train a method in an environment on a graph
   evaluate   play episodes with what a run has learned
+  ablate     train a grid of methods, graphs and options with several seeds; one table, one picture
+  report     print the table of an ablation again and redraw its picture
   messages   draw the return of a run against the share of its messages that is cut
   methods    list the methods
   envs       list the environments
@@ -38,6 +46,9 @@ TITLES: dict[str, tuple[str, dict[str, Any]]] = {
     "env": ("environment", ENVS),
     "graph": ("graph", GRAPHS),
 }
+EVALUATE = "episodes to play when training has ended; leaves evaluation.csv"
+ABLATE = """Train every method on every graph under every combination of the varied options, with
+several seeds. The same command again keeps what is finished and goes on with what is not."""
 TABLES = {f"{part}s": table for part, (_, table) in TITLES.items()}
 
 
@@ -52,11 +63,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _train(rest)
         elif command == "evaluate":
             _evaluate(rest)
+        elif command == "ablate":
+            return _ablate(rest)
+        elif command == "report":
+            _report(rest)
         elif command == "messages":
             _messages(rest)
         else:
             print(USAGE, end="")
             return 0 if command in ("", "-h", "--help") else 2
+    except KeyboardInterrupt:
+        print(f"graphmarl {command}: interrupted; what was saved is whole", file=sys.stderr)
+        return 130
     except (ValueError, OSError, ImportError) as error:
         print(f"graphmarl {command}: {error}", file=sys.stderr)
         return 2
@@ -81,10 +99,64 @@ def _train(words: list[str]) -> None:
     if chosen.resume:
         parser = _parser("train --resume RUN")
         parser.add_function_arguments(resume, skip={"path"})
-        run = resume(chosen.resume, **_parse(parser, rest))
+        parser.add_argument("--evaluate", type=int, help=EVALUATE)
+        given = _parse(parser, rest)
     else:
-        run = train(**_configuration(vars(chosen), rest))
+        given = _configuration(vars(chosen), rest)
+    episodes = given.pop("evaluate", None)
+    if episodes is not None and episodes < 1:
+        raise ValueError(f"evaluate is {episodes}; allowed are 1 and more episodes")
+    run = resume(chosen.resume, **given) if chosen.resume else train(**given)
+    if episodes is not None:
+        score(run, episodes)
     print(run.path)
+
+
+def _ablate(words: list[str]) -> int:
+    """Train and evaluate a grid; returns 1 if a run has failed."""
+    parser = _Words("graphmarl ablate", description=ABLATE, allow_abbrev=False)
+    parser.add_argument("--name", required=True, help="name of the folder of all runs")
+    parser.add_argument("--method", "--methods", nargs="+", required=True, metavar="NAME:OPTIONS")
+    parser.add_argument("--env", required=True, metavar="NAME:OPTIONS")
+    parser.add_argument("--graph", "--graphs", nargs="+", default=[], metavar="NAME:OPTIONS")
+    parser.add_argument("--vary", nargs="+", default=[], metavar="PART.OPTION=VALUE,VALUE")
+    parser.add_argument("--seeds", type=int, default=5, help="how many, from 0 (%(default)s)")
+    for name in ("steps", "episodes", "checkpoint_every", "device", "threads"):
+        default = getattr(Settings, name)
+        parser.add_argument(f"--{name}", type=type(default), default=default, help="%(default)s")
+    parser.add_argument("--jobs", type=int, default=cores(), help="runs at a time (%(default)s)")
+    parser.add_argument("--runs", default="runs", help="where the folder is (%(default)s)")
+    parser.add_argument("--policy", default="greedy", choices=("greedy", "stochastic"))
+    parser.add_argument(
+        "--print-commands", action="store_true", help="print what would be run, and run nothing"
+    )
+    given = parser.parse_args(words)
+    for name in ("seeds", "jobs", "threads"):
+        if getattr(given, name) < 1:
+            raise ValueError(f"{name} is {getattr(given, name)}; allowed are 1 and more")
+    shared = {field.name: getattr(given, field.name) for field in fields(Settings)}
+    cells = grid(given.method, given.env, given.graph, given.vary)
+    folder = Path(given.runs) / given.name
+    runs = runs_of(cells, range(given.seeds), folder, Settings(**shared))
+    if given.print_commands:
+        print("\n".join(commands(runs)))
+        return 0
+    failed = run_grid(runs, given.jobs)
+    _report([str(folder), "--policy", given.policy])
+    for name in failed:
+        print(f"graphmarl ablate: {name} failed, see {folder / name / 'log.txt'}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _report(words: list[str]) -> None:
+    """Print the table of an ablation and redraw its picture, from its run folders."""
+    parser = _parser("report")
+    parser.add_argument("folder", help="the folder of the ablation")
+    parser.add_function_arguments(write_report, skip={"folder"})
+    given = _parse(parser, words)
+    print(printed(write_report(**given)))
+    folder = Path(given["folder"])
+    print(f"{folder / 'table.csv'} {folder / 'ablation.png'}")
 
 
 def _evaluate(words: list[str]) -> None:
@@ -136,6 +208,7 @@ def _train_parser(names: dict[str, str]) -> ArgumentParser:
     """A parser that knows the options of the method, environment and graph that were named."""
     parser = _parser("train [--config FILE | --resume RUN]")
     parser.add_function_arguments(train, skip=set(TITLES))
+    parser.add_argument("--evaluate", type=int, help=EVALUATE)
     for part, (title, table) in TITLES.items():
         cls = lookup(title, names[part], table)
         parser.add_class_arguments(cls, part, skip={"spec"}, fail_untyped=False)
@@ -152,6 +225,20 @@ def _train_parser(names: dict[str, str]) -> ArgumentParser:
             names_of = ", ".join(TITLES[action.dest][1])
             action.help, action.metavar = f"one of {names_of}", "NAME"
     return parser
+
+
+class _Words(argparse.ArgumentParser):
+    """Raises a person's mistake instead of ending the process."""
+
+    def error(self, message: str) -> NoReturn:
+        """A mistake is one line."""
+        raise ValueError(message)
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    some = getattr(os, "sched_getaffinity", None)
+    return len(some(0)) if some else os.cpu_count() or 1
 
 
 def _parser(command: str) -> ArgumentParser:

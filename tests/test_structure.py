@@ -18,7 +18,12 @@ ARROWS: dict[str, set[str]] = {
     "plan": {"step", "naming", "graphs", "envs", "learners", "methods"},
     "evaluate": {"step", "naming", "data", "graphs", "nn", "learners", "plan", "run", "interval"},
     "messages": {"step", "nn", "plan", "run", "evaluate"},
-    "ablate": {"report", "run", "plan", "train", "evaluate", "messages"},
+    "grid": {"naming", "plan", "methods"},
+    "jobs": set(),
+    "results": {"interval", "report", "run"},
+    "curves": {"interval", "results"},
+    "ablate": {"report", "run", "plan", "train", "evaluate", "messages"}
+    | {"grid", "jobs", "results", "curves", "inspection"},
     "graphs": {"step", "naming"},
     "nn": {"functional"},
     "envs": {"step", "naming"},

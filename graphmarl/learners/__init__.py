@@ -1,6 +1,7 @@
 """How a method learns: Lightning modules that know no method and no environment."""
 
-from graphmarl.learners.base import Learner, Stage
+from graphmarl.learners.advantage import AdvantageActorCritic
+from graphmarl.learners.base import Learner, Stage, approach
 from graphmarl.learners.deterministic import Deterministic
 from graphmarl.learners.off_policy import OffPolicy, team_reward
 from graphmarl.learners.on_policy import OnPolicy
@@ -8,6 +9,7 @@ from graphmarl.learners.soft_actor_critic import SoftActorCritic
 from graphmarl.learners.value import ValueBased
 
 __all__ = [
+    "AdvantageActorCritic",
     "Deterministic",
     "Learner",
     "OffPolicy",
@@ -15,5 +17,6 @@ __all__ = [
     "SoftActorCritic",
     "Stage",
     "ValueBased",
+    "approach",
     "team_reward",
 ]

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from lightning.pytorch import LightningModule
-from torch import Tensor
+from torch import Tensor, nn
 from torch_geometric.data import Data
 
 from graphmarl.data import Timer, Trajectory
@@ -70,6 +70,13 @@ class Learner(LightningModule):
         """One trajectory, as Lightning calls it."""
         with self.timer.part("update"):
             self.metrics = self.update(batch)
+
+
+@torch.no_grad()
+def approach(target: nn.Module, online: nn.Module, share: float) -> None:
+    """Move a target network by a share of the way to the one that is trained; 1 copies it."""
+    for theirs, ours in zip(target.parameters(), online.parameters(), strict=True):
+        theirs.lerp_(ours, share)
 
 
 class Stage(LightningModule):

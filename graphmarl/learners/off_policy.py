@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from torch.nn.utils import clip_grad_norm_
 
 from graphmarl.data import Replay, Trajectory
-from graphmarl.learners.base import Learner
+from graphmarl.learners.base import Learner, approach
 from graphmarl.nn import AgentNetwork, Output
 from graphmarl.step import Spec
 
@@ -140,13 +140,10 @@ class OffPolicy(Learner):
     def losses(self, batch: Trajectory) -> dict[str, Tensor]:
         """The losses of a batch, weighted, with the names and in the order of `measures`."""
 
-    @torch.no_grad()
     def move_targets(self, share: float) -> None:
         """Move the targets by a share of the way to the online modules."""
         for name, target in self.targets.items():
-            online = getattr(self, name)
-            for theirs, ours in zip(target.parameters(), online.parameters(), strict=True):
-                theirs.lerp_(ours, share)
+            approach(target, getattr(self, name), share)
 
     def unroll(self, network: nn.Module, batch: Trajectory) -> Output:
         """Outputs of all agents of all graphs of a batch, in order."""

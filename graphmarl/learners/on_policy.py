@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import torch
 from jaxtyping import Float, Int
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 from torch_geometric.data import Data
 
@@ -21,7 +21,7 @@ from graphmarl.functional import (
     masked_standardise,
 )
 from graphmarl.learners.base import Learner
-from graphmarl.nn import AgentNetwork
+from graphmarl.nn import AgentNetwork, Output
 
 
 class OnPolicy(Learner):
@@ -32,7 +32,7 @@ class OnPolicy(Learner):
 
     Args:
         network: policy and value of every agent.
-        learning_rate: of Adam; falls linearly to `final_learning_rate` of itself.
+        learning_rate: of the optimiser; falls linearly to `final_learning_rate` of itself.
         final_learning_rate: share of the learning rate that is left at the end of the run.
         gamma: discount.
         gae_lambda: lambda of the generalised advantage.
@@ -45,6 +45,8 @@ class OnPolicy(Learner):
         epochs: times that each trajectory is seen.
         minibatch: agent slots in each optimiser step.
         max_gradient: largest norm of the gradient.
+        optimizer: `adam`, or `rmsprop` with a smoothing of 0.99.
+        standardise: shift and scale the advantages of a trajectory to mean 0 and variance 1.
         reward_scale: factor on every reward before learning.
         reward: `agent` gives each agent its own reward; `team` gives all of them the sum over
             agents divided by their number, which is the team reward up to a constant.
@@ -67,6 +69,8 @@ class OnPolicy(Learner):
         epochs: int = 5,
         minibatch: int = 2048,
         max_gradient: float = 0.5,
+        optimizer: Literal["adam", "rmsprop"] = "adam",
+        standardise: bool = True,
         reward_scale: float = 0.3,
         reward: Literal["agent", "team"] = "agent",
         rollout: int = 50,
@@ -77,12 +81,19 @@ class OnPolicy(Learner):
         self.entropy, self.final_entropy = entropy, final_entropy
         self.value, self.value_target = value, value_target
         self.epochs, self.minibatch, self.max_gradient = epochs, minibatch, max_gradient
+        self.optimizer, self.standardise = optimizer, standardise
         self.reward_scale, self.reward = reward_scale, reward
 
+    def parameter_groups(self) -> list[tuple[list[nn.Parameter], float]]:
+        """The parameters that are not frozen, in groups with the learning rate of each."""
+        return [([p for p in self.parameters() if p.requires_grad], self.learning_rate)]
+
     def configure_optimizers(self) -> Any:
-        """Adam on all parameters that are not frozen."""
-        trained = [p for p in self.parameters() if p.requires_grad]
-        return torch.optim.Adam(trained, lr=self.learning_rate, eps=1e-5)
+        """The optimiser of all groups of parameters."""
+        groups = [{"params": some, "lr": rate} for some, rate in self.parameter_groups()]
+        if self.optimizer == "rmsprop":
+            return torch.optim.RMSprop(groups, alpha=0.99, eps=1e-5)
+        return torch.optim.Adam(groups, eps=1e-5)
 
     def act(
         self, graph: Data, memory: Float[Tensor, "row memory"], greedy: bool = False
@@ -92,9 +103,18 @@ class OnPolicy(Learner):
         policy = output.distribution
         assert policy is not None, "an actor has a policy"
         action = policy.mode if greedy else policy.sample()
+        return action, output.stored | self.kept(graph, output, action), memory
+
+    def kept(self, graph: Data, output: Output, action: Tensor) -> dict[str, Tensor]:
+        """What is stored with an action: its log-probability and the value."""
+        assert output.distribution is not None, "an actor has a policy"
+        log_prob = output.distribution.log_prob(action)
+        return {"log_prob": log_prob, "value": self.value_of(graph, output, action)}
+
+    def value_of(self, graph: Data, output: Output, action: Tensor) -> Float[Tensor, " row"]:
+        """Value of each row when all do these actions, which a critic need not read."""
         assert output.value is not None, "an actor comes with a critic"
-        kept = {"log_prob": policy.log_prob(action), "value": output.value}
-        return action, output.stored | kept, memory
+        return output.value
 
     def last_value(
         self, graph: Data, memory: Float[Tensor, "row memory"]
@@ -102,14 +122,19 @@ class OnPolicy(Learner):
         """Value after the last transition."""
         return self.network(graph, memory)[0].value
 
+    def rewards(self, trajectory: Trajectory) -> Float[Tensor, "time env agent"]:
+        """What each agent learns from, scaled; those who did not act are paid nothing."""
+        reward = torch.where(trajectory.acted, trajectory.reward, 0.0) * self.reward_scale
+        if self.reward == "team":
+            return reward.mean(-1, keepdim=True).expand_as(reward)
+        return reward
+
     def advantages(
         self, trajectory: Trajectory
     ) -> tuple[Float[Tensor, "time env agent"], Float[Tensor, "time env agent"]]:
         """The generalised advantage A_t and the target of the value."""
         assert trajectory.last_value is not None, "the collector asked for the last value"
-        reward = trajectory.reward * self.reward_scale
-        if self.reward == "team":
-            reward = reward.mean(-1, keepdim=True).expand_as(reward)
+        reward = self.rewards(trajectory)
         v_t = trajectory.stored["value"]
         v_tp1 = torch.cat([v_t[1:], trajectory.last_value[None]])
         survived = trajectory.survived.to(reward.dtype)
@@ -126,12 +151,14 @@ class OnPolicy(Learner):
         """Several epochs over one trajectory; returns the means over their minibatches."""
         optimizer: Any = self.optimizers()
         progress = trajectory.progress
-        rate = self.learning_rate * linear(1, self.final_learning_rate, progress)
+        share = linear(1, self.final_learning_rate, progress)
         bonus = self.entropy * linear(1, self.final_entropy, progress)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
+        for group, (_, rate) in zip(optimizer.param_groups, self.parameter_groups(), strict=True):
+            group["lr"] = rate * share
         advantage, target = self.advantages(trajectory)
-        wanted = masked_standardise(advantage, trajectory.acted)
+        wanted = advantage
+        if self.standardise:
+            wanted = masked_standardise(advantage, trajectory.acted)
         collected: list[Tensor] = []
         names: list[str] = []
         agreement = torch.zeros(())
@@ -151,7 +178,7 @@ class OnPolicy(Learner):
         means = torch.stack(collected).mean(0).tolist()
         return dict(zip(names, means, strict=True)) | {
             "cosine_team_agent": float(agreement),
-            "learning_rate": rate,
+            "learning_rate": self.learning_rate * share,
         }
 
     def minibatches(self, trajectory: Trajectory) -> Iterator[Int[Tensor, " pick"]]:
@@ -202,8 +229,8 @@ class OnPolicy(Learner):
         output, following = self.network(graph, memory.masked_fill(first[:, None], 0))
         policy = output.distribution
         assert policy is not None, "an actor has a policy"
-        assert output.value is not None, "an actor comes with a critic"
-        return policy.log_prob(graph.action), policy.entropy(), output.value, following
+        value = self.value_of(graph, output, graph.action)
+        return policy.log_prob(graph.action), policy.entropy(), value, following
 
     def loss(
         self, log_prob: Tensor, entropy: Tensor, value: Tensor, rows: _Rows, bonus: float

@@ -1,6 +1,7 @@
 """All methods: one file per publication."""
 
 from graphmarl.learners import Learner
+from graphmarl.methods.coma import COMA
 from graphmarl.methods.dgn import DGN
 from graphmarl.methods.ip import IP
 from graphmarl.methods.ippo import IPPO
@@ -9,6 +10,7 @@ from graphmarl.methods.maddpg import MADDPG, MADDPGS
 from graphmarl.methods.mappo import MAPPO
 from graphmarl.methods.mfq import MFQ
 from graphmarl.methods.ndq import NDQ
+from graphmarl.methods.neurcomm import NeurComm
 from graphmarl.methods.nvif import NVIFDQN, NVIFPPO
 from graphmarl.methods.pic import PIC
 from graphmarl.methods.qmix import QMIX
@@ -20,6 +22,7 @@ from graphmarl.methods.vpp import VPP
 METHODS: dict[str, type[Learner]] = {
     "ippo": IPPO,
     "mappo": MAPPO,
+    "coma": COMA,
     "nvif_ppo": NVIFPPO,
     "nvif_dqn": NVIFDQN,
     "iql": IQL,
@@ -29,6 +32,7 @@ METHODS: dict[str, type[Learner]] = {
     "ndq": NDQ,
     "tarmac": TarMAC,
     "tarmac_qmix": TarMACQMIX,
+    "neurcomm": NeurComm,
     "dgn": DGN,
     "mfq": MFQ,
     "vpp": VPP,
@@ -39,6 +43,7 @@ METHODS: dict[str, type[Learner]] = {
 }
 
 __all__ = [
+    "COMA",
     "DGN",
     "IP",
     "IPPO",
@@ -51,6 +56,7 @@ __all__ = [
     "NDQ",
     "NVIFDQN",
     "NVIFPPO",
+    "NeurComm",
     "PIC",
     "QMIX",
     "QTRAN",

@@ -1,7 +1,6 @@
 """Networks: message-passing layers, actors, critics and what they are made of."""
 
-from graphmarl.nn.actor import Actor
-from graphmarl.nn.actor_critic import ActorCritic
+from graphmarl.nn.actor_critic import Actor, ActorCritic
 from graphmarl.nn.channel import Channel, Sent
 from graphmarl.nn.context import (
     Attended,
@@ -19,9 +18,13 @@ from graphmarl.nn.conv import (
     FlowConv,
     GaussianConv,
     PairConv,
+    SlotConv,
     SumConv,
+    side_by_side,
+    slots_of,
     symmetric_norm,
 )
+from graphmarl.nn.counterfactual import CounterfactualCritic
 from graphmarl.nn.critics import NeighborCritic, NeighborValue
 from graphmarl.nn.cuts import CUTS, Cut, Rank
 from graphmarl.nn.flow import FlowDecoder, FlowEncoder, FlowNet, ObservationAutoencoder
@@ -29,6 +32,7 @@ from graphmarl.nn.inference import Aggregator, Approximation, First, InferencePo
 from graphmarl.nn.kinds import KindLinear
 from graphmarl.nn.mixers import JointCritic, Mixer, MonotonicMixer, SumMixer
 from graphmarl.nn.network import AgentNetwork, Output, batch_of, mlp, orthogonal_linear
+from graphmarl.nn.own_linear import OwnLinear
 from graphmarl.nn.policy import PolicyHead, SquashedNormal
 from graphmarl.nn.q_network import QNetwork
 from graphmarl.nn.team_critics import ConcatCritic, PooledCritic, TeamCritic
@@ -49,6 +53,7 @@ __all__ = [
     "Channel",
     "ConcatCritic",
     "Context",
+    "CounterfactualCritic",
     "Cut",
     "First",
     "FlowConv",
@@ -68,12 +73,14 @@ __all__ = [
     "NeighborValue",
     "ObservationAutoencoder",
     "Output",
+    "OwnLinear",
     "PairConv",
     "PolicyHead",
     "PooledCritic",
     "QNetwork",
     "Rank",
     "Sent",
+    "SlotConv",
     "SquashedNormal",
     "StateMessages",
     "SumConv",
@@ -85,5 +92,7 @@ __all__ = [
     "mlp",
     "no_memory",
     "orthogonal_linear",
+    "side_by_side",
+    "slots_of",
     "symmetric_norm",
 ]

@@ -1,19 +1,54 @@
-"""The policy and value network of the on-policy methods."""
+"""The policy, and policy and value, of the on-policy methods."""
 
 from typing import Any
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.distributions import Categorical
 from torch_geometric.data import Data
 
-from graphmarl.functional import mask_logits
 from graphmarl.nn.network import Output, batch_of, mlp
+from graphmarl.nn.policy import Action, PolicyHead
 from graphmarl.nn.trunk import Trunk
 
 
-class ActorCritic(Trunk):
+class Actor(Trunk):
+    """Policy pi(a_i | o_i, s_i), shared by all agents, for a critic that stands apart from it.
+
+    Args:
+        obs_size: numbers in an agent's observation o_i.
+        num_actions: number of actions, or of their components.
+        action: discrete or continuous.
+        hidden: width of every layer.
+        trunk: context, memory and inputs; arguments of `Trunk`.
+
+    Shapes:
+        graph.x (row, obs_size), memory (row, memory_size); distribution over rows.
+    """
+
+    def __init__(
+        self,
+        obs_size: int,
+        num_actions: int,
+        action: Action = "discrete",
+        *,
+        hidden: int = 128,
+        **trunk: Any,
+    ) -> None:
+        super().__init__(obs_size, hidden=hidden, **trunk)
+        self.actor = PolicyHead(hidden, num_actions, action, hidden)
+
+    def forward(
+        self, graph: Data, memory: Float[Tensor, "row memory"]
+    ) -> tuple[Output, Float[Tensor, "row memory"]]:
+        """Policy and what to remember."""
+        output, memory = self.features(graph, memory)
+        assert output.features is not None, "the trunk sets them"
+        output.distribution = self.actor(output.features, graph)
+        return output, memory
+
+
+class ActorCritic(Actor):
     """Policy pi(a_i | o_i, s_i) and value V(o_i, s_i), shared by all agents (NVIF, Section III-C).
 
     A shared input layer, then an actor and a critic of two layers each. With a GRU the input layer
@@ -39,25 +74,18 @@ class ActorCritic(Trunk):
         state_size: int = 0,
         **trunk: Any,
     ) -> None:
-        super().__init__(obs_size, hidden=hidden, **trunk)
+        super().__init__(obs_size, num_actions, hidden=hidden, **trunk)
         self.state_size = state_size
-        self.actor = mlp(hidden, hidden, num_actions, last_gain=0.01)
         self.critic = mlp(hidden + state_size, hidden, 1, last_gain=1.0)
 
     def forward(
         self, graph: Data, memory: Float[Tensor, "row memory"]
     ) -> tuple[Output, Float[Tensor, "row memory"]]:
         """Policy, value and what to remember."""
-        output, memory = self.features(graph, memory)
+        output, memory = super().forward(graph, memory)
         assert output.features is not None, "the trunk sets them"
-        output.distribution = self.policy(output.features, graph)
         output.value = self.value(output.features, graph)
         return output, memory
-
-    def policy(self, h: Tensor, graph: Data) -> Categorical:
-        """Distribution over actions of each agent."""
-        available = graph.available if "available" in graph else None
-        return Categorical(logits=mask_logits(self.actor(h), available), validate_args=False)
 
     def value(self, h: Tensor, graph: Data) -> Tensor:
         """Value of each agent."""

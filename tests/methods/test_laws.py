@@ -18,6 +18,7 @@ RING = torch.tensor([[0, 1, 1, 2, 2, 3, 3, 4], [1, 0, 2, 1, 3, 2, 4, 3]])
 FORMS = {name: (name, {}) for name in METHODS} | {
     "ndq-mean": ("ndq", {"receiver": "mean"}),
     "dgn-temporal": ("dgn", {"temporal": 0.1}),
+    "neurcomm-own": ("neurcomm", {"shared": False}),
 }
 RECURRENT = [
     name for name, (method, _) in FORMS.items() if "recurrent" in options_of(METHODS[method])

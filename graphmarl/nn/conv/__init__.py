@@ -7,6 +7,7 @@ from graphmarl.nn.conv.bethe import BetheConv
 from graphmarl.nn.conv.flow import FlowConv, symmetric_norm
 from graphmarl.nn.conv.gaussian import GaussianConv
 from graphmarl.nn.conv.pair import PairConv
+from graphmarl.nn.conv.slots import SlotConv, side_by_side, slots_of
 from graphmarl.nn.conv.sum import SumConv
 
 CONVS: dict[str, type[MessagePassing]] = {
@@ -19,12 +20,15 @@ CONVS: dict[str, type[MessagePassing]] = {
 }
 
 __all__ = [
-    "CONVS",
     "AttentionConv",
     "BetheConv",
+    "CONVS",
     "FlowConv",
     "GaussianConv",
     "PairConv",
+    "SlotConv",
     "SumConv",
+    "side_by_side",
+    "slots_of",
     "symmetric_norm",
 ]

@@ -1,0 +1,136 @@
+"""COMA: Foerster et al. 2018, "Counterfactual Multi-Agent Policy Gradients"."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch_geometric.data import Data
+
+from graphmarl.data import Trajectory
+from graphmarl.functional import taken
+from graphmarl.learners import AdvantageActorCritic, approach
+from graphmarl.methods.ippo import require_discrete
+from graphmarl.nn import Actor, CounterfactualCritic, Output
+from graphmarl.step import Spec
+
+
+class COMA(AdvantageActorCritic):
+    r"""Actor-critic whose advantage is what an agent's own action changed (eq. 4).
+
+    .. math::
+        A_i(s, u) = Q_i(s, u) - \sum_a \pi_i(a \mid o_i) \, Q_i(s, (u_{-i}, a))
+
+    The critic learns the returns of TD(lambda) over a target critic; after the last transition of a
+    trajectory the actions are drawn from the policy. Reads no edges; agents know their places.
+
+    Unlike the paper, actor and critic step together, so that advantages are those of the critic
+    before the step, and an entropy bonus takes the place of the exploring share of the policy.
+    The VPP paper, where each agent's reward is seen, fits Q_i to it directly and without a
+    baseline: `reward` agent, `counterfactual` off.
+
+    Args:
+        spec: shapes of the environment, which must have a global state.
+        hidden: width of the actor's layers.
+        recurrent: give agents a memory (GRU) that is trained, as in the paper.
+        critic_learning_rate: of the critic; falls as the actor's does.
+        critic_hidden: width of the critic's layers.
+        counterfactual: subtract the counterfactual baseline; without it the advantage is Q_i.
+        target: `hard` copies the critic every `target_every` trajectories; `soft` moves the target
+            by the share `tau` after each.
+        target_every: trajectories between hard copies.
+        tau: share of a soft update.
+        reward: `team` as in the paper, or `agent`; see `OnPolicy`.
+        gae_lambda: lambda of the critic's returns.
+        max_gradient: largest norm of the gradient.
+        learner: arguments of `AdvantageActorCritic`.
+
+    Raises:
+        ValueError: the environment has no global state, or a number is out of range.
+    """
+
+    def __init__(
+        self,
+        spec: Spec,
+        hidden: int = 128,
+        recurrent: bool = False,
+        critic_learning_rate: float = 1e-3,
+        critic_hidden: int = 128,
+        counterfactual: bool = True,
+        target: Literal["hard", "soft"] = "hard",
+        target_every: int = 20,
+        tau: float = 0.01,
+        reward: Literal["agent", "team"] = "team",
+        gae_lambda: float = 0.8,
+        max_gradient: float = 10.0,
+        **learner: Any,
+    ) -> None:
+        require_discrete(spec, "COMA")
+        if not spec.state_size:
+            raise ValueError("COMA's critic reads the global state; this environment has none")
+        if target_every < 1:
+            raise ValueError(f"target_every is {target_every}; allowed are 1 and more")
+        if not 0 < tau <= 1:
+            raise ValueError(f"tau is {tau}; allowed is more than 0, up to 1")
+        shapes = (spec.obs_size, spec.num_actions)
+        agents = spec.num_agents
+        network = Actor(*shapes, hidden=hidden, recurrent=recurrent, agent_id=agents)
+        super().__init__(
+            network, reward=reward, gae_lambda=gae_lambda, max_gradient=max_gradient, **learner
+        )
+        self.critic = CounterfactualCritic(agents, spec.state_size, *shapes, critic_hidden)
+        self.targets = nn.ModuleDict({"critic": copy.deepcopy(self.critic).requires_grad_(False)})
+        self.critic_learning_rate, self.counterfactual = critic_learning_rate, counterfactual
+        self.target, self.target_every, self.tau = target, target_every, tau
+        self.register_buffer("updated", torch.zeros((), dtype=torch.long))
+        self.updated: Tensor
+
+    def parameter_groups(self) -> list[tuple[list[nn.Parameter], float]]:
+        """Actor and critic."""
+        return [
+            (list(self.network.parameters()), self.learning_rate),
+            (list(self.critic.parameters()), self.critic_learning_rate),
+        ]
+
+    def kept(self, graph: Data, output: Output, action: Tensor) -> dict[str, Tensor]:
+        """Log-probability, the whole policy, and what the target critic says of all actions."""
+        policy = output.distribution
+        assert isinstance(policy, torch.distributions.Categorical), "the actor's"
+        value = taken(self.targets["critic"](graph, action), action)
+        return {"log_prob": policy.log_prob(action), "policy": policy.probs, "value": value}
+
+    def value_of(self, graph: Data, output: Output, action: Tensor) -> Float[Tensor, " row"]:
+        """Q_i(s, u), which the loss brings to the return."""
+        return taken(self.critic(graph, action), action)
+
+    def last_value(
+        self, graph: Data, memory: Float[Tensor, "row memory"]
+    ) -> Float[Tensor, " row"] | None:
+        """What the target critic says of actions that are drawn from the policy."""
+        return self.act(graph, memory)[1]["value"]
+
+    def advantages(
+        self, trajectory: Trajectory
+    ) -> tuple[Float[Tensor, "time env agent"], Float[Tensor, "time env agent"]]:
+        """The counterfactual advantage, and the return that the critic learns."""
+        _, target = super().advantages(trajectory)
+        graph = trajectory.graph()
+        with torch.no_grad():
+            q = self.critic(graph, graph.action)
+        advantage = taken(q, graph.action)
+        if self.counterfactual:
+            advantage = advantage - (graph.policy * q).sum(-1)
+        return advantage.view(target.shape), target
+
+    def update(self, trajectory: Trajectory) -> dict[str, float]:
+        """Learn from a trajectory, then let the target critic follow."""
+        metrics = super().update(trajectory)
+        self.updated += 1
+        if self.target == "soft":
+            approach(self.targets["critic"], self.critic, self.tau)
+        elif self.updated % self.target_every == 0:
+            approach(self.targets["critic"], self.critic, 1.0)
+        return metrics

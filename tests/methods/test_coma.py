@@ -1,0 +1,157 @@
+"""What COMA's critic reads, and the advantage and the return that come of it."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch_geometric.data import Data
+from toy import Toy
+
+from graphmarl.data import Collector
+from graphmarl.evaluate import evaluate
+from graphmarl.graphs import make_graph
+from graphmarl.methods import COMA
+from graphmarl.nn import CounterfactualCritic
+from graphmarl.step import Spec, agent_graph
+from graphmarl.train import train
+
+SPEC = Spec(num_agents=3, obs_shape=(6,), num_actions=3, horizon=6, state_size=3)
+
+
+class Given(nn.Module):
+    """A critic that says the same everywhere."""
+
+    def __init__(self, *q: float) -> None:
+        super().__init__()
+        self.q = nn.Parameter(torch.tensor(q))
+
+    def forward(self, graph: Data, action: Tensor) -> Tensor:
+        return self.q.expand(len(action), -1)
+
+
+def played(learner: COMA, rollout: int = 6) -> Any:
+    (trajectory, *_) = Collector(Toy(2), make_graph("none"), learner, 12, rollout)
+    return trajectory
+
+
+def test_the_advantage_is_what_the_own_action_adds_to_the_mean_of_the_policy():
+    learner = COMA(SPEC)
+    trajectory = played(learner)
+    learner.critic = Given(1.0, 5.0, 3.0)  # type: ignore[assignment]
+    trajectory.action[0, 0] = torch.tensor([0, 1, 2])
+    trajectory.stored["policy"][0, 0] = torch.tensor([0.5, 0.25, 0.25])
+    # The mean is 0.5 + 1.25 + 0.75 = 2.5.
+    advantage, _ = learner.advantages(trajectory)
+    assert torch.allclose(advantage[0, 0], torch.tensor([1 - 2.5, 5 - 2.5, 3 - 2.5]))
+    learner.counterfactual = False
+    advantage, _ = learner.advantages(trajectory)
+    assert torch.equal(advantage[0, 0], torch.tensor([1.0, 5.0, 3.0]))
+
+
+def test_the_policy_does_not_gain_by_the_baseline_on_average():
+    learner = COMA(SPEC)
+    trajectory = played(learner)
+    total = torch.zeros(6, 2, 3)
+    for action in range(3):
+        # The others' actions stay those that the critic reads: each agent is varied by itself.
+        for agent in range(3):
+            was = trajectory.action[..., agent].clone()
+            trajectory.action[..., agent] = action
+            advantage, _ = learner.advantages(trajectory)
+            total[..., agent] += (
+                trajectory.stored["policy"][..., agent, action] * (advantage[..., agent])
+            )
+            trajectory.action[..., agent] = was
+    assert torch.allclose(total, torch.zeros(6, 2, 3), atol=1e-5)
+
+
+def test_the_critic_reads_state_observation_place_and_what_the_living_others_do():
+    torch.manual_seed(0)
+    env = Toy(2, 3)
+    critic = CounterfactualCritic(3, 3, 6, 3)
+    graph = agent_graph(env.reset(0), env.spec)
+    action = torch.tensor([0, 1, 2, 2, 1, 0])
+    before = critic(graph, action)
+
+    def changed(what: Data, action: Tensor) -> list[bool]:
+        return (critic(what, action) != before).any(1).tolist()
+
+    other = action.clone()
+    other[1] = 0
+    assert changed(graph, other) == [True, False, True, False, False, False]
+    state = graph.clone()
+    state.state[1] += 1
+    assert changed(state, action) == [False, False, False, True, True, True]
+    seen = graph.clone()
+    assert seen.x is not None
+    seen.x[4] += 1
+    assert changed(seen, action) == [False, False, False, False, True, False]
+    same = Data(x=torch.ones(3, 6), alive=torch.ones(3, dtype=torch.bool), num_nodes=3)
+    same.state, nothing = torch.ones(1, 3), torch.zeros(3, dtype=torch.long)
+    q = critic(same, nothing)
+    assert not torch.equal(q[0], q[1]), "agents are told apart"
+    graph.alive[1] = False
+    before = critic(graph, action)
+    assert changed(graph, other) == [False] * 6
+
+
+def test_the_critic_learns_the_lambda_return_of_the_target_critic():
+    learner = COMA(SPEC, gamma=0.5, gae_lambda=0.5)
+    learner.targets["critic"] = Given(4.0, 4.0, 4.0)
+    trajectory = played(learner, 3)
+    assert torch.equal(trajectory.stored["value"], torch.full((3, 2, 3), 4.0))
+    assert torch.equal(trajectory.last_value, torch.full((2, 3), 4.0))
+    trajectory.survived[:], trajectory.alive[:], trajectory.valid[:] = True, True, True
+    trajectory.terminated[:] = trajectory.truncated[:] = False
+    trajectory.reward[:, 0] = torch.tensor([[3.0, 0, 0], [0, 6, 0], [0, 0, 9]])
+    # Team rewards 1, 2, 3; backwards G = 3 + 0.5 * 4, then r + 0.5 * (4 + G) / 2.
+    _, target = learner.advantages(trajectory)
+    last = 3 + 0.5 * 4
+    middle = 2 + 0.5 * (4 + last) / 2
+    first = 1 + 0.5 * (4 + middle) / 2
+    expected = torch.tensor([first, middle, last])[:, None].expand(3, 3)
+    assert torch.allclose(target[:, 0], expected)
+    trajectory.truncated[1, 0] = True
+    _, target = learner.advantages(trajectory)
+    assert torch.allclose(target[1, 0], torch.tensor(2 + 0.5 * 4.0))
+    trajectory.terminated[1, 0] = True
+    _, target = learner.advantages(trajectory)
+    assert torch.equal(target[1, 0], torch.tensor([2.0, 2.0, 2.0]))
+
+
+@pytest.mark.parametrize(("options", "moves"), [({"target_every": 2}, [0, 1, 0]), ({}, [0, 0, 0])])
+def test_the_target_is_copied_when_it_is_due(options, moves, monkeypatch):
+    learner = COMA(SPEC, rollout=6, **options)
+    optimizer = learner.configure_optimizers()
+    assert [group["lr"] for group in optimizer.param_groups] == [5e-4, 1e-3]
+    monkeypatch.setattr(learner, "optimizers", lambda: optimizer)
+    monkeypatch.setattr(learner, "manual_backward", lambda loss: loss.backward())
+    for due in moves:
+        learner.update(played(learner))
+        pairs = zip(
+            learner.critic.parameters(), learner.targets["critic"].parameters(), strict=True
+        )
+        assert all(torch.equal(one, two) for one, two in pairs) == bool(due)
+    learner.target, learner.tau = "soft", 0.25
+    (theirs, *_), (ours, *_) = learner.targets.parameters(), learner.critic.parameters()
+    before = theirs.clone()
+    learner.update(played(learner))
+    assert torch.allclose(theirs, before + 0.25 * (ours - before))
+    assert learner.updated == 4
+
+
+def test_bad_numbers_and_a_missing_state_are_refused():
+    with pytest.raises(ValueError, match="reads the global state; this environment has none"):
+        COMA(Spec(num_agents=3, obs_shape=(6,), num_actions=3, horizon=6))
+    with pytest.raises(ValueError, match="target_every is 0; allowed are 1 and more"):
+        COMA(SPEC, target_every=0)
+    with pytest.raises(ValueError, match="tau is 2; allowed is more than 0, up to 1"):
+        COMA(SPEC, tau=2)
+
+
+@pytest.mark.slow
+def test_sensors_learn_to_scan_the_area_that_surely_holds_a_target(tmp_path):
+    run = train("coma:rollout=8", "sensor", None, 40_000, 0, "a", str(tmp_path), progress=False)
+    # 20 for the target less 5 for each of two scans; a policy that has learned nothing has -9.
+    assert evaluate(run, 2048).mean_return.mean >= 9.5

@@ -8,6 +8,7 @@ from graphmarl.envs.batched import Batched
 from graphmarl.envs.check import check_env
 from graphmarl.envs.didactic import GridAgreement, Hallway, IndependentSearch, Sensor
 from graphmarl.envs.magent import Battle, Gather, Jungle
+from graphmarl.envs.particle import Navigation
 from graphmarl.envs.pettingzoo import FromPettingZoo
 from graphmarl.envs.to_pettingzoo import ToPettingZoo
 from graphmarl.envs.vector import Vector
@@ -23,6 +24,7 @@ ENVS: dict[str, type[Environment]] = {
     "hallway": Hallway,
     "independent_search": IndependentSearch,
     "grid_agreement": GridAgreement,
+    "navigation": Navigation,
     "pettingzoo": FromPettingZoo,
 }
 
@@ -57,6 +59,7 @@ __all__ = [
     "Hallway",
     "IndependentSearch",
     "Jungle",
+    "Navigation",
     "Sensor",
     "ToPettingZoo",
     "Vector",

@@ -16,6 +16,12 @@ SMALL = {
     "hallway": [{}, {"lengths": (2, 6, 10), "normalised": False}, {"lengths": "1"}],
     "independent_search": [{"horizon": 7}, {"num_agents": 3, "size": 2, "distance": 1}],
     "grid_agreement": [{}, {"rows": 2, "columns": 5, "horizon": 4}, {"rows": 1, "columns": 1}],
+    "navigation": [
+        {"horizon": 7},
+        {"num_agents": 1, "horizon": 4},
+        {"num_agents": 7, "horizon": 5, "reward": "agent", "violate_locality": True},
+        {"horizon": 5, "reward": "difference", "action": "continuous", "quirks": True},
+    ],
     "pettingzoo": [
         {"make": walk, "horizon": 20},
         {"make": "parallel_games:walk", "horizon": 5, "position": places},

@@ -4,16 +4,14 @@ from itertools import permutations
 
 import pytest
 import torch
+from particles import places, put, whole
 
 from graphmarl.envs import Navigation
+from graphmarl.envs.particle.covering import CoverReward
 from graphmarl.envs.particle.world import choose
 
 CONTACT = 0.3
-
-
-def put(env, **fields):
-    env.reset(0)
-    return env.load_state_dict(env.state_dict() | fields)
+REWARDS: tuple[CoverReward, ...] = ("team", "agent", "difference")
 
 
 def frozen(env, **fields):
@@ -37,7 +35,7 @@ def test_rewards_by_hand():
     position = torch.tensor([[[0.0, 0.0], [0.0, 2.0], [4.0, 0.0]]])
     landmarks = torch.tensor([[[0.0, 0.5], [0.0, 3.0], [1.0, 0.0]]])
     # Closest agents and distances: 0 at 0.5, 1 at 1 and 0 at 1; the next are at 1.5, 3 and sqrt 5.
-    expected = {
+    expected: dict[CoverReward, list[float]] = {
         "team": [-2.5 / 3] * 3,
         "agent": [-1.5, -1.0, 0.0],
         "difference": [(1.5 - 0.5) + (5**0.5 - 1), 3 - 1, 0.0],
@@ -56,7 +54,7 @@ def test_a_collision_costs_each_of_the_two_one():
     env = Navigation(3, reward="agent", num_envs=1)
     landmarks = torch.tensor([[[2.0, 0.0], [2.0, 0.0], [2.0, 0.0]]])
     step = frozen(env, position=position, velocity=velocity, landmarks=landmarks)
-    place = step.position[0]
+    place = places(step)[0]
     # Pushed with 100 * 0.1: 0.1 * (0.75 * 4 - 1) and 0.2 + 0.1 * (0.75 * 2 + 1).
     torch.testing.assert_close(place[:2, 0], torch.tensor([0.2, 0.45]))
     torch.testing.assert_close(step.reward, torch.tensor([[-1.0, -1.0, 0.0]]))
@@ -65,19 +63,19 @@ def test_a_collision_costs_each_of_the_two_one():
 
 @pytest.mark.parametrize("violate", [False, True])
 def test_rewards_by_removing_every_agent(violate):
-    crowd = {"num_agents": 6, "half_width": 0.9, "num_envs": 5, "violate_locality": violate}
-    rewards = {}
-    for reward in ("team", "agent", "difference"):
-        env = Navigation(**crowd, reward=reward)
-        env.reset(3)
+    env, rewards = Navigation(6, 1.1, num_envs=5), {}
+    step = env.reset(3)
+    for reward in REWARDS:
+        env = Navigation(6, 1.1, reward=reward, violate_locality=violate, num_envs=5)
+        step = env.reset(3)
         for _ in range(4):
             step = env.step(torch.arange(30).view(5, 6) % 5)
         rewards[reward] = step.reward
-    weight = env._spread
+    weight = env.spread
     assert (weight > 0) == violate
     everyone = torch.arange(6)
     for copy in range(5):
-        place, landmarks = step.position[copy], env.landmarks[copy]
+        place, landmarks = places(step)[copy], env.landmarks[copy]
         team = value(place, landmarks, weight)
         for reward in ("team", "agent"):
             assert rewards[reward][copy].sum().item() == pytest.approx(team, rel=1e-4)
@@ -89,9 +87,9 @@ def test_rewards_by_removing_every_agent(violate):
 
 def test_the_return_of_the_team_is_the_same_whatever_is_paid():
     totals = []
-    for reward in ("team", "agent", "difference"):
+    for reward in REWARDS:
         env, paid = Navigation(reward=reward, num_envs=4), torch.zeros(4)
-        env.reset(1)
+        step = env.reset(1)
         for time in range(25):
             step = env.step(torch.full((4, 15), time % 5))
             paid += step.reward.sum(1)
@@ -107,17 +105,17 @@ def test_what_an_agent_sees():
     step = env.reset(0)
     layout = env.spec.layout
     assert step.obs.shape == (3, 15, 26)
-    assert torch.equal(step.obs[..., layout["position"]], step.position)
-    for part, things in (("landmarks", env.landmarks), ("agents", step.position)):
-        gap = things[:, None] - step.position[:, :, None]
+    assert torch.equal(step.obs[..., layout["position"]], places(step))
+    for part, things in (("landmarks", env.landmarks), ("agents", places(step))):
+        gap = things[:, None] - places(step)[:, :, None]
         far = gap.norm(dim=3)
         if part == "agents":
             far.diagonal(dim1=1, dim2=2).fill_(9)
         order = far.argsort(2)[..., : (layout[part].stop - layout[part].start) // 2]
         seen = gap.gather(2, order.unsqueeze(3).expand(-1, -1, -1, 2)).flatten(2)
         assert torch.equal(step.obs[..., layout[part]], seen)
-    assert torch.equal(step.state[:, :30], step.position.flatten(1))
-    assert torch.equal(step.state[:, 60:], env.landmarks.flatten(1))
+    assert torch.equal(whole(step)[:, :30], places(step).flatten(1))
+    assert torch.equal(whole(step)[:, 60:], env.landmarks.flatten(1))
 
 
 @pytest.mark.parametrize(
@@ -128,7 +126,7 @@ def test_the_table_of_sizes(agents, half_width, size):
     env = Navigation(agents, num_envs=2)
     step = env.reset(0)
     assert env.half_width == half_width and env.spec.obs_size == size
-    assert 0.9 * half_width < step.position.abs().max() <= half_width or agents < 15
+    assert 0.9 * half_width < places(step).abs().max() <= half_width or agents < 15
 
 
 def test_renumbering_agents_renumbers_everything():
@@ -151,12 +149,12 @@ def test_quirks_change_who_is_nearest_and_nothing_else():
     for _ in range(5):
         action = torch.arange(60).view(4, 15) % 5
         one, other = plain.step(action), odd.step(action)
-    assert torch.equal(one.reward, other.reward) and torch.equal(one.position, other.position)
+    assert torch.equal(one.reward, other.reward) and torch.equal(places(one), places(other))
     layout = plain.spec.layout
     assert torch.equal(one.obs[..., :4], other.obs[..., :4])
     # The nearest of |gap - own position|.
-    gap = odd.landmarks[:, None] - other.position[:, :, None]
-    first = (gap - other.position[:, :, None]).norm(dim=3).argmin(2)
+    gap = odd.landmarks[:, None] - places(other)[:, :, None]
+    first = (gap - places(other)[:, :, None]).norm(dim=3).argmin(2)
     nearest = gap.gather(2, first[..., None, None].expand(-1, -1, 1, 2)).squeeze(2)
     assert torch.equal(other.obs[..., layout["landmarks"]][..., :2], nearest)
     assert not torch.equal(one.obs, other.obs)
@@ -166,9 +164,9 @@ def test_quirks_change_who_is_nearest_and_nothing_else():
 def test_the_violated_locality_is_ten_times_the_rest_at_the_beginning(agents):
     # r_1 leaves out the borders and the landmarks' distances from each other: 15 % is allowed.
     env = Navigation(agents, violate_locality=True, num_envs=200)
-    first = env.reset(0).position
+    first = places(env.reset(0))
     gap = (first[:, :, None] - first[:, None]).norm(dim=3)
-    bonus = env._spread * gap.log1p().sum((1, 2)).mean()
+    bonus = env.spread * gap.log1p().sum((1, 2)).mean()
     cover = (env.landmarks[:, :, None] - first[:, None]).norm(dim=3).amin(2).sum(1)
     collisions = (gap < CONTACT).sum((1, 2)) - agents
     rest = (cover + collisions).mean()
@@ -200,7 +198,8 @@ def test_a_name_that_is_unknown_is_refused():
 
 def test_continuous_actions_are_shares_of_the_force():
     one, two = Navigation(3, num_envs=1), Navigation(3, action="continuous", num_envs=1)
-    one.reset(0), two.reset(0)
+    one.reset(0)
+    two.reset(0)
     push = torch.tensor([[[1.0, 0.0], [0.0, -1.0], [0.0, 0.0]]])
     assert torch.equal(one.step(torch.tensor([[1, 4, 0]])).obs, two.step(push).obs)
     half = two.step(torch.tensor([[[0.5, -0.5], [0.0, 0.0], [0.0, 0.0]]])).obs[0, 0, :2]

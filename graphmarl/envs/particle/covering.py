@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -11,7 +10,7 @@ from torch import Tensor
 
 from graphmarl.envs.particle.physics import Gaps, Physics
 from graphmarl.envs.particle.placement import check_room, poisson_disc
-from graphmarl.envs.particle.world import ActionKind, Particle, between, choose, parts
+from graphmarl.envs.particle.world import Crowd, Particle, between, choose, parts
 from graphmarl.step import Scene
 
 CoverReward = Literal["team", "agent", "difference"]
@@ -63,9 +62,7 @@ class Covering(Particle):
     """N agents cover N landmarks and keep out of each other's way.
 
     Args:
-        size: radius of each agent.
-        sensitivity: full force of each.
-        max_speed: of each; None for no limit.
+        crowd: the agents.
         price: what a collision of agents i and j costs i; one number, or a matrix.
         apart: least distance between landmarks.
         half_width: of the square in which agents and landmarks begin.
@@ -75,9 +72,7 @@ class Covering(Particle):
         spread: weight of the sum of log(1 + d_ij) over ordered pairs; 0 for none.
         quirk: nearest by the wrong distance.
         contact_distance: of every pair; the sum of the sizes without it.
-        kinds: names of the kinds of agent.
-        kind: kind of each agent.
-        world: action, horizon, num_envs, device.
+        world: action, horizon, num_envs and device.
     """
 
     landmarks: Float[Tensor, "env landmark 2"]
@@ -85,9 +80,7 @@ class Covering(Particle):
 
     def __init__(
         self,
-        size: Sequence[float],
-        sensitivity: Sequence[float],
-        max_speed: Sequence[float] | None,
+        crowd: Crowd,
         price: float | Tensor,
         apart: float,
         half_width: float,
@@ -95,50 +88,32 @@ class Covering(Particle):
         agents_seen: int | None,
         reward: CoverReward,
         spread: float,
-        quirk: bool,
-        contact_distance: float | None,
-        action: ActionKind,
-        horizon: int,
-        num_envs: int,
-        device: str,
-        kinds: tuple[str, ...] = ("agent",),
-        kind: tuple[int, ...] = (),
+        quirk: bool = False,
+        contact_distance: float | None = None,
+        **world: Any,
     ) -> None:
         choose("reward", reward, ("team", "agent", "difference"))
-        count = len(size)
+        count = len(crowd.size)
         if reward == "difference" and count < 2:
             raise ValueError("reward is 'difference' with 1 agent; without it there is no team")
         if half_width <= 0:
             raise ValueError(f"half_width is {half_width}; it must be positive")
         check_room(count, half_width, apart)
-        self._seen_landmarks = between("landmarks_seen", landmarks_seen, 0, count, min(6, count))
-        self._seen_agents = between("agents_seen", agents_seen, 0, count - 1, min(5, count - 1))
-        layout = parts(
-            velocity=2,
-            position=2,
-            landmarks=2 * self._seen_landmarks,
-            agents=2 * self._seen_agents,
-        )
+        seen = between("landmarks_seen", landmarks_seen, 0, count, min(6, count))
+        met = between("agents_seen", agents_seen, 0, count - 1, min(5, count - 1))
+        self._sight = (seen, met)
+        layout = parts(velocity=2, position=2, landmarks=2 * seen, agents=2 * met)
         physics = Physics(
-            size, max_speed=max_speed, contact_distance=contact_distance, device=device
+            crowd.size,
+            max_speed=crowd.max_speed,
+            contact_distance=contact_distance,
+            device=world["device"],
         )
-        super().__init__(
-            physics,
-            sensitivity,
-            horizon,
-            half_width,
-            layout,
-            6 * count,
-            action,
-            num_envs,
-            device,
-            kinds,
-            kind,
-        )
-        sizes = torch.tensor(size, device=self.device)
+        super().__init__(physics, crowd, half_width, layout, 6 * count, **world)
+        sizes = torch.tensor(crowd.size, device=self.device)
         self._touch = (sizes[:, None] + sizes).square()
         self._price = price.to(self.device) if isinstance(price, Tensor) else price
-        self._apart, self._paid, self._spread, self._quirk = apart, reward, spread, quirk
+        self._apart, self._paid, self.spread, self._quirk = apart, reward, spread, quirk
         self._covered: tuple[Tensor, Tensor, Gaps, Cover] | None = None
 
     def begin(self) -> dict[str, Tensor]:
@@ -162,10 +137,10 @@ class Covering(Particle):
         fines = collisions if isinstance(self._price, float) else (touching * self._price).sum(2)
         team = -cover.distance.sum(1) - fines.sum(1)
         bonus = None
-        if self._spread:
+        if self.spread:
             # An agent is infinitely far from itself, and no pair.
             far = squared.masked_fill(squared == torch.inf, 0).sqrt().log1p().sum(2)
-            bonus = self._spread * far
+            bonus = self.spread * far
             team = team + bonus.sum(1)
         return self.pay(self._share(cover, fines, bonus, team), team), self.never
 
@@ -194,10 +169,8 @@ class Covering(Particle):
         gaps, cover = self.cover()
         crowd, wrong = self.gaps(), self.position if self._quirk else None
         seen = self.own()
-        if self._seen_landmarks:
-            seen.append(gaps.to(gaps.nearest(self._seen_landmarks, wrong)))
-        if self._seen_agents:
-            seen.append(crowd.to(crowd.nearest(self._seen_agents, wrong)))
+        for things, number in zip((gaps, crowd), self._sight, strict=True):
+            seen.append(things.to(things.nearest(number, wrong)))
         return self.everything(self.landmarks) | {
             "obs": torch.cat(seen, 2),
             "info": {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from graphmarl.envs.particle.covering import Covering, CoverReward, spread_weight
-from graphmarl.envs.particle.world import SENSITIVITY, ActionKind
+from graphmarl.envs.particle.world import ActionKind, Crowd
 
 SIZE = 0.15
 HALF_WIDTHS = {3: 3.0, 6: 1.5, 15: 2.2, 30: 3.0, 100: 5.0, 200: 7.0}
@@ -75,22 +75,19 @@ class Navigation(Covering):
             raise ValueError(f"quirks with {num_agents} agents; only the scenarios of 15 and 30 do")
         if violate_locality and num_agents < 2:
             raise ValueError("violate_locality with 1 agent; it pays for the distance of two")
-        if half_width is None:
-            half_width = HALF_WIDTHS.get(num_agents, num_agents**0.5 / 2)
-        weight = spread_weight(num_agents, half_width, 2 * SIZE) if violate_locality else 0.0
+        usual = HALF_WIDTHS.get(num_agents, num_agents**0.5 / 2)
+        width = usual if half_width is None else half_width
+        weight = spread_weight(num_agents, width, 2 * SIZE) if violate_locality else 0.0
         super().__init__(
-            size=[SIZE] * num_agents,
-            sensitivity=[SENSITIVITY] * num_agents,
-            max_speed=None,
+            Crowd.alike(num_agents, SIZE),
             price=1.0,
             apart=4.5 * SIZE,
-            half_width=half_width,
+            half_width=width,
             landmarks_seen=landmarks_seen,
             agents_seen=agents_seen,
             reward=reward,
             spread=weight,
             quirk=quirks,
-            contact_distance=None,
             action=action,
             horizon=horizon,
             num_envs=num_envs,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
 import torch
@@ -58,6 +59,30 @@ def parts(**widths: int) -> dict[str, slice]:
     return layout
 
 
+@dataclass(frozen=True)
+class Crowd:
+    """What the agents are like, one entry each.
+
+    Args:
+        size: radius.
+        sensitivity: full force.
+        max_speed: greatest speed, or None where no one has a limit.
+        kinds: names of the kinds of agent.
+        kind: kind of each, empty where there is only one.
+    """
+
+    size: Sequence[float]
+    sensitivity: Sequence[float]
+    max_speed: Sequence[float] | None = None
+    kinds: tuple[str, ...] = ("agent",)
+    kind: tuple[int, ...] = ()
+
+    @classmethod
+    def alike(cls, number: int, size: float) -> Crowd:
+        """Agents of one size that no scenario says more about."""
+        return cls([size] * number, [SENSITIVITY] * number)
+
+
 class Particle(Batched):
     """A task of particles that push and are pushed; the agents are the first N things.
 
@@ -67,16 +92,14 @@ class Particle(Batched):
 
     Args:
         physics: of all E things.
-        sensitivity: full force of each agent.
-        horizon: steps in an episode.
+        crowd: the agents.
         half_width: agents begin in the square from minus to plus this.
         layout: of an observation.
         state_size: numbers of the global state.
         action: `discrete` or `continuous`.
+        horizon: steps in an episode.
         num_envs: copies, B.
         device: where the tensors are.
-        kinds: names of the kinds of agent.
-        kind: kind of each agent.
 
     Attributes:
         position: of all things.
@@ -91,32 +114,30 @@ class Particle(Batched):
     def __init__(
         self,
         physics: Physics,
-        sensitivity: Sequence[float],
-        horizon: int,
+        crowd: Crowd,
         half_width: float,
         layout: Mapping[str, slice],
         state_size: int,
         action: ActionKind,
+        horizon: int,
         num_envs: int,
         device: str,
-        kinds: tuple[str, ...] = ("agent",),
-        kind: tuple[int, ...] = (),
     ) -> None:
         choose("action", action, ("discrete", "continuous"))
         spec = Spec(
-            num_agents=len(sensitivity),
+            num_agents=len(crowd.sensitivity),
             obs_shape=(max(part.stop for part in layout.values()),),
             num_actions=len(DIRECTIONS) if action == "discrete" else 2,
             horizon=horizon,
             action=action,
             layout=layout,
-            kinds=kinds,
-            kind=kind,
+            kinds=crowd.kinds,
+            kind=crowd.kind,
             state_size=state_size,
         )
         super().__init__(spec, num_envs, device)
         self.physics, self.half_width = physics, half_width
-        self.sensitivity = torch.tensor(sensitivity, device=self.device).unsqueeze(1)
+        self.sensitivity = torch.tensor(crowd.sensitivity, device=self.device).unsqueeze(1)
         self._direction = torch.tensor(DIRECTIONS, device=self.device)
         self._things = len(physics.contact)
         self._still = torch.zeros(num_envs, self._things, 2, device=self.device)

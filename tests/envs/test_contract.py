@@ -22,6 +22,20 @@ SMALL = {
         {"num_agents": 7, "horizon": 5, "reward": "agent", "violate_locality": True},
         {"horizon": 5, "reward": "difference", "action": "continuous", "quirks": True},
     ],
+    "heterogeneous_navigation": [
+        {"num_agents": 4, "horizon": 5, "reward": "agent"},
+        {"num_agents": 10, "horizon": 5, "reward": "difference", "quirks": True},
+    ],
+    "push": [
+        {"num_agents": 3, "horizon": 6, "reward": "agent"},
+        {"num_agents": 30, "horizon": 4, "action": "continuous", "quirks": True},
+        {"num_agents": 1, "horizon": 4},
+    ],
+    "prey_predator": [
+        {"num_agents": 15, "horizon": 5, "reward": "agent"},
+        {"num_agents": 2, "num_prey": 3, "num_obstacles": 0, "horizon": 4, "quirks": True},
+        {"num_agents": 1, "horizon": 3, "prey_seen": 0, "action": "continuous"},
+    ],
     "pettingzoo": [
         {"make": walk, "horizon": 20},
         {"make": "parallel_games:walk", "horizon": 5, "position": places},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 import torch
@@ -183,6 +184,11 @@ class Covering(Particle):
     def scene(self, env: int) -> Scene:
         """The landmarks."""
         return self.frame(env, landmarks=self.landmarks[env])
+
+
+def usual_width(table: Mapping[int, float], number: int) -> float:
+    """Half width of the scenario of that many agents; otherwise there is 1 per unit of area."""
+    return table[number] if number in table else float(number) ** 0.5 / 2
 
 
 def spread_weight(number: int, half_width: float, contact: float) -> float:

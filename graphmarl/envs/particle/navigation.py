@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from graphmarl.envs.particle.covering import Covering, CoverReward, spread_weight
+from graphmarl.envs.particle.covering import Covering, CoverReward, spread_weight, usual_width
 from graphmarl.envs.particle.world import ActionKind, Crowd
 
 SIZE = 0.15
@@ -75,7 +75,7 @@ class Navigation(Covering):
             raise ValueError(f"quirks with {num_agents} agents; only the scenarios of 15 and 30 do")
         if violate_locality and num_agents < 2:
             raise ValueError("violate_locality with 1 agent; it pays for the distance of two")
-        usual = HALF_WIDTHS.get(num_agents, num_agents**0.5 / 2)
+        usual = usual_width(HALF_WIDTHS, num_agents)
         width = usual if half_width is None else half_width
         weight = spread_weight(num_agents, width, 2 * SIZE) if violate_locality else 0.0
         super().__init__(

@@ -15,7 +15,13 @@ SMALL = {
     "battle": [{"opponent": name, "horizon": 16} for name in ("random", "scripted", "self")],
     "hallway": [{}, {"lengths": (2, 6, 10), "normalised": False}, {"lengths": "1"}],
     "independent_search": [{"horizon": 7}, {"num_agents": 3, "size": 2, "distance": 1}],
-    "grid_agreement": [{}, {"rows": 2, "columns": 5, "horizon": 4}, {"rows": 1, "columns": 1}],
+    "grid_agreement": [
+        {},
+        {"rows": 2, "columns": 5, "horizon": 4},
+        {"rows": 1, "columns": 1},
+        {"boundary": "fixed", "couplings": "random", "horizon": 3},
+        {"rows": 1, "columns": 3, "couplings": "random"},
+    ],
     "navigation": [
         {"horizon": 7},
         {"num_agents": 1, "horizon": 4},

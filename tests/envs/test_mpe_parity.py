@@ -13,7 +13,10 @@ from graphmarl.envs import Navigation, PreyPredator
 from graphmarl.envs.particle.world import DIRECTIONS
 
 THEIRS = torch.tensor([0, 2, 1, 4, 3])
-CLOSE = {"rtol": 1e-4, "atol": 2e-4}
+
+
+def close(one, other):
+    torch.testing.assert_close(one, other, rtol=1e-4, atol=2e-4)
 
 
 def read(entities, what):
@@ -45,8 +48,8 @@ def test_simple_spread(local_ratio, seed):
     before, collisions = torch.zeros(1), 0.0
     for action in actions:
         reward, step = act(game, action), env.step(action[None])
-        torch.testing.assert_close(places(step)[0], read(world.agents, "p_pos"), **CLOSE)
-        torch.testing.assert_close(step.obs[0, :, :2], read(world.agents, "p_vel"), **CLOSE)
+        close(places(step)[0], read(world.agents, "p_pos"))
+        close(step.obs[0, :, :2], read(world.agents, "p_vel"))
         cover = 3 * step.info["distance"]
         team, before = step.info["team_return"] - before, step.info["team_return"]
         hits = -team - cover
@@ -84,8 +87,8 @@ def test_simple_tag(seed):
     for action in actions:
         env.told = torch.tensor(DIRECTIONS)[action[3]].view(1, 1, 2)
         reward, step = act(game, action), env.step(action[None, :3])
-        torch.testing.assert_close(env.position[0], read(world.entities, "p_pos"), **CLOSE)
-        torch.testing.assert_close(env.velocity[0, :4], read(world.agents, "p_vel"), **CLOSE)
+        close(env.position[0], read(world.entities, "p_pos"))
+        close(env.velocity[0, :4], read(world.agents, "p_vel"))
         team, before = step.info["team_return"] - before, step.info["team_return"]
         hits = team + 0.1 * 3 * step.info["distance"]
         contacts += float(hits)

@@ -77,7 +77,7 @@ def test_the_small_are_quicker():
     far = torch.tensor([[[0.0, 0], [0, 3], [0, 6], [0, 9]]])
     put(env, position=far)
     right = torch.ones(1, 4, dtype=torch.long)
-    first = env.step(right).obs[0, :, 0]
+    first = last = env.step(right).obs[0, :, 0]
     for _ in range(20):
         last = env.step(right).obs[0, :, 0]
     torch.testing.assert_close(first, torch.tensor([0.3, 0.3, 0.4, 0.4]))
@@ -251,7 +251,7 @@ def test_what_the_three_refuse(kind, options, message):
 @pytest.mark.parametrize("kind", [HeterogeneousNavigation, Push, PreyPredator])
 def test_scenes_and_returns(kind):
     env, paid = kind(30, num_envs=2), torch.zeros(2)
-    env.reset(0)
+    step = env.reset(0)
     for _ in range(25):
         step = idle(env)
         paid += step.reward.sum(1)

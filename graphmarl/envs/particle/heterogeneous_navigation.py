@@ -14,7 +14,7 @@ MIXED_PRICE = 10.0
 
 
 def two_kinds(half: int, size: float) -> Crowd:
-    """As many big agents of this radius as small ones of half of it, who are stronger and faster."""
+    """Big agents of this radius, and as many small, strong and fast ones of half of it."""
     kind = (BIG,) * half + (SMALL,) * half
     return Crowd(
         size=[(size, size / 2)[k] for k in kind],

@@ -103,7 +103,12 @@ class GridAgreement(Batched):
         self._grid, self.field, self._fixed, self._random = (rows, columns), field, fixed, random
         self._one = torch.ones(num_envs, 1, device=self.device)
         self._first = (torch.arange(cells, device=self.device) < columns).float()
-        self._constant = {"position": self._places(), "links": self._links()}
+        self._constant = {
+            "obs": self._one.expand(-1, cells).unsqueeze(2).contiguous(),
+            "state": self._one,
+            "position": self._places(),
+            "links": self._links(),
+        }
 
     def _places(self) -> Float[Tensor, "env agent 2"]:
         rows, columns = self._grid
@@ -154,8 +159,9 @@ class GridAgreement(Batched):
 
     def observe(self) -> dict[str, Any]:
         """What each cell knows of the sign and of its own edges."""
-        cells = self.spec.num_agents
-        seen, state = [self._one.expand(-1, cells).unsqueeze(2)], [self._one]
+        seen, state = [self._constant["obs"]], [self._constant["state"]]
+        if not (self._fixed or self._random):
+            return self._constant
         if self._fixed:
             state.append(self.sign.unsqueeze(1))
             seen.append((state[-1] * self._first).unsqueeze(2))

@@ -1,11 +1,17 @@
 """Print agent-steps per second of environments by the number of copies, under random actions.
 
 python scripts/benchmark_envs.py --envs hallway hallway:lengths=6x6 --copies 1 4096
+python scripts/benchmark_envs.py --compare   # navigation beside simple_spread of mpe2 and VMAS
+
+The last needs `pip install graphmarl[mpe,vmas]`.
 """
 
 import argparse
+import importlib
 import time
+from collections.abc import Callable
 from contextlib import closing
+from typing import Any
 
 import torch
 
@@ -34,6 +40,65 @@ def steps_per_second(env: Environment, seconds: float) -> tuple[float, float]:
     return steps / taken, float(torch.stack(valid).mean())
 
 
+def calls_per_second(step: Callable[[int], object], seconds: float) -> float:
+    """Calls in a second of what takes the number of the call, after a few that are not counted."""
+    for number in range(5):
+        step(number)
+    calls, start = 0, time.perf_counter()
+    while (taken := time.perf_counter() - start) < seconds:
+        step(calls)
+        calls += 1
+    return calls / taken
+
+
+def engine(module: str, extra: str) -> Any:
+    """A package that only this comparison needs.
+
+    Raises:
+        ImportError: it is missing; says which extra brings it.
+    """
+    try:
+        return importlib.import_module(module)
+    except ImportError as error:
+        raise ImportError(f"{module} is missing: pip install graphmarl[{extra}]") from error
+
+
+def mpe2_rate(agents: int, seconds: float) -> float:
+    """Agent-steps in a second of mpe2's simple_spread, resets included."""
+    game = engine("mpe2.simple_spread_v3", "mpe").parallel_env(N=agents, max_cycles=25)
+    game.reset(seed=0)
+    actions = torch.randint(5, (16, agents)).tolist()
+
+    def step(number: int) -> None:
+        game.step(dict(zip(game.agents, actions[number % 16], strict=True)))
+        if not game.agents:
+            game.reset()
+
+    return calls_per_second(step, seconds) * agents
+
+
+def vmas_rate(agents: int, copies: int, seconds: float) -> float:
+    """Agent-steps in a second of VMAS's simple_spread, which is never reset here."""
+    env = engine("vmas", "vmas").make_env(
+        "simple_spread", num_envs=copies, continuous_actions=False, n_agents=agents
+    )
+    env.reset()
+    actions = [[torch.randint(5, (copies, 1)) for _ in range(agents)] for _ in range(4)]
+    return calls_per_second(lambda number: env.step(actions[number % 4]), seconds) * agents * copies
+
+
+def compare(agents: int, seconds: float) -> None:
+    """Print agent-steps per second side by side, each under random discrete actions."""
+    print(f"mpe2 simple_spread, {agents} agents, 1 copy: {mpe2_rate(agents, seconds):,.0f}")
+    for copies in (32, 1024):
+        with closing(make_env("navigation", num_agents=agents, num_envs=copies)) as env:
+            rate, share = steps_per_second(env, seconds)
+            ours = rate * share * copies * agents
+        theirs = vmas_rate(agents, copies, seconds)
+        print(f"{copies} copies: navigation {ours:,.0f}, VMAS simple_spread {theirs:,.0f}", end="")
+        print(f" agent-steps/s, {ours / theirs:.1f} times as many", flush=True)
+
+
 def main() -> None:
     """Print one line for each environment and number of copies."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -41,8 +106,12 @@ def main() -> None:
     parser.add_argument("--copies", nargs="+", type=int, default=[1, 64, 4096])
     parser.add_argument("--seconds", type=float, default=2.0, help="for each line")
     parser.add_argument("--threads", type=int, default=1, help="of PyTorch")
+    parser.add_argument("--compare", action="store_true", help="with mpe2 and VMAS, 30 agents")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
+    if given.compare:
+        compare(30, given.seconds)
+        return
     for name in given.envs:
         for copies in given.copies:
             with closing(make_env(name, num_envs=copies)) as env:

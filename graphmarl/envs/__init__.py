@@ -8,6 +8,7 @@ from graphmarl.envs.batched import Batched
 from graphmarl.envs.check import check_env
 from graphmarl.envs.didactic import GridAgreement, Hallway, IndependentSearch, Sensor
 from graphmarl.envs.magent import Battle, Gather, Jungle
+from graphmarl.envs.particle import HeterogeneousNavigation, Navigation, PreyPredator, Push
 from graphmarl.envs.pettingzoo import FromPettingZoo
 from graphmarl.envs.to_pettingzoo import ToPettingZoo
 from graphmarl.envs.vector import Vector
@@ -23,6 +24,10 @@ ENVS: dict[str, type[Environment]] = {
     "hallway": Hallway,
     "independent_search": IndependentSearch,
     "grid_agreement": GridAgreement,
+    "navigation": Navigation,
+    "heterogeneous_navigation": HeterogeneousNavigation,
+    "push": Push,
+    "prey_predator": PreyPredator,
     "pettingzoo": FromPettingZoo,
 }
 
@@ -55,8 +60,12 @@ __all__ = [
     "Gather",
     "GridAgreement",
     "Hallway",
+    "HeterogeneousNavigation",
     "IndependentSearch",
     "Jungle",
+    "Navigation",
+    "PreyPredator",
+    "Push",
     "Sensor",
     "ToPettingZoo",
     "Vector",

@@ -15,7 +15,33 @@ SMALL = {
     "battle": [{"opponent": name, "horizon": 16} for name in ("random", "scripted", "self")],
     "hallway": [{}, {"lengths": (2, 6, 10), "normalised": False}, {"lengths": "1"}],
     "independent_search": [{"horizon": 7}, {"num_agents": 3, "size": 2, "distance": 1}],
-    "grid_agreement": [{}, {"rows": 2, "columns": 5, "horizon": 4}, {"rows": 1, "columns": 1}],
+    "grid_agreement": [
+        {},
+        {"rows": 2, "columns": 5, "horizon": 4},
+        {"rows": 1, "columns": 1},
+        {"boundary": "fixed", "couplings": "random", "horizon": 3},
+        {"rows": 1, "columns": 3, "couplings": "random"},
+    ],
+    "navigation": [
+        {"horizon": 7},
+        {"num_agents": 1, "horizon": 4},
+        {"num_agents": 7, "horizon": 5, "reward": "agent", "violate_locality": True},
+        {"horizon": 5, "reward": "difference", "action": "continuous", "quirks": True},
+    ],
+    "heterogeneous_navigation": [
+        {"num_agents": 4, "horizon": 5, "reward": "agent"},
+        {"num_agents": 10, "horizon": 5, "reward": "difference", "quirks": True},
+    ],
+    "push": [
+        {"num_agents": 3, "horizon": 6, "reward": "agent"},
+        {"num_agents": 30, "horizon": 4, "action": "continuous", "quirks": True},
+        {"num_agents": 1, "horizon": 4},
+    ],
+    "prey_predator": [
+        {"num_agents": 15, "horizon": 5, "reward": "agent"},
+        {"num_agents": 2, "num_prey": 3, "num_obstacles": 0, "horizon": 4, "quirks": True},
+        {"num_agents": 1, "horizon": 3, "prey_seen": 0, "action": "continuous"},
+    ],
     "pettingzoo": [
         {"make": walk, "horizon": 20},
         {"make": "parallel_games:walk", "horizon": 5, "position": places},

@@ -1,0 +1,211 @@
+"""What the tasks share in which agents cover landmarks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from graphmarl.envs.particle.physics import Gaps, Physics
+from graphmarl.envs.particle.placement import check_room, poisson_disc
+from graphmarl.envs.particle.world import Crowd, Particle, between, choose, parts
+from graphmarl.step import Scene
+
+CoverReward = Literal["team", "agent", "difference"]
+DOMINANCE = 10.0
+
+
+class Cover(NamedTuple):
+    """How the landmarks are covered.
+
+    Args:
+        distance: from each landmark to its closest agent.
+        agent: that agent.
+        second: distance to the next, or None where it is not needed.
+    """
+
+    distance: Float[Tensor, "env landmark"]
+    agent: Int[Tensor, "env landmark"]
+    second: Float[Tensor, "env landmark"] | None = None
+
+    @classmethod
+    def of(cls, squared: Float[Tensor, "env agent landmark"], second: bool) -> Cover:
+        """From squared distances."""
+        least, agent = squared.min(1)
+        if not second:
+            return cls(least.sqrt(), agent)
+        others = squared.scatter(1, agent.unsqueeze(1), torch.inf)
+        return cls(least.sqrt(), agent, others.amin(1).sqrt())
+
+    def charge(
+        self, cost: Float[Tensor, "env landmark"], like: Float[Tensor, "env agent"]
+    ) -> Float[Tensor, "env agent"]:
+        """What each agent pays if each landmark's cost is borne by its closest agent."""
+        return torch.zeros_like(like).scatter_add(1, self.agent, cost)
+
+
+def mean_log_distance(width: float, cells: int = 300) -> float:
+    """Mean of log(1 + d) over two places that are uniform in a square.
+
+    Their differences along the two axes, as shares of the side, have density 2 (1 - x) each; the
+    integral over both is that of the midpoint rule.
+    """
+    middle = (torch.arange(cells, dtype=torch.float64) + 0.5) / cells
+    weight = 2 * (1 - middle) / cells
+    distance = width * (middle[:, None].square() + middle.square()).sqrt()
+    return float(weight @ distance.log1p() @ weight)
+
+
+class Covering(Particle):
+    """N agents cover N landmarks and keep out of each other's way.
+
+    Args:
+        crowd: the agents.
+        price: what a collision of agents i and j costs i; one number, or a matrix.
+        apart: least distance between landmarks.
+        half_width: of the square in which agents and landmarks begin.
+        landmarks_seen: nearest landmarks in an observation; 6 or all of fewer without it.
+        agents_seen: nearest others in an observation; 5 or all of fewer without it.
+        reward: `team`, `agent` or `difference`.
+        spread: weight of the sum of log(1 + d_ij) over ordered pairs; 0 for none.
+        quirk: nearest by the wrong distance.
+        contact_distance: of every pair; the sum of the sizes without it.
+        world: action, horizon, num_envs and device.
+    """
+
+    landmarks: Float[Tensor, "env landmark 2"]
+    collided: Float[Tensor, " env"]
+
+    def __init__(
+        self,
+        crowd: Crowd,
+        price: float | Tensor,
+        apart: float,
+        half_width: float,
+        landmarks_seen: int | None,
+        agents_seen: int | None,
+        reward: CoverReward,
+        spread: float,
+        quirk: bool = False,
+        contact_distance: float | None = None,
+        **world: Any,
+    ) -> None:
+        choose("reward", reward, ("team", "agent", "difference"))
+        count = len(crowd.size)
+        if reward == "difference" and count < 2:
+            raise ValueError("reward is 'difference' with 1 agent; without it there is no team")
+        if half_width <= 0:
+            raise ValueError(f"half_width is {half_width}; it must be positive")
+        check_room(count, half_width, apart)
+        seen = between("landmarks_seen", landmarks_seen, 0, count, min(6, count))
+        met = between("agents_seen", agents_seen, 0, count - 1, min(5, count - 1))
+        self._sight = (seen, met)
+        layout = parts(velocity=2, position=2, landmarks=2 * seen, agents=2 * met)
+        physics = Physics(
+            crowd.size,
+            max_speed=crowd.max_speed,
+            contact_distance=contact_distance,
+            device=world["device"],
+        )
+        super().__init__(physics, crowd, half_width, layout, 6 * count, **world)
+        sizes = torch.tensor(crowd.size, device=self.device)
+        self._touch = (sizes[:, None] + sizes).square()
+        self._price = price.to(self.device) if isinstance(price, Tensor) else price
+        self._apart, self._paid, self.spread, self._quirk = apart, reward, spread, quirk
+        self._covered: tuple[Tensor, Tensor, Gaps, Cover] | None = None
+
+    def begin(self) -> dict[str, Tensor]:
+        """Agents anywhere and at rest, landmarks apart from each other."""
+        count = self.spec.num_agents
+        return {
+            "position": self.square(count, self.half_width),
+            "velocity": self._still,
+            "team_return": self.nothing[:, 0],
+            "collided": self.nothing[:, 0],
+            "landmarks": poisson_disc(self.uniform, count, self.half_width, self._apart),
+        }
+
+    def advance(self, action: Tensor) -> tuple[Float[Tensor, "env agent"], Bool[Tensor, " env"]]:
+        """Move, then pay for distances and collisions."""
+        self.move(action)
+        squared, cover = self.gaps().squared, self.cover()[1]
+        touching = (squared < self._touch).float()
+        collisions = touching.sum(2)
+        self.collided = self.collided + collisions.mean(1)
+        fines = collisions if isinstance(self._price, float) else (touching * self._price).sum(2)
+        team = -cover.distance.sum(1) - fines.sum(1)
+        bonus = None
+        if self.spread:
+            # An agent is infinitely far from itself, and no pair.
+            far = squared.masked_fill(squared == torch.inf, 0).sqrt().log1p().sum(2)
+            bonus = self.spread * far
+            team = team + bonus.sum(1)
+        return self.pay(self._share(cover, fines, bonus, team), team), self.never
+
+    def _share(
+        self, cover: Cover, fines: Tensor, bonus: Tensor | None, team: Tensor
+    ) -> Float[Tensor, "env agent"]:
+        if self._paid == "team":
+            return self.shared(team)
+        # With an agent goes both halves of each of its pairs.
+        halves = 1 if cover.second is None else 2
+        cost = cover.distance if cover.second is None else cover.distance - cover.second
+        share = -cover.charge(cost, fines) - halves * fines
+        return share if bonus is None else share + halves * bonus
+
+    def cover(self) -> tuple[Gaps, Cover]:
+        """From agents to landmarks as they are now; found once for each state."""
+        held = self._covered
+        if held is None or held[0] is not self.position or held[1] is not self.landmarks:
+            gaps = Gaps.between(self.position, self.landmarks)
+            cover = Cover.of(gaps.squared, self._paid == "difference")
+            self._covered = held = (self.position, self.landmarks, gaps, cover)
+        return held[2], held[3]
+
+    def observe(self) -> dict[str, Any]:
+        """Oneself, the nearest landmarks and the nearest others."""
+        gaps, cover = self.cover()
+        crowd, wrong = self.gaps(), self.position if self._quirk else None
+        seen = self.own()
+        for things, number in zip((gaps, crowd), self._sight, strict=True):
+            seen.append(things.to(things.nearest(number, wrong)))
+        return self.everything(self.landmarks) | {
+            "obs": torch.cat(seen, 2),
+            "info": {
+                "team_return": self.team_return,
+                "distance": cover.distance.mean(1),
+                "collisions": self.mean_of(self.collided),
+            },
+        }
+
+    def scene(self, env: int) -> Scene:
+        """The landmarks."""
+        return self.frame(env, landmarks=self.landmarks[env])
+
+
+def usual_width(table: Mapping[int, float], number: int) -> float:
+    """Half width of the scenario of that many agents; otherwise there is 1 per unit of area."""
+    return table[number] if number in table else float(number) ** 0.5 / 2
+
+
+def spread_weight(number: int, half_width: float, contact: float) -> float:
+    r"""Weight of each ordered pair's log(1 + d) that makes their sum 10 times the other reward.
+
+    With N agents and N landmarks spread evenly over a square of side s, the closest agent to a
+    place is :math:`s / (2 \sqrt N)` away on average (without borders), and two agents are nearer
+    than c with probability :math:`\pi u^2 - \frac83 u^3 + \frac12 u^4,\; u = c / s`. So the reward
+    of the first step is about
+
+    .. math::
+        r_1 = N \frac{s}{2 \sqrt N} + N (N - 1) (\pi u^2 - \tfrac83 u^3 + \tfrac12 u^4),
+
+    and the weight is :math:`10\, r_1 / (N (N - 1)\, \mathrm{E} \log(1 + d))`.
+    """
+    side, pairs = 2 * half_width, number * (number - 1)
+    u = min(contact / side, 1.0)
+    near = torch.pi * u**2 - 8 / 3 * u**3 + u**4 / 2
+    first = number**0.5 * side / 2 + pairs * near
+    return DOMINANCE * first / (pairs * mean_log_distance(side))

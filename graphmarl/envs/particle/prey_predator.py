@@ -1,0 +1,218 @@
+"""Prey and predator: slow adversaries hunt fast prey together."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from graphmarl.envs.particle.flight import flee
+from graphmarl.envs.particle.physics import Physics
+from graphmarl.envs.particle.world import (
+    ActionKind,
+    Crowd,
+    Particle,
+    between,
+    choose,
+    parts,
+    row_for,
+)
+from graphmarl.step import Scene
+
+ADVERSARY_FORCE, PREY_FORCE = 3.0, 4.0
+ADVERSARY_SPEED, PREY_SPEED = 1.0, 1.3
+INSET = 0.1
+
+
+class Size(NamedTuple):
+    """One row of the table of scenarios: numbers, sizes, and how many of each are seen."""
+
+    num_prey: int
+    num_obstacles: int
+    half_width: float
+    adversary: float
+    prey: float
+    obstacle: float
+    obstacles_seen: int
+    adversaries_seen: int
+    prey_seen: int
+
+    def sight(
+        self, counts: dict[str, int], wanted: tuple[int | None, int | None, int | None]
+    ) -> dict[str, int]:
+        """How many of each are seen: as wanted, or else as in this row, if there are so many."""
+        usual = (self.obstacles_seen, self.adversaries_seen, self.prey_seen)
+        return {
+            name: between(f"{name}_seen", wish, 0, most, min(row, most))
+            for (name, most), wish, row in zip(counts.items(), wanted, usual, strict=True)
+        }
+
+
+SIZES = {
+    3: Size(1, 2, 1.0, 0.075, 0.05, 0.2, 2, 2, 1),
+    6: Size(2, 3, 1.5, 0.075, 0.05, 0.2, 3, 5, 2),
+    15: Size(5, 5, 1.0, 0.02, 0.01, 0.1, 3, 6, 3),
+    30: Size(10, 10, 1.0, 0.01, 0.005, 0.05, 5, 5, 5),
+    100: Size(30, 20, 1.0, 0.01, 0.005, 0.05, 5, 0, 5),
+}
+
+
+class PreyPredator(Particle):
+    r"""Prey and predator (tag) of PIC, VPP and IP; the agents are the adversaries.
+
+    In each step the team gets
+
+    .. math:: G = \sum_{i} \Big( -0.1 \min_p |x_i - x_p| + 10\, |\{p : |x_i - x_p| < r_i + r_p\}|
+        \Big)
+
+    over adversaries i and prey p. Adversaries have full force 3 and greatest speed 1, prey 4 and
+    1.3; obstacles do not move, and everyone runs into everyone. Unlike the paper's, whose prey is a
+    trained network, prey are scripted: `flight.flee` takes each away from the three nearest
+    adversaries, and back near the border. There is no difference reward: what an agent does is in
+    no other's part of G, so that it would equal `agent`.
+
+    Liu et al., `PIC: Permutation Invariant Critic for Multi-Agent Deep Reinforcement Learning
+    <https://arxiv.org/abs/1911.00025>`_
+
+    Args:
+        num_agents: adversaries, N. There are sizes for 3, 6, 15, 30 and 100; another N takes those
+            of the next larger, and more than 100 those of 100.
+        num_prey: the table's 1, 2, 5, 10 or 30 without it.
+        num_obstacles: the table's 2, 3, 5, 10 or 20 without it.
+        half_width: of the square in which all begin, in place of the table's.
+        obstacles_seen: nearest obstacles that an adversary sees; the table's, or all of fewer.
+        adversaries_seen: nearest other adversaries; the table's, or all of fewer. For 100 that is
+            0, which gives the papers' 34 numbers; with 5 they are the public scenario's 44.
+        prey_seen: nearest prey, of which it sees velocities too; the table's, or all of fewer.
+        reward: `team` pays each agent G / N, `agent` its own part of G.
+        action: five `discrete` actions, or `continuous` ones, two reals in [-1, 1].
+        quirks: do as the public scenarios, in which every pair, obstacles too, begins to push at
+            the distance of two adversaries; contacts are counted by the right sizes.
+        horizon: steps in an episode, which it truncates.
+        num_envs: copies, B.
+        device: where the tensors are.
+
+    Shapes:
+        obs (B, N, 34): own velocity and position, gaps to obstacles, other adversaries and prey,
+        each nearest first, then the velocities of those prey. state: positions of adversaries, prey
+        and obstacles, then velocities of the first two. Metrics: `team_return`, the sum of G in
+        this episode; `contacts` of an adversary and a prey in a step, mean of this episode;
+        `distance` of an adversary to its closest prey.
+
+    Raises:
+        ValueError: a value that is not allowed.
+    """
+
+    contacts: Float[Tensor, " env"]
+
+    def __init__(
+        self,
+        num_agents: int = 100,
+        num_prey: int | None = None,
+        num_obstacles: int | None = None,
+        half_width: float | None = None,
+        obstacles_seen: int | None = None,
+        adversaries_seen: int | None = None,
+        prey_seen: int | None = None,
+        reward: Literal["team", "agent"] = "team",
+        action: ActionKind = "discrete",
+        quirks: bool = False,
+        horizon: int = 25,
+        num_envs: int = 16,
+        device: str = "cpu",
+    ) -> None:
+        choose("reward", reward, ("team", "agent"))
+        size = row_for(SIZES, num_agents)
+        prey = between("num_prey", num_prey, 1, 10_000, size.num_prey)
+        obstacles = between("num_obstacles", num_obstacles, 0, 10_000, size.num_obstacles)
+        width = size.half_width if half_width is None else half_width
+        if width <= INSET:
+            raise ValueError(f"half_width is {width}; it must be more than {INSET}")
+        counts = {"obstacles": obstacles, "adversaries": num_agents - 1, "prey": prey}
+        wanted = (obstacles_seen, adversaries_seen, prey_seen)
+        self._sight = size.sight(counts, wanted)
+        physics = self._physics(size, num_agents, prey, obstacles, quirks, device)
+        crowd = Crowd([size.adversary] * num_agents, [ADVERSARY_FORCE] * num_agents)
+        widths = {name: 2 * number for name, number in self._sight.items()}
+        layout = parts(velocity=2, position=2, **widths, prey_velocity=widths["prey"])
+        state_size = 4 * (num_agents + prey) + 2 * obstacles
+        world = (width, layout, state_size, action, horizon, num_envs, device)
+        super().__init__(physics, crowd, *world)
+        self._paid, self._touch = reward, size.adversary + size.prey
+        last = num_agents + prey
+        self._who, self._what = slice(0, num_agents), slice(num_agents, last)
+        self._where = slice(last, last + obstacles)
+
+    @staticmethod
+    def _physics(
+        size: Size, agents: int, prey: int, obstacles: int, quirks: bool, device: str
+    ) -> Physics:
+        def each(*values: float) -> list[float]:
+            numbers = (agents, prey, obstacles)
+            return [v for v, many in zip(values, numbers, strict=True) for _ in range(many)]
+
+        return Physics(
+            each(size.adversary, size.prey, size.obstacle),
+            max_speed=each(ADVERSARY_SPEED, PREY_SPEED, torch.inf),
+            moves=[bool(moves) for moves in each(1, 1, 0)],
+            contact_distance=2 * size.adversary if quirks else None,
+            device=device,
+        )
+
+    def begin(self) -> dict[str, Tensor]:
+        """Everyone anywhere and at rest; obstacles a little inside."""
+        obstacles = self._where.stop - self._where.start
+        moving = self.square(self._where.start, self.half_width)
+        return {
+            "position": torch.cat([moving, self.square(obstacles, self.half_width - INSET)], 1),
+            "velocity": self._still,
+            "team_return": self.nothing[:, 0],
+            "contacts": self.nothing[:, 0],
+        }
+
+    def drive(self) -> Float[Tensor, "env prey 2"]:
+        """The share of its full force with which each prey runs."""
+        prey = self.position[:, self._what]
+        return flee(prey, self.gaps().part(self._what, self._who), self.half_width)
+
+    def advance(self, action: Tensor) -> tuple[Float[Tensor, "env agent"], Bool[Tensor, " env"]]:
+        """Hunt and flee, then pay for closeness and for contacts."""
+        still = self._others[:, self._what.stop - self._what.start :]
+        self.move(action, torch.cat([PREY_FORCE * self.drive(), still], 1))
+        distance = self.gaps().squared[:, self._who, self._what].sqrt()
+        contacts = (distance < self._touch).sum(2).float()
+        self.contacts = self.contacts + contacts.sum(1)
+        own = 10 * contacts - 0.1 * distance.amin(2)
+        team = own.sum(1)
+        return self.pay(self.shared(team) if self._paid == "team" else own, team), self.never
+
+    def observe(self) -> dict[str, Any]:
+        """Oneself, obstacles, other adversaries and prey."""
+        groups = {"obstacles": self._where, "adversaries": self._who, "prey": self._what}
+        seen, nearest = self.own(), torch.empty(0)
+        for name, group in groups.items():
+            part = self.gaps().part(self._who, group)
+            nearest = part.nearest(self._sight[name])
+            seen.append(part.to(nearest))
+        velocity = self.velocity[:, self._what]
+        which = nearest.flatten(1).unsqueeze(2).expand(-1, -1, 2)
+        seen.append(velocity.gather(1, which).view_as(seen[-1]))
+        found = self.everything()
+        moving = [self.position, self.velocity[:, : self._where.start]]
+        found["state"] = torch.cat([part.flatten(1) for part in moving], 1)
+        closest = self.gaps().squared[:, self._who, self._what].amin(2).sqrt()
+        return found | {
+            "obs": torch.cat(seen, 2),
+            "info": {
+                "team_return": self.team_return,
+                "contacts": self.mean_of(self.contacts),
+                "distance": closest.mean(1),
+            },
+        }
+
+    def scene(self, env: int) -> Scene:
+        """Prey and obstacles."""
+        place = self.position[env]
+        return self.frame(env, prey=place[self._what], obstacles=place[self._where])

@@ -1,0 +1,175 @@
+"""Push: move a heavy ball to its target together."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from graphmarl.envs.particle.physics import Physics
+from graphmarl.envs.particle.world import (
+    ActionKind,
+    Crowd,
+    Particle,
+    between,
+    choose,
+    parts,
+    row_for,
+)
+from graphmarl.step import Scene
+
+INSET, FAR_ENOUGH = 0.2, 1.2
+
+
+class Size(NamedTuple):
+    """One row of the table of scenarios; `ghosts` is how many agents collide with nothing."""
+
+    half_width: float
+    agent: float
+    ball: float
+    mass: float
+    agents_seen: int
+    ghosts: int = 0
+
+
+SIZES = {
+    3: Size(1.0, 0.06, 0.1, 2.0, 2),
+    6: Size(1.0, 0.04, 0.1, 4.0, 5),
+    15: Size(2.0, 0.02, 0.2, 8.0, 10),
+    30: Size(2.0, 0.06, 0.7, 4.0, 5, ghosts=10),
+    100: Size(4.0, 0.06, 0.7, 4.0, 10),
+}
+
+
+class Push(Particle):
+    r"""Cooperative push of PIC, VPP and IP: agents move a ball to a target by running into it.
+
+    In each step the team gets
+
+    .. math:: G = -2 |b - t| - 0.1 \min_i |x_i - b| + 0.1\, |\{i : |x_i - b| < r_i + r_b\}|
+
+    for ball b and target t, which collides with nothing. Agents begin at rest anywhere in a square;
+    the ball and the target 0.2 away from its border, the target drawn a second time if it is
+    within 1.2 of the ball. In the scenario of 30 agents the first 10 collide with nothing. The
+    scenario of 100 agents is not public; its sizes are ours: half width 4, agents of 0.06, the ball
+    of the 30 and the 28 numbers of an observation that the papers name.
+
+    There is no difference reward: without one agent, now, the ball would be as far from its target.
+
+    Liu et al., `PIC: Permutation Invariant Critic for Multi-Agent Deep Reinforcement Learning
+    <https://arxiv.org/abs/1911.00025>`_
+
+    Args:
+        num_agents: N. There are sizes for 3, 6, 15, 30 and 100; another N takes those of the next
+            larger, and more than 100 those of 100.
+        half_width: of the square, in place of the table's.
+        agents_seen: nearest others that an agent sees; the table's, or all of fewer, without it.
+        reward: `team` pays each agent G / N. `agent` charges the ball's distance from its target to
+            all alike and from the closest agent to that one, and pays each agent for its own
+            touch; the sum is G.
+        action: five `discrete` actions, or `continuous` ones, two reals in [-1, 1].
+        quirks: do as the public scenarios, in which every pair, the ball too, begins to push at
+            the distance of two agents; touches are counted by the right sizes.
+        horizon: steps in an episode, which it truncates.
+        num_envs: copies, B.
+        device: where the tensors are.
+
+    Shapes:
+        obs (B, N, 8 + 2 agents_seen): own velocity and position, gaps to ball, target and others,
+        nearest first. state (B, 4 N + 6): positions of agents and ball, their velocities, target.
+        Metrics: `team_return`, the sum of G in this episode; `distance` of the ball from its
+        target; `touching`, agents that touch the ball in a step, mean of this episode.
+
+    Raises:
+        ValueError: a value that is not allowed.
+    """
+
+    target: Float[Tensor, "env 1 2"]
+    touched: Float[Tensor, " env"]
+
+    def __init__(
+        self,
+        num_agents: int = 100,
+        half_width: float | None = None,
+        agents_seen: int | None = None,
+        reward: Literal["team", "agent"] = "team",
+        action: ActionKind = "discrete",
+        quirks: bool = False,
+        horizon: int = 25,
+        num_envs: int = 16,
+        device: str = "cpu",
+    ) -> None:
+        choose("reward", reward, ("team", "agent"))
+        size = row_for(SIZES, num_agents)
+        width = size.half_width if half_width is None else half_width
+        if width <= INSET:
+            raise ValueError(f"half_width is {width}; it must be more than {INSET}")
+        usual = min(size.agents_seen, num_agents - 1)
+        self._met = between("agents_seen", agents_seen, 0, num_agents - 1, usual)
+        ghosts = size.ghosts if num_agents > size.ghosts else 0
+        physics = Physics(
+            [size.agent] * num_agents + [size.ball],
+            mass=[1.0] * num_agents + [size.mass],
+            collides=[agent >= ghosts for agent in range(num_agents + 1)],
+            contact_distance=2 * size.agent if quirks else None,
+            device=device,
+        )
+        layout = parts(velocity=2, position=2, ball=2, target=2, agents=2 * self._met)
+        crowd, state_size = Crowd.alike(num_agents, size.agent), 4 * num_agents + 6
+        world = (width, layout, state_size, action, horizon, num_envs, device)
+        super().__init__(physics, crowd, *world)
+        self._paid, self._touch = reward, size.agent + size.ball
+
+    def begin(self) -> dict[str, Tensor]:
+        """Agents, ball and target; the target has a second chance to be far from the ball."""
+        inner = self.half_width - INSET
+        agents, ball = self.square(self.spec.num_agents, self.half_width), self.square(1, inner)
+        first, second = self.square(1, inner), self.square(1, inner)
+        near = (first - ball).norm(dim=2, keepdim=True) < FAR_ENOUGH
+        return {
+            "position": torch.cat([agents, ball], 1),
+            "velocity": self._still,
+            "target": torch.where(near, second, first),
+            "team_return": self.nothing[:, 0],
+            "touched": self.nothing[:, 0],
+        }
+
+    def away(self) -> Float[Tensor, " env"]:
+        """Distance of the ball from its target."""
+        return (self.position[:, -1] - self.target[:, 0]).norm(dim=1)
+
+    def advance(self, action: Tensor) -> tuple[Float[Tensor, "env agent"], Bool[Tensor, " env"]]:
+        """Move, then pay for the ball's place, for being close to it and for touching it."""
+        self.move(action)
+        distance = self.gaps().squared[:, :-1, -1].sqrt()
+        touching = (distance < self._touch).float()
+        least, closest = distance.min(1, keepdim=True)
+        self.touched = self.touched + touching.sum(1)
+        common = -2 * self.away()
+        team = common - 0.1 * least[:, 0] + 0.1 * touching.sum(1)
+        if self._paid == "team":
+            return self.pay(self.shared(team), team), self.never
+        own = self.shared(common) + 0.1 * touching
+        return self.pay(own.scatter_add(1, closest, -0.1 * least), team), self.never
+
+    def observe(self) -> dict[str, Any]:
+        """Oneself, ball, target and the nearest others."""
+        agents = slice(0, self.spec.num_agents)
+        crowd = self.gaps().part(agents, agents)
+        ball, target = self.position[:, -1:], self.target
+        _, here = own = self.own()
+        seen = [*own, ball - here, target - here, crowd.to(crowd.nearest(self._met))]
+        return self.everything(self.target) | {
+            "obs": torch.cat(seen, 2),
+            "info": {
+                "team_return": self.team_return,
+                "distance": self.away(),
+                "touching": self.mean_of(self.touched),
+            },
+        }
+
+    def scene(self, env: int) -> Scene:
+        """Ball and target."""
+        return self.frame(env, ball=self.position[env, -1:], target=self.target[env])

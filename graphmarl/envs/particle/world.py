@@ -1,0 +1,194 @@
+"""What the particle tasks share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from graphmarl.envs.batched import Batched
+from graphmarl.envs.particle.physics import Gaps, Physics
+from graphmarl.step import Scene, Spec
+
+Row = TypeVar("Row")
+ActionKind = Literal["discrete", "continuous"]
+DIRECTIONS = ((0.0, 0.0), (1.0, 0.0), (-1.0, 0.0), (0.0, 1.0), (0.0, -1.0))
+SENSITIVITY = 5.0
+
+
+def choose(name: str, value: str, allowed: Sequence[str]) -> None:
+    """Refuse what is not among the allowed.
+
+    Raises:
+        ValueError: says what came and what is allowed.
+    """
+    if value not in allowed:
+        raise ValueError(f"{name} is {value!r}; allowed are {', '.join(allowed)}")
+
+
+def between(name: str, value: int | None, low: int, high: int, default: int) -> int:
+    """An option that may be left out.
+
+    Raises:
+        ValueError: it is outside its range.
+    """
+    number = default if value is None else value
+    if not low <= number <= high:
+        raise ValueError(f"{name} is {number}; allowed are {low} to {high}")
+    return number
+
+
+def row_for(table: Mapping[int, Row], number: int) -> Row:
+    """The row of that number or of the next larger one; of the last beyond it."""
+    if number < 1:
+        raise ValueError(f"num_agents is {number}; there must be at least 1")
+    return table[min((key for key in table if key >= number), default=max(table))]
+
+
+def parts(**widths: int) -> dict[str, slice]:
+    """The layout of an observation whose parts have these widths; empty parts are left out."""
+    layout, start = {}, 0
+    for name, width in widths.items():
+        if width:
+            layout[name] = slice(start, start + width)
+        start += width
+    return layout
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """What the agents are like, one entry each.
+
+    Args:
+        size: radius.
+        sensitivity: full force.
+        max_speed: greatest speed, or None where no one has a limit.
+        kinds: names of the kinds of agent.
+        kind: kind of each, empty where there is only one.
+    """
+
+    size: Sequence[float]
+    sensitivity: Sequence[float]
+    max_speed: Sequence[float] | None = None
+    kinds: tuple[str, ...] = ("agent",)
+    kind: tuple[int, ...] = ()
+
+    @classmethod
+    def alike(cls, number: int, size: float) -> Crowd:
+        """Agents of one size that no scenario says more about."""
+        return cls([size] * number, [SENSITIVITY] * number)
+
+
+class Particle(Batched):
+    """A task of particles that push and are pushed; the agents are the first N things.
+
+    The five discrete actions do nothing or push to the right, to the left, upwards or downwards
+    with full force; continuous actions are two reals in [-1, 1], the share of the full force to the
+    right and upwards.
+
+    Args:
+        physics: of all E things.
+        crowd: the agents.
+        half_width: agents begin in the square from minus to plus this.
+        layout: of an observation.
+        state_size: numbers of the global state.
+        action: `discrete` or `continuous`.
+        horizon: steps in an episode.
+        num_envs: copies, B.
+        device: where the tensors are.
+
+    Attributes:
+        position: of all things.
+        velocity: of all things.
+        team_return: the team's value since the episode began, whatever `reward` pays.
+    """
+
+    position: Float[Tensor, "env thing 2"]
+    velocity: Float[Tensor, "env thing 2"]
+    team_return: Float[Tensor, " env"]
+
+    def __init__(
+        self,
+        physics: Physics,
+        crowd: Crowd,
+        half_width: float,
+        layout: Mapping[str, slice],
+        state_size: int,
+        action: ActionKind,
+        horizon: int,
+        num_envs: int,
+        device: str,
+    ) -> None:
+        choose("action", action, ("discrete", "continuous"))
+        spec = Spec(
+            num_agents=len(crowd.sensitivity),
+            obs_shape=(max(part.stop for part in layout.values()),),
+            num_actions=len(DIRECTIONS) if action == "discrete" else 2,
+            horizon=horizon,
+            action=action,
+            layout=layout,
+            kinds=crowd.kinds,
+            kind=crowd.kind,
+            state_size=state_size,
+        )
+        super().__init__(spec, num_envs, device)
+        self.physics, self.half_width = physics, half_width
+        self.sensitivity = torch.tensor(crowd.sensitivity, device=self.device).unsqueeze(1)
+        self._direction = torch.tensor(DIRECTIONS, device=self.device)
+        self._things = len(physics.contact)
+        self._still = torch.zeros(num_envs, self._things, 2, device=self.device)
+        self._others = self._still[:, self.spec.num_agents :]
+        self._seen: tuple[Tensor, Gaps] | None = None
+
+    def square(self, number: int, half_width: float) -> Float[Tensor, "env number 2"]:
+        """Points anywhere in a square around 0."""
+        return (2 * self.uniform(number, 2) - 1) * half_width
+
+    def gaps(self) -> Gaps:
+        """Between all things as they are now; found once for each state."""
+        if self._seen is None or self._seen[0] is not self.position:
+            self._seen = (self.position, Gaps.between(self.position, self.position))
+        return self._seen[1]
+
+    def move(self, action: Tensor, others: Float[Tensor, "env other 2"] | None = None) -> None:
+        """Let the agents act, and other things by the forces on them, if there are any."""
+        share = action if self.spec.action == "continuous" else self._direction[action]
+        force = share * self.sensitivity
+        if self._things > self.spec.num_agents:
+            force = torch.cat([force, self._others if others is None else others], 1)
+        now = (self.position, self.velocity)
+        self.position, self.velocity = self.physics.step(*now, force, self.gaps())
+
+    def pay(
+        self, reward: Float[Tensor, "env agent"], team: Float[Tensor, " env"]
+    ) -> Float[Tensor, "env agent"]:
+        """Note what the team got; returns what the agents get."""
+        self.team_return = self.team_return + team
+        return reward
+
+    def own(self) -> list[Float[Tensor, "env agent 2"]]:
+        """Velocity and position of the agents, the first parts of every observation."""
+        agents = self.spec.num_agents
+        return [self.velocity[:, :agents], self.position[:, :agents]]
+
+    def frame(self, env: int, **groups: Float[Tensor, "thing 2"]) -> Scene:
+        """A square that holds everything, with groups of things to draw."""
+        points = {name: (place.cpu(), torch.ones(len(place))) for name, place in groups.items()}
+        far = max(self.half_width, float(self.position[env].abs().max()))
+        return Scene((-far, -far), (far, far), points, int(self.time[env]))
+
+    def mean_of(self, total: Float[Tensor, " env"]) -> Float[Tensor, " env"]:
+        """A sum over the steps so far as a mean; 0 at the beginning."""
+        return total / self.time.clamp(min=1)
+
+    def everything(self, *more: Tensor) -> dict[str, Any]:
+        """Positions of agents, and the state: positions, velocities and what else there is."""
+        whole = [self.position, self.velocity, *more]
+        return {
+            "position": self.position[:, : self.spec.num_agents],
+            "state": torch.cat([part.flatten(1) for part in whole], 1),
+        }

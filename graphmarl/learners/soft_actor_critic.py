@@ -97,8 +97,9 @@ class SoftActorCritic(OffPolicy):
 
     def update(self, trajectory: Trajectory) -> dict[str, float]:
         """Keep a trajectory and learn from what is kept; returns means over the updates."""
-        told = {"alpha": float(self.log_alpha.exp()), "entropy": float(self.spread)}
-        return super().update(trajectory) | told
+        self.spread = torch.tensor(float("nan"))
+        told = super().update(trajectory)
+        return told | {"alpha": float(self.log_alpha.detach().exp()), "entropy": float(self.spread)}
 
     def losses(self, batch: Trajectory) -> dict[str, Tensor]:
         """J_pi, J_V, J_Q and the loss of the temperature."""
@@ -106,9 +107,10 @@ class SoftActorCritic(OffPolicy):
         alpha = self.log_alpha.detach().exp()
         action = one_hot_action(now.action, batch.spec)
         target = self._target(batch)
-        states = [critic.features(now) for critic in self.critics]
+        critics = [critic for critic in self.critics if isinstance(critic, NeighborCritic)]
+        states = [critic.features(now) for critic in critics]
         error = torch.zeros((), device=acted.device)
-        for critic, s in zip(self.critics, states, strict=True):
+        for critic, s in zip(critics, states, strict=True):
             q = critic.taken(critic(s, action, now), action)
             error = error + masked_mean((q - target) ** 2, acted) / 2
             self.estimate = masked_mean(q, acted)

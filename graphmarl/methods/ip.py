@@ -27,6 +27,7 @@ class IP(VPP):
     def __init__(
         self,
         spec: Spec,
+        *,
         aggregator: Aggregator = "sum",
         first: First = "probabilities",
         critics: int = 2,

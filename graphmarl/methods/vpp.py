@@ -49,6 +49,7 @@ class VPP(SoftActorCritic):
     def __init__(
         self,
         spec: Spec,
+        *,
         approximation: Approximation = "mean_field",
         aggregator: Aggregator = "attention",
         first: First = "embedding",

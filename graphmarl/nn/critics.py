@@ -55,7 +55,7 @@ class NeighborCritic(nn.Module):
         self.told = nn.Linear(num_actions, size, bias=False)
         self.own = orthogonal_linear(known, hidden)
         self.did = nn.Linear(num_actions, hidden, bias=False) if self.continuous else None
-        self.head = mlp(hidden, 1 if self.continuous else num_actions, last_gain=1.0)
+        self.head = mlp(hidden, 1 if self.continuous else num_actions, last_gain=0.01)
 
     def features(self, graph: Data) -> tuple[Tensor, Tensor, Tensor]:
         """What no action has a bearing on: the states' part of hearing, of telling, of the own."""
@@ -110,7 +110,7 @@ class NeighborValue(nn.Module):
     ) -> None:
         super().__init__()
         self.states = StateMessages(obs_size, size, rounds, kinds, state_messages)
-        self.head = mlp(self.states.sizes[-1], hidden, 1, last_gain=1.0)
+        self.head = mlp(self.states.sizes[-1], hidden, 1, last_gain=0.01)
 
     def forward(self, graph: Data) -> Float[Tensor, " row"]:
         """The value of each agent."""

@@ -168,25 +168,21 @@ class InferencePolicy(AgentNetwork):
         attention = aggregator == "attention"
         width, out = (size * heads, size) if attention else (hidden, hidden)
         self.rounds = rounds
-        # Mean field reads s^0 to s^{M-1}, and Bethe s^M in the end.
-        last = rounds - (approximation == "mean_field")
+        last = rounds if approximation == "bethe" else rounds - 1
         self.states = StateMessages(obs_size, width, last, kinds, state_messages)
         sizes = self.states.sizes
         if first == "embedding":
-            self.embed = nn.Sequential(mlp(sizes[0], size, size), nn.ReLU())
+            self.embed, mu_size = nn.Sequential(mlp(sizes[0], size, size), nn.ReLU()), size
         else:
             self.embed = PolicyHead(sizes[0], num_actions, action, hidden, gain=1.0)
-        numbers = num_actions * (2 if action == "continuous" else 1)
-        mu_size = size if first == "embedding" else numbers
+            mu_size = self.embed.size
         if approximation == "bethe":
-            self.inference = BetheConv(
-                mu_size, out, rounds, sizes, hidden, aggregator, heads, damping, reweight
-            )
+            form = (hidden, aggregator, heads, damping, reweight)
+            self.inference = BetheConv(mu_size, out, rounds, sizes, *form)
         else:
-            before = [mu_size] + [out] * (rounds - 1)
             self.inference = nn.ModuleList(
-                MeanFieldRound(each, state, out, aggregator, heads, hidden)
-                for each, state in zip(before, sizes, strict=True)
+                MeanFieldRound(out if m else mu_size, s, out, aggregator, heads, hidden)
+                for m, s in enumerate(sizes)
             )
         self.head = PolicyHead(out, num_actions, action, hidden if attention else 0)
 

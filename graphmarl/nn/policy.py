@@ -93,7 +93,7 @@ class PolicyHead(nn.Sequential):
         size = 2 * num_actions if action == "continuous" else num_actions
         between = [hidden] if hidden else []
         super().__init__(*mlp(in_features, *between, size, last_gain=gain))
-        self.continuous = action == "continuous"
+        self.continuous, self.size = action == "continuous", size
         self.range = (min_log_std, max_log_std)
 
     def forward(self, h: Float[Tensor, "row feature"], graph: Data) -> Distribution:

@@ -33,7 +33,7 @@ class BetheConv(MessagePassing):
         in_channels: size of mu, what an agent knows of its own action.
         out_channels: size of the result.
         rounds: M.
-        state_channels: size of the states s^m; 0 for none.
+        state_channels: sizes of the states s^0 to s^M; without any, mu takes their place.
         hidden: width of the layers between.
         aggregator: `attention` or `sum`.
         heads: heads of the attention.
@@ -67,7 +67,7 @@ class BetheConv(MessagePassing):
             raise ValueError(
                 f"out_channels is {out_channels}; it must be a multiple of {heads} heads"
             )
-        sizes = tuple(state_channels) or (0,) * (rounds + 1)
+        sizes = tuple(state_channels) or (in_channels,) * (rounds + 1)
         self.rounds, self.heads, self.aggregator = rounds, heads, aggregator
         self.damping, self.reweight, self.size = damping, reweight, out_channels
         size = out_channels
@@ -91,7 +91,7 @@ class BetheConv(MessagePassing):
     ) -> Float[Tensor, "row out"]:
         """M rounds."""
         sender, receiver = edge_index
-        known = states or [x.new_empty(len(x), 0)] * (self.rounds + 1)
+        known = states or [x] * (self.rounds + 1)
         nu = F.relu(self.first(torch.cat([x[sender], x[receiver]], 1)))
         reverse = reverse_edges(edge_index, len(x)) if self.rounds > 1 else sender
         for m, (pair, map_) in enumerate(zip(self.pairs, self.maps, strict=True)):

@@ -6,6 +6,9 @@ trajectory passed a training return of 600 at 29,000; a random policy has -114, 
 Sensor and hallway: the best returns with and without messages are exact, for
 tests/envs/test_didactic.py finds them by trying everything; thresholds leave 1 to 5 % of them for
 noise and for rare states.
+
+Grid: the best return is 0, and cells that choose at random have -6; -0.2 leaves each of nine cells
+one odd draw in 120, as three edges disagree with it.
 """
 
 import pytest
@@ -42,3 +45,13 @@ def test_agents_in_a_hallway_learn_to_arrive_together(tmp_path):
     method = "ndq:bits=3,gamma=0.9"
     run = train(method, "hallway:num_envs=64", None, 400_000, 0, "a", str(tmp_path), progress=False)
     assert evaluate(run, 2048).mean_return.mean >= 9.5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("method", ["vpp", "ip", "vpp:approximation=bethe", "vpp:gradient=exact"])
+def test_cells_of_a_grid_learn_to_agree(method, tmp_path):
+    options = "learning_rate=1e-2,batch=128,updates=2,warmup=512"
+    method += ("," if ":" in method else ":") + options
+    env = "grid_agreement:num_envs=64"
+    run = train(method, env, "links", 40_000, 0, "a", runs=str(tmp_path), progress=False)
+    assert evaluate(run, 4096, greedy=False).mean_return.mean >= -0.2

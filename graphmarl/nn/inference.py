@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch_geometric.data import Data
 
-from graphmarl.nn.blocks import Blocks, blocks_of, watched
+from graphmarl.nn.blocks import Blocks, Rows, blocks_of, watched
 from graphmarl.nn.conv import AttentionConv, BetheConv, SumConv
 from graphmarl.nn.kinds import KindLinear
 from graphmarl.nn.network import AgentNetwork, Output, mlp, orthogonal_linear
@@ -50,7 +50,7 @@ class StateMessages(nn.Module):
         self.own = nn.ModuleList(orthogonal_linear(each, size) for each in kept)
         self.others = nn.ModuleList(SumConv(each, size) for each in kept)
 
-    def forward(self, graph: Data, blocks: Blocks | None = None) -> list[Tensor]:
+    def forward(self, graph: Data, blocks: Blocks | Rows | None = None) -> list[Tensor]:
         """s^0 to s^M; pass the `blocks` of the graph if they are known."""
         assert graph.x is not None, "the agent graph carries observations"
         x = graph.x.flatten(1)
@@ -97,7 +97,7 @@ class MeanFieldRound(nn.Module):
             self.conv = SumConv(state_size + mu_size, size, include_self=True)
 
     def forward(
-        self, mu: Tensor, s: Tensor, graph: Data, blocks: Blocks | None, output: Output
+        self, mu: Tensor, s: Tensor, graph: Data, blocks: Blocks | Rows | None, output: Output
     ) -> Tensor:
         """mu^m from mu^{m-1} and s^{m-1}; notes who attended to whom."""
         assert graph.edge_index is not None, "a builder has set the edges"
@@ -108,7 +108,7 @@ class MeanFieldRound(nn.Module):
             output.attention = alpha[0]
             heard = self.conv(mu, graph.edge_index, alpha)
         else:
-            heard, output.attention = self.conv.dense(mu, blocks)
+            heard, output.attention = self.conv.by_matrix(mu, blocks)
         return self.out(F.relu(self.own(s) + heard))
 
 

@@ -21,7 +21,6 @@ FORMS = {name: (name, {}) for name in METHODS} | {
     "vpp-exact": ("vpp", {"gradient": "exact", "target_entropy": 0.5}),
     "vpp-bethe": ("vpp", {"approximation": "bethe", "damping": 0.1, "rounds": 3}),
     "ip-bethe": ("ip", {"approximation": "bethe", "reweight": 0.7}),
-    "ip-blind": ("ip", {"state_messages": False, "rounds": 1}),
     "neurcomm-own": ("neurcomm", {"shared": False}),
 }
 RECURRENT = [

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch_geometric.nn import MessagePassing
 from torch_geometric.utils import softmax
 
-from graphmarl.nn.blocks import Blocks
+from graphmarl.nn.blocks import Blocks, Rows
 from graphmarl.nn.network import orthogonal_linear
 
 
@@ -54,10 +56,16 @@ class AttentionConv(MessagePassing):
         self.signature = orthogonal_linear(in_channels, heads * self.key, 1.0)
         self.value = orthogonal_linear(in_channels, out_channels, 1.0)
 
-    def dense(
-        self, x: Float[Tensor, "row in"], blocks: Blocks
+    def by_matrix(
+        self, x: Float[Tensor, "row in"], blocks: Blocks | Rows
     ) -> tuple[Float[Tensor, "row out"], Float[Tensor, "edge head"]]:
-        """The result and the attention on the edges, by small matrices instead of by edges."""
+        """The result and the attention on the edges, by matrices instead of by edges."""
+        if isinstance(blocks, Rows):
+            edge_alpha, self_alpha = self._normalised(x, *blocks.edge_index, blocks.product)
+            v = self.activation(self.value(x)).view(-1, self.heads, self.width)
+            heard = [blocks.weighted(edge_alpha[:, h], v[:, h]) for h in range(self.heads)]
+            own = self_alpha[..., None] * v
+            return (torch.stack(heard, 1) + own).flatten(1), edge_alpha
         shape = (*blocks.weight.shape[:2], self.heads, -1)
         q, k, v = (
             self.activation(layer(x)).view(shape).transpose(1, 2)
@@ -75,10 +83,20 @@ class AttentionConv(MessagePassing):
         self, x: Float[Tensor, "row in"], edge_index: Int[Tensor, "2 edge"]
     ) -> tuple[Float[Tensor, "edge head"], Float[Tensor, "row head"]]:
         """How much each agent attends to those it hears, and to itself."""
+        sender, receiver = edge_index
+        return self._normalised(x, sender, receiver, lambda q, k: (q[receiver] * k[sender]).sum(-1))
+
+    def _normalised(
+        self,
+        x: Tensor,
+        sender: Tensor,
+        receiver: Tensor,
+        product: Callable[[Tensor, Tensor], Tensor],
+    ) -> tuple[Tensor, Tensor]:
+        """Softmax of the products of queries and signatures, on the edges and with oneself."""
         q = self.activation(self.query(x)).view(-1, self.heads, self.key)
         k = self.activation(self.signature(x)).view(-1, self.heads, self.key)
-        sender, receiver = edge_index
-        scores = torch.cat([(q[receiver] * k[sender]).sum(-1), (q * k).sum(-1)]) / self.key**0.5
+        scores = torch.cat([product(q, k), (q * k).sum(-1)]) / self.key**0.5
         rows = torch.arange(len(x), device=x.device)
         alpha = softmax(scores, torch.cat([receiver, rows]), num_nodes=len(x))
         return alpha[: len(sender)], alpha[len(sender) :]

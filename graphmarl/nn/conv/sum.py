@@ -6,7 +6,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch_geometric.nn import MessagePassing
 
-from graphmarl.nn.blocks import Blocks, watched
+from graphmarl.nn.blocks import Blocks, Rows, watched
 from graphmarl.nn.network import orthogonal_linear
 
 
@@ -34,7 +34,7 @@ class SumConv(MessagePassing):
         self,
         x: Float[Tensor, "row in"],
         edge_index: Int[Tensor, "2 edge"],
-        blocks: Blocks | None = None,
+        blocks: Blocks | Rows | None = None,
     ) -> Float[Tensor, "row out"]:
         """One round; quicker with the `blocks` of the edges, if there are any."""
         told = self.linear(x)

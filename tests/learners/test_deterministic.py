@@ -1,5 +1,7 @@
 """MADDPG's losses by hand, and what its critics may and may not tell apart."""
 
+from typing import Any
+
 import pytest
 import torch
 from batches import batch
@@ -16,7 +18,7 @@ class Sure(AgentNetwork):
 
     def __init__(self) -> None:
         super().__init__()
-        self.scale = nn.Parameter(torch.tensor(100.0))
+        self.scale: Any = nn.Parameter(torch.tensor(100.0))
 
     def forward(self, graph, memory):
         logits = self.scale * graph.x
@@ -28,13 +30,13 @@ class Count(TeamCritic):
 
     def __init__(self) -> None:
         super().__init__()
-        self.scale = nn.Parameter(torch.tensor(2.0))
+        self.scale: Any = nn.Parameter(torch.tensor(2.0))
 
     def forward(self, graph, action, order=None):
         return self.scale * action[:, 1].view(len(graph.ptr) - 1, -1).sum(1)
 
 
-def learner(**options) -> Deterministic:
+def learner(**options) -> Any:
     made = Deterministic(Sure(), Count(), gamma=0.5, **options)
     made.move_targets(1.0)
     return made

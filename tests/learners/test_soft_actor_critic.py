@@ -1,6 +1,7 @@
 """The losses of soft actor-critic with policies, values and critics that are known numbers."""
 
 import math
+from typing import Any
 
 import pytest
 import torch
@@ -21,9 +22,9 @@ class Told(AgentNetwork):
 
     def __init__(self) -> None:
         super().__init__()
-        self.scale = nn.Parameter(torch.ones(()))
+        self.scale: Any = nn.Parameter(torch.ones(()))
 
-    def forward(self, graph, memory):
+    def forward(self, graph: Any, memory):
         return Output(distribution=Categorical(logits=self.scale * graph.x)), memory
 
 
@@ -32,12 +33,13 @@ class Table(NeighborCritic):
 
     def __init__(self, scale: float = 1.0) -> None:
         nn.Module.__init__(self)
-        self.scale, self.continuous = nn.Parameter(torch.tensor(scale)), False
+        self.scale: Any = nn.Parameter(torch.tensor(scale))
+        self.continuous = False
 
-    def features(self, graph):
+    def features(self, graph: Any):
         return (graph.x,)
 
-    def forward(self, features, action, graph):
+    def forward(self, features, action, graph: Any):
         sender, receiver = graph.edge_index
         beside = torch.zeros_like(action).index_add(0, receiver, action[sender])
         return self.scale * beside @ TABLE.t()
@@ -48,13 +50,13 @@ class Height(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self.scale = nn.Parameter(torch.ones(()))
+        self.scale: Any = nn.Parameter(torch.ones(()))
 
-    def forward(self, graph):
+    def forward(self, graph: Any):
         return self.scale * graph.x[:, 1]
 
 
-def learner(critics=None, **options) -> SoftActorCritic:
+def learner(critics=None, **options) -> Any:
     made = SoftActorCritic(Told(), critics or [Table()], Height(), gamma=0.5, alpha=0.2, **options)
     made.move_targets(1.0)
     return made
@@ -120,9 +122,9 @@ def test_gumbel_answers_for_the_neighbours_value_and_exact_for_ones_own():
         one_way = batch(
             [[[1.0, 0.0], [0.5, 0.0]]] * 2, [[0, 1]], [[0.0, 0.0]], edges=[[(0, 1)], [(0, 1)]]
         )
-        graph = one_way.graph(0)
+        graph: Any = one_way.graph(0)
         logits = graph.x.clone().requires_grad_()
-        states = [made.critics[0].features(graph)]  # type: ignore[operator]
+        states = [made.critics[0].features(graph)]
         gain, _ = made._soft_values(Categorical(logits=logits), states, graph, torch.tensor(1e-9))
         (found,) = torch.autograd.grad(gain[1], logits)
         moved[gradient] = found.abs().sum(1) > 0

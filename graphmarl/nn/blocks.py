@@ -38,8 +38,8 @@ class Blocks:
 
     def sum(self, x: Float[Tensor, "row feature"]) -> Float[Tensor, "row feature"]:
         """The sum over those that each agent hears."""
-        graphs = x.view(*self.weight.shape[:2], -1)
-        return torch.bmm(self.weight, graphs).view_as(x)
+        graphs = x.unflatten(0, tuple(self.weight.shape[:2]))
+        return torch.bmm(self.weight, graphs).flatten(0, 1)
 
     def with_oneself(self) -> Bool[Tensor, "graph 1 agent agent"]:
         """Whom each agent hears, itself included."""
@@ -56,8 +56,7 @@ class Rows:
     """
 
     def __init__(self, edge_index: Int[Tensor, "2 edge"], num_nodes: int) -> None:
-        self.edge_index = edge_index.long()
-        self.sender, self.receiver = self.edge_index
+        self.sender, self.receiver = edge_index.long()
         self.order = self.receiver.argsort(stable=True)
         self.shape = (num_nodes, num_nodes)
         self.pointer = torch.zeros(num_nodes + 1, dtype=torch.long, device=edge_index.device)

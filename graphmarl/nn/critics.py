@@ -9,7 +9,7 @@ from torch_geometric.data import Data
 
 from graphmarl.nn.conv import PairConv
 from graphmarl.nn.inference import StateMessages
-from graphmarl.nn.network import mlp, orthogonal_linear
+from graphmarl.nn.network import at_once, mlp, orthogonal_linear
 from graphmarl.nn.policy import Action
 
 
@@ -60,7 +60,8 @@ class NeighborCritic(nn.Module):
     def features(self, graph: Data) -> tuple[Tensor, Tensor, Tensor]:
         """What no action has a bearing on: the states' part of hearing, of telling, of the own."""
         s = self.states(graph)[-1]
-        return self.conv.receiver(s), self.conv.sender(s), self.own(s)
+        hears, tells, own = at_once(s, self.conv.receiver, self.conv.sender, self.own)
+        return hears, tells, own
 
     def forward(
         self,
@@ -74,7 +75,7 @@ class NeighborCritic(nn.Module):
         heard = self.conv.heard(hears, graph.edge_index, tells + self.told(action))
         if self.did is not None:
             own = own + self.did(action)
-        return self.head(F.relu(own + heard))
+        return self.head(F.relu(own + heard, inplace=True))
 
     def taken(
         self, q: Float[Tensor, "row own"], action: Float[Tensor, "row action"]

@@ -13,7 +13,7 @@ from torch_geometric.data import Data
 from graphmarl.nn.blocks import Blocks, Rows, blocks_of, watched
 from graphmarl.nn.conv import AttentionConv, BetheConv, SumConv
 from graphmarl.nn.kinds import KindLinear
-from graphmarl.nn.network import AgentNetwork, Output, mlp, orthogonal_linear
+from graphmarl.nn.network import AgentNetwork, Output, at_once, mlp, orthogonal_linear
 from graphmarl.nn.policy import Action, PolicyHead, parameters_of
 
 Approximation = Literal["mean_field", "bethe"]
@@ -53,13 +53,18 @@ class StateMessages(nn.Module):
     def forward(self, graph: Data, blocks: Blocks | Rows | None = None) -> list[Tensor]:
         """s^0 to s^M; pass the `blocks` of the graph if they are known."""
         assert graph.x is not None, "the agent graph carries observations"
+        assert graph.edge_index is not None, "a builder has set the edges"
         x = graph.x.flatten(1)
         states = [x if self.inputs is None else F.relu(self.inputs(x, graph))]
         if blocks is None and self.others:
             blocks = blocks_of(graph)
         for own, others in zip(self.own, self.others, strict=True):
             s = states[-1]
-            states.append(F.relu(own(s) + others(s, graph.edge_index, blocks)))
+            assert isinstance(own, nn.Linear), "made above"
+            assert isinstance(others, SumConv), "made above"
+            kept, told = at_once(s, own, others.linear)
+            heard = others.heard(told, graph.edge_index, blocks)
+            states.append(F.relu(kept + heard, inplace=True))
         return states + states[-1:] * (len(self.sizes) - len(states))
 
 
@@ -109,7 +114,7 @@ class MeanFieldRound(nn.Module):
             heard = self.conv(mu, graph.edge_index, alpha)
         else:
             heard, output.attention = self.conv.by_matrix(mu, blocks)
-        return self.out(F.relu(self.own(s) + heard))
+        return self.out(F.relu(self.own(s) + heard, inplace=True))
 
 
 class InferencePolicy(AgentNetwork):

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Distribution
+from torch.nn import functional as F
 from torch_geometric.data import Data
 
 
@@ -103,6 +104,13 @@ def mlp(*sizes: int, last_gain: float = 2**0.5) -> nn.Sequential:
         if not last:
             layers.append(nn.ReLU())
     return nn.Sequential(*layers)
+
+
+def at_once(x: Float[Tensor, "row in"], *layers: nn.Linear) -> tuple[Tensor, ...]:
+    """What several linear layers make of one input, by a single product, which is faster."""
+    weight = torch.cat([layer.weight for layer in layers])
+    bias = torch.cat([layer.bias for layer in layers])
+    return F.linear(x, weight, bias).split([layer.out_features for layer in layers], 1)
 
 
 def count_graphs(graph: Data) -> int:

@@ -11,7 +11,7 @@ from torch_geometric.nn import MessagePassing
 from torch_geometric.utils import softmax
 
 from graphmarl.nn.blocks import Blocks, Rows
-from graphmarl.nn.network import orthogonal_linear
+from graphmarl.nn.network import at_once, orthogonal_linear
 
 
 class AttentionConv(MessagePassing):
@@ -61,15 +61,17 @@ class AttentionConv(MessagePassing):
     ) -> tuple[Float[Tensor, "row out"], Float[Tensor, "edge head"]]:
         """The result and the attention on the edges, by matrices instead of by edges."""
         if isinstance(blocks, Rows):
-            edge_alpha, self_alpha = self._normalised(x, *blocks.edge_index, blocks.product)
+            edge_alpha, self_alpha = self._normalised(
+                x, blocks.sender, blocks.receiver, blocks.product
+            )
             v = self.activation(self.value(x)).view(-1, self.heads, self.width)
             heard = [blocks.weighted(edge_alpha[:, h], v[:, h]) for h in range(self.heads)]
             own = self_alpha[..., None] * v
             return (torch.stack(heard, 1) + own).flatten(1), edge_alpha
         shape = (*blocks.weight.shape[:2], self.heads, -1)
         q, k, v = (
-            self.activation(layer(x)).view(shape).transpose(1, 2)
-            for layer in (self.query, self.signature, self.value)
+            self.activation(part).reshape(shape).transpose(1, 2)
+            for part in at_once(x, self.query, self.signature, self.value)
         )
         scores = (q @ k.transpose(-1, -2)) / self.key**0.5
         scores = scores.masked_fill(~blocks.with_oneself(), float("-inf"))

@@ -63,4 +63,4 @@ class PairConv(MessagePassing):
 
     def message(self, own_i: Tensor, told_j: Tensor) -> Tensor:
         """What agent i makes of what agent j tells."""
-        return F.relu(own_i + told_j)
+        return F.relu(own_i + told_j, inplace=True)

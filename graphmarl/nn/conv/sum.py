@@ -37,7 +37,15 @@ class SumConv(MessagePassing):
         blocks: Blocks | Rows | None = None,
     ) -> Float[Tensor, "row out"]:
         """One round; quicker with the `blocks` of the edges, if there are any."""
-        told = self.linear(x)
+        return self.heard(self.linear(x), edge_index, blocks)
+
+    def heard(
+        self,
+        told: Float[Tensor, "row out"],
+        edge_index: Int[Tensor, "2 edge"],
+        blocks: Blocks | Rows | None = None,
+    ) -> Float[Tensor, "row out"]:
+        """The same from W x_j, for who has it already."""
         if blocks is None or watched(self):
             heard = self.propagate(edge_index, x=told)
         else:

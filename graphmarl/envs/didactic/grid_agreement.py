@@ -25,12 +25,12 @@ def grid_edges(rows: int, columns: int) -> Int[Tensor, "2 edge"]:
 class GridAgreement(Batched):
     r"""The cells of a grid choose 0 or 1, and each edge between unequal cells costs 1.
 
-    The toy task of Ma et al., "Value propagation for decentralized networked deep multi-agent
-    reinforcement learning" (VPP): the team's reward is minus the sum over the grid's edges of
-    (a_i - a_j)^2; the two ends of an edge bear half of it each. Observation and state are always
-    1, so that what anyone should do depends on what the others do and on nothing else. The
-    episode ends by the rules after `horizon` rounds. The best return is 0; cells that choose at
-    random, each for itself, cost half of the edges in every round.
+    The toy task of Qu et al., "Variational Policy Propagation for Multi-agent Reinforcement
+    Learning" (VPP): the team's reward is minus the sum over the grid's edges of (a_i - a_j)^2; the
+    two ends of an edge bear half of it each. Observation and state are always 1, so that what
+    anyone should do depends on what the others do and on nothing else. The episode ends by the
+    rules after `horizon` rounds. The best return is 0; cells that choose at random, each for
+    itself, cost half of the edges in every round.
 
     Cells that cannot hear each other can agree in this task all the same, by always choosing 1.
     Two options of ours take that way out, so that the grid must find out together what to do; the

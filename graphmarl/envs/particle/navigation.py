@@ -22,8 +22,8 @@ class Navigation(Covering):
     `placement.poisson_disc` throws darts until N lie.
 
     Liu et al., `PIC: Permutation Invariant Critic for Multi-Agent Deep Reinforcement Learning
-    <https://arxiv.org/abs/1911.00025>`_; Ma et al., "Value propagation for decentralized networked
-    deep multi-agent reinforcement learning" (VPP).
+    <https://arxiv.org/abs/1911.00025>`_; Qu et al., "Variational Policy Propagation for
+    Multi-agent Reinforcement Learning" (VPP).
 
     Args:
         num_agents: N.

@@ -18,6 +18,8 @@ from graphmarl.naming import joined, lookup, split_name
 from graphmarl.plan import Named, Plan
 
 PARTS = ("method", "env", "graph")
+READABLE = 40
+"""Characters of a method or graph with its options that still make a name one can read."""
 LONGEST = 120
 """Characters in the name of a cell; the names of files end at 255."""
 
@@ -60,7 +62,8 @@ def grid(
     """Every method on every graph under every combination of the varied options.
 
     A cell is called by its method, its graph and what is varied, so that it has the same name in a
-    larger grid: `dgn-knn_k=3-method.layers=1`.
+    larger grid: `dgn-knn_k=3-method.layers=1`. Options that are too long for a name are left out,
+    and names that this makes the same are told apart by a mark.
 
     Args:
         methods: names, with options as in `dgn:layers=1`.
@@ -118,7 +121,8 @@ def _cell(method: str, env: str, graph: str, choice: Mapping[str, Any]) -> Cell:
         name, options = split_name(text, part)
         extra = {k.split(".", 1)[1]: v for k, v in choice.items() if k.startswith(f"{part}.")}
         texts[part] = written(name, joined(options, extra))
-    words = [method, graph, *(f"{key}={_word(value)}" for key, value in choice.items())]
+    told = [text if len(text) <= READABLE else text.split(":")[0] for text in (method, graph)]
+    words = [*told, *(f"{key}={_word(value)}" for key, value in choice.items())]
     return Cell("-".join(re.sub(r"[^\w.=+-]", "_", word) for word in words), **texts)
 
 

@@ -68,3 +68,13 @@ def test_what_is_written_is_read_back(options, text):
 def test_a_mistake_says_what_is_allowed(words, message):
     with pytest.raises(ValueError, match=message):
         grid(**{"methods": ["iql"], "env": ENV, **words})
+
+
+def test_long_options_are_left_out_of_names():
+    long = "dgn:learning_rate=0.001,batch=128,updates=2,warmup=2000"
+    cells = grid([long], "sensor", ["knn:k=3", "none"], ["method.layers=1,2"])
+    assert cells[0].name == "dgn-knn_k=3-method.layers=1"
+    # Two that would be called the same are told apart.
+    cells = grid([long, long + ",gamma=0.5"], "sensor", ["none"])
+    assert len({cell.name for cell in cells}) == 2
+    assert all(cell.name.startswith("dgn-none-") for cell in cells)

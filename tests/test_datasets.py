@@ -12,7 +12,16 @@ from graphmarl.envs.magent import maps
 
 DATASETS = Path(__file__).parent.parent / "datasets"
 TABLES = sorted(path.name for path in DATASETS.glob("*.csv"))
-WORDS = {"method", "map", "task", "environment", "measure", "grid_distribution_of_cities"}
+WORDS = {
+    "row",
+    "reward",
+    "method",
+    "map",
+    "task",
+    "environment",
+    "measure",
+    "grid_distribution_of_cities",
+}
 WORDS |= {"name", "policy", "commit", "run", "cut"}
 # Where a paper may print nothing, and what not every task or method has.
 OPTIONAL = {"std", "hops", "steps", "win", "messages", "bits", "bytes"}

@@ -4,10 +4,10 @@ python scripts/report_didactic.py --runs runs --commit abc1234   # collect, then
 python scripts/report_didactic.py                                # print what was collected
 """
 
-import argparse
-import csv
 from pathlib import Path
 from statistics import fmean
+
+from collected import command, keep
 
 from graphmarl.interval import confidence_interval
 from graphmarl.report import read_rows
@@ -28,12 +28,7 @@ def collect(runs: Path, commit: str) -> None:
         told = {"run": name, "seed": seed, "env_steps": str(run.config()["steps"])}
         told |= {"minutes": minutes, "commit": commit}
         lines += [told | row for row in read_rows(path)]
-    new = {(row["run"], row["seed"]) for row in lines}
-    lines = [row for row in read_rows(MEASURED) if (row["run"], row["seed"]) not in new] + lines
-    with open(MEASURED, "w", newline="") as file:
-        table = csv.DictWriter(file, list(lines[0]), lineterminator="\n")
-        table.writeheader()
-        table.writerows(lines)
+    keep(MEASURED, lines, ("run", "seed"))
 
 
 def show() -> None:
@@ -75,18 +70,5 @@ def mean(rows: list[dict[str, str]], name: str) -> float:
     return fmean(column(rows, name))
 
 
-def main() -> None:
-    """Run what the command line asks for."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=Path, help="collect from these run folders first")
-    parser.add_argument("--commit", help="of the code that made them")
-    given = parser.parse_args()
-    if given.runs:
-        if not given.commit:
-            parser.error("--commit is needed to say what made the runs")
-        collect(given.runs, given.commit)
-    show()
-
-
 if __name__ == "__main__":
-    main()
+    command(__doc__, collect, show)

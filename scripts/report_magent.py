@@ -4,9 +4,9 @@ python scripts/report_magent.py --runs runs --commit abc1234   # collect, then p
 python scripts/report_magent.py                                # print what was collected
 """
 
-import argparse
-import csv
 from pathlib import Path
+
+from collected import command, keep
 
 from graphmarl.report import read_rows, summary
 from graphmarl.run import Run
@@ -28,12 +28,7 @@ def collect(runs: Path, commit: str) -> None:
         env = Run(path.parent).config()["env"]
         where = {name: str(env[name]) for name in ("map", "size", "view_radius")}
         lines += [row | where | {"commit": commit} for row in read_rows(path)]
-    new = {(row["name"], row["seed"]) for row in lines}
-    lines = [row for row in read_rows(MEASURED) if (row["name"], row["seed"]) not in new] + lines
-    with open(MEASURED, "w", newline="") as file:
-        table = csv.DictWriter(file, list(lines[0]), lineterminator="\n")
-        table.writeheader()
-        table.writerows(lines)
+    keep(MEASURED, lines, ("name", "seed"))
 
 
 def paper(row: dict[str, str]) -> str:
@@ -57,46 +52,5 @@ def show() -> None:
         print(f"| {name} | {count} | {steps:,} | {numbers} | {paper(row)} |")
 
 
-def show_main() -> None:
-    """Print the README's table: greedy return / steps of two methods beside the paper's."""
-    rows = [row for row in read_rows(MEASURED) if row["view_radius"] == "7"]
-    found = {
-        line["name"]: f"{line['return']} / {line['steps']}"
-        for line in summary(row for row in rows if row["policy"] == "greedy")
-    }
-    print("| map | env steps, seeds | NVIF-PPO | paper | IPPO | paper |")
-    print("| --- | --- | --- | --- | --- | --- |")
-    for place in ("normal-24", "random-24", "normal-48", "random-48", "normal-96", "random-96"):
-        names = [f"{method}-{place}" for method in ("nvif_ppo", "nvif_ppo-episodes=32", "ippo")]
-        mine = [row for row in rows if row["name"] in names]
-        if not mine:
-            continue
-        seeds = len({row["seed"] for row in mine})
-        steps = sorted({int(row["env_steps"]) // 1000 * 1000 for row in mine})
-        told = " and ".join(f"{count:,}" for count in steps)
-        first = found.get(names[0], found.get(names[1], ""))
-        kind, size = place.split("-")
-        theirs = [PAPER[title, kind, size] for title in ("NVIF-PPO", "IPPO")]
-        numbers = f"{first} | {theirs[0]} | {found.get(names[2], '')} | {theirs[1]}"
-        print(f"| {place} | {told}, {seeds} | {numbers} |")
-
-
-def main() -> None:
-    """Run what the command line asks for."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=Path, help="collect from these run folders first")
-    parser.add_argument("--commit", help="of the code that made them")
-    parser.add_argument("--main", action="store_true", help="print the table of the README")
-    given = parser.parse_args()
-    if given.runs:
-        if not given.commit:
-            parser.error("--commit is needed to say what made the runs")
-        collect(given.runs, given.commit)
-    if given.main:
-        show_main()
-    else:
-        show()
-
-
 if __name__ == "__main__":
-    main()
+    command(__doc__, collect, show)

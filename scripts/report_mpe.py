@@ -4,9 +4,9 @@ python scripts/report_mpe.py --runs runs --commit abc1234   # collect, then prin
 python scripts/report_mpe.py                                # print what was collected
 """
 
-import argparse
-import csv
 from pathlib import Path
+
+from collected import command, keep
 
 from graphmarl.interval import confidence_interval
 from graphmarl.report import read_rows
@@ -31,13 +31,7 @@ def collect(runs: Path, commit: str) -> None:
                 "return": row.get("team_return", row["return"]),
             }
             lines += [told | measured]
-    new = {tuple(row[key] for key in KEYS) for row in lines}
-    known = read_rows(MEASURED) if MEASURED.exists() else []
-    lines = [row for row in known if tuple(row[key] for key in KEYS) not in new] + lines
-    with open(MEASURED, "w", newline="") as file:
-        table = csv.DictWriter(file, list(lines[0]), lineterminator="\n")
-        table.writeheader()
-        table.writerows(lines)
+    keep(MEASURED, lines, KEYS)
 
 
 def show() -> None:
@@ -75,18 +69,5 @@ def _told(rows: list[dict[str, str]], policy: str) -> str:
     return str(confidence_interval(_returns(rows, policy)))
 
 
-def main() -> None:
-    """Run what the command line asks for."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=Path, help="collect from these run folders first")
-    parser.add_argument("--commit", help="of the code that made them")
-    given = parser.parse_args()
-    if given.runs:
-        if not given.commit:
-            parser.error("--commit is needed to say what made the runs")
-        collect(given.runs, given.commit)
-    show()
-
-
 if __name__ == "__main__":
-    main()
+    command(__doc__, collect, show)

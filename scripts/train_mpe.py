@@ -43,7 +43,7 @@ NAVIGATION = {
     "pic": Row(f"pic:{OFF}", "team"),
     "maddpg": Row(f"maddpg:{OFF}", "team"),
     "maddpgs": Row(f"maddpgs:{OFF}", "team"),
-    "neurcomm": Row("neurcomm:gamma=0.95,rollout=25", "difference"),
+    "neurcomm": Row(f"neurcomm:{ON}", "difference"),
     "coma": Row(f"coma:{ON}", "team"),
     "mfq": Row(f"mfq:{Q}", "difference"),
     "iql": Row(f"iql:{Q}", "difference"),
@@ -60,11 +60,7 @@ AGREEMENT = {
     "ip-exact": Row(f"ip:{GRID},gradient=exact", "", "links"),
     "independent-sac": Row(f"vpp:{GRID}", "", "none"),
 }
-JUNGLE = {
-    name: Row(row.method.replace("replay=100000", "replay=30000"), "", row.graph)
-    for name, row in NAVIGATION.items()
-    if name in ("vpp", "dgn", "mfq", "independent-sac")
-}
+JUNGLE = {name: NAVIGATION[name] for name in ("vpp", "dgn", "mfq", "independent-sac")}
 TASKS = {
     "navigation": ("navigation:num_envs=32,reward={reward}", 100_000, NAVIGATION),
     "grid": ("grid_agreement:num_envs=64", 40_000, AGREEMENT),

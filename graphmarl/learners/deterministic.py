@@ -24,10 +24,11 @@ class Deterministic(OffPolicy):
         L &= (Q(s, a) - r - \gamma Q^-(s', a'))^2, \qquad
         J = Q(s, \mu(o_1), ..., \mu(o_N)) - c \, \overline{z^2}
 
-    with the mean of the squared logits z, as in the code of PIC. Discrete actions are drawn by
-    Gumbel-softmax, forward one-hot, backward relaxed. The team's reward is the mean over agents.
-    Unlike in that code, a' is drawn as it is in play, not at the relaxed mean, and the actor of the
-    greedy policy has no noise.
+    with a mean of squares that keeps policies from being sure, as in the code of PIC. Discrete
+    actions are drawn by Gumbel-softmax, forward one-hot, backward relaxed. The team's reward is the
+    mean over agents. Unlike in that code, z are the log-probabilities of the legal actions in place
+    of unnormalised logits, a' is drawn as it is in play, not at the relaxed mean, and the greedy
+    policy has no noise.
 
     Args:
         network: actors of all agents.
@@ -36,7 +37,8 @@ class Deterministic(OffPolicy):
         softness: temperature of the Gumbel-softmax.
         noise: standard deviation of what is added to continuous actions in play.
         final_noise: the same at the end of the run; it falls linearly.
-        regulariser: c, weight of the squared logits or of continuous actions before the tanh.
+        regulariser: c, weight of the squared log-probabilities, or of continuous actions before
+            the tanh.
         shuffle: read agents in a random order, a new one for each batch (MADDPGS).
         reward_scale: factor on every reward before learning.
         learner: arguments of `OffPolicy`.
@@ -121,12 +123,9 @@ class Deterministic(OffPolicy):
         if isinstance(policy, SquashedNormal):
             return policy.mode, policy.normal.mean
         assert isinstance(policy, Categorical), "discrete or squashed"
-        logits = policy.logits
+        logits = legal = policy.logits
         if "available" in graph:
-            # Illegal actions have logits without a square.
-            legal = torch.where(graph.available, logits, torch.zeros_like(logits))
-        else:
-            legal = logits
+            legal = logits.masked_fill(~graph.available, 0)
         return F.gumbel_softmax(logits, self.softness, hard=True), legal
 
     def parts(self) -> list[list[nn.Parameter]]:

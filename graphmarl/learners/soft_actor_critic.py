@@ -176,4 +176,4 @@ class SoftActorCritic(OffPolicy):
     def parts(self) -> list[list[nn.Parameter]]:
         """Policy and critics have gradients of different sizes."""
         modules = [self.network, self.critics, self.value]
-        return [[p for p in m.parameters()] for m in modules] + [[self.log_alpha]]
+        return [list(m.parameters()) for m in modules] + [[self.log_alpha]]

@@ -58,6 +58,7 @@ class Rows:
     def __init__(self, edge_index: Int[Tensor, "2 edge"], num_nodes: int) -> None:
         self.sender, self.receiver = edge_index.long()
         self.order = self.receiver.argsort(stable=True)
+        self.column = self.sender[self.order]
         self.shape = (num_nodes, num_nodes)
         self.pointer = torch.zeros(num_nodes + 1, dtype=torch.long, device=edge_index.device)
         torch.cumsum(torch.bincount(self.receiver, minlength=num_nodes), 0, out=self.pointer[1:])
@@ -66,10 +67,11 @@ class Rows:
         self, weight: Float[Tensor, " edge"], x: Float[Tensor, "row feature"]
     ) -> Float[Tensor, "row feature"]:
         """The sum over those that each agent hears, by the weights of the edges."""
-        column = self.sender[self.order]
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Sparse (CSR tensor|invariant)")
-            matrix = torch.sparse_csr_tensor(self.pointer, column, weight[self.order], self.shape)
+            matrix = torch.sparse_csr_tensor(
+                self.pointer, self.column, weight[self.order], self.shape
+            )
             return matrix @ x
 
     def sum(self, x: Float[Tensor, "row feature"]) -> Float[Tensor, "row feature"]:

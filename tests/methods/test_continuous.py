@@ -1,0 +1,29 @@
+"""Methods with policies over continuous actions learn from them."""
+
+import pytest
+import torch
+
+from graphmarl.evaluate import evaluate
+from graphmarl.run import load_checkpoint
+from graphmarl.train import train
+
+ENV = "navigation:num_agents=3,num_envs=4,action=continuous"
+METHODS = ["vpp", "vpp:approximation=bethe,target_entropy=0.5", "ip", "maddpg", "maddpgs", "pic"]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_two_hundred_steps_are_finite_and_change_the_policy(method, tmp_path):
+    method += ("," if ":" in method else ":") + "warmup=64,batch=16,updates=1"
+    options = {"runs": str(tmp_path), "progress": False, "checkpoint_every": 32}
+    run = train(method, ENV, None, 200, name="a", **options)
+    numbers = run.metrics()[-1]
+    assert all(value == value and abs(value) < 1e6 for value in numbers.values()), numbers
+    saved = [load_checkpoint(path)["state_dict"] for path in run.saved()]
+    moved = [key for key, value in saved[-1].items() if not torch.equal(value, saved[0][key])]
+    assert any(key.startswith("network.") for key in moved)
+    assert evaluate(run, 4).mean_return.mean < 0
+
+
+def test_what_is_discrete_by_nature_says_so(tmp_path):
+    with pytest.raises(ValueError, match="COMA has continuous actions to choose"):
+        train("coma", ENV, runs=str(tmp_path), progress=False)

@@ -125,3 +125,17 @@ def test_one_layer_of_the_pooled_critic_by_hand():
     others = (both.sum(0) - both) / 3
     h = (others.relu() + both.relu()) / 3
     assert torch.isclose(critic(graph, action)[0], h.amax(0).sum())
+
+
+def test_the_dead_are_left_out_of_the_maximum():
+    graph, action = two_teams()
+    graph.alive[2] = False
+    graph.edge_index = torch.empty(2, 0, dtype=torch.long)
+    critic = PooledCritic(2, 2, hidden=1, layers=1, normalise=False)
+    own: Any = critic.own[0]
+    nn.init.constant_(own.weight, -1.0)
+    nn.init.constant_(own.bias, 5.0)
+    nn.init.ones_(critic.head[0].weight)  # type: ignore[arg-type]
+    # 5 less the sum of what each sees and does; zeros, the dead's, would make 5.
+    living = 5 - torch.cat([graph.x, action], 1)[:2].sum(1)
+    assert torch.isclose(critic(graph, action)[0], living.max())

@@ -8,7 +8,7 @@ from graphmarl.run import load_checkpoint
 from graphmarl.train import train
 
 ENV = "navigation:num_agents=3,num_envs=4,action=continuous"
-METHODS = ["vpp", "vpp:approximation=bethe,target_entropy=0.5", "ip", "maddpg", "maddpgs", "pic"]
+METHODS = ["vpp", "vpp:approximation=bethe,target_entropy=0.5", "ip", "maddpg", "pic"]
 
 
 @pytest.mark.parametrize("method", METHODS)

@@ -18,9 +18,8 @@ RING = torch.tensor([[0, 1, 1, 2, 2, 3, 3, 4], [1, 0, 2, 1, 3, 2, 4, 3]])
 FORMS = {name: (name, {}) for name in METHODS} | {
     "ndq-mean": ("ndq", {"receiver": "mean"}),
     "dgn-temporal": ("dgn", {"temporal": 0.1}),
-    "vpp-exact": ("vpp", {"gradient": "exact", "target_entropy": 0.5}),
-    "vpp-bethe": ("vpp", {"approximation": "bethe", "damping": 0.1, "rounds": 3}),
-    "ip-bethe": ("ip", {"approximation": "bethe", "reweight": 0.7}),
+    "vpp-bethe": ("vpp", {"approximation": "bethe", "damping": 0.1, "gradient": "exact"}),
+    "ip-bethe": ("ip", {"approximation": "bethe", "reweight": 0.7, "target_entropy": 0.5}),
     "neurcomm-own": ("neurcomm", {"shared": False}),
 }
 RECURRENT = [

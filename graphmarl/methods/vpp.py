@@ -31,7 +31,7 @@ class VPP(SoftActorCritic):
         aggregator: `attention` over the neighbours, or their `sum`.
         first: the first message: an `embedding`, or the `probabilities` of actions.
         rounds: M, the hops that information goes; critics go as far.
-        size: size of the embeddings in each head.
+        size: size of the embeddings in each head, and of the states that are passed on.
         heads: heads of the attention.
         hidden: width of the other layers.
         state_messages: pass observations on as well, for partial observation.
@@ -78,6 +78,6 @@ class VPP(SoftActorCritic):
             "state_messages": state_messages,
         }
         policy = InferencePolicy(*world, size=size, **form, **messages, **shared)
-        values = [NeighborCritic(*world, size=size * heads, **shared) for _ in range(critics)]
-        value = NeighborValue(spec.obs_size, len(spec.kinds), size=size * heads, **shared)
+        values = [NeighborCritic(*world, size=size, **shared) for _ in range(critics)]
+        value = NeighborValue(spec.obs_size, len(spec.kinds), size=size, **shared)
         super().__init__(policy, values, value, **learner)

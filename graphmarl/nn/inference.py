@@ -97,7 +97,7 @@ class MeanFieldRound(nn.Module):
         if aggregator == "attention":
             self.conv = AttentionConv(mu_size, heads * size, heads)
             self.own = orthogonal_linear(state_size, heads * size)
-            self.out = nn.Sequential(mlp(heads * size, hidden, size), nn.ReLU())
+            self.out = nn.Sequential(mlp(heads * size, hidden, size), nn.ReLU(inplace=True))
         else:
             self.conv = SumConv(state_size + mu_size, size, include_self=True)
 
@@ -135,7 +135,7 @@ class InferencePolicy(AgentNetwork):
         first: the first message is an `embedding` of what the agent would do by itself, or the
             `probabilities` of its actions (of continuous ones, mean and logarithm of the spread).
         rounds: M.
-        size: size of the embeddings in each head.
+        size: size of the embeddings in each head, and of the states under `attention`.
         heads: heads of the attention.
         hidden: width of the other layers.
         state_messages: pass observations on as well, for partial observation.
@@ -171,13 +171,14 @@ class InferencePolicy(AgentNetwork):
         super().__init__()
         _check(rounds, approximation, damping, reweight)
         attention = aggregator == "attention"
-        width, out = (size * heads, size) if attention else (hidden, hidden)
+        width, out = (size, size) if attention else (hidden, hidden)
         self.rounds = rounds
         last = rounds if approximation == "bethe" else rounds - 1
         self.states = StateMessages(obs_size, width, last, kinds, state_messages)
         sizes = self.states.sizes
         if first == "embedding":
-            self.embed, mu_size = nn.Sequential(mlp(sizes[0], size, size), nn.ReLU()), size
+            mu_size = size
+            self.embed = nn.Sequential(mlp(sizes[0], size, size), nn.ReLU(inplace=True))
         else:
             self.embed = PolicyHead(sizes[0], num_actions, action, hidden, gain=1.0)
             mu_size = self.embed.size

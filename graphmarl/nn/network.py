@@ -102,7 +102,7 @@ def mlp(*sizes: int, last_gain: float = 2**0.5) -> nn.Sequential:
         last = place == len(sizes) - 2
         layers.append(orthogonal_linear(size, following, last_gain if last else 2**0.5))
         if not last:
-            layers.append(nn.ReLU())
+            layers.append(nn.ReLU(inplace=True))
     return nn.Sequential(*layers)
 
 

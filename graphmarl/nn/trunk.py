@@ -76,7 +76,7 @@ class Trunk(AgentNetwork):
         self.context, self.hidden = context, hidden
         size = self.inputs.size + (context.size if context else 0)
         self.context_memory = context.memory_size if context else 0
-        self.encoder = nn.Sequential(orthogonal_linear(size, hidden), nn.ReLU())
+        self.encoder = nn.Sequential(orthogonal_linear(size, hidden), nn.ReLU(inplace=True))
         self.gru = nn.GRUCell(hidden, hidden) if recurrent else None
         self.memory_size = self.context_memory + (hidden if recurrent else 0)
         self.sequential = recurrent

@@ -18,7 +18,7 @@ from graphmarl.jobs import Job, run_jobs
 from graphmarl.messages import under_cut
 from graphmarl.plan import Named, Plan
 from graphmarl.report import read_rows
-from graphmarl.results import TEAM, read_results, table
+from graphmarl.results import read_results, table
 from graphmarl.run import Run
 from graphmarl.train import resume, train
 
@@ -190,7 +190,9 @@ def commands(runs: Sequence[GridRun]) -> list[str]:
 
 
 def write_report(
-    folder: str | Path, policy: Literal["greedy", "stochastic"] = "greedy"
+    folder: str | Path,
+    policy: Literal["greedy", "stochastic"] = "greedy",
+    measure: str | None = None,
 ) -> list[dict[str, str]]:
     """Write `table.csv` and `ablation.png` from the run folders; returns the table.
 
@@ -200,14 +202,15 @@ def write_report(
     Args:
         folder: the folder of an ablation.
         policy: evaluated with the best action, or as in training.
+        measure: another metric of an episode that is to be compared.
 
     Raises:
         FileNotFoundError: the folder holds no runs.
-        ValueError: there is no such policy.
+        ValueError: there is no such policy or metric.
     """
     if policy not in ("greedy", "stochastic"):
         raise ValueError(f"policy is {policy!r}; allowed are 'greedy' and 'stochastic'")
-    cells = read_results(folder, policy)
+    cells = read_results(folder, policy, measure)
     rows = table(cells)
     Run(folder).write_rows("table.csv", rows)
     save_picture(draw_results(cells)[0], Path(folder) / "ablation.png")
@@ -263,9 +266,8 @@ def score(run: Run, episodes: int = 32) -> None:
         numbers = (returns.mean, played.mean_length.mean, returns.half_width)
         told = (name, seed, steps, policy, *(f"{number:.3f}" for number in numbers))
         row: dict[str, object] = dict(zip(COLUMNS, (*told, f"{seconds / 3600:.4f}"), strict=True))
-        if TEAM in played.info:
-            row[TEAM] = f"{sum(played.info[TEAM]) / episodes:.3f}"
-        rows.append(row)
+        means = {metric: sum(each) / episodes for metric, each in played.info.items()}
+        rows.append(row | {metric: f"{mean:.3f}" for metric, mean in means.items()})
     run.write_rows("evaluation.csv", rows)
 
 

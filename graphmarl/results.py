@@ -24,7 +24,8 @@ class CellResult:
         name: the cell.
         options: `method`, `env` and `graph`, and their options as `method.gamma`.
         runs: those that have begun, by seed.
-        measure: what is compared: `team_return` where the environment has it, else `return`.
+        measure: what is compared: `team_return` where the environment has it, else `return`, or
+            another metric of an episode.
         returns: of the finished runs.
         unfinished: how many runs were not evaluated, because they failed or still train.
     """
@@ -43,16 +44,20 @@ class CellResult:
 
 
 def read_results(
-    folder: str | Path, policy: Literal["greedy", "stochastic"] = "greedy"
+    folder: str | Path,
+    policy: Literal["greedy", "stochastic"] = "greedy",
+    measure: str | None = None,
 ) -> list[CellResult]:
     """The cells of an ablation, by name.
 
     Args:
         folder: holds run folders that are called `cell-seedN`.
         policy: which of the two evaluations of a run counts.
+        measure: what is compared; without it as in `CellResult`.
 
     Raises:
         FileNotFoundError: there are no such run folders.
+        ValueError: a run was evaluated without this measure.
     """
     cells: dict[str, list[tuple[int, Path]]] = {}
     for path in Path(folder).glob("*-seed*"):
@@ -61,15 +66,19 @@ def read_results(
             cells.setdefault(found[1], []).append((int(found[2]), path))
     if not cells:
         raise FileNotFoundError(f"{folder} holds no runs that are called CELL-seedN")
-    return [_result(name, [p for _, p in sorted(cells[name])], policy) for name in sorted(cells)]
+    paths = {name: [path for _, path in sorted(cells[name])] for name in sorted(cells)}
+    return [_result(name, each, policy, measure) for name, each in paths.items()]
 
 
-def _result(name: str, paths: Sequence[Path], policy: str) -> CellResult:
+def _result(name: str, paths: Sequence[Path], policy: str, asked: str | None) -> CellResult:
     begun = [Run(path) for path in paths if (path / "config.yaml").exists()]
     ended = [run for run in begun if (run.path / "evaluation.csv").exists()]
     lines = [row for run in ended for row in read_rows(run.path / "evaluation.csv")]
     lines = [row for row in lines if row["policy"] == policy]
-    measure = TEAM if lines and all(TEAM in row for row in lines) else "return"
+    measure = asked or (TEAM if lines and all(TEAM in row for row in lines) else "return")
+    for row in lines:
+        if measure not in row:
+            raise ValueError(f"measure is {measure!r}; {name} has {', '.join(row)}")
     return CellResult(
         name,
         _flat(begun[0]) if begun else {},
@@ -116,9 +125,8 @@ def table(cells: Sequence[CellResult]) -> list[dict[str, str]]:
     `minutes` are means over the runs that have begun.
     """
     columns = differing(cells)
-    measure = TEAM if all(c.measure == TEAM for c in cells if c.returns) else "return"
-    if not any(cell.returns for cell in cells):
-        measure = "return"
+    measures = {cell.measure for cell in cells if cell.returns}
+    measure = measures.pop() if len(measures) == 1 else "return"
     return [
         {"cell": cell.name}
         | {name: cell.options.get(name, "") for name in columns}
@@ -167,8 +175,8 @@ def printed(rows: Sequence[dict[str, str]]) -> str:
     lines = []
     for row in rows:
         line = dict(row)
+        measure = list(line)[list(line).index("half_width") - 1]
         half = line.pop("half_width")
-        measure = TEAM if TEAM in line else "return"
         if half:
             line[measure] += f" +- {half}"
         elif line[measure]:

@@ -171,14 +171,13 @@ class InferencePolicy(AgentNetwork):
         super().__init__()
         _check(rounds, approximation, damping, reweight)
         attention = aggregator == "attention"
-        width, out = (size, size) if attention else (hidden, hidden)
-        self.rounds = rounds
+        out, self.rounds = size if attention else hidden, rounds
         last = rounds if approximation == "bethe" else rounds - 1
-        self.states = StateMessages(obs_size, width, last, kinds, state_messages)
+        self.states = StateMessages(obs_size, out, last, kinds, state_messages)
         sizes = self.states.sizes
         if first == "embedding":
-            mu_size = size
-            self.embed = nn.Sequential(mlp(sizes[0], size, size), nn.ReLU(inplace=True))
+            first_layers = mlp(sizes[0], size, size)
+            self.embed, mu_size = first_layers.append(nn.ReLU(inplace=True)), size
         else:
             self.embed = PolicyHead(sizes[0], num_actions, action, hidden, gain=1.0)
             mu_size = self.embed.size

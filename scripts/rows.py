@@ -1,0 +1,89 @@
+"""What the scripts share that train the rows of a table, each with settings of its own."""
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from graphmarl.ablate import run_seeds, write_report
+from graphmarl.results import printed
+
+
+class Row(NamedTuple):
+    """What a row of the table trains.
+
+    Args:
+        method: with its settings.
+        reward: what the environment pays, if it can pay in several ways.
+        graph: who hears whom; the method's own without it.
+    """
+
+    method: str
+    reward: str = ""
+    graph: str | None = None
+
+
+class Task(NamedTuple):
+    """What is trained.
+
+    Args:
+        env: with its settings; `{reward}` is the row's.
+        steps: environment transitions of each run.
+        rows: of the table, by name.
+        measure: metric of an episode that is compared; the return without it.
+    """
+
+    env: str
+    steps: int
+    rows: Mapping[str, Row]
+    measure: str | None = None
+
+
+def command(
+    doc: str | None, tasks: Mapping[str, Task], first: str, seeds: list[int], episodes: int
+) -> None:
+    """Train the rows that the command line asks for, and print and draw the table.
+
+    Args:
+        doc: what the script says of itself.
+        tasks: by name.
+        first: the task that is trained if none is named.
+        seeds: of each row, if none are named.
+        episodes: of each evaluation, if their number is not given.
+    """
+    parser = argparse.ArgumentParser(description=doc)
+    parser.add_argument("--task", default=first, choices=tasks)
+    parser.add_argument("--rows", nargs="+", default=None, help="rows of the table; all without it")
+    parser.add_argument("--list", action="store_true", help="print the rows and train nothing")
+    parser.add_argument("--steps", type=int, default=None)
+    parser.add_argument("--seeds", type=int, nargs="+", default=seeds)
+    parser.add_argument("--episodes", type=int, default=episodes)
+    parser.add_argument("--runs", default="runs")
+    parser.add_argument("--threads", type=int, default=1, help="of PyTorch")
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    task, folder = tasks[given.task], Path(given.runs) / given.task
+    for name in given.rows or task.rows:
+        if name not in task.rows:
+            parser.error(f"{given.task} has no row {name}; it has {', '.join(task.rows)}")
+        row = task.rows[name]
+        if given.list:
+            print(f"{name}: {row}")
+            continue
+        run_seeds(
+            name,
+            row.method,
+            task.env.format(reward=row.reward),
+            row.graph,
+            given.steps or task.steps,
+            given.seeds,
+            str(folder),
+            given.episodes,
+        )
+    if not given.list:
+        for policy in ("greedy", "stochastic"):
+            rows = write_report(folder, policy, task.measure)
+            print(policy, printed(rows), sep="\n", flush=True)
+        print(folder / "ablation.png")

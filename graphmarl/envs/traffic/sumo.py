@@ -1,0 +1,111 @@
+"""Signals in SUMO, by sumo-rl's parallel environment."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Mapping
+from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from graphmarl.envs.pettingzoo import FromPettingZoo
+
+
+def sumo_rl() -> Any:
+    """The module, told where SUMO's data lies and to use the engine of this process.
+
+    Raises:
+        ImportError: its extra is missing.
+    """
+    if find_spec("sumo_rl") is None or find_spec("libsumo") is None:
+        raise ImportError("sumo needs sumo-rl and libsumo: pip install 'graphmarl[sumo]'")
+    # The module asks for both before it can be imported; what the user has set counts.
+    data = find_spec("sumo_data")
+    where = [] if data is None else list(data.submodule_search_locations or [])
+    os.environ.setdefault("SUMO_HOME", where[0] if where else "")
+    os.environ.setdefault("LIBSUMO_AS_TRACI", "quiet")
+    module = import_module("sumo_rl")
+    # sumo-rl 1.4.5 calls PettingZoo's selector of agents by a name that is now a module.
+    selector = import_module("pettingzoo.utils").AgentSelector
+    inner: Any = import_module("sumo_rl.environment.env")
+    inner.agent_selector = selector
+    return module
+
+
+def find_net(name: str) -> Path:
+    """A file of the user's, or one of the networks that come with sumo-rl.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    nets = Path(sumo_rl().__file__).parent / "nets"
+    for path in (Path(name), nets / name):
+        if path.is_file():
+            return path.absolute()
+    there = ", ".join(sorted(str(p.relative_to(nets)) for p in nets.glob("*/*.net.xml")))
+    raise ValueError(f"no file {name!r}; it is a path, or comes with sumo-rl: {there}")
+
+
+def make_parallel(**options: Any) -> Any:
+    """One parallel environment of sumo-rl."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", ".*does not have a `render_mode` defined")
+        return sumo_rl().parallel_env(use_gui=False, sumo_warnings=False, **options)
+
+
+def places(env: Any) -> Mapping[str, tuple[float, float]]:
+    """Where the signals are, in metres."""
+    simulation = env.unwrapped.env
+    return {name: simulation.sumo.junction.getPosition(name) for name in simulation.ts_ids}
+
+
+class Sumo(FromPettingZoo):
+    """Traffic signals in SUMO, as sumo-rl's parallel environment gives them (extra `sumo`).
+
+    Observations, actions (the next green phase) and rewards are sumo-rl's. SUMO simulates once in a
+    process, so every copy has a process of its own.
+
+    Args:
+        net_file: a road network of SUMO, by path or of those that come with sumo-rl.
+        route_file: its trips; by default the file beside it that ends in `.rou.xml`.
+        num_envs: copies, and processes.
+        horizon: decisions in an episode.
+        decision_seconds: time between two decisions, s.
+        yellow_seconds: yellow before another phase, s.
+        reward: one of sumo-rl's, such as `diff-waiting-time`, `average-speed`, `queue`, `pressure`.
+
+    Raises:
+        ImportError: the extra is missing.
+        ValueError: no such file, or times that do not fit.
+    """
+
+    def __init__(
+        self,
+        net_file: str = "2x2grid/2x2.net.xml",
+        route_file: str | None = None,
+        num_envs: int = 1,
+        horizon: int = 100,
+        decision_seconds: int = 10,
+        yellow_seconds: int = 3,
+        reward: str = "diff-waiting-time",
+    ) -> None:
+        if not 0 < yellow_seconds < decision_seconds:
+            raise ValueError(
+                f"yellow_seconds is {yellow_seconds}; it must be between 0 and decision_seconds, "
+                f"which is {decision_seconds}"
+            )
+        net = find_net(net_file)
+        route = str(net).removesuffix(".net.xml") + ".rou.xml" if route_file is None else route_file
+        make = partial(
+            make_parallel,
+            net_file=str(net),
+            route_file=str(find_net(route)),
+            num_seconds=horizon * decision_seconds,
+            delta_time=decision_seconds,
+            yellow_time=yellow_seconds,
+            reward_fn=reward,
+        )
+        super().__init__(make, num_envs, horizon, places, workers=num_envs)

@@ -1,0 +1,1 @@
+"""Traffic: signals of road networks, in the files of CityFlow."""

@@ -1,0 +1,1 @@
+"""Traffic signals in a road network, after CityFlow's files and rules."""

@@ -1,1 +1,1 @@
-"""Traffic: signals of road networks, in the files of CityFlow."""
+"""Traffic signals in a road network, after CityFlow's files and rules."""

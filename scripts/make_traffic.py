@@ -7,10 +7,10 @@ python scripts/make_traffic.py --rows 4 --columns 4 --rate 300 --peak 0.5 --seed
 import argparse
 from pathlib import Path
 
-from graphmarl.envs.traffic.demand import Demand
 from graphmarl.envs.traffic.grid import Grid
 from graphmarl.envs.traffic.tasks import TASKS, Generated
 from graphmarl.envs.traffic.things import VehicleKind
+from graphmarl.envs.traffic.trips import Trips
 
 
 def main() -> None:
@@ -52,7 +52,7 @@ def main() -> None:
                 given.max_speed,
                 given.width,
             ),
-            Demand(
+            Trips(
                 300.0 if even else given.rate,
                 given.vehicles,
                 given.duration,

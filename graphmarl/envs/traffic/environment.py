@@ -147,7 +147,7 @@ class Traffic(Batched):
         return self._engine
 
     def _trips(self, task: Generated, seed: int) -> tuple[Any, ...]:
-        return task.demand.flows(task.grid, seed, until=self.spec.horizon * self.decision)
+        return task.trips.flows(task.grid, seed, until=self.spec.horizon * self.decision)
 
     def begin(self) -> dict[str, Tensor]:
         """Empty the network, and send other vehicles if there are to be others."""

@@ -1,4 +1,4 @@
-"""Tasks by name: grids and their demand, made from their numbers whenever they are played."""
+"""Tasks by name: grids and the trips in them, made from their numbers whenever they are played."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from graphmarl.envs.traffic.demand import Demand
 from graphmarl.envs.traffic.files import Config, Flow, Roadnet, read_task, write_task
 from graphmarl.envs.traffic.grid import Grid
 from graphmarl.envs.traffic.things import VehicleKind
+from graphmarl.envs.traffic.trips import Trips
 
 
 @dataclass(frozen=True)
@@ -17,19 +17,19 @@ class Generated:
     """A task that is made from numbers."""
 
     grid: Grid
-    demand: Demand
+    trips: Trips
 
     def write(self, folder: str | Path, seed: int = 0) -> Path:
         """Write it as CityFlow's files, with the trips of a seed; returns the path of the config.
 
         The three files are the same to the byte whenever they are written.
         """
-        roadnet, flows = self.grid.roadnet(), self.demand.flows(self.grid, seed)
+        roadnet, flows = self.grid.roadnet(), self.trips.flows(self.grid, seed)
         return write_task(folder, Config(seed=seed), roadnet, flows)
 
 
 def _square(side: int, rate: float) -> Generated:
-    return Generated(Grid(side, side), Demand(rate))
+    return Generated(Grid(side, side), Trips(rate))
 
 
 TASKS: dict[str, Generated] = {
@@ -39,7 +39,7 @@ TASKS: dict[str, Generated] = {
     # Dimensions and volume of the public Hangzhou network, which has no licence; trips of our own.
     "hangzhou_4x4": Generated(
         Grid(4, 4, east_west=800.0, north_south=600.0),
-        Demand(rate=None, vehicles=2983, vehicle=VehicleKind(headway_time=2.0)),
+        Trips(rate=None, vehicles=2983, vehicle=VehicleKind(headway_time=2.0)),
     ),
     "grid_7x7": _square(7, 300.0),
     "grid_10x10": _square(10, 300.0),

@@ -15,7 +15,7 @@ LEFT, STRAIGHT, RIGHT = 1, 0, 3
 
 
 @dataclass(frozen=True)
-class Demand:
+class Trips:
     r"""Trips through a grid, from its ends to its ends.
 
     At each end vehicles enter as a Poisson process, whose rate at second t of T is the mean rate

@@ -12,7 +12,8 @@ from torch import Tensor
 
 from graphmarl.envs.traffic.demand import KIND_FIELDS, Flows, Trips, make_trips, number_flows, plan
 from graphmarl.envs.traffic.files import Flow
-from graphmarl.envs.traffic.fleet import Fleet, Kinds, pick, where_true
+from graphmarl.envs.traffic.fleet import Fleet
+from graphmarl.envs.traffic.kinds import Kinds, pick, where_true
 from graphmarl.envs.traffic.network import Network
 
 FIRST_SECONDS = 3600
@@ -38,8 +39,8 @@ class Entries:
         kinds: what vehicles are like, by trip.
         priority: of each trip.
         way: where each trip begins in `places`.
-        places: the drivables of every way, one after the other; -1 ends each.
-        place: lane of each queue, with its copy.
+        places: the drivables of every way, one after the other, and beyond the end of each.
+        spot: lane of each queue, with its copy.
     """
 
     def __init__(
@@ -96,7 +97,7 @@ class Entries:
         rows = [each.kind + begin for each, begin in zip(trips, begins, strict=False)]
         of_trip = number.reshape(-1)[np.concatenate(rows)] if len(table) else np.zeros(0, int)
         self.kinds = Kinds(
-            self._tensor(np.ascontiguousarray(table.reshape(-1, KIND_FIELDS).T)),
+            self._tensor(table.reshape(-1, KIND_FIELDS)),
             self._tensor(of_trip),
         )
 
@@ -120,13 +121,13 @@ class Entries:
         offset = torch.arange(len(self._copy), device=self._device)
         offset -= (count.cumsum(0) - count)[self._copy]
         queue = (sizes.cumsum(0) - sizes)[self._demand][self._copy] + offset
-        self.place = torch.cat(lanes)[queue] + self._copy * self._stride
+        self.spot = torch.cat(lanes)[queue] + self._copy * self._stride
         self._begin = torch.cat(starts)[queue]
         self._look()
 
     def _look(self) -> None:
         """When the next vehicle of each queue comes."""
-        time = self._queue_time[self._begin + self._entered[self.place]]
+        time = self._queue_time[self._begin + self._entered[self.spot]]
         self._next = time + torch.where(time < NEVER, self.born[self._copy], 0)
         used = [
             int(self.born[copy]) + self._untils[demand]
@@ -154,21 +155,19 @@ class Entries:
 
     def head(self, queue: Int[Tensor, " n"]) -> Int[Tensor, " n"]:
         """The trip at the head of each queue."""
-        return self._queue_trip[self._begin[queue] + self._entered[self.place[queue]]]
+        return self._queue_trip[self._begin[queue] + self._entered[self.spot[queue]]]
 
     def take(self, queue: Int[Tensor, " n"]) -> None:
         """The head of each queue has entered the network."""
-        place = self.place[queue]
+        place = self.spot[queue]
         entered = self._entered[place] + 1
         self._entered[place] = entered
         time = self._queue_time[self._begin[queue] + entered]
         self._next[queue] = torch.where(time < NEVER, time + self.born[self._copy[queue]], NEVER)
 
-    def age(
-        self, trip: Int[Tensor, " n"], copy: Int[Tensor, " n"], tick: int
-    ) -> Int[Tensor, " n"]:
-        """Seconds since its flow sent each."""
-        return tick - pick(self.born, copy) - pick(self._time, trip)
+    def begun(self, trip: Int[Tensor, " n"]) -> Int[Tensor, " n"]:
+        """Seconds after the reset at which its flow sent each."""
+        return pick(self._time, trip)
 
     def sent(self, tick: int) -> tuple[Int[Tensor, " copies"], Int[Tensor, " copies"]]:
         """How many the flows of each copy have sent, and the sum of the seconds at which they did."""

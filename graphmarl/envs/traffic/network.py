@@ -14,6 +14,7 @@ from torch import Tensor
 from graphmarl.envs.traffic.crossings import Crossings, find_crossings
 from graphmarl.envs.traffic.files import Intersection, LaneLink, Road, RoadLink, Roadnet
 from graphmarl.envs.traffic.geometry import along, lane_line, length, unit
+from graphmarl.envs.traffic.speeds import TURN_SPEED
 
 RANK = {"turn_right": 1, "turn_left": 2, "go_straight": 3}
 """Who goes first at a conflict point: the higher rank."""
@@ -30,7 +31,7 @@ class Network:
     """Lanes and lane links ("drivables") of a road network, numbered lanes first.
 
     Lanes are in the order of the file, lane links by intersection, road link and lane link. One
-    number more, `num_drivables`, stands for nothing: nobody is ever there.
+    number more, `num_drivables`, stands for what lies beyond the end of a way: nobody is ever there.
 
     Args:
         num_lanes: lanes come first.
@@ -40,9 +41,10 @@ class Network:
         lane_road: the road of each lane.
         route_keys: sorted codes of (lane, next road, the road after that or none), see `key`.
         route_links: the lane link that one takes there.
-        length: metres.
+        length: metres; infinite beyond the end.
         max_speed: m/s.
-        turn: whether it is a lane link that turns.
+        is_link: whether it is a lane link.
+        turn_speed: the highest speed at which one comes to it, in m/s: infinite unless it turns.
         rank: of a lane link at a conflict point, see `RANK`; 0 for lanes.
         ahead: whose last vehicles one looks at before one enters it: itself if it is a lane; all
             links that leave the same lane if it is a link, filled up with nothing.
@@ -67,7 +69,8 @@ class Network:
     link_end: np.ndarray
     length: Float[Tensor, " drivables"]
     max_speed: Float[Tensor, " drivables"]
-    turn: Bool[Tensor, " drivables"]
+    is_link: Bool[Tensor, " drivables"]
+    turn_speed: Float[Tensor, " drivables"]
     rank: Int[Tensor, " drivables"]
     ahead: Int[Tensor, "drivables links"]
     cross_start: Int[Tensor, " drivables"]
@@ -258,10 +261,18 @@ def compile_network(roadnet: Roadnet) -> Network:
         route_links=np.array([routes[int(key)] for key in keys], dtype=np.int64),
         link_end=np.array([link.end for link in links], dtype=np.int64),
         length=torch.tensor(
-            [*lengths, *(length(link.link.points) for link in links), 0.0], dtype=torch.float64
+            [*lengths, *(length(link.link.points) for link in links), torch.inf], dtype=torch.float64
         ),
         max_speed=torch.tensor([*limits, *[NO_LIMIT] * (len(links) + 1)], dtype=torch.float64),
-        turn=torch.tensor([*nothing, *(link.kind.kind != "go_straight" for link in links), 0]) > 0,
+        is_link=torch.tensor([*nothing, *[1] * len(links), 0]) > 0,
+        turn_speed=torch.tensor(
+            [
+                *[torch.inf] * len(road),
+                *(torch.inf if x.kind.kind == "go_straight" else TURN_SPEED for x in links),
+                torch.inf,
+            ],
+            dtype=torch.float64,
+        ),
         rank=torch.tensor([*nothing, *(RANK[link.kind.kind] for link in links), 0]),
         ahead=_ahead(links, len(road)),
         **_crossing_tables(_all_crossings(signals), len(road), len(links)),

@@ -19,7 +19,8 @@ class Ways:
         count: on how many lanes each route may begin.
         lane: the first lane of each way.
         start: where each way begins in `places`.
-        places: numbers of drivables, way after way: lane, link, lane, ..., lane, -1.
+        places: numbers of drivables, way after way: lane, link, lane, ..., lane, and
+            what lies beyond the end.
     """
 
     first: np.ndarray
@@ -96,7 +97,7 @@ def lay_out(network: Network, route_start: np.ndarray, roads: np.ndarray) -> Way
     count = np.bincount(route, minlength=len(size))
     steps = size[route]
     start = np.cumsum(2 * steps) - 2 * steps
-    places = np.full(2 * int(steps.sum()) + 2, -1)
+    places = np.full(2 * int(steps.sum()) + 2, network.num_drivables)
     places[start] = here = lane.copy()
     for step in range(1, int(size.max(initial=1))):
         on = np.flatnonzero(steps > step)

@@ -100,7 +100,8 @@ def reach_seconds(
 ) -> Float[Tensor, "*n"]:
     """Whole seconds until a vehicle that accelerates to `target` has gone so far."""
     far = _distance_until_speed(target, speed, acceleration)
-    ramp = (((speed * speed + 2 * acceleration * distance).clamp(min=0).sqrt() - speed) / acceleration).ceil()
+    after = (speed * speed + 2 * acceleration * distance).clamp(min=0).sqrt()
+    ramp = ((after - speed) / acceleration).ceil()
     full = ((target - speed) / acceleration).ceil() + ((distance - far) / target).ceil()
     seconds = torch.where(far > distance, ramp, full)
     seconds = torch.where(speed > target, (distance / speed).ceil(), seconds)

@@ -150,6 +150,9 @@ class CityFlowEngine:
         Raises:
             ValueError: a phase that its signal does not have.
         """
+        if phase.shape != self._phases.shape:
+            allowed = tuple(self._phases.shape)
+            raise ValueError(f"phase has the shape {tuple(phase.shape)}; it must be {allowed}")
         wrong = ((phase < 0) | (phase >= self._phases)).nonzero()
         if len(wrong):
             signal = int(wrong[0, 1])

@@ -64,7 +64,8 @@ def _whole_route(flow: Flow, network: Network, where: str) -> list[int]:
     whole = named[:1]
     for before, road in pairwise(named):
         if before != road:
-            way = shortest_path(network, before, road)
+            direct = road in network.next_roads[before]
+            way = [road] if direct else shortest_path(network, before, road)
             if not way:
                 a, b = flow.route[named.index(before)], flow.route[named.index(road)]
                 raise ValueError(f"{where}.route: there is no way from {a!r} to {b!r}")
@@ -113,7 +114,7 @@ def number_flows(flows: Sequence[Flow], network: Network) -> Flows:
 
 
 @dataclass(frozen=True)
-class Trips:
+class Arrivals:
     """The vehicles of one copy's flows that begin before `until`, in the order in which they come.
 
     Args:
@@ -158,7 +159,7 @@ def _draws(time: np.ndarray, road: np.ndarray, seed: int) -> tuple[np.ndarray, n
     return priority.astype(np.int64), bits[3 * begin + 2 * here + rank].astype(np.int64)
 
 
-def make_trips(flows: Flows, ways: Ways, until: int, seed: int) -> Trips:
+def arrivals(flows: Flows, ways: Ways, until: int, seed: int) -> Arrivals:
     """Everyone who comes before `until`. A longer time adds to the end of it, and changes nothing."""
     last = np.where(flows.end < 0, until - 1, np.minimum(flows.end, until - 1)) - flows.start
     single = flows.start == flows.end
@@ -174,7 +175,7 @@ def make_trips(flows: Flows, ways: Ways, until: int, seed: int) -> Trips:
     route = flows.route[flow]
     priority, draw = _draws(time, flows.roads[flows.route_start[route]], seed)
     way = ways.first[route] + draw % ways.count[route]
-    return Trips(
+    return Arrivals(
         until, bool(more.any()), time, flows.kind[flow], ways.start[way], ways.lane[way], priority
     )
 

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from graphmarl.envs.traffic.demand import KIND_FIELDS, Flows, Trips, make_trips, number_flows, plan
+from graphmarl.envs.traffic.demand import KIND_FIELDS, Flows, Arrivals, arrivals, number_flows, plan
 from graphmarl.envs.traffic.files import Flow
 from graphmarl.envs.traffic.fleet import Fleet
 from graphmarl.envs.traffic.kinds import Kinds, pick, where_true
@@ -71,7 +71,7 @@ class Entries:
         """Put the trips of all demands after one another, and queue them up in each copy."""
         ways = [plan(flows, self._network) for flows in self._demands]
         trips = [
-            make_trips(flows, way, until, self._seed)
+            arrivals(flows, way, until, self._seed)
             for flows, way, until in zip(self._demands, ways, self._untils, strict=True)
         ]
         self._more = [each.more for each in trips]
@@ -90,7 +90,7 @@ class Entries:
         self._name_kinds(trips)
         self._queue_up(trips)
 
-    def _name_kinds(self, trips: list[Trips]) -> None:
+    def _name_kinds(self, trips: list[Arrivals]) -> None:
         tables = [flows.kinds for flows in self._demands]
         table, number = np.unique(np.concatenate(tables), axis=0, return_inverse=True)
         begins = np.cumsum([0, *map(len, tables)])
@@ -101,7 +101,7 @@ class Entries:
             self._tensor(of_trip),
         )
 
-    def _queue_up(self, trips: list[Trips]) -> None:
+    def _queue_up(self, trips: list[Arrivals]) -> None:
         """One queue for each first lane of each copy; NEVER stands at its end."""
         lanes, starts, trip, time, size, first = [], [], [], [], 0, 0
         for each in trips:

@@ -39,8 +39,10 @@ class Network:
         roads: the number of each road, by its id.
         first_lane: number of the first lane of each road.
         lane_road: the road of each lane.
+        next_roads: the roads that one reaches from each road over one intersection.
         route_keys: sorted codes of (lane, next road, the road after that or none), see `key`.
         route_links: the lane link that one takes there.
+        link_end: the lane to which each lane link leads.
         length: metres; infinite beyond the end.
         max_speed: m/s.
         is_link: whether it is a lane link.
@@ -64,6 +66,7 @@ class Network:
     roads: dict[str, int]
     first_lane: np.ndarray
     lane_road: np.ndarray
+    next_roads: tuple[tuple[int, ...], ...]
     route_keys: np.ndarray
     route_links: np.ndarray
     link_end: np.ndarray
@@ -203,6 +206,15 @@ def _routes(links: list[_Link], lane_road: list[int], lane_index: list[int]) -> 
     return {key: link for key, (_, link) in best.items()}
 
 
+def _next_roads(
+    links: list[_Link], lane_road: list[int], roads: int
+) -> tuple[tuple[int, ...], ...]:
+    found: list[dict[int, None]] = [{} for _ in range(roads)]
+    for link in links:
+        found[lane_road[link.start]][lane_road[link.end]] = None
+    return tuple(map(tuple, found))
+
+
 def _ahead(links: list[_Link], lanes: int) -> Tensor:
     leaving = defaultdict(list)
     for number, link in enumerate(links):
@@ -218,13 +230,13 @@ def _ahead(links: list[_Link], lanes: int) -> Tensor:
 
 
 def _lights(signals: Sequence[Intersection], links: list[_Link]) -> dict[str, Tensor]:
-    lights, begins = [], []
+    lights = []
     for place in signals:
-        begins.append(sum(map(len, lights)))
         table = np.zeros((len(place.phases), len(place.road_links)), dtype=bool)
         for number, phase in enumerate(place.phases):
             table[number, list(phase.road_links)] = True
         lights.append(table.reshape(-1))
+    begins = np.cumsum([0, *map(len, lights)]).tolist()
     return {
         "phases": torch.tensor([len(place.phases) for place in signals], dtype=torch.long),
         "link_signal": torch.tensor([link.signal for link in links], dtype=torch.long),
@@ -257,6 +269,7 @@ def compile_network(roadnet: Roadnet) -> Network:
         roads={each.id: number for number, each in enumerate(roadnet.roads)},
         first_lane=np.append(first, len(road)),
         lane_road=np.array(road, dtype=np.int64),
+        next_roads=_next_roads(links, road, len(counts)),
         route_keys=keys,
         route_links=np.array([routes[int(key)] for key in keys], dtype=np.int64),
         link_end=np.array([link.end for link in links], dtype=np.int64),

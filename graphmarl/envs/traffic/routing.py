@@ -30,17 +30,9 @@ class Ways:
     places: np.ndarray
 
 
-def next_roads(network: Network, road: int) -> np.ndarray:
-    """The roads that one can reach from some lane of this one, over one intersection."""
-    low, high = network.first_lane[road], network.first_lane[road + 1]
-    per_lane = len(network.roads) * (len(network.roads) + 1)
-    begin, end = np.searchsorted(network.route_keys, (low * per_lane, high * per_lane))
-    return np.unique(network.route_keys[begin:end] % per_lane // (len(network.roads) + 1))
-
-
 def shortest_path(network: Network, start: int, end: int) -> list[int]:
     """The roads after `start` on the shortest way to `end`, by mean lane length; empty if none."""
-    if end in next_roads(network, start):
+    if end in network.next_roads[start]:
         return [end]
     length = network.length[: network.num_lanes].cpu().double().numpy()
     distance, came, done = {start: 0.0}, {}, set()
@@ -52,12 +44,12 @@ def shortest_path(network: Network, start: int, end: int) -> list[int]:
         if road in done:
             continue
         done.add(road)
-        for after in next_roads(network, road):
+        for after in network.next_roads[road]:
             lanes = slice(network.first_lane[after], network.first_lane[after + 1])
             total = far + float(length[lanes].mean())
-            if total < distance.get(int(after), np.inf):
-                distance[int(after)], came[int(after)] = total, road
-                heappush(queue, (total, int(after)))
+            if total < distance.get(after, np.inf):
+                distance[after], came[after] = total, road
+                heappush(queue, (total, after))
     if end not in came:
         return []
     path = [end]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -11,6 +11,7 @@ from torch import Tensor
 from graphmarl.envs.traffic.files import Flow
 
 
+@runtime_checkable
 class TrafficEngine(Protocol):
     """Copies of one road network, played second by second under given phases.
 

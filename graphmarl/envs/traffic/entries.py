@@ -86,7 +86,7 @@ class Entries:
         self._time = self._tensor(time)
         self._time_before = self._tensor(np.concatenate([[0], np.cumsum(time)]))
         number = np.repeat(np.arange(len(trips)), [len(each.time) for each in trips])
-        self._when = self._tensor(number * NEVER // 2**20 + time)
+        self._when = self._tensor(number * (NEVER // 2**20) + time)
         self._name_kinds(trips)
         self._queue_up(trips)
 

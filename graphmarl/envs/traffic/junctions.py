@@ -113,6 +113,12 @@ class Junctions:
         behind = self._sum(counts[:, self.after[2]] * self.share, self.after)
         return self.volume(counts) - behind
 
+    def green(self, action: Int[Tensor, "env signal"]) -> Bool[Tensor, "env lane"]:
+        """The lanes out of which these actions let vehicles go; none for an action below 0."""
+        signal, number, lane = self.before
+        free = (action[:, signal] == number).long()
+        return action.new_zeros(len(action), self.lanes).index_add(1, lane, free) > 0
+
     def _sum(
         self, values: Float[Tensor, "env entry"], where: Int[Tensor, "3 entry"]
     ) -> Float[Tensor, "env signal action"]:

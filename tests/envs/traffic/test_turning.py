@@ -50,7 +50,7 @@ def test_the_shares_are_those_of_the_first_intersection():
 
 
 def test_after_a_left_turn_one_goes_straight_or_right_in_proportion():
-    flows = TurningTrips(rate=None, vehicles=40000).flows(Grid(6, 6), 1)
+    flows = TurningTrips(rate=None, vehicles=15000).flows(Grid(6, 6), 1)
     after = Counter(
         second for flow in flows for first, second in pairwise(turns(flow)) if first == "turn_left"
     )
@@ -64,15 +64,15 @@ def test_a_rate_is_a_poisson_process_at_each_end():
     counts = np.array(
         [
             [Counter(flow.route[0] for flow in flows)[road] for road in ends]
-            for seed in range(60)
+            for seed in range(30)
             for flows, ends in [
                 (trips.flows(grid, seed), [f"road_{x}_{y}_{d}" for x, y, d in entries(grid)])
             ]
         ]
     )
-    # 480 numbers of mean 150 and variance 150; the mean of all within five standard errors.
-    assert counts.shape == (60, 8)
-    assert counts.mean() == pytest.approx(150, abs=5 * (150 / 480) ** 0.5)
+    # 240 numbers of mean 150 and variance 150; the mean of all within five standard errors.
+    assert counts.shape == (30, 8)
+    assert counts.mean() == pytest.approx(150, abs=5 * (150 / 240) ** 0.5)
     assert counts.var() == pytest.approx(150, rel=0.3)
 
 

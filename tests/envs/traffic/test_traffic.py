@@ -63,8 +63,8 @@ INCOMING = [3, 4, 5, 0, 1, 2, 18, 19, 20, 21, 22, 23]
 OUTGOING = list(range(6, 18))
 
 
-def told(reward="delay", **options):
-    env = Traffic("grid_1x1", reward=reward, num_envs=2, **options)
+def told(**options):
+    env = Traffic("grid_1x1", num_envs=2, **options)
     lane = torch.arange(24)
     env._engine = Told(torch.stack([lane, 2 * lane]), torch.stack([lane % 5, lane % 7]))
     env.reset(0)
@@ -90,7 +90,7 @@ def test_the_other_rewards_are_those_of_colight_and_presslight():
         copy: [sum(lane % (5, 7)[copy] for lane in lanes) for lanes in (INCOMING, OUTGOING)]
         for copy in (0, 1)
     }
-    env = told("waiting")
+    env = told(reward="waiting")
     step = env.step(torch.tensor([[0], [3]]))
     assert step.reward[:, 0].tolist() == [-0.25 * waiting[0][0], -0.25 * waiting[1][0]]
     # The metric of the team is the same whatever is paid.
@@ -98,7 +98,7 @@ def test_the_other_rewards_are_those_of_colight_and_presslight():
         [-(10 * copies * sum(INCOMING) + 12 * 55) / 100 for copies in (1, 2)]
     )
     assert step.info["queue"].tolist() == [waiting[0][0], waiting[1][0]]
-    step = told("pressure").step(torch.tensor([[0], [3]]))
+    step = told(reward="pressure").step(torch.tensor([[0], [3]]))
     assert step.reward[:, 0].tolist() == [-abs(a - b) for a, b in waiting.values()]
 
 
@@ -106,7 +106,7 @@ def test_yellow_comes_where_the_phase_changes_and_not_before_the_first():
     env = told(yellow=4)
     for action in ([[0], [3]], [[0], [5]], [[7], [5]]):
         env.step(torch.tensor(action))
-    phases = env.engine.phases
+    phases = env.engine.phases  # type: ignore[attr-defined]
     assert phases[:10] == [[[1], [4]]] * 10
     assert phases[10:20] == [[[1], [0]]] * 4 + [[[1], [6]]] * 6
     assert phases[20:] == [[[0], [6]]] * 4 + [[[8], [6]]] * 6
@@ -146,8 +146,10 @@ def test_pressure_takes_off_the_mean_of_the_lanes_behind():
 
 def test_links_are_roads_between_signals_and_positions_are_metres():
     env = Traffic("hangzhou_4x4", num_envs=2)
-    assert env.reset(0).position[1, 5].tolist() == [800.0, 600.0]
-    links = {tuple(pair) for pair in env.reset(0).links.T.tolist()}
+    step = env.reset(0)
+    assert step.position is not None and step.links is not None
+    assert step.position[1, 5].tolist() == [800.0, 600.0]
+    links = {tuple(pair) for pair in step.links.T.tolist()}
     grid = [
         (4 * y + x, 4 * b + a)
         for y in range(4)

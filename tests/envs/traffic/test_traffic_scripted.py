@@ -50,9 +50,9 @@ def test_fixed_time_goes_through_its_phases_and_begins_anew_with_each_episode():
         step = env.step(torch.tensor([[chosen[-1]]]))
     # After the ninth choice comes the seam, whose action is ignored, and the next episode.
     assert chosen == [2, 2, 0, 0, 5, 5, 2, 2, 0, 0, 2, 2]
-    for wrong in ({"seconds": 25}, {"phases": (8,)}, {"phases": ()}):
+    for phases, seconds in (((0,), 25), ((0,), 0), ((8,), 20), ((), 20)):
         with pytest.raises(ValueError, match="allowed are"):
-            FixedTime(env, **wrong)
+            FixedTime(env, phases, seconds)
 
 
 def test_max_pressure_takes_the_phase_of_most_vehicles_less_those_behind():

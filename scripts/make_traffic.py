@@ -10,7 +10,7 @@ from pathlib import Path
 from graphmarl.envs.traffic.grid import Grid
 from graphmarl.envs.traffic.tasks import TASKS, Generated
 from graphmarl.envs.traffic.things import VehicleKind
-from graphmarl.envs.traffic.trips import Trips
+from graphmarl.envs.traffic.turning import TurningTrips
 
 
 def main() -> None:
@@ -52,7 +52,7 @@ def main() -> None:
                 given.max_speed,
                 given.width,
             ),
-            Trips(
+            TurningTrips(
                 300.0 if even else given.rate,
                 given.vehicles,
                 given.duration,

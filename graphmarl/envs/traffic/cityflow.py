@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import time
 import weakref
 from collections.abc import Mapping, Sequence
 from dataclasses import astuple
-from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
@@ -15,7 +15,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from graphmarl.envs.traffic.files import Config, Flow, Roadnet, VehicleKind, write_flow, write_task
+from graphmarl.envs.traffic.files import Config, Flow, Roadnet, VehicleKind, write_task
+from graphmarl.envs.traffic.writing import MEMBERS
 
 HOW = (
     "the engine 'cityflow' needs the module cityflow, which is built from its source, with a C++ "
@@ -23,6 +24,7 @@ HOW = (
     "https://github.com/cityflow-project/CityFlow && pip install ./CityFlow; "
     "the engine 'embedded' needs nothing"
 )
+REST = 0.1  # seconds
 
 
 def load_cityflow() -> Any:
@@ -43,14 +45,14 @@ class CityFlowEngine:
     Zhang et al., `CityFlow: A Multi-Agent Reinforcement Learning Environment for Large Scale City
     Traffic Scenario <https://arxiv.org/abs/1905.05217>`_.
 
-    CityFlow ends the process where a phase or a road is wrong, and two of its engines in one
-    process can wait for each other for ever. Here phases and routes are looked at before it sees
-    them, and there is one engine at a time: `close` the first before you make a second. Its files
-    are written into a folder of their own, which goes with the engine.
+    CityFlow ends the process where a phase or a road is wrong, and may wait for ever where an
+    engine ends. Here phases and routes are looked at before it sees them, and an engine lives until
+    `close`, one at a time. Vehicles are pushed into it in the second in which their flow sends
+    them, so that other flows need no other engine.
 
     Args:
         roadnet: the network.
-        flows: the vehicles, unless `reset` says otherwise. Consecutive roads of a route are linked.
+        flows: the vehicles, unless `reset` says otherwise.
         copies: 1.
         device: `cpu`.
         threads: of CityFlow.
@@ -59,7 +61,7 @@ class CityFlowEngine:
     Raises:
         ImportError: the module cityflow is missing; says how to build it.
         RuntimeError: there is another one in this process.
-        ValueError: more than one copy, another device, or a route with a gap.
+        ValueError: more than one copy, another device, or a route that is none.
     """
 
     _living: ClassVar[weakref.ref[CityFlowEngine] | None] = None
@@ -73,63 +75,62 @@ class CityFlowEngine:
         threads: int = 1,
         lane_change: bool = False,
     ) -> None:
+        self._engine: Any = None
         if copies != 1:
             way = "start a process for each, or take the engine 'embedded', which plays any number"
             raise ValueError(f"copies is {copies}; CityFlow plays 1 in a process: {way}")
         if torch.device(device).type != "cpu":
             raise ValueError(f"device is {device}; CityFlow runs on the cpu")
-        self._module = load_cityflow()
+        module = load_cityflow()
         living = CityFlowEngine._living and CityFlowEngine._living()
         if living is not None and living._engine is not None:
             raise RuntimeError(
                 "there is a CityFlowEngine in this process already; close() it first"
             )
-        self.copies, self.roadnet, self.threads = copies, roadnet, threads
+        self.copies, self.roadnet = copies, roadnet
         self._lanes = tuple(
             f"{road.id}_{k}" for road in roadnet.roads for k in range(len(road.lanes))
         )
         self.num_lanes, self.num_signals = len(self._lanes), len(roadnet.signals)
         self._phases = torch.tensor([[len(place.phases) for place in roadnet.signals]])
-        self._linked = {
-            (link.start_road, link.end_road)
-            for place in roadnet.signals
-            for link in place.road_links
-        }
-        self._folder = TemporaryDirectory(prefix="graphmarl-cityflow-")
-        folder = Path(self._folder.name)
-        config = Config(dir=f"{folder}/", rl_traffic_light=True, lane_change=lane_change)
-        self._config, self._flow_file = folder / "config.json", folder / config.flow_file
-        write_task(folder, config, roadnet, ())
         self._own = self._checked(flows)
-        self._engine: Any = None
+        with TemporaryDirectory(prefix="graphmarl-cityflow-") as folder:
+            config = Config(dir=f"{folder}/", rl_traffic_light=True, lane_change=lane_change)
+            self._engine = module.Engine(str(write_task(folder, config, roadnet, ())), threads)
         CityFlowEngine._living = weakref.ref(self)
         self._play(self._own)
 
     def _checked(self, flows: Sequence[Flow]) -> tuple[Flow, ...]:
         roads = {road.id for road in self.roadnet.roads}
         for number, flow in enumerate(flows):
-            for road in flow.route:
-                if road not in roads:
-                    raise ValueError(f"flow {number} goes by {road!r}, which is no road")
-            for pair in zip(flow.route[:-1], flow.route[1:], strict=True):
-                if pair not in self._linked:
-                    raise ValueError(
-                        f"flow {number} goes from {pair[0]} to {pair[1]}: no road link"
-                    )
+            missing = [road for road in flow.route if road not in roads]
+            if missing:
+                raise ValueError(f"flows[{number}].route names {missing[0]!r}, which is no road")
+            if len(flow.route) < 2:
+                came = f"flows[{number}].route is {flow.route}"
+                raise ValueError(f"{came}; a trip goes over at least 2 roads")
         return tuple(flows)
 
     def _play(self, flows: tuple[Flow, ...]) -> None:
-        """Begin with these flows, in a new engine where they are others."""
-        if self._engine is not None and flows == self._flows:
-            self._engine.reset(True)  # with its random numbers, which order vehicles
-        else:
-            write_flow(flows, self._flow_file)
-            self._engine = None  # the old one ends before the new one begins
-            self._engine = self._module.Engine(str(self._config), self.threads)
+        """Begin anew with these flows."""
+        self._engine.reset(True)  # with its random numbers, which order vehicles
         self._flows = flows
-        times = np.array([(flow.start_time, flow.end_time, flow.interval) for flow in flows])
-        self._schedule = times.reshape(-1, 3).T
+        times = [(flow.start_time, flow.end_time, flow.interval) for flow in flows]
+        self._start, self._end, self._interval = np.array(times, float).reshape(-1, 3).T
+        self._sent = np.zeros(len(flows), np.int64)
         self._played: list[tuple[list[int], int]] = []
+
+    def _send(self) -> None:
+        """Push the vehicles whose second this is."""
+        now = float(self._engine.get_current_time())
+        last = np.where(self._end == -1, now, np.minimum(self._end, now)) - self._start
+        due = np.where(last >= 0, np.floor(last / self._interval) + 1, 0).astype(np.int64)
+        for number in (due > self._sent).nonzero()[0].tolist():
+            flow = self._flows[number]
+            kind = {member: getattr(flow.vehicle, name) for name, member in MEMBERS.items()}
+            for _ in range(int(due[number] - self._sent[number])):
+                self._engine.push_vehicle(kind, list(flow.route))
+        self._sent = due
 
     def reset(
         self,
@@ -149,6 +150,9 @@ class CityFlowEngine:
         Raises:
             ValueError: a phase that its signal does not have.
         """
+        if phase.shape != self._phases.shape:
+            allowed = tuple(self._phases.shape)
+            raise ValueError(f"phase has the shape {tuple(phase.shape)}; it must be {allowed}")
         wrong = ((phase < 0) | (phase >= self._phases)).nonzero()
         if len(wrong):
             signal = int(wrong[0, 1])
@@ -165,6 +169,7 @@ class CityFlowEngine:
             seconds_before = self._played.pop()[1]
         self._played.append((wanted, seconds + seconds_before))
         for _ in range(seconds):
+            self._send()
             self._engine.next_step()
 
     def _of_lanes(self, counts: Mapping[str, int]) -> Int[Tensor, "1 lanes"]:
@@ -184,11 +189,8 @@ class CityFlowEngine:
 
     def finished(self) -> Int[Tensor, " copies"]:
         """Vehicles that have left: those that the flows have sent less those that are there."""
-        start, end, interval = self._schedule
-        last = float(self.time()) - 1
-        last = np.where(end == -1, last, np.minimum(last, end))
-        sent = np.where(last >= start, (last - start) // interval + 1, 0).sum()
-        return torch.tensor([int(sent) - len(self._engine.get_vehicles(include_waiting=True))])
+        present = len(self._engine.get_vehicles(include_waiting=True))
+        return torch.tensor([int(self._sent.sum()) - present])
 
     def time(self) -> Int[Tensor, " copies"]:
         """Seconds since the copy was reset."""
@@ -226,6 +228,11 @@ class CityFlowEngine:
             self.advance(phase.unsqueeze(0), seconds)
 
     def close(self) -> None:
-        """End the engine and remove its files; another one may be made."""
+        """End the engine; another one may be made."""
+        if self._engine is not None:
+            # Its threads must have come to rest, or its end waits for them for ever.
+            time.sleep(REST)
         self._engine = None
-        self._folder.cleanup()
+
+    def __del__(self) -> None:
+        self.close()

@@ -23,7 +23,8 @@ class Crossings(NamedTuple):
 
 def _segments(lines: Sequence[Sequence[Point]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Start, step and distance at the start of every segment, `(lines, segments)`; nan where a
-    line has fewer segments than the longest one."""
+    line has fewer segments than the longest one.
+    """
     longest = max(len(line) for line in lines)
     points = np.full((len(lines), longest, 2), np.nan)
     for number, line in enumerate(lines):

@@ -246,4 +246,3 @@ class Entries:
             state[name].clone().to(self._device) for name in ("demand", "born", "entered")
         )
         self._compile()
-

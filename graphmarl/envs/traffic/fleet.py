@@ -211,4 +211,3 @@ def look_ahead(
         # Past the end of a way the length is infinite.
         on = where_true((leader < 0) & (far <= sight))
         rows, way, base, far, sight = (pick(x, on) for x in (rows, way, base, far, sight))
-

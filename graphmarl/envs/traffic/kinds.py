@@ -90,9 +90,7 @@ class Kinds:
         of_trip: the kind of each trip.
     """
 
-    def __init__(
-        self, numbers: Float[Tensor, "kinds 9"], of_trip: Int[Tensor, " trips"]
-    ) -> None:
+    def __init__(self, numbers: Float[Tensor, "kinds 9"], of_trip: Int[Tensor, " trips"]) -> None:
         fastest, brakes = numbers[:, 7], numbers[:, 5]
         sight = fastest * fastest / brakes / 2 + fastest * 2
         table = torch.cat([numbers, sight.unsqueeze(1)], 1)

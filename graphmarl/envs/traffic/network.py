@@ -274,7 +274,8 @@ def compile_network(roadnet: Roadnet) -> Network:
         route_links=np.array([routes[int(key)] for key in keys], dtype=np.int64),
         link_end=np.array([link.end for link in links], dtype=np.int64),
         length=torch.tensor(
-            [*lengths, *(length(link.link.points) for link in links), torch.inf], dtype=torch.float64
+            [*lengths, *(length(link.link.points) for link in links), torch.inf],
+            dtype=torch.float64,
         ),
         max_speed=torch.tensor([*limits, *[NO_LIMIT] * (len(links) + 1)], dtype=torch.float64),
         is_link=torch.tensor([*nothing, *[1] * len(links), 0]) > 0,

@@ -66,7 +66,8 @@ class TrafficEngine(Protocol):
 
     def average_travel_time(self) -> Float[Tensor, " copies"]:
         """Mean seconds since its flow sent it, over all vehicles: those that finished (until then),
-        those in the network and those that wait to enter it (until now); 0 if there are none."""
+        those in the network and those that wait to enter it (until now); 0 if there are none.
+        """
         ...
 
     def state_dict(self) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from graphmarl.envs.traffic.files import Config, Flow, Roadnet, read_task, write_task
 from graphmarl.envs.traffic.grid import Grid
 from graphmarl.envs.traffic.things import VehicleKind
-from graphmarl.envs.traffic.trips import Trips
+from graphmarl.envs.traffic.turning import TurningTrips
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Generated:
     """A task that is made from numbers."""
 
     grid: Grid
-    trips: Trips
+    trips: TurningTrips
 
     def write(self, folder: str | Path, seed: int = 0) -> Path:
         """Write it as CityFlow's files, with the trips of a seed; returns the path of the config.
@@ -29,7 +29,7 @@ class Generated:
 
 
 def _square(side: int, rate: float) -> Generated:
-    return Generated(Grid(side, side), Trips(rate))
+    return Generated(Grid(side, side), TurningTrips(rate))
 
 
 TASKS: dict[str, Generated] = {
@@ -39,7 +39,7 @@ TASKS: dict[str, Generated] = {
     # Dimensions and volume of the public Hangzhou network, which has no licence; trips of our own.
     "hangzhou_4x4": Generated(
         Grid(4, 4, east_west=800.0, north_south=600.0),
-        Trips(rate=None, vehicles=2983, vehicle=VehicleKind(headway_time=2.0)),
+        TurningTrips(rate=None, vehicles=2983, vehicle=VehicleKind(headway_time=2.0)),
     ),
     "grid_7x7": _square(7, 300.0),
     "grid_10x10": _square(10, 300.0),

@@ -9,6 +9,9 @@ import json
 from math import ceil, hypot
 from pathlib import Path
 
+MEMBERS = set(["length", "width", "maxPosAcc", "maxNegAcc", "usualPosAcc", "usualNegAcc"])
+MEMBERS |= {"minGap", "maxSpeed", "headwayTime"}
+
 
 class Crash(BaseException):
     """CityFlow would have ended the process."""
@@ -55,7 +58,7 @@ class Engine:
 
     def reset(self, seed=False):
         self.step, self.vehicles, self.gone, self.travelled = 0, [], 0, 0.0
-        self.phase = dict.fromkeys(self.signals, 0)
+        self.pushed, self.phase = 0, dict.fromkeys(self.signals, 0)
 
     def set_tl_phase(self, intersection_id, phase_id):
         place = self.signals.get(intersection_id)
@@ -73,6 +76,12 @@ class Engine:
             first, last = ceil((self.step - start) / every), ceil((self.step - start + 1) / every)
             for k in range(first, last):
                 self.vehicles.append(Vehicle(f"flow_{number}_{k}", flow["route"], self.step))
+
+    def push_vehicle(self, info, route):
+        if set(info) != MEMBERS or not all(road in self.roads for road in route):
+            raise Crash("no such number or road")
+        self.vehicles.append(Vehicle(f"manually_pushed_{self.pushed}", route, self.step))
+        self.pushed += 1
 
     def _enter(self, vehicle, lane):
         road = self.roads[vehicle.route[vehicle.place]]
@@ -92,7 +101,10 @@ class Engine:
                 vehicle.left -= 1
             elif onwards is None:
                 self.vehicles.remove(vehicle)
-                self.gone, self.travelled = self.gone + 1, self.travelled + self.step - vehicle.enter
+                self.gone, self.travelled = (
+                    self.gone + 1,
+                    self.travelled + self.step - vehicle.enter,
+                )
             else:
                 signal, number, lanes = onwards
                 light = self.signals[signal]["trafficLight"]["lightphases"][self.phase[signal]]
@@ -107,7 +119,9 @@ class Engine:
 
     def _counts(self, which):
         counts = {
-            f"{road}_{lane}": 0 for road in self.roads for lane in range(len(self.roads[road]["lanes"]))
+            f"{road}_{lane}": 0
+            for road in self.roads
+            for lane in range(len(self.roads[road]["lanes"]))
         }
         for vehicle in self.vehicles:
             if vehicle.lane is not None and which(vehicle):

@@ -201,12 +201,12 @@ def look_ahead(
         ahead = pick(network.ahead, place) + base.unsqueeze(1)
         other = pick(lineup.last, ahead.view(-1))
         there = other.clamp(min=0)
-        rear = pick(fleet.distance, there) - kinds.of(fleet.trip, there).length
-        rear = torch.where(other < 0, torch.inf, rear).view_as(ahead)
-        rear, which = rear.min(1)
+        front = (pick(fleet.distance, there).view_as(ahead) + far.unsqueeze(1)).view(-1)
+        gap = front - kinds.of(fleet.trip, there).length
+        gap, which = gap.masked_fill_(other < 0, torch.inf).view_as(ahead).min(1)
         leader = other.view_as(ahead).gather(1, which.unsqueeze(1)).squeeze(1)
         lineup.leader.scatter_(0, rows, leader)
-        lineup.gap.scatter_(0, rows, far + rear)
+        lineup.gap.scatter_(0, rows, gap)
         far = far + pick(network.length, place)
         # Past the end of a way the length is infinite.
         on = where_true((leader < 0) & (far <= sight))

@@ -43,12 +43,13 @@ def no_collision_speed(
     more than what keeps the distance in this second if the leader brakes:
     2 v_L - d_L dt + 2 (gap - target) / dt. Where there is no root, -100.
     """
-    room = gap - target_gap
-    constant = speed / 2 - 0.5 * leader_speed * leader_speed / leader_deceleration - room
+    # In the order of CityFlow's sums: near standstill the root magnifies the last digits.
+    constant = speed / 2 + target_gap - brake_distance(leader_speed, leader_deceleration) - gap
     quadratic = 0.5 / deceleration
     discriminant = 0.25 - 4 * quadratic * constant
     root = 0.5 / quadratic * (discriminant.clamp(min=0).sqrt() - 0.5)
-    speed = torch.minimum(root, 2 * leader_speed - leader_deceleration + 2 * room)
+    kept = 2 * leader_speed - leader_deceleration + 2 * (gap - target_gap)
+    speed = torch.minimum(root, kept)
     return torch.where(discriminant < 0, UNSAFE, speed)
 
 

@@ -11,6 +11,7 @@ from graphmarl.envs.magent import Battle, Gather, Jungle
 from graphmarl.envs.particle import HeterogeneousNavigation, Navigation, PreyPredator, Push
 from graphmarl.envs.pettingzoo import FromPettingZoo
 from graphmarl.envs.to_pettingzoo import ToPettingZoo
+from graphmarl.envs.traffic import Traffic
 from graphmarl.envs.vector import Vector
 from graphmarl.envs.workers import Engine, Frame
 from graphmarl.naming import construct, joined, lookup, split_name
@@ -28,6 +29,7 @@ ENVS: dict[str, type[Environment]] = {
     "heterogeneous_navigation": HeterogeneousNavigation,
     "push": Push,
     "prey_predator": PreyPredator,
+    "traffic": Traffic,
     "pettingzoo": FromPettingZoo,
 }
 
@@ -68,6 +70,7 @@ __all__ = [
     "Push",
     "Sensor",
     "ToPettingZoo",
+    "Traffic",
     "Vector",
     "check_env",
     "make_env",

@@ -42,6 +42,11 @@ SMALL = {
         {"num_agents": 2, "num_prey": 3, "num_obstacles": 0, "horizon": 4, "quirks": True},
         {"num_agents": 1, "horizon": 3, "prey_seen": 0, "action": "continuous"},
     ],
+    "traffic": [
+        {"task": "grid_1x1", "horizon": 6},
+        {"task": "grid_2x2", "horizon": 5, "reward": "waiting", "fixed_flow": True, "yellow": 0},
+        {"task": "grid_2x2", "horizon": 5, "reward": "pressure", "decision": 6},
+    ],
     "pettingzoo": [
         {"make": walk, "horizon": 20},
         {"make": "parallel_games:walk", "horizon": 5, "position": places},

@@ -1,0 +1,178 @@
+"""Who has to wait for whom where lane links cross."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from graphmarl.envs.traffic.fleet import Fleet
+from graphmarl.envs.traffic.kinds import Kinds, pick, where_true
+from graphmarl.envs.traffic.network import Network
+from graphmarl.envs.traffic.speeds import can_yield, reach_seconds
+
+FREE = 2**62
+
+
+class Approach(NamedTuple):
+    """Vehicles at lane links: just beyond one, on it, or before it.
+
+    Of two on one link, the one farther ahead comes first.
+
+    Args:
+        row: of the vehicle.
+        link: lane link.
+        position: of its front along the link: negative before it, more than its length beyond.
+        rear: of its rear end; it claims the conflict points that this has not passed.
+        claims: how many of them, from the first, are known at conflict points.
+        asks: whether it may go on to the next conflict point is to be found out.
+    """
+
+    row: Int[Tensor, " n"]
+    link: Int[Tensor, " n"]
+    position: Float[Tensor, " n"]
+    rear: Float[Tensor, " claims"]
+    claims: int
+    asks: Bool[Tensor, " n"]
+
+
+class Waiting(NamedTuple):
+    """Vehicles that yield.
+
+    Args:
+        row: of each of them, each at most once.
+        blocker: row of the vehicle to which it yields.
+        distance: to the conflict point, in metres.
+    """
+
+    row: Int[Tensor, " n"]
+    blocker: Int[Tensor, " n"]
+    distance: Float[Tensor, " n"]
+
+
+def endless(blocker: Int[Tensor, " n"], start: Int[Tensor, " m"]) -> Bool[Tensor, " m"]:
+    """Whether the chain of blockers from each start never ends: it leads into a circle."""
+    blocked, nobody = int((blocker >= 0).sum()), len(blocker)
+    jump = torch.cat([blocker, blocker.new_full((1,), nobody)])
+    jump = torch.where(jump < 0, nobody, jump)
+    hops = 1
+    while hops <= blocked and bool((pick(jump, start) < nobody).any()):
+        jump, hops = pick(jump, jump), hops * 2
+    return pick(jump, start) < nobody
+
+
+class Conflicts:
+    """Right of way at conflict points, in CityFlow's order of rules.
+
+    At each conflict point at most one vehicle of either lane link is known: the first on its link
+    whose rear end has not passed the point. One that asks may go if nobody of the other link is
+    known there, or if it cannot stop any more. It waits if the other cannot stop. Else the higher
+    rank goes first (straight, left, right), but any goes before one that takes more seconds to the
+    point; at equal ranks and seconds, who came earlier to its link, then who is nearer, then the
+    priority decides. One that would wait for a circle of waiting vehicles goes, or nobody would.
+
+    Args:
+        network: with its conflict points.
+        copies: of the network.
+    """
+
+    def __init__(self, network: Network, copies: int) -> None:
+        self.network = network
+        self._points = len(network.cross_at)
+        self._claimed = network.cross_other.new_full((copies * self._points,), FREE)
+
+    def waiting(
+        self, fleet: Fleet, kinds: Kinds, priority: Int[Tensor, " trips"], approach: Approach
+    ) -> Waiting:
+        """Which of those who ask have to wait, each at the first such point before it."""
+        network = self.network
+        count = pick(network.cross_count, approach.link)
+        ends = count.cumsum(0)
+        total = int(ends[-1]) if len(ends) else 0
+        claimed = int(ends[approach.claims - 1]) if approach.claims else 0
+        number = torch.repeat_interleave(count, output_size=total)
+        shift = pick(network.cross_start, approach.link) - ends + count
+        point = torch.arange(total, device=count.device) + pick(shift, number)
+        at = pick(network.cross_at, point)
+        ahead = at - pick(approach.position, number)
+        first_point = pick(fleet.copy, approach.row) * self._points
+        spot = point + pick(first_point, number)
+        covers = where_true(at[:claimed] >= pick(approach.rear, number[:claimed]))
+        kept = where_true((ahead >= 0) & pick(approach.asks, number))
+        crossing = pick(network.cross_other, pick(point, kept))
+        other = crossing + pick(spot, kept) - pick(point, kept)
+        foe = self._first_claims(pick(spot, covers), pick(number, covers), other)
+        known = where_true(foe < FREE)
+        pairs = pick(number, pick(kept, known)), pick(foe, known)
+        behind = pick(network.cross_at, pick(crossing, known)) - pick(approach.position, pairs[1])
+        distances = pick(ahead, pick(kept, known)), behind
+        return self._settle(fleet, kinds, priority, approach, pairs, distances)
+
+    def _first_claims(
+        self, spot: Int[Tensor, " claims"], number: Int[Tensor, " claims"], other: Int[Tensor, " n"]
+    ) -> Int[Tensor, " n"]:
+        """The first number that claims each other spot, or FREE."""
+        self._claimed.scatter_reduce_(0, spot, number, "amin")
+        foe = pick(self._claimed, other)
+        self._claimed.index_fill_(0, spot, FREE)
+        return foe
+
+    def _settle(
+        self,
+        fleet: Fleet,
+        kinds: Kinds,
+        priority: Int[Tensor, " trips"],
+        approach: Approach,
+        pairs: tuple[Int[Tensor, " n"], Int[Tensor, " n"]],
+        distances: tuple[Float[Tensor, " n"], Float[Tensor, " n"]],
+    ) -> Waiting:
+        """Of the pairs of one who asks and one who claims, those in which the first has to wait."""
+        both = torch.cat(pairs)
+        rows, number = pick(approach.row, both), pairs[0]
+        row, other = rows.chunk(2)
+        distance, goes = distances[0], torch.zeros_like(number, dtype=torch.bool)
+        if len(number):
+            link = pick(approach.link, both)
+            goes = self._goes(fleet, kinds, priority, rows, torch.cat(distances), link)
+        if len(number) and bool((pick(fleet.blocker, other) >= 0).any()):
+            goes = goes | endless(fleet.blocker, other)
+        stops = where_true(~goes)
+        number = pick(number, stops)
+        first = torch.ones_like(number, dtype=torch.bool)
+        first[1:] = number[1:] != number[:-1]
+        stops = pick(stops, where_true(first))
+        return Waiting(pick(row, stops), pick(other, stops), pick(distance, stops))
+
+    def _goes(
+        self,
+        fleet: Fleet,
+        kinds: Kinds,
+        priority: Int[Tensor, " trips"],
+        rows: Int[Tensor, " 2*n"],
+        distance: Float[Tensor, " 2*n"],
+        link: Int[Tensor, " 2*n"],
+    ) -> Bool[Tensor, " n"]:
+        """Whether those of the first half may go before those of the second, circles aside."""
+        trip, speed = pick(fleet.trip, rows), pick(fleet.speed, rows)
+        traits = kinds.of(trip)
+        can = can_yield(distance, speed, traits.max_deceleration, traits.length)
+        turn = pick(self.network.turn_speed, link)
+        target = torch.where(torch.isinf(turn), traits.max_speed, turn)
+        seconds = reach_seconds(distance, target, speed, traits.usual_acceleration)
+        rank = pick(self.network.rank, link)
+        criteria = (seconds, pick(fleet.entered, rows), distance, -pick(priority, trip))
+        (own_can, foe_can), (own, foe) = can.chunk(2), rank.chunk(2)
+        sooner = torch.where(own == foe, _before(*criteria), _before(seconds))
+        # One that can still "yield" although its front has passed the point has left it.
+        left = distance.chunk(2)[1] <= 0
+        return ~own_can | (foe_can & ((own > foe) | sooner | left))
+
+
+def _before(*criteria: Tensor) -> Bool[Tensor, " n"]:
+    """Whether the first of each pair is smaller in the first criterion in which they differ."""
+    first, second = criteria[0].chunk(2)
+    if len(criteria) == 1:
+        return first < second
+    return torch.where(first == second, _before(*criteria[1:]), first < second)

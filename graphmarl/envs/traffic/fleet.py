@@ -1,0 +1,213 @@
+"""The vehicles in the network, of all copies, in the order in which they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from graphmarl.envs.traffic.kinds import Kinds, pick, where_true
+from graphmarl.envs.traffic.network import Network
+
+NOBODY = -1
+NEVER = 2**31 - 1
+
+
+@dataclass
+class Fleet:
+    """One row for each vehicle in the network, sorted by copy and drivable, the first one first.
+
+    Who is first on a drivable is who came first. The row before is the leader, except for the
+    first vehicle of a drivable.
+
+    Args:
+        way: where it is among the places of all ways.
+        place: the drivable where it is.
+        previous: the drivable from which it came; NOBODY at the start.
+        copy: the copy to which it belongs.
+        trip: its number among the trips of all copies.
+        entered: the tick at which it came to this lane link; NEVER on lanes.
+        blocker: row of the vehicle to which it yielded in the last second, or NOBODY.
+        distance: of its front from the start of the drivable, in metres.
+        speed: in m/s.
+    """
+
+    way: Int[Tensor, " n"]
+    place: Int[Tensor, " n"]
+    previous: Int[Tensor, " n"]
+    copy: Int[Tensor, " n"]
+    trip: Int[Tensor, " n"]
+    entered: Int[Tensor, " n"]
+    blocker: Int[Tensor, " n"]
+    distance: Float[Tensor, " n"]
+    speed: Float[Tensor, " n"]
+
+    def __len__(self) -> int:
+        return self.way.shape[0]
+
+    @classmethod
+    def empty(cls, device: torch.device, dtype: torch.dtype) -> Fleet:
+        """Nobody."""
+        whole = torch.zeros(0, dtype=torch.long, device=device)
+        real = torch.zeros(0, dtype=dtype, device=device)
+        return cls(*[whole] * 7, *[real] * 2)
+
+    @classmethod
+    def beginning(
+        cls,
+        way: Int[Tensor, " n"],
+        place: Int[Tensor, " n"],
+        copy: Int[Tensor, " n"],
+        trip: Int[Tensor, " n"],
+        dtype: torch.dtype,
+    ) -> Fleet:
+        """Vehicles that stand at the start of their first lane."""
+        none, still = torch.full_like(way, NOBODY), torch.zeros_like(way, dtype=dtype)
+        never = torch.full_like(way, NEVER)
+        return cls(way, place, none, copy, trip, never, none, still, still)
+
+    def state(self) -> dict[str, Tensor]:
+        """As tensors."""
+        return {field.name: getattr(self, field.name).clone() for field in fields(self)}
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Tensor], device: torch.device) -> Fleet:
+        """What `state` gave."""
+        return cls(**{name: value.clone().to(device) for name, value in state.items()})
+
+    def join(self, other: Fleet) -> Fleet:
+        """With others in the last rows."""
+        names = [field.name for field in fields(self)]
+        return Fleet(*(torch.cat([getattr(self, name), getattr(other, name)]) for name in names))
+
+    def keep(self, order: Int[Tensor, " m"]) -> Fleet:
+        """Only these rows, in this order; who is gone blocks nobody."""
+        rank = torch.full((len(self) + 1,), NOBODY, device=order.device)
+        rank[order] = torch.arange(len(order), device=order.device)
+        blocker = pick(self.blocker, order)
+        # Nobody reads the last entry, which is nobody too.
+        blocker = pick(rank, torch.where(blocker < 0, len(self), blocker))
+        others = (self.way, self.place, self.previous, self.copy, self.trip, self.entered)
+        reals = (pick(self.distance, order), pick(self.speed, order))
+        return Fleet(*(pick(values, order) for values in others), blocker, *reals)
+
+
+def standing_order(
+    spot: Int[Tensor, " n"],
+    distance: Float[Tensor, " n"],
+    moved: Int[Tensor, " m"],
+    gone: Bool[Tensor, " n"],
+) -> Int[Tensor, " k"]:
+    """The rows that are not gone, by spot; on it first those who were there, in their order.
+
+    Args:
+        spot: the place of each row, with its copy.
+        distance: in metres.
+        moved: rows that came to another place in this second; they follow the others, the one that
+            got farthest first.
+        gone: rows that have left.
+    """
+    key = (spot << 33) + torch.arange(len(spot), device=spot.device)
+    # Single-precision numbers that are not negative are ordered like their bits.
+    bits = pick(distance, moved).float().view(torch.int32)
+    key.scatter_(0, moved, (pick(spot, moved) << 33) + (2**33 - 1 - bits.long()))
+    key.masked_fill_(gone, 2**63 - 1)
+    return key.argsort()[: len(spot) - int(gone.sum())]
+
+
+@dataclass
+class Lineup:
+    """Who follows whom.
+
+    Args:
+        base: number of the first spot of each vehicle's copy; a spot is a place with its copy.
+        spot: of each vehicle.
+        first: rows of those who are first on their drivable.
+        is_last: who is last on its drivable.
+        last: row of the last one on each spot, or NOBODY.
+        leader: row of each one's leader, or NOBODY.
+        gap: to the leader, in metres; means nothing without one.
+    """
+
+    base: Int[Tensor, " n"]
+    spot: Int[Tensor, " n"]
+    first: Int[Tensor, " m"]
+    is_last: Bool[Tensor, " n"]
+    last: Int[Tensor, " spots"]
+    leader: Int[Tensor, " n"]
+    gap: Float[Tensor, " n"]
+
+
+def line_up(
+    fleet: Fleet,
+    kinds: Kinds,
+    network: Network,
+    places: Int[Tensor, " places"],
+    copies: int,
+) -> Lineup:
+    """Who is first and last on every drivable, every leader and every gap.
+
+    Args:
+        fleet: sorted.
+        kinds: of its vehicles.
+        network: where it drives.
+        places: of all ways.
+        copies: of the network.
+    """
+    stride, number, device = network.num_drivables + 1, len(fleet), fleet.way.device
+    base = fleet.copy * stride
+    spot = base + fleet.place
+    begins = torch.ones(number + 1, dtype=torch.bool, device=device)
+    if number > 1:
+        torch.ne(spot[1:], spot[:-1], out=begins[1:number])
+    is_last = begins[1:]
+    last = torch.full((copies * stride,), NOBODY, device=device)
+    rows = where_true(is_last)
+    last[pick(spot, rows)] = rows
+    leader = torch.arange(-1, number - 1, device=device)
+    gap = torch.zeros_like(fleet.distance)
+    if number > 1:
+        rear = fleet.distance - kinds.of(fleet.trip).length
+        torch.sub(rear[:-1], fleet.distance[1:], out=gap[1:])
+    lineup = Lineup(base, spot, where_true(begins[:number]), is_last, last, leader, gap)
+    look_ahead(lineup.first, lineup, fleet, kinds, network, places)
+    return lineup
+
+
+def look_ahead(
+    rows: Int[Tensor, " m"],
+    lineup: Lineup,
+    fleet: Fleet,
+    kinds: Kinds,
+    network: Network,
+    places: Int[Tensor, " places"],
+) -> None:
+    """Find the leaders of those who are first on their drivable: the last one on the next.
+
+    Before a lane link, the nearest of the last ones on all links that leave the same lane. Only so
+    far as a vehicle looks, but always on the next drivable.
+    """
+    lineup.leader[rows] = NOBODY
+    way, base = pick(fleet.way, rows), pick(lineup.base, rows)
+    sight = kinds.of(fleet.trip, rows).sight
+    sight = sight.expand(len(rows)) if sight.dim() == 0 else sight
+    far = pick(network.length, pick(fleet.place, rows)) - pick(fleet.distance, rows)
+    while len(rows):
+        way = way + 1
+        place = pick(places, way)
+        ahead = pick(network.ahead, place) + base.unsqueeze(1)
+        other = pick(lineup.last, ahead.view(-1))
+        there = other.clamp(min=0)
+        front = (pick(fleet.distance, there).view_as(ahead) + far.unsqueeze(1)).view(-1)
+        gap = front - kinds.of(fleet.trip, there).length
+        gap, which = gap.masked_fill_(other < 0, torch.inf).view_as(ahead).min(1)
+        leader = other.view_as(ahead).gather(1, which.unsqueeze(1)).squeeze(1)
+        lineup.leader.scatter_(0, rows, leader)
+        lineup.gap.scatter_(0, rows, gap)
+        far = far + pick(network.length, place)
+        # Past the end of a way the length is infinite.
+        on = where_true((leader < 0) & (far <= sight))
+        rows, way, base, far, sight = (pick(x, on) for x in (rows, way, base, far, sight))

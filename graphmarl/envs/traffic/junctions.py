@@ -1,0 +1,176 @@
+"""What the agents of a road network see and do, as tensors: its signals, their lanes and phases."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from graphmarl.envs.traffic.things import Intersection, Road, Roadnet
+
+
+@dataclass(frozen=True)
+class Junctions:
+    """The N signals of a network of `lanes` lanes, as wide as the widest of them.
+
+    A signal with fewer lanes or phases than the widest has lane number `lanes` and phase 0 instead.
+    An action is a phase, the k-th is phase k + 1: phase 0 is what holds between two phases. A
+    signal that has no other phase has one action all the same, phase 0.
+
+    Args:
+        incoming: lanes that end here.
+        outgoing: lanes that begin here.
+        phase: the phase of each action.
+        available: the actions that there are.
+        before: each lane out of which an action lets vehicles go, as (signal, action, lane); those
+            of phase 0, such as right turns, do not count, as they are always free.
+        after: each pair of such a lane and one that it leads to, as (signal, action, lane), and
+            the share of the pair among those of its first lane.
+        links: who is upstream of whom by a road, as an edge index over signals.
+        position: metres.
+        kinds: names of the different shapes.
+        kind: the shape of each signal.
+    """
+
+    lanes: int
+    incoming: Int[Tensor, "signal lane"]
+    outgoing: Int[Tensor, "signal out"]
+    phase: Int[Tensor, "signal action"]
+    available: Bool[Tensor, "signal action"]
+    before: Int[Tensor, "3 movement"]
+    after: Int[Tensor, "3 pair"]
+    share: Float[Tensor, " pair"]
+    links: Int[Tensor, "2 edge"]
+    position: Float[Tensor, "signal 2"]
+    kinds: tuple[str, ...]
+    kind: tuple[int, ...]
+
+    @classmethod
+    def of(cls, roadnet: Roadnet, device: str | torch.device = "cpu") -> Junctions:
+        """The signals of a network.
+
+        Raises:
+            ValueError: it has none.
+        """
+        signals = roadnet.signals
+        if not signals:
+            raise ValueError("all intersections of the road network are virtual; it has no signal")
+        lanes = _lane_numbers(roadnet)
+        number = {place.id: k for k, place in enumerate(signals)}
+        links = sorted(
+            {
+                (number[road.start_intersection], number[road.end_intersection])
+                for road in roadnet.roads
+                if road.start_intersection in number and road.end_intersection in number
+            }
+        )
+        into, out = _lanes_at(roadnet, lanes)
+        actions = [list(range(1, len(place.phases))) or [0] for place in signals]
+        before, after, share = _movements(signals, actions, lanes)
+        shapes = [(len(a), len(b)) for a, b in zip(into, actions, strict=True)]
+        different = sorted(set(shapes))
+
+        total = sum(len(found) for found in lanes.values())
+
+        def tensor(rows: Sequence[Sequence[int]]) -> Tensor:
+            return torch.tensor(rows, dtype=torch.long, device=device)
+
+        return cls(
+            lanes=total,
+            incoming=tensor(_padded(into, total)),
+            outgoing=tensor(_padded(out, total)),
+            phase=tensor(_padded(actions, 0)),
+            available=tensor(_padded([[1] * len(row) for row in actions], 0)).bool(),
+            before=tensor(before).view(-1, 3).T,
+            after=tensor(after).view(-1, 3).T,
+            share=torch.tensor(share, device=device),
+            links=tensor(links).view(-1, 2).T,
+            position=torch.tensor([place.point for place in signals], device=device),
+            kinds=tuple(f"{a}_lanes_{b}_phases" for a, b in different),
+            kind=tuple(different.index(shape) for shape in shapes),
+        )
+
+    def at(self, counts: Int[Tensor, "env lane"], lanes: Int[Tensor, "signal k"]) -> Tensor:
+        """What is counted on these lanes of the signals, 0 on those that are not there."""
+        nothing = counts.new_zeros(len(counts), 1)
+        return torch.cat([counts, nothing], 1)[:, lanes]
+
+    def volume(self, counts: Int[Tensor, "env lane"]) -> Float[Tensor, "env signal action"]:
+        """What is counted on the lanes out of which each action lets vehicles go."""
+        return self._sum(counts[:, self.before[2]].float(), self.before)
+
+    def pressure(self, counts: Int[Tensor, "env lane"]) -> Float[Tensor, "env signal action"]:
+        """`volume` less the mean count of the lanes that each of its lanes leads to."""
+        behind = self._sum(counts[:, self.after[2]] * self.share, self.after)
+        return self.volume(counts) - behind
+
+    def green(self, action: Int[Tensor, "env signal"]) -> Bool[Tensor, "env lane"]:
+        """The lanes out of which these actions let vehicles go; none for an action below 0."""
+        signal, number, lane = self.before
+        free = (action[:, signal] == number).long()
+        return action.new_zeros(len(action), self.lanes).index_add(1, lane, free) > 0
+
+    def _sum(
+        self, values: Float[Tensor, "env entry"], where: Int[Tensor, "3 entry"]
+    ) -> Float[Tensor, "env signal action"]:
+        signals, actions = self.phase.shape
+        total = values.new_zeros(len(values), signals * actions)
+        return total.index_add(1, where[0] * actions + where[1], values).view(-1, signals, actions)
+
+
+def _lane_numbers(roadnet: Roadnet) -> dict[str, list[int]]:
+    numbers, start = {}, 0
+    for road in roadnet.roads:
+        numbers[road.id] = list(range(start, start + len(road.lanes)))
+        start += len(road.lanes)
+    return numbers
+
+
+def _lanes_at(
+    roadnet: Roadnet, lanes: dict[str, list[int]]
+) -> tuple[list[list[int]], list[list[int]]]:
+    """The lanes into and out of each signal, in the order of its own list of roads."""
+    into: dict[str, list[Road]] = {place.id: [] for place in roadnet.intersections}
+    out: dict[str, list[Road]] = {place.id: [] for place in roadnet.intersections}
+    for road in roadnet.roads:
+        into[road.end_intersection].append(road)
+        out[road.start_intersection].append(road)
+
+    def numbers(place: Intersection, roads: Sequence[Road]) -> list[int]:
+        rank = {road: k for k, road in enumerate(place.roads)}
+        ordered = sorted(roads, key=lambda road: rank.get(road.id, len(rank)))
+        return [lane for road in ordered for lane in lanes[road.id]]
+
+    signals = roadnet.signals
+    return (
+        [numbers(place, into[place.id]) for place in signals],
+        [numbers(place, out[place.id]) for place in signals],
+    )
+
+
+def _padded(rows: Sequence[Sequence[int]], value: int) -> list[list[int]]:
+    width = max(len(row) for row in rows)
+    return [[*row, *[value] * (width - len(row))] for row in rows]
+
+
+def _movements(
+    signals: Sequence[Intersection], actions: Sequence[Sequence[int]], lanes: dict[str, list[int]]
+) -> tuple[list[list[int]], list[list[int]], list[float]]:
+    before, after, share = [], [], []
+    for signal, (place, phases) in enumerate(zip(signals, actions, strict=True)):
+        free = set(place.phases[0].road_links)
+        for action, phase in enumerate(phases):
+            onto: dict[int, set[int]] = {}
+            for number in sorted(set(place.phases[phase].road_links) - free):
+                link = place.road_links[number]
+                for lane in link.lane_links:
+                    start = lanes[link.start_road][lane.start_lane]
+                    onto.setdefault(start, set()).add(lanes[link.end_road][lane.end_lane])
+            for start, ends in onto.items():
+                before.append([signal, action, start])
+                after += [[signal, action, end] for end in sorted(ends)]
+                share += [1 / len(ends)] * len(ends)
+    return before, after, share

@@ -1,0 +1,69 @@
+"""Our engine beside a recorded run of CityFlow: the same files, the same signals."""
+
+from __future__ import annotations
+
+import csv
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from graphmarl.envs.traffic.engine import Engine
+from graphmarl.envs.traffic.files import read_task
+
+HOLD = 10
+"""Seconds for which recorded phases hold; what was counted was counted as often."""
+
+COLUMNS = ("time_s", "vehicles", "waiting", "average_travel_time_s")
+
+
+@dataclass(frozen=True)
+class Parity:
+    """Two runs of one task under one plan of signals.
+
+    Args:
+        name: of the task and the plan.
+        ours: time, vehicles in the network, waiting vehicles on lanes, average travel time.
+        theirs: the same, as it was recorded.
+    """
+
+    name: str
+    ours: Float[Tensor, "times 4"]
+    theirs: Float[Tensor, "times 4"]
+
+    def curve_error(self, column: str) -> float:
+        """Mean absolute difference of a curve, over the mean of the recorded one."""
+        number = COLUMNS.index(column)
+        ours, theirs = self.ours[:, number], self.theirs[:, number]
+        return float((ours - theirs).abs().mean() / theirs.mean())
+
+    def travel_time_error(self) -> float:
+        """Relative difference of the final average travel time."""
+        return float(abs(self.ours[-1, 3] / self.theirs[-1, 3] - 1))
+
+
+def compare(folder: str | Path, plan: str, dtype: torch.dtype = torch.float64) -> Parity:
+    """Play a recorded task again.
+
+    Args:
+        folder: with config.json and the files it names, PLAN_signals.json and PLAN.csv.
+        plan: of the signals.
+        dtype: of our engine.
+    """
+    folder = Path(folder)
+    config, roadnet, flows = read_task(folder / "config.json")
+    recorded = json.loads((folder / f"{plan}_signals.json").read_text(encoding="utf-8"))
+    order = [recorded["intersections"].index(place.id) for place in roadnet.signals]
+    phases = torch.tensor(recorded["phase_every_10_s"])[:, None, order]
+    with (folder / f"{plan}.csv").open(encoding="utf-8") as file:
+        rows = [[float(row[name]) for name in COLUMNS] for row in csv.DictReader(file)]
+    engine = Engine(roadnet, flows, seed=config.seed, dtype=dtype)
+    ours = []
+    for number in range(len(rows)):
+        engine.advance(phases[number], HOLD)
+        counts = (engine.time(), engine.vehicles(), engine.lane_waiting().sum(1))
+        ours.append([float(x) for x in (*counts, engine.average_travel_time())])
+    return Parity(f"{folder.name} {plan}", torch.tensor(ours), torch.tensor(rows))

@@ -1,0 +1,102 @@
+"""JSON values that know where in which file they stand, so that a complaint can say it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+from typing import Any, NoReturn
+
+
+@dataclass(frozen=True)
+class Place:
+    """One value of a JSON file.
+
+    Args:
+        file: the file.
+        path: where in it, like `roads[3].lanes[0].width`; empty for the whole.
+        value: what stands there.
+    """
+
+    file: Path
+    path: str
+    value: Any
+
+    @classmethod
+    def whole(cls, file: str | Path) -> Place:
+        """All of a file.
+
+        Raises:
+            ValueError: it cannot be read, or is not JSON.
+        """
+        file = Path(file)
+        try:
+            return cls(file, "", json.loads(file.read_text(encoding="utf-8")))
+        except OSError as error:
+            raise ValueError(f"{file} cannot be read: {error.strerror}") from error
+        except ValueError as error:
+            raise ValueError(f"{file} is not JSON: {error}") from error
+
+    def fail(self, wrong: str) -> NoReturn:
+        """Say what is wrong here.
+
+        Raises:
+            ValueError: always.
+        """
+        raise ValueError(f"{self.file}: {self.path or 'the file'} {wrong}")
+
+    def _is(self, kind: str, holds: bool) -> None:
+        if not holds:
+            shown = json.dumps(self.value)
+            self.fail(f"is {shown if len(shown) < 60 else shown[:57] + '...'}; it must be {kind}")
+
+    def has(self, name: str) -> bool:
+        """Whether this object has a member of that name."""
+        self._is("an object", isinstance(self.value, dict))
+        return name in self.value
+
+    def __getitem__(self, name: str) -> Place:
+        """A member that must be there."""
+        if not self.has(name):
+            self.fail(f"has no {name}")
+        return Place(self.file, f"{self.path}.{name}".lstrip("."), self.value[name])
+
+    def __iter__(self) -> Iterator[Place]:
+        """The entries of this list."""
+        self._is("a list", isinstance(self.value, list))
+        for number, value in enumerate(self.value):
+            yield Place(self.file, f"{self.path}[{number}]", value)
+
+    def text(self) -> str:
+        """A string."""
+        self._is("a string", isinstance(self.value, str))
+        return self.value
+
+    def flag(self) -> bool:
+        """True or false."""
+        self._is("true or false", isinstance(self.value, bool))
+        return self.value
+
+    def integer(self, low: int | None = None) -> int:
+        """An integer, of at least `low`."""
+        self._is("an integer", isinstance(self.value, int) and not isinstance(self.value, bool))
+        self._is(f"at least {low}", low is None or self.value >= low)
+        return self.value
+
+    def number(self) -> float:
+        """A real number."""
+        real = isinstance(self.value, int | float) and not isinstance(self.value, bool)
+        self._is("a number", real and isfinite(self.value))
+        return float(self.value)
+
+    def positive(self) -> float:
+        """A real number above 0."""
+        self._is("above 0", self.number() > 0)
+        return float(self.value)
+
+    def not_negative(self) -> float:
+        """A real number of at least 0."""
+        self._is("at least 0", self.number() >= 0)
+        return float(self.value)

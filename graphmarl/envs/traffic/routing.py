@@ -1,0 +1,113 @@
+"""From roads to lanes: which drivables a vehicle passes, one after the other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from heapq import heappop, heappush
+
+import numpy as np
+
+from graphmarl.envs.traffic.network import Network
+
+
+@dataclass(frozen=True)
+class Ways:
+    """Every route from every lane on which it may begin.
+
+    Args:
+        first: the first way of each route.
+        count: on how many lanes each route may begin.
+        lane: the first lane of each way.
+        start: where each way begins in `places`.
+        places: numbers of drivables, way after way: lane, link, lane, ..., lane, and
+            what lies beyond the end.
+    """
+
+    first: np.ndarray
+    count: np.ndarray
+    lane: np.ndarray
+    start: np.ndarray
+    places: np.ndarray
+
+
+def shortest_path(network: Network, start: int, end: int) -> list[int]:
+    """The roads after `start` on the shortest way to `end`, by mean lane length; empty if none."""
+    if end in network.next_roads[start]:
+        return [end]
+    length = network.length[: network.num_lanes].cpu().double().numpy()
+    distance, came, done = {start: 0.0}, {}, set()
+    queue = [(0.0, start)]
+    while queue:
+        far, road = heappop(queue)
+        if road == end:
+            break
+        if road in done:
+            continue
+        done.add(road)
+        for after in network.next_roads[road]:
+            lanes = slice(network.first_lane[after], network.first_lane[after + 1])
+            total = far + float(length[lanes].mean())
+            if total < distance.get(after, np.inf):
+                distance[after], came[after] = total, road
+                heappush(queue, (total, after))
+    if end not in came:
+        return []
+    path = [end]
+    while came[path[-1]] != start:
+        path.append(came[path[-1]])
+    return path[::-1]
+
+
+def _look_up(network: Network, lane: np.ndarray, road: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """The lane link that one takes; -1 where there is none."""
+    key = network.key(lane, road, after)
+    if not len(network.route_keys):
+        return np.full(len(key), -1)
+    place = np.searchsorted(network.route_keys, key).clip(max=len(network.route_keys) - 1)
+    return np.where(network.route_keys[place] == key, network.route_links[place], -1)
+
+
+def _first_lanes(network: Network, first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, ...]:
+    """Route and lane of every way: lanes of its first road with a link to the second one."""
+    lanes = network.first_lane[first + 1] - network.first_lane[first]
+    route = np.repeat(np.arange(len(first)), lanes)
+    lane = np.arange(len(route)) - np.repeat(np.cumsum(lanes) - lanes, lanes)
+    lane += network.first_lane[first][route]
+    leads = _look_up(network, lane, second[route], np.full(len(lane), -1)) >= 0
+    return route[leads], lane[leads]
+
+
+def lay_out(network: Network, route_start: np.ndarray, roads: np.ndarray) -> Ways:
+    """Every route as drivables: at each lane the link that CityFlow takes, see `Network`.
+
+    Raises:
+        ValueError: a route that leads into a lane from which it cannot go on.
+    """
+    size = np.diff(route_start)
+    beyond = np.concatenate([roads, [-1, -1]])
+    route, lane = _first_lanes(network, roads[route_start[:-1]], beyond[route_start[:-1] + 1])
+    count = np.bincount(route, minlength=len(size))
+    steps = size[route]
+    start = np.cumsum(2 * steps) - 2 * steps
+    places = np.full(2 * int(steps.sum()) + 2, network.num_drivables)
+    places[start] = here = lane.copy()
+    for step in range(1, int(size.max(initial=1))):
+        on = np.flatnonzero(steps > step)
+        at = route_start[route[on]] + step
+        after = np.where(steps[on] > step + 1, beyond[at + 1], -1)
+        link = _look_up(network, here[on], roads[at], after)
+        if (link < 0).any():
+            _refuse(network, here[on][link < 0][0], roads[at][link < 0][0])
+        here[on] = network.link_end[link - network.num_lanes]
+        places[start[on] + 2 * step - 1], places[start[on] + 2 * step] = link, here[on]
+    return Ways(np.cumsum(count) - count, count, lane, start, places)
+
+
+def _refuse(network: Network, lane: int, road: int) -> None:
+    names = list(network.roads)
+    own = int(network.lane_road[lane])
+    raise ValueError(
+        f"a route goes from {names[own]!r} to {names[road]!r}, but reaches lane "
+        f"{lane - network.first_lane[own]} of it, which does not lead there (or only into lanes "
+        "that do not lead on); vehicles do not change lanes"
+    )

@@ -1,0 +1,78 @@
+"""Tasks by name: grids and the trips in them, made from their numbers whenever they are played."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from graphmarl.envs.traffic.files import Config, Flow, Roadnet, read_task, write_task
+from graphmarl.envs.traffic.grid import Grid
+from graphmarl.envs.traffic.things import VehicleKind
+from graphmarl.envs.traffic.turning import TurningTrips
+
+
+@dataclass(frozen=True)
+class Generated:
+    """A task that is made from numbers."""
+
+    grid: Grid
+    trips: TurningTrips
+
+    def write(self, folder: str | Path, seed: int = 0) -> Path:
+        """Write it as CityFlow's files, with the trips of a seed; returns the path of the config.
+
+        The three files are the same to the byte whenever they are written.
+        """
+        roadnet, flows = self.grid.roadnet(), self.trips.flows(self.grid, seed)
+        return write_task(folder, Config(seed=seed), roadnet, flows)
+
+
+def _square(side: int, rate: float) -> Generated:
+    return Generated(Grid(side, side), TurningTrips(rate))
+
+
+TASKS: dict[str, Generated] = {
+    "grid_1x1": _square(1, 300.0),
+    "grid_2x2": _square(2, 300.0),
+    "grid_3x3": _square(3, 300.0),
+    # Dimensions and volume of the public Hangzhou network, which has no licence; trips of our own.
+    "hangzhou_4x4": Generated(
+        Grid(4, 4, east_west=800.0, north_south=600.0),
+        TurningTrips(rate=None, vehicles=2983, vehicle=VehicleKind(headway_time=2.0)),
+    ),
+    "grid_7x7": _square(7, 300.0),
+    "grid_10x10": _square(10, 300.0),
+    "grid_15x15": _square(15, 300.0),
+    "grid_35x35": _square(35, 300.0),
+}
+
+
+def task_of(name: str) -> Generated | str:
+    """A generated task by name; what is a path of a JSON file comes back as it is.
+
+    Raises:
+        ValueError: there is no such task, and it is no such path.
+    """
+    if name in TASKS:
+        return TASKS[name]
+    if not name.endswith(".json"):
+        choices = f"{', '.join(TASKS)}, or the path of a CityFlow config, NAME.json"
+        raise ValueError(f"task is {name!r}; allowed are {choices}")
+    return name
+
+
+def roads_of(task: Generated | str) -> tuple[Roadnet, Sequence[Flow], bool]:
+    """The network of a task, the flows of its files, and whether lanes are changed there.
+
+    A generated task has no flows yet.
+
+    Raises:
+        ValueError: a file is malformed, or its steps are not of 1 s.
+    """
+    if isinstance(task, Generated):
+        return task.grid.roadnet(), (), False
+    config, roadnet, flows = read_task(task)
+    if config.interval != 1:
+        raise ValueError(f"{task}: interval is {config.interval}; only 1 s can be played")
+    return roadnet, flows, config.lane_change

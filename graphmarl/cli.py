@@ -13,13 +13,15 @@ from typing import Any, NoReturn
 
 import yaml
 from jsonargparse import ArgumentParser
+from matplotlib.figure import Figure
 
 from graphmarl.ablate import Settings, commands, run_grid, runs_of, score, write_report
 from graphmarl.envs import ENVS
 from graphmarl.evaluate import evaluate
+from graphmarl.film import draw_frame, save_film, watch
 from graphmarl.graphs import GRAPHS
 from graphmarl.grid import grid
-from graphmarl.inspection import draw_cut_curve, save_picture
+from graphmarl.inspection import draw_cut_curve, draw_legend, save_picture
 from graphmarl.messages import cut_curve
 from graphmarl.methods import METHODS
 from graphmarl.naming import lookup, split_name
@@ -34,6 +36,7 @@ USAGE = """usage: graphmarl COMMAND [OPTIONS]
   ablate     train a grid of methods, graphs and options with several seeds; one table, one picture
   report     print the table of an ablation again and redraw its picture
   messages   draw the return of a run against the share of its messages that is cut
+  film       draw an episode of a run: the world, who hears whom and how much they attend
   methods    list the methods
   envs       list the environments
   graphs     list the graph builders
@@ -69,6 +72,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _report(rest)
         elif command == "messages":
             _messages(rest)
+        elif command == "film":
+            _film(rest)
         else:
             print(USAGE, end="")
             return 0 if command in ("", "-h", "--help") else 2
@@ -182,6 +187,23 @@ def _messages(words: list[str]) -> None:
     for row in rows:
         print("  ".join(f"{name} {value:.3f}" for name, value in row.items()))
     print(f"{run.path / 'messages.csv'} {run.path / 'messages.png'}")
+
+
+def _film(words: list[str]) -> None:
+    """Play an episode of a run; leaves an animation and a picture of its last step."""
+    parser = _parser("film")
+    parser.add_argument("run", help="the run folder")
+    parser.add_argument("--per_second", type=int, help="frames in a second")
+    parser.add_function_arguments(watch, skip={"run"}, fail_untyped=False)
+    given = _parse(parser, words)
+    run, speed = Run(given.pop("run")), given.pop("per_second", 5)
+    frames = watch(run, **given)
+    save_film(frames, run.path / "film.gif", speed)
+    figure = Figure(figsize=(6, 6.4), layout="constrained")
+    axes = draw_frame(frames[-1], figure.subplots())
+    draw_legend(figure)
+    save_picture(axes, run.path / "film.png")
+    print(f"{run.path / 'film.gif'} {run.path / 'film.png'}")
 
 
 def _configuration(chosen: dict[str, str | None], rest: list[str]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from graphmarl.graphs import GraphBuilder, make_graph
 from graphmarl.interval import Interval, confidence_interval
 from graphmarl.learners import Learner
 from graphmarl.naming import construct, joined, lookup, options_of, split_name
-from graphmarl.nn import CUTS, Channel, Cut
+from graphmarl.nn import CUTS, AgentNetwork, Channel, Cut
 from graphmarl.plan import Named, Plan
 from graphmarl.run import Run, load_checkpoint
 from graphmarl.step import Environment, Step, agent_graph, check_step
@@ -98,11 +98,35 @@ def evaluate(
 
 
 class Playing(NamedTuple):
-    """A trained policy in an environment, and the channel that its agents speak through."""
+    """A trained policy in an environment.
+
+    Args:
+        env: B copies.
+        policy: chooses the actions.
+        channel: what the agents speak through; None if they send no messages.
+        network: what the policy asks.
+    """
 
     env: Environment
     policy: Policy
     channel: Channel | None
+    network: AgentNetwork
+
+    def walk(self, seed: int, steps: int | None = None) -> Iterator[tuple[Step, Tensor, Tensor]]:
+        """Each step, what the agents do in it, and the copies whose first episode goes on.
+
+        Args:
+            seed: seed of the episodes and of what is random in acting.
+            steps: stop after so many, or go on until the last first episode has ended.
+        """
+        torch.manual_seed(seed)
+        step, played = self.env.reset(seed), 0
+        running = torch.ones(self.env.num_envs, dtype=torch.bool)
+        while running.any() and (steps is None or played < steps):
+            action = self.policy(step)
+            yield step, action, running
+            step, played = self.env.step(action), played + 1
+            running = running & ~step.done
 
 
 @contextmanager
@@ -130,7 +154,8 @@ def playing(
         with Channel(learner.network, environment.spec.num_agents, rule) as channel:
             if rule is not None and not channel.layers:
                 raise ValueError(f"{plan.method} sends no messages that could be cut")
-            yield Playing(environment, policy, channel if channel.layers else None)
+            told = channel if channel.layers else None
+            yield Playing(environment, policy, told, learner.network)
 
 
 def make_cut(text: str) -> Cut:

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import networkx as nx
+from matplotlib import colormaps
 from matplotlib.axes import Axes
+from matplotlib.collections import LineCollection
 from matplotlib.colors import to_rgba_array
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
@@ -20,6 +22,7 @@ from graphmarl.step import Edges, Scene
 AGENT_COLOURS = ("#1f4e9c", "#b3261e", "#6a3d9a", "#00798c")
 THING_COLOURS = ("#4f9d2f", "#c98a00", "#8c564b", "#7f7f7f")
 BOTH_WAYS, ONE_WAY = "#5b6470", "#e07b00"
+AGENT_RGB, LINE_COLOURS = (0.12, 0.31, 0.61), colormaps["YlOrRd"]
 
 
 def one_graph(graph: Data, env: int, num_agents: int) -> Data:
@@ -70,11 +73,13 @@ def draw_graph(
     axes: Axes | None = None,
     kinds: Sequence[str] = ("agents",),
     size: float = 40.0,
+    weight: Tensor | None = None,
 ) -> Axes:
     """Draw one graph's living agents where they stand, over the map if there is one.
 
     Who hear each other are joined by a line; an arrow goes from who is heard to who hears it
-    without being heard. `draw_legend` says what is what.
+    without being heard. With a weight for each edge every one is an arrow. `draw_legend` says what
+    is what.
 
     Args:
         graph: one environment's agents with `pos` and edges; see `one_graph`.
@@ -82,6 +87,7 @@ def draw_graph(
         axes: where to draw; a new figure without it.
         kinds: names of the kinds of agents, for the legend.
         size: area of an agent, in square points.
+        weight: of each edge, in [0, 1]: the more, the wider and darker its arrow.
 
     Raises:
         ValueError: the graph has no positions.
@@ -93,7 +99,10 @@ def draw_graph(
     _draw_agents(axes, graph, kinds, size)
     if scene is not None:
         _draw_scene(axes, scene, 0.5 * size)
-    _draw_edges(axes, living(graph), graph.pos, size)
+    if weight is None:
+        _draw_edges(axes, living(graph), graph.pos, size)
+    else:
+        _draw_weights(axes, graph, weight, size)
     axes.set_aspect("equal")
     axes.set_xticks([])
     axes.set_yticks([])
@@ -114,7 +123,15 @@ def _draw_agents(axes: Axes, graph: Data, kinds: Sequence[str], size: float) -> 
 
 
 def _draw_scene(axes: Axes, scene: Scene, size: float) -> None:
-    """Draw things as squares, the fainter the lower their weight, within the world's border."""
+    """Draw things as squares, the fainter the lower their weight, within the world's border.
+
+    Lines go from yellow to red with their weight.
+    """
+    for name, (ends, weight) in scene.lines.items():
+        colour = LINE_COLOURS(0.1 + 0.8 * weight.clamp(0, 1).numpy())
+        lines = LineCollection(list(ends.numpy()), colors=colour, linewidths=2.5, zorder=1)
+        axes.add_collection(lines)
+        axes.plot([], [], color=LINE_COLOURS(0.8), linewidth=2.5, label=name)
     for number, (name, (place, weight)) in enumerate(scene.points.items()):
         colour = THING_COLOURS[number % len(THING_COLOURS)]
         # A thing of little weight is faint, but it is there.
@@ -141,6 +158,22 @@ def _draw_edges(axes: Axes, network: nx.DiGraph, pos: Tensor, size: float) -> No
         axes.plot([], [], color=BOTH_WAYS, label="hear each other")
     if one_way:
         axes.plot([], [], color=ONE_WAY, marker=">", markevery=[-1], label="heard one way")
+
+
+def _draw_weights(axes: Axes, graph: Data, weight: Tensor, size: float) -> None:
+    """Draw every edge as a bent arrow, the wider and darker the more it weighs."""
+    assert graph.pos is not None and graph.edge_index is not None, "draw_graph has asked"
+    where = {i: place for i, place in enumerate(graph.pos.tolist())}
+    arrows = nx.DiGraph()
+    arrows.add_nodes_from(where)
+    arrows.add_edges_from(graph.edge_index.t().tolist())
+    strong = weight.clamp(0, 1).tolist()
+    pairs = dict(zip(map(tuple, graph.edge_index.t().tolist()), strong, strict=True))
+    style: dict[str, Any] = {"connectionstyle": "arc3,rad=0.15", "arrowsize": 1.1 * size**0.5}
+    style["edge_color"] = [(*AGENT_RGB, 0.1 + 0.9 * pairs[edge]) for edge in arrows.edges]
+    style["width"] = [0.4 + 2.5 * pairs[edge] for edge in arrows.edges]
+    nx.draw_networkx_edges(arrows, where, node_size=1.3 * size, ax=axes, **style)
+    axes.plot([], [], color=AGENT_RGB, marker=">", markevery=[-1], label="attends to")
 
 
 def draw_legend(figure: Figure, columns: int = 4) -> Legend:

@@ -113,18 +113,12 @@ def overhear(
         ValueError: the method sends no messages.
     """
     moments = []
-    with playing(run, episodes, graph, cut=cut) as (env, policy, channel):
-        if channel is None:
+    with playing(run, episodes, graph, cut=cut) as stage:
+        if stage.channel is None:
             raise ValueError("this method sends no messages")
-        torch.manual_seed(seed)
-        step = env.reset(seed)
-        running = torch.ones(episodes, dtype=torch.bool)
-        while running.any() and (steps is None or len(moments) < steps):
-            action = policy(step)
-            moments.append(Moment(step, action, list(channel.sent), running))
-            channel.take(episodes)
-            step = env.step(action)
-            running = running & ~step.done
+        for step, action, running in stage.walk(seed, steps):
+            moments.append(Moment(step, action, list(stage.channel.sent), running))
+            stage.channel.take(episodes)
     return moments
 
 

@@ -108,12 +108,17 @@ class Scene:
         high: upper-right corner of the world.
         points: named groups of things, as (coordinates, weight in [0, 1] shown as opacity).
         time: steps since the episode began.
+        lines: named groups of lines, as (coordinates of both ends, weight in [0, 1] shown as
+            colour).
     """
 
     low: tuple[float, float]
     high: tuple[float, float]
     points: Mapping[str, tuple[Float[Tensor, "thing 2"], Float[Tensor, " thing"]]]
     time: int = 0
+    lines: Mapping[str, tuple[Float[Tensor, "line 2 2"], Float[Tensor, " line"]]] = field(
+        default_factory=dict
+    )
 
 
 class Environment(ABC):

@@ -32,6 +32,7 @@ ARROWS: dict[str, set[str]] = {
     "methods": {"step", "functional", "graphs", "nn", "data", "learners"},
     "callbacks": {"data", "learners", "run"},
     "inspection": {"step", "data", "graphs", "methods"},
+    "film": {"step", "nn", "plan", "run", "evaluate", "inspection"},
 }
 EVERYTHING = {"train", "cli"}
 

@@ -21,7 +21,7 @@ from graphmarl.step import Scene, Spec, Step
 Reward = Literal["delay", "waiting", "pressure"]
 Player = Literal["embedded", "cityflow"]
 NONE = -1  # no phase has been chosen
-SEEN, SECONDS, COLIGHT = 20.0, 100.0, 0.25
+SEEN, SECONDS, COLIGHT, CROWDED = 20.0, 100.0, 0.25, 10.0
 FIXED_SEED, SEEDS = 0, 2**31 - 1
 
 
@@ -219,22 +219,26 @@ class Traffic(Batched):
         return self._current()
 
     def scene(self, env: int) -> Scene:
-        """The ends of roads, the darker the more vehicles wait there, up to 20."""
+        """Roads beside their middle lines, the redder the more vehicles wait on them, up to 10."""
         waiting = self.engine.lane_waiting()[env].cpu()
-        count = torch.tensor([len(road.lanes) for road in self.roadnet.roads])
+        roads = self.roadnet.roads
+        count = torch.tensor([len(road.lanes) for road in roads])
         road = torch.arange(len(count)).repeat_interleave(count)
         queue = torch.zeros(len(count)).index_add(0, road, waiting.float())
-        first, last = (
-            torch.tensor([road.points[k] for road in self.roadnet.roads]) for k in (-2, -1)
-        )
-        points = torch.tensor([place.point for place in self.roadnet.intersections])
-        # A little before the end, to the right, where they stand.
-        along = (last - first) / (last - first).norm(dim=1, keepdim=True)
+        ends = torch.tensor([[road.points[0], road.points[-1]] for road in roads])
+        along = torch.nn.functional.normalize(ends[:, 1] - ends[:, 0], dim=1)
         right = torch.stack([along[:, 1], -along[:, 0]], 1)
-        where = last - 60 * along + 15 * right
-        low, high = points.min(0).values.tolist(), points.max(0).values.tolist()
-        weight = (queue / SEEN).clamp(max=1)
-        return Scene(tuple(low), tuple(high), {"waiting": (where, weight)}, int(self.time[env]))
+        points = torch.tensor([place.point for place in self.roadnet.intersections])
+        low, high = points.min(0).values, points.max(0).values
+        # Far enough to the right to be seen beside the other direction.
+        lines = ends + 0.012 * (high - low).max() * right[:, None]
+        return Scene(
+            tuple(low.tolist()),
+            tuple(high.tolist()),
+            {},
+            int(self.time[env]),
+            {"road with waiting vehicles": (lines, queue / CROWDED)},
+        )
 
     def close(self) -> None:
         """End the engine."""

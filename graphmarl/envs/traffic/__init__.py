@@ -1,5 +1,7 @@
 """Traffic signals in a road network, after CityFlow's files and rules."""
 
 from graphmarl.envs.traffic.environment import Traffic
+from graphmarl.envs.traffic.interpretation import Movements
+from graphmarl.envs.traffic.sumo import Sumo
 
-__all__ = ["Traffic"]
+__all__ = ["Movements", "Sumo", "Traffic"]

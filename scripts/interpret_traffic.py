@@ -1,0 +1,61 @@
+"""Print how near the phases that a policy samples are to where the vehicles are (IP, Fig. 12).
+
+python scripts/interpret_traffic.py runs/hangzhou_4x4/vpp-seed0 runs/hangzhou_4x4/dgn-seed0
+
+Each interval is of so many choices in so many episodes: their product in environment steps.
+"""
+
+import argparse
+import csv
+from pathlib import Path
+
+import torch
+
+from graphmarl.envs.traffic import Movements, Traffic
+from graphmarl.evaluate import playing
+from graphmarl.interval import confidence_interval
+
+
+@torch.inference_mode()
+def intervals(run: str, episodes: int, choices: int, seed: int) -> list[Movements]:
+    """The movements of a run in each interval of an episode, summed over episodes."""
+    found: list[Movements] = []
+    with playing(run, episodes, greedy=False) as stage:
+        if not isinstance(stage.env, Traffic):
+            raise ValueError(f"{run} was not trained in traffic")
+        for number, (_, action, _) in enumerate(stage.walk(seed)):
+            if number % choices == 0:
+                found.append(Movements.none(stage.env))
+            found[-1].count(stage.env, action)
+    return found
+
+
+def main() -> None:
+    """Run what the command line asks for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("runs", nargs="+", help="run folders")
+    parser.add_argument("--episodes", type=int, default=64)
+    parser.add_argument("--choices", type=int, default=10, help="of an episode in an interval")
+    parser.add_argument("--seed", type=int, default=1_000_000)
+    parser.add_argument("--out", type=Path, help="CSV file of all intervals")
+    given = parser.parse_args()
+    rows = []
+    for run in given.runs:
+        found = intervals(run, given.episodes, given.choices, given.seed)
+        kl, euclid = ([m.divergence() for m in found], [m.distance() for m in found])
+        print(
+            f"{Path(run).name}: KL {confidence_interval(kl)}, Euclidean "
+            f"{sum(euclid) / len(euclid):.4f}, {len(found)} intervals of "
+            f"{given.episodes * given.choices} env steps",
+            flush=True,
+        )
+        for number, each in enumerate(zip(kl, euclid, strict=True)):
+            rows.append([Path(run).name, number, *(f"{value:.5f}" for value in each)])
+    if given.out:
+        with open(given.out, "w", newline="") as file:
+            table = csv.writer(file, lineterminator="\n")
+            table.writerows([["run", "interval", "kl", "euclidean"], *rows])
+
+
+if __name__ == "__main__":
+    main()

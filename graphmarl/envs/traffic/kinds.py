@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import no_type_check
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 
+@no_type_check
 def pick(values: Tensor, index: Int[Tensor, " n"]) -> Tensor:
     """`values[index]`, several times faster on a CPU; indices must not be negative."""
     return values.index_select(0, index)
 
 
+@no_type_check
 def where_true(mask: Tensor) -> Int[Tensor, " n"]:
     """The indices at which a mask is true."""
     return mask.nonzero().squeeze(1)

@@ -86,7 +86,6 @@ def equal(ours, theirs):
 def check_order(engine):
     """Everyone is on its drivable; those on one drivable stand in their order."""
     fleet, lineup, network = engine._fleet, engine._lineup, engine.network
-    assert len(fleet.trip.unique()) == len(fleet) or engine.copies > 1
     assert len((fleet.trip + fleet.copy * 10**6).unique()) == len(fleet)
     assert (fleet.distance >= 0).all() and (fleet.distance <= network.length[fleet.place]).all()
     assert (fleet.speed >= 0).all() and torch.isfinite(fleet.speed).all()
@@ -97,25 +96,25 @@ def check_order(engine):
     return lineup.gap[follows & ~network.is_link[fleet.place]]
 
 
-@pytest.mark.parametrize("every_lane", [False, True])
-@pytest.mark.parametrize("all_green", [False, True])
-@pytest.mark.parametrize("seed", [0, 1])
+@pytest.mark.parametrize(
+    ("seed", "every_lane", "all_green"),
+    [(0, False, False), (1, True, False), (2, False, True), (3, True, True)],
+)
 def test_nobody_is_lost_or_doubled(seed, every_lane, all_green):
     roadnet = grid(2, 2, every_lane, all_green)
     flows = crowd(roadnet, seed)
     engine = Engine(roadnet, flows, copies=2)
-    for decision in range(30):
+    for decision in range(20):
         engine.advance(random_phases(engine, decision), 7)
         now = 7 * (decision + 1)
-        waits = sum(int((engine._entries._time < now).sum()) for _ in range(1))
-        assert waits == sent_until(flows, now)
+        assert int((engine._entries._time < now).sum()) == sent_until(flows, now)
         assert (engine.lane_vehicles().sum(1) <= engine.vehicles()).all()
         assert (engine.lane_waiting() <= engine.lane_vehicles()).all()
         entered = engine._entries._entered.view(2, -1).sum(1)
         assert torch.equal(entered, engine.vehicles() + engine.finished())
         assert (entered <= sent_until(flows, now)).all()
         check_order(engine)
-    assert (engine.finished() > 20).all()
+    assert (engine.finished() > 10).all()
 
 
 def test_everyone_arrives_in_the_end():
@@ -128,7 +127,7 @@ def test_everyone_arrives_in_the_end():
     assert engine.finished().tolist() == [sent_until(flows, 1600)]
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 def test_nobody_overlaps_where_lanes_do_not_merge(seed):
     """Each lane leads over one lane link into one lane: no two queues meet there."""
     roadnet = grid(1, 2)
@@ -158,7 +157,7 @@ def test_one_copy_is_as_if_alone():
     together = Engine(roadnet, (), copies=3)
     together.reset(torch.ones(3, dtype=torch.bool), crowds)
     alone = [Engine(roadnet, flows) for flows in crowds]
-    for decision in range(25):
+    for decision in range(15):
         phase = random_phases(together, decision)
         together.advance(phase, 5)
         for number, engine in enumerate(alone):
@@ -187,14 +186,14 @@ def test_a_reset_disturbs_nobody_else():
     first, second = crowd(roadnet, 6), crowd(roadnet, 7, number=250)
     engine, beside = Engine(roadnet, first, copies=2), Engine(roadnet, first)
     again = Engine(roadnet, second)
-    for decision in range(40):
-        if decision == 15:
+    for decision in range(24):
+        if decision == 12:
             engine.reset(torch.tensor([False, True]), [second])
             assert engine.vehicles()[1] == engine.time()[1] == engine.finished()[1] == 0
         phase = random_phases(engine, decision)
         engine.advance(phase, 5)
         beside.advance(phase[:1], 5)
-        if decision >= 15:
+        if decision >= 12:
             again.advance(phase[1:], 5)
     fleet = engine.state_dict()["fleet"]
     for number, other in enumerate((beside, again)):
@@ -223,18 +222,22 @@ def test_saved_and_loaded_goes_on_to_the_bit(tmp_path):
     assert len(everything(engine)[-1]) > 10
 
 
-def test_flows_without_an_end_go_on_past_the_first_hour():
-    roadnet = grid(1, 1)
-    roads = next(place.road_links for place in roadnet.intersections if place.road_links)
-    flow = Flow(VehicleKind(), (roads[0].start_road, roads[0].end_road), 100.5, 10, -1)
-    engine = Engine(roadnet, [flow], copies=2)
-    engine.reset(torch.tensor([True, False]))
-    always = Engine(grid(1, 1, all_green=True), [flow])
-    always.advance(torch.zeros(1, 1, dtype=torch.long), 3700)
-    # The n-th comes at 10 + ceil(100.5 n): n = 36 at 3628, n = 37 at 3729.
-    assert int(always.finished() + always.vehicles()) == 37
-    assert int(always.finished()) == 36 or int(always.finished()) == 37
-    assert engine.time().tolist() == [0, 0]
+def test_flows_without_an_end_go_on_past_what_was_known_first(monkeypatch):
+    monkeypatch.setattr("graphmarl.envs.traffic.entries.FIRST_SECONDS", 50)
+    roadnet = grid(1, 1, all_green=True)
+    links = [link for place in roadnet.intersections for link in place.road_links]
+    flows = [
+        Flow(VehicleKind(), (link.start_road, link.end_road), 40.5, 10, -1) for link in links[:3]
+    ]
+    engine = Engine(roadnet, flows[:1], copies=2)
+    engine.advance(torch.zeros(2, 1, dtype=torch.long), 20)
+    engine.reset(torch.tensor([False, True]), [flows])
+    engine.advance(torch.zeros(2, 1, dtype=torch.long), 280)
+    # The n-th comes in second 10 + ceil(40.5 n): 294 for n = 7, 253 for n = 6; 334 for n = 8.
+    sent = engine.vehicles() + engine.finished()
+    assert sent.tolist() == [1 + 7, 3 * (1 + 6)]
+    assert engine.time().tolist() == [300, 280]
+    assert (engine.finished() >= torch.tensor([6, 15])).all()
 
 
 def test_one_vehicle_alone_drives_as_computed():

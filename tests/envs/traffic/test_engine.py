@@ -173,7 +173,7 @@ def test_one_copy_is_as_if_alone():
 def test_copies_with_the_same_flows_and_signals_are_equal():
     roadnet = grid(2, 3)
     engine = Engine(roadnet, crowd(roadnet, 5), copies=4)
-    for decision in range(20):
+    for decision in range(12):
         engine.advance(random_phases(engine, decision, 1).expand(4, -1), 10)
     fleet = engine.state_dict()["fleet"]
     for name in ("distance", "speed", "place"):
@@ -206,15 +206,15 @@ def test_saved_and_loaded_goes_on_to_the_bit(tmp_path):
     roadnet = grid(2, 2)
     flows = [replace(flow, end_time=-1) for flow in crowd(roadnet, 8, number=20)]
     engine = Engine(roadnet, flows, copies=2)
-    engine.advance(random_phases(engine, 0), 50)
+    engine.advance(random_phases(engine, 0), 40)
     engine.reset(torch.tensor([True, False]), [crowd(roadnet, 9)])
-    engine.advance(random_phases(engine, 1), 50)
+    engine.advance(random_phases(engine, 1), 40)
     torch.save(engine.state_dict(), tmp_path / "state.pt")
     other = Engine(roadnet, flows, copies=2)
     other.load_state_dict(torch.load(tmp_path / "state.pt"))
     for decision in range(10):
         for each in (engine, other):
-            each.advance(random_phases(each, decision), 10)
+            each.advance(random_phases(each, decision), 5)
         if decision == 5:
             engine.reset(torch.tensor([False, True]))
             other.reset(torch.tensor([False, True]))

@@ -38,9 +38,9 @@ def main() -> None:
     given = parser.parse_args()
     dtype = torch.float32 if given.single else torch.float64
     runs = [
-        compare(folder, plan, dtype)
+        run
         for folder in sorted(path for path in given.traces.iterdir() if path.is_dir())
-        for plan in ("cycle", "random")
+        for run in compare(folder, ("cycle", "random"), dtype)
     ]
     print("| run | travel time, CityFlow | ours | error | vehicles | waiting |")
     print("| --- | --- | --- | --- | --- | --- |")

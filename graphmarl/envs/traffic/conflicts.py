@@ -150,9 +150,9 @@ class Conflicts:
         fleet: Fleet,
         kinds: Kinds,
         priority: Int[Tensor, " trips"],
-        rows: Int[Tensor, " 2*n"],
-        distance: Float[Tensor, " 2*n"],
-        link: Int[Tensor, " 2*n"],
+        rows: Int[Tensor, " both"],
+        distance: Float[Tensor, " both"],
+        link: Int[Tensor, " both"],
     ) -> Bool[Tensor, " n"]:
         """Whether those of the first half may go before those of the second, circles aside."""
         trip, speed = pick(fleet.trip, rows), pick(fleet.speed, rows)

@@ -21,6 +21,10 @@ class Crossings(NamedTuple):
     along_second: np.ndarray
 
 
+def _length(step: np.ndarray) -> np.ndarray:
+    return np.sqrt(step[..., 0] * step[..., 0] + step[..., 1] * step[..., 1])
+
+
 def _segments(lines: Sequence[Sequence[Point]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Start, step and distance at the start of every segment, `(lines, segments)`; nan where a
     line has fewer segments than the longest one.
@@ -31,7 +35,7 @@ def _segments(lines: Sequence[Sequence[Point]]) -> tuple[np.ndarray, np.ndarray,
         points[number, : len(line)] = line
     step = points[:, 1:] - points[:, :-1]
     before = np.zeros(step.shape[:2])
-    before[:, 1:] = np.cumsum(np.hypot(step[..., 0], step[..., 1]), axis=1)[:, :-1]
+    before[:, 1:] = np.cumsum(_length(step), axis=1)[:, :-1]
     return points[:, :-1], step, before
 
 
@@ -69,6 +73,5 @@ def find_crossings(lines: Sequence[Sequence[Point]]) -> Crossings:
     there = point[pair, on_first, on_second]
     distance = []
     for line, segment in ((first[pair], on_first), (second[pair], on_second)):
-        offset = there - start[line, segment]
-        distance.append(before[line, segment] + np.hypot(offset[:, 0], offset[:, 1]))
+        distance.append(before[line, segment] + _length(there - start[line, segment]))
     return Crossings(first[pair], second[pair], distance[0], distance[1])

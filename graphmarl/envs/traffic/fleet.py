@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from typing import no_type_check
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -45,6 +46,7 @@ class Fleet:
     distance: Float[Tensor, " n"]
     speed: Float[Tensor, " n"]
 
+    @no_type_check
     def __len__(self) -> int:
         return self.way.shape[0]
 

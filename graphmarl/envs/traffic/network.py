@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
+from itertools import pairwise
+from math import sqrt
 
 import numpy as np
 import torch
@@ -129,6 +131,12 @@ def _lane_lengths(road: Road, widths: dict[str, float]) -> list[float]:
     points[-1] = along(points[-1], back, widths[road.end_intersection])
     sizes = [lane.width for lane in road.lanes]
     return [length(lane_line(points, sizes, lane)) for lane in range(len(sizes))]
+
+
+def _link_length(link: LaneLink) -> float:
+    # Not by `hypot`, whose last digit is another than CityFlow's.
+    steps = ((b[0] - a[0], b[1] - a[1]) for a, b in pairwise(link.points))
+    return sum(sqrt(x * x + y * y) for x, y in steps)
 
 
 def _links(signals: Sequence[Intersection], first_lane: dict[str, int]) -> list[_Link]:
@@ -274,7 +282,7 @@ def compile_network(roadnet: Roadnet) -> Network:
         route_links=np.array([routes[int(key)] for key in keys], dtype=np.int64),
         link_end=np.array([link.end for link in links], dtype=np.int64),
         length=torch.tensor(
-            [*lengths, *(length(link.link.points) for link in links), torch.inf],
+            [*lengths, *(_link_length(link.link) for link in links), torch.inf],
             dtype=torch.float64,
         ),
         max_speed=torch.tensor([*limits, *[NO_LIMIT] * (len(links) + 1)], dtype=torch.float64),

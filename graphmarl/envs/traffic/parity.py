@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -45,25 +46,36 @@ class Parity:
         return float(abs(self.ours[-1, 3] / self.theirs[-1, 3] - 1))
 
 
-def compare(folder: str | Path, plan: str, dtype: torch.dtype = torch.float64) -> Parity:
-    """Play a recorded task again.
+def compare(
+    folder: str | Path, plans: Sequence[str], dtype: torch.dtype = torch.float64
+) -> list[Parity]:
+    """Play a recorded task again, every plan in a copy of its own.
 
     Args:
-        folder: with config.json and the files it names, PLAN_signals.json and PLAN.csv.
-        plan: of the signals.
+        folder: with config.json and the files it names, and for each plan PLAN_signals.json and
+            PLAN.csv, all of the same length.
+        plans: of the signals.
         dtype: of our engine.
     """
     folder = Path(folder)
     config, roadnet, flows = read_task(folder / "config.json")
-    recorded = json.loads((folder / f"{plan}_signals.json").read_text(encoding="utf-8"))
-    order = [recorded["intersections"].index(place.id) for place in roadnet.signals]
-    phases = torch.tensor(recorded["phase_every_10_s"])[:, None, order]
-    with (folder / f"{plan}.csv").open(encoding="utf-8") as file:
-        rows = [[float(row[name]) for name in COLUMNS] for row in csv.DictReader(file)]
-    engine = Engine(roadnet, flows, seed=config.seed, dtype=dtype)
+    phases, theirs = [], []
+    for plan in plans:
+        recorded = json.loads((folder / f"{plan}_signals.json").read_text(encoding="utf-8"))
+        order = [recorded["intersections"].index(place.id) for place in roadnet.signals]
+        phases.append(torch.tensor(recorded["phase_every_10_s"])[:, order])
+        with (folder / f"{plan}.csv").open(encoding="utf-8") as file:
+            rows = [[float(row[name]) for name in COLUMNS] for row in csv.DictReader(file)]
+        theirs.append(torch.tensor(rows))
+    engine = Engine(roadnet, flows, len(plans), seed=config.seed, dtype=dtype)
     ours = []
-    for number in range(len(rows)):
-        engine.advance(phases[number], HOLD)
-        counts = (engine.time(), engine.vehicles(), engine.lane_waiting().sum(1))
-        ours.append([float(x) for x in (*counts, engine.average_travel_time())])
-    return Parity(f"{folder.name} {plan}", torch.tensor(ours), torch.tensor(rows))
+    for number in range(len(theirs[0])):
+        engine.advance(torch.stack([phase[number] for phase in phases]), HOLD)
+        waiting, travel_time = engine.lane_waiting().sum(1), engine.average_travel_time()
+        counts = (engine.time(), engine.vehicles(), waiting, travel_time)
+        ours.append(torch.stack([count.float() for count in counts], 1))
+    curves = torch.stack(ours, 1)
+    return [
+        Parity(f"{folder.name} {plan}", mine, recorded)
+        for plan, mine, recorded in zip(plans, curves, theirs, strict=True)
+    ]

@@ -23,7 +23,7 @@ _STILL = 1e-8
 
 
 def brake_distance(
-    speed: Float[Tensor, "*n"], deceleration: Float[Tensor, "*n"]
+    speed: Float[Tensor, "*n"], deceleration: Float[Tensor, "*#n"]
 ) -> Float[Tensor, "*n"]:
     """v^2 / 2d."""
     return 0.5 * speed * speed / deceleration
@@ -31,11 +31,11 @@ def brake_distance(
 
 def no_collision_speed(
     leader_speed: Float[Tensor, "*n"],
-    leader_deceleration: Float[Tensor, "*n"],
+    leader_deceleration: Float[Tensor, "*#n"],
     speed: Float[Tensor, "*n"],
-    deceleration: Float[Tensor, "*n"],
+    deceleration: Float[Tensor, "*#n"],
     gap: Float[Tensor, "*n"],
-    target_gap: Float[Tensor, "*n"] | float,
+    target_gap: Float[Tensor, "*#n"] | float,
 ) -> Float[Tensor, "*n"]:
     """The fastest next speed from which one still stops `target_gap` behind a leader that brakes.
 
@@ -57,7 +57,7 @@ def headway_speed(
     leader_speed: Float[Tensor, "*n"],
     speed: Float[Tensor, "*n"],
     gap: Float[Tensor, "*n"],
-    headway_time: Float[Tensor, "*n"],
+    headway_time: Float[Tensor, "*#n"],
 ) -> Float[Tensor, "*n"]:
     """(gap + (v_L + max(0, v - v_L) / 2) dt - v dt/2) / (headway + dt/2)."""
     closing = (speed - leader_speed).clamp(min=0)
@@ -67,8 +67,8 @@ def headway_speed(
 def stop_before_speed(
     distance: Float[Tensor, "*n"],
     speed: Float[Tensor, "*n"],
-    acceleration: Float[Tensor, "*n"],
-    deceleration: Float[Tensor, "*n"],
+    acceleration: Float[Tensor, "*#n"],
+    deceleration: Float[Tensor, "*#n"],
 ) -> Float[Tensor, "*n"]:
     """The next speed of a vehicle that must stop within `distance`.
 
@@ -84,7 +84,7 @@ def stop_before_speed(
 
 
 def _distance_until_speed(
-    target: Float[Tensor, "*n"], speed: Float[Tensor, "*n"], acceleration: Float[Tensor, "*n"]
+    target: Float[Tensor, "*#n"], speed: Float[Tensor, "*n"], acceleration: Float[Tensor, "*#n"]
 ) -> Float[Tensor, "*n"]:
     seconds = ((target - speed) / acceleration).floor()
     reached = speed + seconds * acceleration
@@ -95,9 +95,9 @@ def _distance_until_speed(
 
 def reach_seconds(
     distance: Float[Tensor, "*n"],
-    target: Float[Tensor, "*n"],
+    target: Float[Tensor, "*#n"],
     speed: Float[Tensor, "*n"],
-    acceleration: Float[Tensor, "*n"],
+    acceleration: Float[Tensor, "*#n"],
 ) -> Float[Tensor, "*n"]:
     """Whole seconds until a vehicle that accelerates to `target` has gone so far."""
     far = _distance_until_speed(target, speed, acceleration)
@@ -112,8 +112,8 @@ def reach_seconds(
 def can_yield(
     distance: Float[Tensor, "*n"],
     speed: Float[Tensor, "*n"],
-    deceleration: Float[Tensor, "*n"],
-    length: Float[Tensor, "*n"],
+    deceleration: Float[Tensor, "*#n"],
+    length: Float[Tensor, "*#n"],
 ) -> Bool[Tensor, "*n"]:
     """Whether a vehicle can still stop before a conflict point, or has already left it.
 

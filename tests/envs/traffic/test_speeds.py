@@ -39,7 +39,9 @@ def test_no_collision_speed_keeps_the_distance_in_this_second():
     # One with brakes of 7.5 m/s^2, 9 m/s fast and 1 m too near: v^2 / 9 + v / 2 + 1 - 81 / 15 = 0,
     # v = (sqrt(1/4 + 4 x 4.4 / 9) - 1/2) 4.5 = 4.43; in one second 2 x 9 - 7.5 + 2 (-1) = 8.5.
     # At 4 m/s, 2 x 4 - 7.5 - 2 = -1.5 counts, below the root of v^2 / 9 + v / 2 + 1 - 16 / 15 = 0.
-    speed = no_collision_speed(real(9.0, 4.0), real(7.5), real(0.0), real(4.5), real(2.0), 3.0)
+    speed = no_collision_speed(
+        real(9.0, 4.0), real(7.5), real(0.0, 0.0), real(4.5), real(2.0, 2.0), 3.0
+    )
     assert speed.tolist() == pytest.approx([((1 / 4 + 4 * 4.4 / 9) ** 0.5 - 0.5) * 4.5, -1.5])
 
 

@@ -241,6 +241,18 @@ def test_each_episode_of_each_copy_has_its_own_trips_or_all_have_the_same():
     assert torch.equal(first[:12], played(env, 12))
 
 
+def test_a_copy_that_begins_anew_does_not_disturb_the_others():
+    envs = [Traffic("grid_1x1", horizon=20, num_envs=2) for _ in range(2)]
+    for env in envs:
+        env.reset(0)
+        played(env, 8)
+    envs[1].truncated = torch.tensor([True, False])
+    one, other = (played(env, 6) for env in envs)
+    assert torch.equal(one[:, 1], other[:, 1])
+    assert other[0, 0, 0, :24].sum() == 0 < one[0, 0, 0, :24].sum()
+    assert envs[1].time.tolist() == [5, 14]
+
+
 def test_the_fixed_trips_are_those_that_are_written_as_files(tmp_path):
     from graphmarl.envs.traffic.tasks import TASKS
 

@@ -88,6 +88,17 @@ def test_self_organising_gives_green_to_those_who_have_waited_enough():
     assert chosen == [1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1, 1]
 
 
+def test_self_organising_changes_after_its_minimum_if_all_wait():
+    env, step = crossing()
+    controller = SelfOrganising(env, threshold=1, minimum=20, platoon=0)
+    env._engine = Counts(lanes(es=1, ns=1))  # type: ignore[assignment]
+    chosen = []
+    for time in range(7):
+        env.phase = controller(step.replace(time=torch.tensor([time])))
+        chosen.append(env.phase.item())
+    assert chosen == [0, 0, 1, 1, 0, 0, 1]
+
+
 def test_self_organising_lets_a_platoon_pass_and_keeps_the_minimum():
     env, step = crossing()
     env._engine = Counts(lanes(es=9, ns=9), lanes(ns=9))  # type: ignore[assignment]

@@ -42,8 +42,11 @@ class Movements:
         self.green = self.green + env.junctions.green(action)[:, movement].sum(0).cpu()
 
     def shares(self) -> tuple[Float[Tensor, " movement"], Float[Tensor, " movement"]]:
-        """p and q; unlike the paper, which says nothing of a movement that is never let go, one
-        choice more is counted for each."""
+        """The shares p and q.
+
+        Unlike the paper, which says nothing of a movement that is never let go, one choice more is
+        counted for each.
+        """
         if not self.vehicles.any():
             raise ValueError("there was no vehicle on any movement in this interval")
         chosen = self.green + 1

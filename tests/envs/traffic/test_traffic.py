@@ -306,8 +306,8 @@ def test_what_is_not_allowed_is_said(tmp_path, monkeypatch):
 
 def test_a_scene_shows_where_vehicles_stand():
     scene = told().scene(1)
-    place, weight = scene.points["waiting"]
+    ends, weight = scene.lines["road with waiting vehicles"]
     assert (scene.low, scene.high) == ((-300.0, -300.0), (300.0, 300.0))
-    # The second road comes from the west: 60 m before its end, 15 m to the right.
-    assert place[1].tolist() == [-60.0, -15.0]
-    assert weight[1].item() == pytest.approx((3 % 7 + 4 % 7 + 5 % 7) / 20)
+    # The second road comes from the west: 1.2 % of the 600 m to the right of its middle line.
+    assert ends[1].flatten().tolist() == pytest.approx([-300.0, -7.2, 0.0, -7.2])
+    assert weight[1].item() == pytest.approx((3 % 7 + 4 % 7 + 5 % 7) / 10)

@@ -287,5 +287,3 @@ def test_bad_input_is_refused():
         engine.reset(torch.tensor([True]), [flows, flows])
     with pytest.raises(ValueError, match="has 1 copies; this engine has 2"):
         Engine(roadnet, flows, copies=2).load_state_dict(engine.state_dict())
-
-

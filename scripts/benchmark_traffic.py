@@ -2,8 +2,8 @@
 
 python scripts/benchmark_traffic.py --threads 1
 
-A vehicle-step is one vehicle in the network for one second. Where the module `cityflow` is installed,
-CityFlow plays the same trips under the same phases beside it.
+A vehicle-step is one vehicle in the network for one second. Where the module `cityflow` is
+installed, CityFlow plays the same trips under the same phases beside it.
 """
 
 import argparse
@@ -75,7 +75,7 @@ def main() -> None:
 
 
 def report_cityflow(name: str, phases: Tensor, windows: int) -> None:
-    """The same with CityFlow itself, if it is there; its counting of vehicles is not timed apart."""
+    """The same with CityFlow itself, if it is there."""
     try:
         import cityflow  # type: ignore[import-not-found]
     except ImportError:

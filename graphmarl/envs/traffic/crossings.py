@@ -26,8 +26,9 @@ def _length(step: np.ndarray) -> np.ndarray:
 
 
 def _segments(lines: Sequence[Sequence[Point]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Start, step and distance at the start of every segment, `(lines, segments)`; nan where a
-    line has fewer segments than the longest one.
+    """Start, step and distance at the start of every segment of every line.
+
+    What a line has fewer than the longest one is nan.
     """
     longest = max(len(line) for line in lines)
     points = np.full((len(lines), longest, 2), np.nan)

@@ -78,7 +78,7 @@ def _whole_route(flow: Flow, network: Network, where: str) -> list[int]:
 def number_flows(flows: Sequence[Flow], network: Network) -> Flows:
     """Flows as numbers.
 
-    Unlike CityFlow, which warns and leaves such a flow out, a route that cannot be driven is refused.
+    Unlike in CityFlow, which leaves such a flow out, a route that cannot be driven is refused.
 
     Raises:
         ValueError: says which flow cannot be played, and why.
@@ -92,8 +92,8 @@ def number_flows(flows: Sequence[Flow], network: Network) -> Flows:
         single = flow.start_time == flow.end_time
         if not flow.interval > 0 or (flow.interval < 1 and not single):
             raise ValueError(
-                f"{where}.interval is {flow.interval}; allowed are at least 1 s, or above 0 s for a "
-                "single vehicle (start_time equal to end_time)"
+                f"{where}.interval is {flow.interval}; allowed are at least 1 s, or above 0 s for "
+                "a single vehicle (start_time equal to end_time)"
             )
         if flow.route not in routes:
             routes[flow.route] = len(whole)
@@ -160,7 +160,7 @@ def _draws(time: np.ndarray, road: np.ndarray, seed: int) -> tuple[np.ndarray, n
 
 
 def arrivals(flows: Flows, ways: Ways, until: int, seed: int) -> Arrivals:
-    """Everyone who comes before `until`. A longer time adds to the end of it, and changes nothing."""
+    """Everyone who comes before `until`; a later one adds to the end, and changes nothing."""
     last = np.where(flows.end < 0, until - 1, np.minimum(flows.end, until - 1)) - flows.start
     single = flows.start == flows.end
     interval = np.where(single, 1.0, flows.interval)

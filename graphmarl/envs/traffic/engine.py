@@ -15,8 +15,8 @@ from graphmarl.envs.traffic.entries import Entries
 from graphmarl.envs.traffic.files import Flow, Roadnet
 from graphmarl.envs.traffic.fleet import NEVER, Fleet, line_up, look_ahead, standing_order
 from graphmarl.envs.traffic.kinds import pick, where_true
-from graphmarl.envs.traffic.network import compile_network
 from graphmarl.envs.traffic.speeds import brake_distance
+from graphmarl.envs.traffic.tables import compile_network
 
 WAITING_SPEED = 0.1
 
@@ -27,6 +27,9 @@ class Engine:
     In each second flows send vehicles, the first of each entry queue enters if there is room, all
     choose their next speed from what they see, all move, and everyone looks for its leader.
     All copies are one set of vehicles; no copy can tell how many others there are.
+
+    Unlike in CityFlow, whose rule divides 0 by 0 there, a vehicle that stands exactly at the end of
+    its lane before a red light stays there; in CityFlow it leaps through at 100 m/s.
 
     Paper: Zhang et al., CityFlow: A Multi-Agent Reinforcement Learning Environment for Large Scale
     City Traffic Scenario, 2019; the rules are those of its public engine.
@@ -103,7 +106,8 @@ class Engine:
             copy, signal = wrong.nonzero()[0].tolist()
             raise ValueError(
                 f"phase of signal {self._names[signal]!r} in copy {copy} is "
-                f"{int(phase[copy, signal])}; it has {int(self.network.phases[signal])} phases, from 0"
+                f"{int(phase[copy, signal])}; it has {int(self.network.phases[signal])} phases, "
+                "from 0"
             )
         return phase
 

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from graphmarl.envs.traffic.demand import KIND_FIELDS, Flows, Arrivals, arrivals, number_flows, plan
+from graphmarl.envs.traffic.demand import KIND_FIELDS, Arrivals, Flows, arrivals, number_flows, plan
 from graphmarl.envs.traffic.files import Flow
 from graphmarl.envs.traffic.fleet import Fleet
 from graphmarl.envs.traffic.kinds import Kinds, pick, where_true
@@ -170,7 +170,7 @@ class Entries:
         return pick(self._time, trip)
 
     def sent(self, tick: int) -> tuple[Int[Tensor, " copies"], Int[Tensor, " copies"]]:
-        """How many the flows of each copy have sent, and the sum of the seconds at which they did."""
+        """How many the flows of each copy have sent, and the sum of the seconds when they did."""
         first = self._trip_begins[self._demand]
         now = self._demand * (NEVER // 2**20) + (tick - self.born)
         end = torch.searchsorted(self._when, now)

@@ -92,9 +92,17 @@ class Fleet:
         blocker = pick(self.blocker, order)
         # Nobody reads the last entry, which is nobody too.
         blocker = pick(rank, torch.where(blocker < 0, len(self), blocker))
-        others = (self.way, self.place, self.previous, self.copy, self.trip, self.entered)
-        reals = (pick(self.distance, order), pick(self.speed, order))
-        return Fleet(*(pick(values, order) for values in others), blocker, *reals)
+        return Fleet(
+            pick(self.way, order),
+            pick(self.place, order),
+            pick(self.previous, order),
+            pick(self.copy, order),
+            pick(self.trip, order),
+            pick(self.entered, order),
+            blocker,
+            pick(self.distance, order),
+            pick(self.speed, order),
+        )
 
 
 def standing_order(

@@ -65,8 +65,10 @@ class TrafficEngine(Protocol):
         ...
 
     def average_travel_time(self) -> Float[Tensor, " copies"]:
-        """Mean seconds since its flow sent it, over all vehicles: those that finished (until then),
-        those in the network and those that wait to enter it (until now); 0 if there are none.
+        """Mean seconds since its flow sent it, over all vehicles.
+
+        Of those that finished until then; of those in the network, and of those that wait to enter
+        it, until now. 0 if there are none.
         """
         ...
 

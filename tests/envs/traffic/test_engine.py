@@ -19,15 +19,15 @@ KINDS = (VehicleKind(), LORRY, VehicleKind(length=3.0, max_speed=16.0, headway_t
 def grid(rows, columns, every_lane=False, all_green=False):
     """A grid with short roads; on demand every lane leads everywhere, and nothing is ever red."""
     roadnet = Grid(rows, columns, east_west=160.0, north_south=120.0).roadnet()
-    places = []
+    places, pairs = [], [(a, b) for a in range(3) for b in range(3)]
     for place in roadnet.intersections:
         links = place.road_links
         if every_lane:
             lines = [link.lane_links[0].points for link in links]
             links = tuple(
-                replace(link, lane_links=tuple(LaneLink(a, b, line) for a in range(3) for b in range(3)))
+                replace(link, lane_links=tuple(LaneLink(*pair, line) for pair in pairs))
                 for link, line in zip(links, lines, strict=True)
-            )  # fmt: skip
+            )
         everything = (Phase(5.0, tuple(range(len(links)))),)
         phases = everything if all_green and not place.virtual else place.phases
         places.append(replace(place, road_links=links, phases=phases))
@@ -131,16 +131,13 @@ def test_everyone_arrives_in_the_end():
 def test_nobody_overlaps_where_lanes_do_not_merge(seed):
     """Each lane leads over one lane link into one lane: no two queues meet there."""
     roadnet = grid(1, 2)
-    places = [
-        replace(
-            place,
-            road_links=tuple(
-                replace(link, lane_links=tuple(x for x in link.lane_links if x.end_lane == x.start_lane))
-                for link in place.road_links
-            ),
-        )
-        for place in roadnet.intersections
-    ]  # fmt: skip
+    places = []
+    for place in roadnet.intersections:
+        links = []
+        for link in place.road_links:
+            straight = (each for each in link.lane_links if each.end_lane == each.start_lane)
+            links.append(replace(link, lane_links=tuple(straight)))
+        places.append(replace(place, road_links=tuple(links)))
     roadnet = replace(roadnet, intersections=tuple(places))
     flows = [flow for flow in crowd(roadnet, seed, number=200, within=90) if len(flow.route) == 2]
     engine, gaps = Engine(roadnet, flows), []

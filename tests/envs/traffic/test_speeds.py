@@ -27,7 +27,7 @@ def test_no_collision_speed_behind_a_standing_leader():
     # = (3.5 - 0.5) x 4.5 = 13.5; one second of the leader: 2 x 0 - 4.5 + 2 (34 - 2) = 59.5.
     speed = no_collision_speed(real(0.0), real(4.5), real(10.0), real(4.5), real(34.0), 2.0)
     assert speed.tolist() == pytest.approx([13.5])
-    # From 13.5 m/s one drives (10 + 13.5) / 2 = 11.75 m, then brakes for 13.5^2 / 9 = 20.25 m: 32 m.
+    # From 13.5 m/s one drives (10 + 13.5) / 2 = 11.75 m, then brakes for 13.5^2 / 9 = 20.25 m.
     assert 11.75 + brake_distance(real(13.5), real(4.5)).item() == 34 - 2
 
 
@@ -87,7 +87,7 @@ def test_stop_before_speed(distance, speed, expected):
         (30.0, 10.0, 4.0, 4),
         # 12 m while it accelerates: (sqrt(16 + 4 x 12) - 4) / 2 = 2 s.
         (12.0, 10.0, 4.0, 2),
-        # To 9 m/s: 2 whole seconds to 8 m/s over 12 m, then (8 + 9) / 2 = 8.5 m: 3 s; 9.5 m more: 2 s.
+        # To 9 m/s: 2 whole seconds to 8 m/s over 12 m, then (8 + 9) / 2 = 8.5 m: 3 s; 9.5 m in 2 s.
         (30.0, 9.0, 4.0, 5),
     ],
 )

@@ -165,11 +165,11 @@ def test_signals_of_different_shapes_are_as_wide_as_the_widest(uneven):
     seen = step.obs[0, 1, 12:24] * 20
     # The road with one lane is the second that comes in: lane 3 of ten, and two that are not there.
     assert seen.nonzero().flatten().tolist() == [3]
-    options = {"decision": 2, "yellow": 1, "horizon": 2}
-    check_env(
-        Traffic(str(uneven), num_envs=2, **options),
-        make=lambda copies: Traffic(str(uneven), num_envs=copies, **options),
-    )
+
+    def make(copies):
+        return Traffic(str(uneven), decision=2, yellow=1, horizon=2, num_envs=copies)
+
+    check_env(make(2), make=make)
 
 
 def test_the_files_of_a_task_are_played_as_they_are():

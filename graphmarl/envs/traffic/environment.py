@@ -103,6 +103,7 @@ class Traffic(Batched):
         self._check_engine(task, num_envs)
         self.junctions = places = Junctions.of(self.roadnet, device)
         lanes, (agents, actions) = places.incoming.shape[1], places.phase.shape
+        different = len(places.kinds) > 1
         spec = Spec(
             num_agents=agents,
             obs_shape=(2 * lanes + actions,),
@@ -113,16 +114,17 @@ class Traffic(Batched):
                 "vehicles": slice(lanes, 2 * lanes),
                 "phase": slice(2 * lanes, 2 * lanes + actions),
             },
-            kinds=places.kinds if len(places.kinds) > 1 else ("agent",),
-            kind=places.kind if len(places.kinds) > 1 else (),
+            kinds=places.kinds if different else ("agent",),
+            kind=places.kind if different else (),
             has_available=not bool(places.available.all()),
         )
         super().__init__(spec, num_envs, device)
-        self._position = places.position.expand(num_envs, -1, -1)
-        self._available = places.available.expand(num_envs, -1, -1)
-        first = torch.arange(num_envs, device=self.device).view(-1, 1) * agents
-        self._links = (places.links.unsqueeze(1) + first).flatten(1)
+        self._links = self._all_links()
         self._engine: TrafficEngine | None = None
+
+    def _all_links(self) -> Int[Tensor, "2 edge"]:
+        first = torch.arange(self.num_envs, device=self.device) * self.spec.num_agents
+        return (self.junctions.links.unsqueeze(1) + first.unsqueeze(1)).flatten(1)
 
     def _check_engine(self, task: str, num_envs: int) -> None:
         if self.engine_name == "embedded":
@@ -191,10 +193,11 @@ class Traffic(Batched):
         counts = engine.lane_vehicles()
         lanes = [places.at(found, places.incoming) for found in (engine.lane_waiting(), counts)]
         phase = self.phase.unsqueeze(2) == torch.arange(self.spec.num_actions, device=self.device)
+        available = places.available.expand(self.num_envs, -1, -1)
         return {
             "obs": torch.cat([*(found / SEEN for found in lanes), phase.float()], 2),
-            "position": self._position,
-            "available": self._available if self.spec.has_available else None,
+            "position": places.position.expand(self.num_envs, -1, -1),
+            "available": available if self.spec.has_available else None,
             "links": self._links,
             "info": {
                 "team_return": self.team_return,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from graphmarl.envs.traffic.things import Intersection, Roadnet
+from graphmarl.envs.traffic.things import Intersection, Road, Roadnet
 
 
 @dataclass(frozen=True)
@@ -67,19 +67,13 @@ class Junctions:
                 if road.start_intersection in number and road.end_intersection in number
             }
         )
-        coming = {place.id: [] for place in roadnet.intersections}
-        leaving = {place.id: [] for place in roadnet.intersections}
-        for road in roadnet.roads:
-            coming[road.end_intersection] += lanes[road.id]
-            leaving[road.start_intersection] += lanes[road.id]
-        total = sum(len(found) for found in lanes.values())
-        # In the order of the intersection's own list of roads.
-        into = [_in_order(place, coming[place.id], lanes) for place in signals]
-        out = [_in_order(place, leaving[place.id], lanes) for place in signals]
+        into, out = _lanes_at(roadnet, lanes)
         actions = [list(range(1, len(place.phases))) or [0] for place in signals]
         before, after, share = _movements(signals, actions, lanes)
         shapes = [(len(a), len(b)) for a, b in zip(into, actions, strict=True)]
         different = sorted(set(shapes))
+
+        total = sum(len(found) for found in lanes.values())
 
         def tensor(rows: Sequence[Sequence[int]]) -> Tensor:
             return torch.tensor(rows, dtype=torch.long, device=device)
@@ -113,6 +107,12 @@ class Junctions:
         behind = self._sum(counts[:, self.after[2]] * self.share, self.after)
         return self.volume(counts) - behind
 
+    def green(self, action: Int[Tensor, "env signal"]) -> Bool[Tensor, "env lane"]:
+        """The lanes out of which these actions let vehicles go; none for an action below 0."""
+        signal, number, lane = self.before
+        free = (action[:, signal] == number).long()
+        return action.new_zeros(len(action), self.lanes).index_add(1, lane, free) > 0
+
     def _sum(
         self, values: Float[Tensor, "env entry"], where: Int[Tensor, "3 entry"]
     ) -> Float[Tensor, "env signal action"]:
@@ -129,10 +129,26 @@ def _lane_numbers(roadnet: Roadnet) -> dict[str, list[int]]:
     return numbers
 
 
-def _in_order(place: Intersection, found: Iterable[int], lanes: dict[str, list[int]]) -> list[int]:
-    listed = [lane for road in place.roads for lane in lanes[road]]
-    rank = {lane: k for k, lane in enumerate(listed)}
-    return sorted(found, key=lambda lane: rank.get(lane, len(listed) + lane))
+def _lanes_at(
+    roadnet: Roadnet, lanes: dict[str, list[int]]
+) -> tuple[list[list[int]], list[list[int]]]:
+    """The lanes into and out of each signal, in the order of its own list of roads."""
+    into: dict[str, list[Road]] = {place.id: [] for place in roadnet.intersections}
+    out: dict[str, list[Road]] = {place.id: [] for place in roadnet.intersections}
+    for road in roadnet.roads:
+        into[road.end_intersection].append(road)
+        out[road.start_intersection].append(road)
+
+    def numbers(place: Intersection, roads: Sequence[Road]) -> list[int]:
+        rank = {road: k for k, road in enumerate(place.roads)}
+        ordered = sorted(roads, key=lambda road: rank.get(road.id, len(rank)))
+        return [lane for road in ordered for lane in lanes[road.id]]
+
+    signals = roadnet.signals
+    return (
+        [numbers(place, into[place.id]) for place in signals],
+        [numbers(place, out[place.id]) for place in signals],
+    )
 
 
 def _padded(rows: Sequence[Sequence[int]], value: int) -> list[list[int]]:

@@ -90,10 +90,10 @@ class MaxPressure:
 class SelfOrganising:
     r"""A phase has the green until those who wait at red have waited enough (SOTL).
 
-    Each phase counts, choice by choice, the vehicles that its lanes hold while it is red,
-    :math:`\kappa \leftarrow \kappa + v`; the count is 0 again when it becomes green. When the
-    present phase has lasted its minimum, no more than `platoon` vehicles move on its lanes and the
-    largest count is at the threshold, the phase of the largest count follows.
+    Each lane counts, choice by choice, the vehicles on it while it is red,
+    :math:`\kappa \leftarrow \kappa + v`, and 0 while it is green; a phase counts the sum of its
+    lanes. When the present phase has lasted its minimum, no more than `platoon` vehicles move on
+    its lanes, and the largest count is at the threshold, the phase of the largest count follows.
 
     Gershenson, "Self-organizing Traffic Lights" (2005); Cools, Gershenson and D'Hooghe,
     "Self-organizing traffic lights: A realistic simulation" (2007). Unlike the papers, in which
@@ -112,26 +112,25 @@ class SelfOrganising:
     ) -> None:
         self.env, self.threshold, self.platoon = env, threshold, platoon
         self.least = -(-minimum // env.decision)
-        self.count = torch.zeros(env.num_envs, *env.junctions.phase.shape, device=env.device)
-        self.held = torch.zeros_like(self.count[:, :, 0])
+        self.held = torch.zeros_like(env.nothing)
+        lanes = env.junctions.lanes
+        self.count = torch.zeros(env.num_envs, lanes, dtype=torch.long, device=env.device)
 
     def __call__(self, step: Step) -> Int[Tensor, "env agent"]:
         """Phases of all signals."""
         engine, places, phase = self.env.engine, self.env.junctions, self.env.phase
         begins = (step.time == 0)[:, None]
-        present = places.volume(engine.lane_vehicles())
-        moving = present - places.volume(engine.lane_waiting())
-        now = phase.clamp(min=0).unsqueeze(2)
+        present = engine.lane_vehicles()
+        moving = places.volume(present - engine.lane_waiting())
+        moving = moving.gather(2, phase.clamp(min=0).unsqueeze(2)).squeeze(2)
+        count = self.count.masked_fill(begins, 0) + present
+        self.count = count.masked_fill(places.green(phase), 0)
         self.held = self.held.masked_fill(begins, 0) + 1
-        count = self.count.masked_fill(begins[..., None], 0) + present
-        count = count.scatter(2, now, 0).masked_fill(~places.available, -1)
-        most = count.max(2).values
-        cut = moving.gather(2, now).squeeze(2) <= self.platoon
-        change = (phase == NONE) | ((self.held > self.least) & cut & (most >= self.threshold))
-        action = torch.where(change, count.argmax(2), phase)
-        self.held = self.held.masked_fill(change, 1)
-        self.count = count.scatter(2, action.unsqueeze(2), 0)
-        return action
+        most, next_phase = places.volume(self.count).masked_fill(~places.available, -1).max(2)
+        may = (self.held >= self.least) & (moving <= self.platoon)
+        change = (phase == NONE) | (may & (most >= self.threshold))
+        self.held = self.held.masked_fill(change, 0)
+        return torch.where(change, next_phase, phase)
 
 
 def best(

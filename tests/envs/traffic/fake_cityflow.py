@@ -20,7 +20,7 @@ class Crash(BaseException):
 class Vehicle:
     def __init__(self, name, route, now):
         self.name, self.route, self.enter = name, route, now
-        self.place, self.left, self.lane = 0, 0, None
+        self.place, self.left, self.lane, self.late = 0, 0, None, 0
 
 
 class Archive:
@@ -51,12 +51,14 @@ class Engine:
         Engine.living += 1
         if Engine.living > 1:
             raise Crash("two engines wait for each other")
-        self.reset()
+        self.reset(True)
 
     def __del__(self):
         Engine.living -= 1
 
     def reset(self, seed=False):
+        if seed:
+            self.drawn = 0
         self.step, self.vehicles, self.gone, self.travelled = 0, [], 0, 0.0
         self.pushed, self.phase = 0, dict.fromkeys(self.signals, 0)
 
@@ -81,13 +83,15 @@ class Engine:
         if set(info) != MEMBERS or not all(road in self.roads for road in route):
             raise Crash("no such number or road")
         self.vehicles.append(Vehicle(f"manually_pushed_{self.pushed}", route, self.step))
-        self.pushed += 1
+        # What is drawn for a vehicle makes a difference, and goes on without a new seed.
+        self.vehicles[-1].late = self.drawn % 2
+        self.pushed, self.drawn = self.pushed + 1, self.drawn + 1
 
     def _enter(self, vehicle, lane):
         road = self.roads[vehicle.route[vehicle.place]]
         (a, b), (c, d) = ((p["x"], p["y"]) for p in (road["points"][0], road["points"][-1]))
         speed = road["lanes"][lane]["maxSpeed"]
-        vehicle.lane, vehicle.left = lane, ceil(hypot(c - a, d - b) / speed)
+        vehicle.lane, vehicle.left = lane, ceil(hypot(c - a, d - b) / speed) + vehicle.late
 
     def next_step(self):
         self._spawn()

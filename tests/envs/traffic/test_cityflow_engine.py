@@ -87,6 +87,16 @@ def test_reset_brings_other_vehicles_or_the_first_ones_again(engine):
         engine.reset(NOW, [[], []])
 
 
+def test_every_episode_of_the_same_flows_is_the_same(engine):
+    seen = []
+    for _ in range(2):
+        engine.reset(NOW)
+        for _ in range(80):
+            play(engine, 1, 1)
+            seen.append(engine.lane_vehicles())
+    assert torch.equal(torch.stack(seen[:80]), torch.stack(seen[80:]))
+
+
 def test_a_saved_state_goes_on_elsewhere_with_its_vehicles_and_phases(engine):
     flows = [Flow(KIND, route, 3.0, start, -1) for route, start in ((STRAIGHT, 0), (LEFT, 1))]
     engine.reset(NOW, [flows])

@@ -9,6 +9,7 @@ from pathlib import Path
 import fake_cityflow
 import pytest
 import torch
+from told import Told
 
 from graphmarl.envs import check_env, make_env
 from graphmarl.envs.traffic import Traffic, cityflow
@@ -19,52 +20,14 @@ from graphmarl.envs.traffic.junctions import Junctions
 TRACES = Path(__file__).parent / "traces"
 
 
-class Told:
-    """An engine that counts what it is told to, and writes down the phases of each second."""
-
-    def __init__(self, vehicles, waiting):
-        self.copies, self.num_lanes, self.num_signals = len(vehicles), vehicles.shape[1], 1
-        self.counts, self.waiting, self.phases = vehicles, waiting, []
-
-    def reset(self, which, flows=None):
-        self.flows = flows
-
-    def advance(self, phase, seconds=1):
-        self.phases += [phase.tolist()] * seconds
-
-    def lane_vehicles(self):
-        return self.counts + len(self.phases)  # one more on every lane in every second
-
-    def lane_waiting(self):
-        return self.waiting
-
-    def vehicles(self):
-        return self.counts.sum(1)
-
-    def finished(self):
-        return torch.arange(self.copies)
-
-    def time(self):
-        return torch.full((self.copies,), len(self.phases))
-
-    def average_travel_time(self):
-        return torch.full((self.copies,), 7.0)
-
-    def state_dict(self):
-        return {}
-
-    def load_state_dict(self, state):
-        pass
-
-
 # Lanes of a grid of 1 x 1 in the order of its file: three each of road_1_0_1 (northwards),
 # road_0_1_0 (eastwards), road_1_1_0 to road_1_1_3 (outwards), road_2_1_2 and road_1_2_3.
 INCOMING = [3, 4, 5, 0, 1, 2, 18, 19, 20, 21, 22, 23]
 OUTGOING = list(range(6, 18))
 
 
-def told(reward="delay", **options):
-    env = Traffic("grid_1x1", reward=reward, num_envs=2, **options)
+def told(**options):
+    env = Traffic("grid_1x1", num_envs=2, **options)
     lane = torch.arange(24)
     env._engine = Told(torch.stack([lane, 2 * lane]), torch.stack([lane % 5, lane % 7]))
     env.reset(0)
@@ -90,7 +53,7 @@ def test_the_other_rewards_are_those_of_colight_and_presslight():
         copy: [sum(lane % (5, 7)[copy] for lane in lanes) for lanes in (INCOMING, OUTGOING)]
         for copy in (0, 1)
     }
-    env = told("waiting")
+    env = told(reward="waiting")
     step = env.step(torch.tensor([[0], [3]]))
     assert step.reward[:, 0].tolist() == [-0.25 * waiting[0][0], -0.25 * waiting[1][0]]
     # The metric of the team is the same whatever is paid.
@@ -98,7 +61,7 @@ def test_the_other_rewards_are_those_of_colight_and_presslight():
         [-(10 * copies * sum(INCOMING) + 12 * 55) / 100 for copies in (1, 2)]
     )
     assert step.info["queue"].tolist() == [waiting[0][0], waiting[1][0]]
-    step = told("pressure").step(torch.tensor([[0], [3]]))
+    step = told(reward="pressure").step(torch.tensor([[0], [3]]))
     assert step.reward[:, 0].tolist() == [-abs(a - b) for a, b in waiting.values()]
 
 
@@ -106,7 +69,7 @@ def test_yellow_comes_where_the_phase_changes_and_not_before_the_first():
     env = told(yellow=4)
     for action in ([[0], [3]], [[0], [5]], [[7], [5]]):
         env.step(torch.tensor(action))
-    phases = env.engine.phases
+    phases = env.engine.phases  # type: ignore[attr-defined]
     assert phases[:10] == [[[1], [4]]] * 10
     assert phases[10:20] == [[[1], [0]]] * 4 + [[[1], [6]]] * 6
     assert phases[20:] == [[[0], [6]]] * 4 + [[[8], [6]]] * 6
@@ -146,8 +109,10 @@ def test_pressure_takes_off_the_mean_of_the_lanes_behind():
 
 def test_links_are_roads_between_signals_and_positions_are_metres():
     env = Traffic("hangzhou_4x4", num_envs=2)
-    assert env.reset(0).position[1, 5].tolist() == [800.0, 600.0]
-    links = {tuple(pair) for pair in env.reset(0).links.T.tolist()}
+    step = env.reset(0)
+    assert step.position is not None and step.links is not None
+    assert step.position[1, 5].tolist() == [800.0, 600.0]
+    links = {tuple(pair) for pair in step.links.T.tolist()}
     grid = [
         (4 * y + x, 4 * b + a)
         for y in range(4)
@@ -188,19 +153,23 @@ def uneven(tmp_path):
 
 
 def test_signals_of_different_shapes_are_as_wide_as_the_widest(uneven):
-    env = Traffic(str(uneven), num_envs=2, horizon=12)
+    env = Traffic(str(uneven), num_envs=2, horizon=4)
     assert env.spec.obs_shape == (2 * 12 + 8,)
     assert env.spec.kinds == ("10_lanes_8_phases", "12_lanes_3_phases")
     assert env.spec.kind == (1, 0)
     step = env.reset(0)
     assert step.available is not None
     assert step.available[1].tolist() == [[True] * 3 + [False] * 5, [True] * 8]
-    for _ in range(12):
+    for _ in range(3):
         step = env.step(torch.ones(2, 2, dtype=torch.long))
     seen = step.obs[0, 1, 12:24] * 20
     # The road with one lane is the second that comes in: lane 3 of ten, and two that are not there.
     assert seen.nonzero().flatten().tolist() == [3]
-    check_env(env, make=lambda copies: Traffic(str(uneven), num_envs=copies, horizon=12))
+    options = {"decision": 2, "yellow": 1, "horizon": 2}
+    check_env(
+        Traffic(str(uneven), num_envs=2, **options),
+        make=lambda copies: Traffic(str(uneven), num_envs=copies, **options),
+    )
 
 
 def test_the_files_of_a_task_are_played_as_they_are():
@@ -211,7 +180,7 @@ def test_the_files_of_a_task_are_played_as_they_are():
     with open(folder / "random.csv", newline="") as file:
         recorded = list(csv.DictReader(file))
     env.reset(0)
-    for phase, record in zip(phases[:60], recorded, strict=False):
+    for phase, record in zip(phases[:12], recorded, strict=False):
         step = env.step(torch.tensor([phase]) - 1)
         expected = float(record["average_travel_time_s"])
         assert step.info["average_travel_time"].item() == pytest.approx(expected, rel=0.02)
@@ -226,17 +195,24 @@ def played(env, steps):
 
 
 def test_each_episode_of_each_copy_has_its_own_trips_or_all_have_the_same():
-    env = Traffic("grid_1x1", horizon=12, num_envs=2)
-    env.reset(0)
-    first = played(env, 13)
-    second = played(env, 12)
-    assert not torch.equal(first[:12, 0], first[:12, 1])
-    assert not torch.equal(first[:12, 0], second[:, 0])
-    env = Traffic("grid_1x1", horizon=12, num_envs=2, fixed_flow=True)
-    env.reset(0)
-    first = played(env, 13)
-    assert torch.equal(first[:12, 0], first[:12, 1])
-    assert torch.equal(first[:12], played(env, 12))
+    for fixed in (False, True):
+        env = Traffic("grid_1x1", horizon=4, num_envs=2, fixed_flow=fixed)
+        env.reset(0)
+        first, second = played(env, 5)[:4], played(env, 4)
+        assert torch.equal(first[:, 0], first[:, 1]) is fixed
+        assert torch.equal(first[:, 0], second[:, 0]) is fixed
+
+
+def test_a_copy_that_begins_anew_does_not_disturb_the_others():
+    envs = [Traffic("grid_1x1", horizon=20, num_envs=2) for _ in range(2)]
+    for env in envs:
+        env.reset(0)
+        played(env, 3)
+    envs[1].truncated = torch.tensor([True, False])
+    one, other = (played(env, 3) for env in envs)
+    assert torch.equal(one[:, 1], other[:, 1])
+    assert other[0, 0, 0, :24].sum() == 0 < one[0, 0, 0, :24].sum()
+    assert envs[1].time.tolist() == [2, 6]
 
 
 def test_the_fixed_trips_are_those_that_are_written_as_files(tmp_path):
@@ -244,12 +220,12 @@ def test_the_fixed_trips_are_those_that_are_written_as_files(tmp_path):
 
     config = TASKS["grid_1x1"].write(tmp_path)
     envs = [
-        Traffic("grid_1x1", fixed_flow=True, horizon=12, num_envs=1),
-        Traffic(str(config), horizon=12, num_envs=1),
+        Traffic("grid_1x1", fixed_flow=True, horizon=5, num_envs=1),
+        Traffic(str(config), horizon=5, num_envs=1),
     ]
     for env in envs:
         env.reset(0)
-    assert torch.equal(*(played(env, 12) for env in envs))
+    assert torch.equal(*(played(env, 5) for env in envs))
 
 
 def test_cityflow_plays_it_too(monkeypatch):
@@ -271,8 +247,8 @@ def test_what_is_not_allowed_is_said(tmp_path, monkeypatch):
     for options, said in (
         ({"task": "hangzou"}, r"task is 'hangzou'; allowed are grid_1x1, .*NAME\.json"),
         ({"task": "none.json"}, "cannot be read"),
-        ({"reward": "speed"}, "reward is 'speed'; allowed are delay, waiting, pressure"),
-        ({"engine": "sumo"}, "engine is 'sumo'; allowed are embedded, cityflow"),
+        ({"reward": "speed"}, "reward is 'speed'; it takes 'delay' or 'waiting' or 'pressure'"),
+        ({"engine": "sumo"}, "engine is 'sumo'; it takes 'embedded' or 'cityflow'"),
         ({"yellow": 10}, "yellow is 10; allowed are 0 to decision - 1 = 9"),
         ({"horizon": 0}, "horizon is 0"),
     ):

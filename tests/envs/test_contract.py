@@ -43,9 +43,8 @@ SMALL = {
         {"num_agents": 1, "horizon": 3, "prey_seen": 0, "action": "continuous"},
     ],
     "traffic": [
-        {"task": "grid_1x1", "horizon": 6},
-        {"task": "grid_2x2", "horizon": 5, "reward": "waiting", "fixed_flow": True, "yellow": 0},
-        {"task": "grid_2x2", "horizon": 5, "reward": "pressure", "decision": 6},
+        {"task": "grid_1x1", "horizon": 3, "decision": 4, "yellow": 2},
+        {"task": "grid_2x2", "horizon": 3, "decision": 3, "yellow": 1, "fixed_flow": True},
     ],
     "pettingzoo": [
         {"make": walk, "horizon": 20},

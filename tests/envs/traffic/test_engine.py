@@ -185,15 +185,15 @@ def test_a_reset_disturbs_nobody_else():
     again = Engine(roadnet, second)
     for decision in range(24):
         if decision == 12:
-            engine.reset(torch.tensor([False, True]), [second])
-            assert engine.vehicles()[1] == engine.time()[1] == engine.finished()[1] == 0
+            engine.reset(torch.tensor([True, False]), [second])
+            assert engine.vehicles()[0] == engine.time()[0] == engine.finished()[0] == 0
         phase = random_phases(engine, decision)
         engine.advance(phase, 5)
-        beside.advance(phase[:1], 5)
+        beside.advance(phase[1:], 5)
         if decision >= 12:
-            again.advance(phase[1:], 5)
+            again.advance(phase[:1], 5)
     fleet = engine.state_dict()["fleet"]
-    for number, other in enumerate((beside, again)):
+    for number, other in enumerate((again, beside)):
         mine = fleet["copy"] == number
         own = [seen[number : number + 1] for seen in everything(engine)[:6]]
         assert equal([*own, fleet["distance"][mine], fleet["speed"][mine]], everything(other))

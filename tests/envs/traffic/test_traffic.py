@@ -9,6 +9,7 @@ from pathlib import Path
 import fake_cityflow
 import pytest
 import torch
+from told import Told
 
 from graphmarl.envs import check_env, make_env
 from graphmarl.envs.traffic import Traffic, cityflow
@@ -17,44 +18,6 @@ from graphmarl.envs.traffic.grid import Grid
 from graphmarl.envs.traffic.junctions import Junctions
 
 TRACES = Path(__file__).parent / "traces"
-
-
-class Told:
-    """An engine that counts what it is told to, and writes down the phases of each second."""
-
-    def __init__(self, vehicles, waiting):
-        self.copies, self.num_lanes, self.num_signals = len(vehicles), vehicles.shape[1], 1
-        self.counts, self.waiting, self.phases = vehicles, waiting, []
-
-    def reset(self, which, flows=None):
-        self.flows = flows
-
-    def advance(self, phase, seconds=1):
-        self.phases += [phase.tolist()] * seconds
-
-    def lane_vehicles(self):
-        return self.counts + len(self.phases)  # one more on every lane in every second
-
-    def lane_waiting(self):
-        return self.waiting
-
-    def vehicles(self):
-        return self.counts.sum(1)
-
-    def finished(self):
-        return torch.arange(self.copies)
-
-    def time(self):
-        return torch.full((self.copies,), len(self.phases))
-
-    def average_travel_time(self):
-        return torch.full((self.copies,), 7.0)
-
-    def state_dict(self):
-        return {}
-
-    def load_state_dict(self, state):
-        pass
 
 
 # Lanes of a grid of 1 x 1 in the order of its file: three each of road_1_0_1 (northwards),
@@ -190,19 +153,23 @@ def uneven(tmp_path):
 
 
 def test_signals_of_different_shapes_are_as_wide_as_the_widest(uneven):
-    env = Traffic(str(uneven), num_envs=2, horizon=12)
+    env = Traffic(str(uneven), num_envs=2, horizon=4)
     assert env.spec.obs_shape == (2 * 12 + 8,)
     assert env.spec.kinds == ("10_lanes_8_phases", "12_lanes_3_phases")
     assert env.spec.kind == (1, 0)
     step = env.reset(0)
     assert step.available is not None
     assert step.available[1].tolist() == [[True] * 3 + [False] * 5, [True] * 8]
-    for _ in range(12):
+    for _ in range(3):
         step = env.step(torch.ones(2, 2, dtype=torch.long))
     seen = step.obs[0, 1, 12:24] * 20
     # The road with one lane is the second that comes in: lane 3 of ten, and two that are not there.
     assert seen.nonzero().flatten().tolist() == [3]
-    check_env(env, make=lambda copies: Traffic(str(uneven), num_envs=copies, horizon=12))
+
+    def make(copies):
+        return Traffic(str(uneven), decision=2, yellow=1, horizon=2, num_envs=copies)
+
+    check_env(make(2), make=make)
 
 
 def test_the_files_of_a_task_are_played_as_they_are():
@@ -213,7 +180,7 @@ def test_the_files_of_a_task_are_played_as_they_are():
     with open(folder / "random.csv", newline="") as file:
         recorded = list(csv.DictReader(file))
     env.reset(0)
-    for phase, record in zip(phases[:60], recorded, strict=False):
+    for phase, record in zip(phases[:12], recorded, strict=False):
         step = env.step(torch.tensor([phase]) - 1)
         expected = float(record["average_travel_time_s"])
         assert step.info["average_travel_time"].item() == pytest.approx(expected, rel=0.02)
@@ -228,29 +195,24 @@ def played(env, steps):
 
 
 def test_each_episode_of_each_copy_has_its_own_trips_or_all_have_the_same():
-    env = Traffic("grid_1x1", horizon=12, num_envs=2)
-    env.reset(0)
-    first = played(env, 13)
-    second = played(env, 12)
-    assert not torch.equal(first[:12, 0], first[:12, 1])
-    assert not torch.equal(first[:12, 0], second[:, 0])
-    env = Traffic("grid_1x1", horizon=12, num_envs=2, fixed_flow=True)
-    env.reset(0)
-    first = played(env, 13)
-    assert torch.equal(first[:12, 0], first[:12, 1])
-    assert torch.equal(first[:12], played(env, 12))
+    for fixed in (False, True):
+        env = Traffic("grid_1x1", horizon=4, num_envs=2, fixed_flow=fixed)
+        env.reset(0)
+        first, second = played(env, 5)[:4], played(env, 4)
+        assert torch.equal(first[:, 0], first[:, 1]) is fixed
+        assert torch.equal(first[:, 0], second[:, 0]) is fixed
 
 
 def test_a_copy_that_begins_anew_does_not_disturb_the_others():
     envs = [Traffic("grid_1x1", horizon=20, num_envs=2) for _ in range(2)]
     for env in envs:
         env.reset(0)
-        played(env, 8)
+        played(env, 3)
     envs[1].truncated = torch.tensor([True, False])
-    one, other = (played(env, 6) for env in envs)
+    one, other = (played(env, 3) for env in envs)
     assert torch.equal(one[:, 1], other[:, 1])
     assert other[0, 0, 0, :24].sum() == 0 < one[0, 0, 0, :24].sum()
-    assert envs[1].time.tolist() == [5, 14]
+    assert envs[1].time.tolist() == [2, 6]
 
 
 def test_the_fixed_trips_are_those_that_are_written_as_files(tmp_path):
@@ -258,12 +220,12 @@ def test_the_fixed_trips_are_those_that_are_written_as_files(tmp_path):
 
     config = TASKS["grid_1x1"].write(tmp_path)
     envs = [
-        Traffic("grid_1x1", fixed_flow=True, horizon=12, num_envs=1),
-        Traffic(str(config), horizon=12, num_envs=1),
+        Traffic("grid_1x1", fixed_flow=True, horizon=5, num_envs=1),
+        Traffic(str(config), horizon=5, num_envs=1),
     ]
     for env in envs:
         env.reset(0)
-    assert torch.equal(*(played(env, 12) for env in envs))
+    assert torch.equal(*(played(env, 5) for env in envs))
 
 
 def test_cityflow_plays_it_too(monkeypatch):

@@ -5,14 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from graphmarl.envs.traffic.files import read_flow, read_roadnet, read_task, write_task
+from graphmarl.envs.traffic.files import Config, read_flow, read_roadnet, read_task, write_task
 from graphmarl.envs.traffic.geometry import length
 from graphmarl.envs.traffic.grid import Grid
 
 TRACES = Path(__file__).parent / "traces"
 
 
-@pytest.mark.parametrize("side", [1, 2, 4])
+@pytest.mark.parametrize("side", [1, 2])
 def test_it_is_the_grid_of_cityflows_generator(side):
     ours = Grid(side, side).roadnet()
     theirs = read_roadnet(TRACES / f"grid_{side}x{side}" / "roadnet.json")
@@ -111,9 +111,7 @@ def test_numbers_that_are_not_allowed_are_said(options, said):
 
 
 def test_a_written_grid_is_read_back_equal(tmp_path):
-    net = Grid(2, 3, 250.0, 200.0, (1, 2, 1), 3.2, 13.89, 25.0).roadnet()
-    from graphmarl.envs.traffic.files import Config
-
+    net = Grid(1, 2, 250.0, 200.0, (1, 0, 1), 3.2, 13.89, 25.0).roadnet()
     config = write_task(tmp_path, Config(), net, ())
     assert read_task(config)[1] == net
     assert read_flow(tmp_path / "flow.json", net) == ()

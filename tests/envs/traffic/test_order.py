@@ -1,0 +1,76 @@
+"""Who stands where, who waits for a circle, and who comes when: on cases counted by hand."""
+
+import numpy as np
+import torch
+
+from graphmarl.envs.traffic.conflicts import endless
+from graphmarl.envs.traffic.crossings import find_crossings
+from graphmarl.envs.traffic.demand import arrivals, number_flows, plan
+from graphmarl.envs.traffic.files import Flow, VehicleKind
+from graphmarl.envs.traffic.fleet import NOBODY, Fleet, standing_order
+from graphmarl.envs.traffic.grid import Grid
+from graphmarl.envs.traffic.tables import compile_network
+
+
+def test_a_chain_of_blockers_is_endless_if_it_leads_into_a_circle():
+    # 0 -> 1 -> 2 -> nobody; 3 -> 4 -> 5 -> 4; 6 waits for itself.
+    blocker = torch.tensor([1, 2, NOBODY, 4, 5, 4, 6])
+    found = endless(blocker, torch.arange(7))
+    assert found.tolist() == [False, False, False, True, True, True, True]
+
+
+def test_those_who_are_gone_block_nobody():
+    numbers = torch.arange(4)
+    fleet = Fleet.beginning(numbers, numbers, numbers, numbers, torch.float64)
+    fleet.blocker = torch.tensor([3, NOBODY, 1, 2])
+    # Row 2 is gone; 3, 0 and 1 become 0, 1 and 2.
+    kept = fleet.keep(torch.tensor([3, 0, 1]))
+    assert kept.trip.tolist() == [3, 0, 1]
+    assert kept.blocker.tolist() == [NOBODY, 0, NOBODY]
+
+
+def test_those_who_come_stand_behind_the_others_the_farthest_first():
+    spot = torch.tensor([5, 5, 7, 7, 7, 9])
+    distance = torch.tensor([3.0, 1.0, 2.0, 4.0, 2.5, 8.0])
+    gone = torch.tensor([False, True, False, False, False, False])
+    # Rows 3 and 4 come to spot 7 now, where row 2 is; row 0 stays on spot 5; row 5 comes to spot 9.
+    order = standing_order(spot, distance, torch.tensor([1, 3, 4, 5]), gone)
+    assert order.tolist() == [0, 2, 3, 4, 5]
+    distance[4] = 4.5
+    order = standing_order(spot, distance, torch.tensor([1, 3, 4, 5]), gone)
+    assert order.tolist() == [0, 2, 4, 3, 5]
+
+
+def test_lines_cross_where_they_share_a_point():
+    lines = [
+        [(0.0, 0.0), (4.0, 0.0), (4.0, 3.0)],
+        [(3.0, -2.0), (3.0, 2.0)],
+        [(9.0, 9.0), (8.0, 8.0)],
+    ]
+    found = find_crossings(lines)
+    assert (found.first.tolist(), found.second.tolist()) == ([0], [1])
+    assert (found.along_first.tolist(), found.along_second.tolist()) == ([3.0], [2.0])
+
+
+def test_trips_come_and_draw_as_in_cityflow():
+    network = compile_network(Grid(1, 1).roadnet())
+    roads = list(network.roads)
+    routes = [
+        (roads[road], roads[after[0]]) for road, after in enumerate(network.next_roads) if after
+    ]
+    # Two come in second 0, their first roads in falling order, and the second flow again in 3 s.
+    flows = [
+        Flow(VehicleKind(), routes[1], 1.0, 0, 0),
+        Flow(VehicleKind(), routes[0], 2.5, 0, 4),
+    ]
+    numbers = number_flows(flows, network)
+    found = arrivals(numbers, plan(numbers, network), 100, seed=5489)
+    assert found.time.tolist() == [0, 0, 3]
+    # The first outputs of the standard's generator. In second 0: two draws for each vehicle, of
+    # which the first is its priority, as a signed number; then one for each first lane. In second 3
+    # draw 6 is the next priority.
+    bits = np.random.RandomState(5489).randint(0, 2**32, 7, dtype=np.uint32)
+    assert bits[0] == 3499211612
+    assert found.priority.tolist() == bits[[0, 2, 6]].astype(np.int32).tolist()
+    assert not found.more
+    assert arrivals(numbers, plan(numbers, network), 3, seed=5489).more

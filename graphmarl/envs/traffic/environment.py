@@ -63,7 +63,8 @@ class Traffic(Batched):
     Shapes:
         obs (B, N, 2 L + P): for L lanes that end at the signal, those in the order of the roads in
         the file, how many vehicles wait (slower than 0.1 m/s) on each and how many there are, over
-        20; the chosen one of P phases as one-hot, nothing before the first choice. `position` in
+        20; the chosen one of P phases as one-hot, nothing before the first choice. state (B, N (2 L
+        + P)), all of these side by side. `position` in
         metres; `links` from each signal to those that its roads lead to. Signals with fewer lanes
         see 0 for those that they do not have, and signals with fewer phases have fewer actions.
         Metrics: `team_return`, the sum of the delay rewards of this episode, whatever `reward`
@@ -116,6 +117,7 @@ class Traffic(Batched):
             },
             kinds=places.kinds if different else ("agent",),
             kind=places.kind if different else (),
+            state_size=agents * (2 * lanes + actions),
             has_available=not bool(places.available.all()),
         )
         super().__init__(spec, num_envs, device)
@@ -194,8 +196,10 @@ class Traffic(Batched):
         lanes = [places.at(found, places.incoming) for found in (engine.lane_waiting(), counts)]
         phase = self.phase.unsqueeze(2) == torch.arange(self.spec.num_actions, device=self.device)
         available = places.available.expand(self.num_envs, -1, -1)
+        obs = torch.cat([*(found / SEEN for found in lanes), phase.float()], 2)
         return {
-            "obs": torch.cat([*(found / SEEN for found in lanes), phase.float()], 2),
+            "obs": obs,
+            "state": obs.flatten(1),
             "position": places.position.expand(self.num_envs, -1, -1),
             "available": available if self.spec.has_available else None,
             "links": self._links,

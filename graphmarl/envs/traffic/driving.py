@@ -103,6 +103,13 @@ def stop_speed(moment: Moment, near: Int[Tensor, " m"]) -> Float[Tensor, " m"]:
     return stop.masked_fill(goes, torch.inf)
 
 
+def next_at_green(moment: Moment) -> Int[Tensor, " m"]:
+    """Rows of those who are first on a lane and have green, however far they are."""
+    first, lineup = moment.lineup.first, moment.lineup
+    spot = pick(lineup.base, first) + pick(moment.following, first)
+    return pick(first, where_true(pick(moment.to_link, first) & pick(moment.green, spot)))
+
+
 def approaching(moment: Moment, passing: Int[Tensor, " m"]) -> Approach:
     """Everyone at a lane link.
 
@@ -115,18 +122,10 @@ def approaching(moment: Moment, passing: Int[Tensor, " m"]) -> Approach:
     came = fleet.previous >= network.num_lanes
     left = where_true(lineup.is_last & came & ~on_link & (rear < 0))
     inside = where_true(on_link)
-    first = lineup.first
-    comes = pick(moment.to_link, first) & pick(
-        moment.green, pick(lineup.base, first) + pick(moment.following, first)
-    )
-    nearest = pick(first, where_true(comes))
-    asks = torch.zeros_like(lineup.is_last)
-    asks[passing] = True
-    is_nearest = torch.zeros_like(asks)
-    is_nearest[nearest] = True
-    others = pick(passing, where_true(~pick(is_nearest, passing)))
-    asks[inside] = True
-    before = torch.cat([nearest, others])
+    nearest = next_at_green(moment)
+    asks, known = torch.zeros_like(lineup.is_last), torch.zeros_like(lineup.is_last)
+    asks[passing], asks[inside], known[nearest] = True, True, True
+    before = torch.cat([nearest, pick(passing, where_true(~pick(known, passing)))])
     row = torch.cat([left, inside, before])
     beyond = pick(fleet.previous, left)
     length = pick(network.length, beyond)

@@ -188,6 +188,7 @@ def compile_network(roadnet: Roadnet) -> Network:
     lengths = [x for each in roadnet.roads for x in _lane_lengths(each, widths)]
     limits = [lane.max_speed for each in roadnet.roads for lane in each.lanes]
     nothing = [0] * len(road)
+    turns = [torch.inf if x.kind.kind == "go_straight" else TURN_SPEED for x in links]
     return Network(
         num_lanes=len(road),
         num_drivables=len(road) + len(links),
@@ -204,14 +205,7 @@ def compile_network(roadnet: Roadnet) -> Network:
         ),
         max_speed=torch.tensor([*limits, *[NO_LIMIT] * (len(links) + 1)], dtype=torch.float64),
         is_link=torch.tensor([*nothing, *[1] * len(links), 0]) > 0,
-        turn_speed=torch.tensor(
-            [
-                *[torch.inf] * len(road),
-                *(torch.inf if x.kind.kind == "go_straight" else TURN_SPEED for x in links),
-                torch.inf,
-            ],
-            dtype=torch.float64,
-        ),
+        turn_speed=torch.tensor([*[torch.inf] * len(road), *turns, torch.inf], dtype=torch.float64),
         rank=torch.tensor([*nothing, *(RANK[link.kind.kind] for link in links), 0]),
         ahead=_ahead(links, len(road)),
         **_crossing_tables(_all_crossings(signals), len(road), len(links)),

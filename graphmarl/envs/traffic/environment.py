@@ -102,27 +102,30 @@ class Traffic(Batched):
         self.decision, self.yellow, self.engine_name = decision, yellow, engine
         self.roadnet, self._flows, self._lane_change = roads_of(self.task)
         self._check_engine(task, num_envs)
-        self.junctions = places = Junctions.of(self.roadnet, device)
+        self.junctions = Junctions.of(self.roadnet, device)
+        super().__init__(self._spec(horizon), num_envs, device)
+        self._links = self._all_links()
+        self._engine: TrafficEngine | None = None
+
+    def _spec(self, horizon: int) -> Spec:
+        places = self.junctions
         lanes, (agents, actions) = places.incoming.shape[1], places.phase.shape
-        different = len(places.kinds) > 1
-        spec = Spec(
+        different, seen = len(places.kinds) > 1, 2 * lanes + actions
+        return Spec(
             num_agents=agents,
-            obs_shape=(2 * lanes + actions,),
+            obs_shape=(seen,),
             num_actions=actions,
             horizon=horizon,
             layout={
                 "waiting": slice(0, lanes),
                 "vehicles": slice(lanes, 2 * lanes),
-                "phase": slice(2 * lanes, 2 * lanes + actions),
+                "phase": slice(2 * lanes, seen),
             },
             kinds=places.kinds if different else ("agent",),
             kind=places.kind if different else (),
-            state_size=agents * (2 * lanes + actions),
+            state_size=agents * seen,
             has_available=not bool(places.available.all()),
         )
-        super().__init__(spec, num_envs, device)
-        self._links = self._all_links()
-        self._engine: TrafficEngine | None = None
 
     def _all_links(self) -> Int[Tensor, "2 edge"]:
         first = torch.arange(self.num_envs, device=self.device) * self.spec.num_agents

@@ -12,7 +12,10 @@ TRACES = Path(__file__).parent / "traces"
 ROUNDED = 1e-5
 
 
-@pytest.mark.parametrize("task", ["grid_1x1", "grid_2x2"])
+LARGE = [pytest.param(f"grid_{n}x{n}", marks=pytest.mark.slow) for n in (2, 4)]
+
+
+@pytest.mark.parametrize("task", ["grid_1x1", *LARGE])
 def test_every_recorded_count_is_met_exactly(task):
     runs = compare(TRACES / task, ("cycle", "random"))
     for run in runs:

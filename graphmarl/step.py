@@ -99,26 +99,25 @@ class Step:
         return replace(self, **changes)
 
 
+Weighted = tuple[Float[Tensor, "thing *point"], Float[Tensor, " thing"]]
+
+
 @dataclass(frozen=True)
 class Scene:
     """What there is to draw of one environment besides its agents.
 
     Args:
-        low: lower-left corner of the world.
-        high: upper-right corner of the world.
+        low, high: lower-left and upper-right corner of the world.
         points: named groups of things, as (coordinates, weight in [0, 1] shown as opacity).
         time: steps since the episode began.
-        lines: named groups of lines, as (coordinates of both ends, weight in [0, 1] shown as
-            colour).
+        lines: named groups, as (coordinates of both ends, weight in [0, 1] shown as colour).
     """
 
     low: tuple[float, float]
     high: tuple[float, float]
-    points: Mapping[str, tuple[Float[Tensor, "thing 2"], Float[Tensor, " thing"]]]
+    points: Mapping[str, Weighted]
     time: int = 0
-    lines: Mapping[str, tuple[Float[Tensor, "line 2 2"], Float[Tensor, " line"]]] = field(
-        default_factory=dict
-    )
+    lines: Mapping[str, Weighted] = field(default_factory=dict)
 
 
 class Environment(ABC):
@@ -202,8 +201,7 @@ def check_step(step: Step, spec: Spec, num_envs: int) -> None:
     }
     for name, shape in shapes.items():
         value = getattr(step, name)
-        came = None if value is None else tuple(value.shape)
-        if came != shape:
+        if (came := None if value is None else tuple(value.shape)) != shape:
             raise ValueError(f"the environment's {name} has shape {came}; its spec says {shape}")
     for name in ("obs", "reward", "position", "state"):
         value = getattr(step, name)
@@ -215,8 +213,7 @@ def agent_graph(step: Step, spec: Spec, last_action: Tensor | None = None) -> Da
     """The living and dead agents of a step as one disjoint union of B graphs without edges.
 
     Agent i of environment b is row `b * N + i`. Node features: `x` (observations), `pos`, `alive`,
-    `kind`, `available`, `last_action`. Graph features: `time`, `state`. `links` are the
-    environment's own edges, for the builder `Links`.
+    `kind`, `available`, `last_action`. Graph features: `time`, `state`; `links` for `Links`.
 
     Args:
         step: B environments, N slots.
@@ -228,12 +225,11 @@ def agent_graph(step: Step, spec: Spec, last_action: Tensor | None = None) -> Da
     """
     num_envs, num_agents = step.alive.shape
     device, rows = step.alive.device, num_envs * num_agents
-    kind = torch.tensor(spec.kind or (0,) * num_agents, device=device)
     fields = {
         "x": step.obs.flatten(0, 1),
         "pos": None if step.position is None else step.position.flatten(0, 1),
         "alive": step.alive.flatten(),
-        "kind": kind.repeat(num_envs),
+        "kind": torch.tensor(spec.kind or (0,) * num_agents, device=device).repeat(num_envs),
         "available": None if step.available is None else step.available.flatten(0, 1),
         "last_action": None if last_action is None else last_action.flatten(0, 1),
         "time": step.time,

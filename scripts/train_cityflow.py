@@ -22,6 +22,7 @@ ROWS = {
     "vpp-complete": Row(f"vpp:{SAC}", graph="complete"),
     "vpp-knn": Row(f"vpp:{SAC}", graph="knn:k=4"),
     "vpp-bethe": Row(f"vpp:{SAC},approximation=bethe", graph="links"),
+    "vpp-quiet": Row(f"vpp:{SAC},state_messages=False", graph="links"),
     "ip": Row(f"ip:{SAC}", graph="links"),
     "independent-sac": Row(f"vpp:{SAC}", graph="none"),
     "dgn": Row(f"dgn:{Q}", graph="links"),

@@ -2,10 +2,12 @@
 
 import argparse
 import csv
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from graphmarl.interval import confidence_interval
 from graphmarl.report import read_rows
+from graphmarl.run import Run
 
 
 def keep(path: Path, lines: list[dict[str, str]], keys: Sequence[str]) -> None:
@@ -21,6 +23,72 @@ def keep(path: Path, lines: list[dict[str, str]], keys: Sequence[str]) -> None:
         table = csv.DictWriter(file, list(lines[0]), lineterminator="\n")
         table.writeheader()
         table.writerows(lines)
+
+
+def collect_runs(
+    runs: Path, commit: str, path: Path, measures: Mapping[str, Sequence[str]]
+) -> None:
+    """Write two lines for each run, greedy and stochastic; what is known of other runs stays.
+
+    Args:
+        runs: holds TASK/ROW-seedN.
+        commit: of the code that made them.
+        path: the table.
+        measures: for each column the metrics of which the first counts that was evaluated.
+    """
+    lines = []
+    for found in sorted(runs.glob("*/*/evaluation.csv")):
+        config, told = Run(found.parent).config(), {"task": found.parent.parent.name}
+        told["row"], _, told["seed"] = found.parent.name.rpartition("-seed")
+        told["reward"] = config["env"].get("reward", "own")
+        told["env_steps"], told["commit"] = str(config["steps"]), commit
+        for row in read_rows(found):
+            measured = {"policy": row["policy"], "minutes": f"{60 * float(row['hours']):.2f}"}
+            for column, metrics in measures.items():
+                measured[column] = next(row[metric] for metric in metrics if metric in row)
+            lines += [told | measured]
+    keep(path, lines, ("task", "row", "seed", "policy"))
+
+
+def show_tables(path: Path, measures: Mapping[str, str], sign: int = 1) -> None:
+    """Print a Markdown table for each task, the best stochastic row first.
+
+    Args:
+        path: the table.
+        measures: columns that are shown, and their titles; rows are in the order of the first.
+        sign: -1 if less of it is better.
+    """
+    tasks: dict[str, dict[str, list[dict[str, str]]]] = {}
+    for row in read_rows(path):
+        tasks.setdefault(row["task"], {}).setdefault(row["row"], []).append(row)
+    first, policies = next(iter(measures)), ("greedy", "stochastic")
+    for task, rows in tasks.items():
+        print(f"**{task}**\n")
+        heads = ["row", "reward", "seeds", "env steps", "minutes"]
+        heads += [f"{title}{policy}" for title in measures.values() for policy in policies]
+        print("| " + " | ".join(heads) + " |")
+        print("| --- " * len(heads) + "|")
+        order = sorted(rows.items(), key=lambda item: -sign * _mean(item[1], first))
+        for name, each in order:
+            minutes = [float(row["minutes"]) for row in each]
+            cells = [name, each[0]["reward"], str(len(each) // 2)]
+            cells += [f"{int(each[0]['env_steps']):,}", f"{sum(minutes) / len(minutes):.1f}"]
+            cells += [
+                str(confidence_interval(_values(each, measure, policy)))
+                for measure in measures
+                for policy in policies
+            ]
+            print("| " + " | ".join(cells) + " |")
+        print()
+
+
+def _values(rows: list[dict[str, str]], measure: str, policy: str) -> list[float]:
+    return [float(row[measure]) for row in rows if row["policy"] == policy]
+
+
+def _mean(rows: list[dict[str, str]], measure: str) -> float:
+    values = _values(rows, measure, "stochastic")
+    return sum(values) / len(values)
 
 
 def command(

@@ -16,6 +16,7 @@ from graphmarl.envs.traffic.tasks import TASKS
 OFF = "learning_rate=1e-3,batch=128,updates=8,rollout=4,replay=50000,warmup=1600"
 SAC = f"{OFF},alpha=0.05,gradient=exact"
 Q = f"{OFF},gamma=0.95"
+LARGE = "learning_rate=1e-3,batch=8,updates=1,rollout=5,replay=200,warmup=25,alpha=0.05"
 ON = "gamma=0.95,rollout=25"
 ROWS = {
     "vpp": Row(f"vpp:{SAC}", graph="links"),
@@ -45,6 +46,9 @@ if __name__ == "__main__":
     tasks = {name: task(name, 16, 40_000) for name in TASKS}
     # 1,225 signals: four episodes of 50 decisions.
     tasks["grid_35x35"] = Task(
-        "traffic:task=grid_35x35,num_envs=1,horizon=50", 200, ROWS, "average_travel_time"
+        "traffic:task=grid_35x35,num_envs=1,horizon=50",
+        200,
+        {name: Row(f"{name}:{LARGE}", graph="links") for name in ("vpp", "ip")},
+        "average_travel_time",
     )
     command(__doc__, tasks, "hangzhou_4x4", seeds=[0], episodes=64)

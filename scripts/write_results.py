@@ -66,8 +66,8 @@ seconds (CityFlow's) and vehicles that wait at a signal, over 64 fresh episodes 
 acting greedily and as in training, the shortest of the latter first. hangzhou_4x4 has the
 dimensions and volume of the public network, and trips of our own. Each row has one setting, which
 stands in that script; nobody's was tuned beyond it. Controllers that learn nothing
-(`scripts/yardsticks_traffic.py --episodes 64 --seed 1000000`): CONTROLLERS. Minutes were measured
-beside other work.
+(`scripts/yardsticks_traffic.py --episodes 64 --seed 1000000`): max-pressure 290.5 +- 1.5,
+self-organising 303.7, fixed time 329.8, random 331.8. Minutes were measured beside other work.
 """
 INTERPRETATION = """
 How near the phases that a policy samples are to where the vehicles are (IP, Fig. 12), over all

@@ -266,8 +266,10 @@ def score(run: Run, episodes: int = 32) -> None:
         numbers = (returns.mean, played.mean_length.mean, returns.half_width)
         told = (name, seed, steps, policy, *(f"{number:.3f}" for number in numbers))
         row: dict[str, object] = dict(zip(COLUMNS, (*told, f"{seconds / 3600:.4f}"), strict=True))
-        means = {metric: sum(each) / episodes for metric, each in played.info.items()}
-        rows.append(row | {metric: f"{mean:.3f}" for metric, mean in means.items()})
+        for metric, each in played.info.items():
+            column = f"info.{metric}" if metric in COLUMNS else metric
+            row[column] = f"{sum(each) / episodes:.3f}"
+        rows.append(row)
     run.write_rows("evaluation.csv", rows)
 
 

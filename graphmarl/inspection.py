@@ -10,7 +10,7 @@ import networkx as nx
 from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
-from matplotlib.colors import to_rgba_array
+from matplotlib.colors import to_rgb, to_rgba_array
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
 from torch import Tensor
@@ -22,7 +22,7 @@ from graphmarl.step import Edges, Scene
 AGENT_COLOURS = ("#1f4e9c", "#b3261e", "#6a3d9a", "#00798c")
 THING_COLOURS = ("#4f9d2f", "#c98a00", "#8c564b", "#7f7f7f")
 BOTH_WAYS, ONE_WAY = "#5b6470", "#e07b00"
-AGENT_RGB, LINE_COLOURS = (0.12, 0.31, 0.61), colormaps["YlOrRd"]
+AGENT_RGB, LINE_COLOURS = to_rgb(AGENT_COLOURS[0]), colormaps["YlOrRd"]
 
 
 def one_graph(graph: Data, env: int, num_agents: int) -> Data:
@@ -163,15 +163,12 @@ def _draw_edges(axes: Axes, network: nx.DiGraph, pos: Tensor, size: float) -> No
 def _draw_weights(axes: Axes, graph: Data, weight: Tensor, size: float) -> None:
     """Draw every edge as a bent arrow, the wider and darker the more it weighs."""
     assert graph.pos is not None and graph.edge_index is not None, "draw_graph has asked"
-    where = {i: place for i, place in enumerate(graph.pos.tolist())}
-    arrows = nx.DiGraph()
-    arrows.add_nodes_from(where)
-    arrows.add_edges_from(graph.edge_index.t().tolist())
-    strong = weight.clamp(0, 1).tolist()
-    pairs = dict(zip(map(tuple, graph.edge_index.t().tolist()), strong, strict=True))
+    where, strong = dict(enumerate(graph.pos.tolist())), weight.clamp(0, 1).tolist()
     style: dict[str, Any] = {"connectionstyle": "arc3,rad=0.15", "arrowsize": 1.1 * size**0.5}
-    style["edge_color"] = [(*AGENT_RGB, 0.1 + 0.9 * pairs[edge]) for edge in arrows.edges]
-    style["width"] = [0.4 + 2.5 * pairs[edge] for edge in arrows.edges]
+    style["edgelist"] = graph.edge_index.t().tolist()
+    style["edge_color"] = [(*AGENT_RGB, 0.1 + 0.9 * each) for each in strong]
+    style["width"] = [0.4 + 2.5 * each for each in strong]
+    arrows = to_networkx(graph)
     nx.draw_networkx_edges(arrows, where, node_size=1.3 * size, ax=axes, **style)
     axes.plot([], [], color=AGENT_RGB, marker=">", markevery=[-1], label="attends to")
 

@@ -9,12 +9,13 @@ installed, CityFlow plays the same trips under the same phases beside it.
 import argparse
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Tensor
 
 from graphmarl.envs.traffic.engine import Engine
+from graphmarl.envs.traffic.files import Config, Flow, Roadnet, write_task
 from graphmarl.envs.traffic.tasks import TASKS
 
 HOLD = 10
@@ -71,21 +72,21 @@ def main() -> None:
         for copies in several:
             engine = Engine(roadnet, flows, copies, given.device, dtype=dtype)
             report(f"{name}, {copies} copies", rates(ours(engine), phases, given.windows))
-        report_cityflow(name, phases, given.windows)
+        report_cityflow(name, roadnet, flows, phases, given.windows)
 
 
-def report_cityflow(name: str, phases: Tensor, windows: int) -> None:
+def report_cityflow(
+    name: str, roadnet: Roadnet, flows: Sequence[Flow], phases: Tensor, windows: int
+) -> None:
     """The same with CityFlow itself, if it is there."""
     try:
         import cityflow  # type: ignore[import-not-found]
     except ImportError:
         return
     with tempfile.TemporaryDirectory() as folder:
-        path = TASKS[name].write(folder)
-        text = path.read_text(encoding="utf-8").replace('"dir": "./"', f'"dir": "{folder}/"')
-        path.write_text(text, encoding="utf-8")
+        path = write_task(folder, Config(dir=f"{folder}/"), roadnet, flows)
         engine = cityflow.Engine(str(path), 1)
-        names = [place.id for place in TASKS[name].grid.roadnet().signals]
+        names = [place.id for place in roadnet.signals]
 
         def play(phase: Tensor) -> int:
             for signal, number in zip(names, phase.tolist(), strict=True):

@@ -82,6 +82,29 @@ def show_tables(path: Path, measures: Mapping[str, str], sign: int = 1) -> None:
         print()
 
 
+YARDSTICKS = Path(__file__).parent.parent / "datasets" / "yardsticks.csv"
+
+
+def keep_yardsticks(task: str, controller: str, found: Mapping[str, Sequence[float]]) -> None:
+    """Note what a controller that learns nothing reaches, by metric, over episodes."""
+    lines = []
+    for metric, values in found.items():
+        told = {"task": task, "controller": controller, "measure": metric}
+        interval = confidence_interval(values)
+        numbers = f"{interval.mean:.3f}", f"{interval.half_width:.3f}"
+        told |= {"episodes": str(len(values))} | dict(
+            zip(("mean", "half_width"), numbers, strict=True)
+        )
+        lines.append(told)
+    keep(YARDSTICKS, lines, ("task", "controller", "measure"))
+
+
+def yardsticks(task: str, measure: str) -> str:
+    """What controllers reach in a task, as words."""
+    rows = [r for r in read_rows(YARDSTICKS) if (r["task"], r["measure"]) == (task, measure)]
+    return "; ".join(f"{r['controller']} {r['mean']} +- {r['half_width']}" for r in rows)
+
+
 def _values(rows: list[dict[str, str]], measure: str, policy: str) -> list[float]:
     return [float(row[measure]) for row in rows if row["policy"] == policy]
 

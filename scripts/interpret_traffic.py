@@ -6,10 +6,10 @@ Each interval is of so many choices in so many episodes: their product in enviro
 """
 
 import argparse
-import csv
 from pathlib import Path
 
 import torch
+from collected import keep
 
 from graphmarl.envs.traffic import Movements, Traffic
 from graphmarl.evaluate import playing
@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--episodes", type=int, default=64)
     parser.add_argument("--choices", type=int, default=10, help="of an episode in an interval")
     parser.add_argument("--seed", type=int, default=1_000_000)
-    parser.add_argument("--out", type=Path, help="CSV file of all intervals")
+    parser.add_argument("--out", type=Path, help="CSV file to note all intervals in")
     given = parser.parse_args()
     rows = []
     for run in given.runs:
@@ -49,12 +49,11 @@ def main() -> None:
             f"{given.episodes * given.choices} env steps",
             flush=True,
         )
-        for number, each in enumerate(zip(kl, euclid, strict=True)):
-            rows.append([Path(run).name, number, *(f"{value:.5f}" for value in each)])
+        for number, (first, second) in enumerate(zip(kl, euclid, strict=True)):
+            told = {"run": Path(run).name, "interval": str(number)}
+            rows.append(told | {"kl": f"{first:.5f}", "euclidean": f"{second:.5f}"})
     if given.out:
-        with open(given.out, "w", newline="") as file:
-            table = csv.writer(file, lineterminator="\n")
-            table.writerows([["run", "interval", "kl", "euclidean"], *rows])
+        keep(given.out, rows, ("run", "interval"))
 
 
 if __name__ == "__main__":

@@ -37,13 +37,11 @@ ROWS = {
 }
 
 
-def task(name: str, copies: int, steps: int) -> Task:
-    """The rows on one network."""
-    return Task(f"traffic:task={name},num_envs={copies}", steps, ROWS, "average_travel_time")
-
-
 if __name__ == "__main__":
-    tasks = {name: task(name, 16, 40_000) for name in TASKS}
+    tasks = {
+        name: Task(f"traffic:task={name},num_envs=16", 40_000, ROWS, "average_travel_time")
+        for name in TASKS
+    }
     # 1,225 signals: four episodes of 50 decisions.
     tasks["grid_35x35"] = Task(
         "traffic:task=grid_35x35,num_envs=1,horizon=50",

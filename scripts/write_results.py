@@ -12,13 +12,14 @@ import report_cityflow
 import report_didactic
 import report_magent
 import report_mpe
+from collected import yardsticks
 
 PAGE = Path(__file__).parent.parent / "datasets" / "RESULTS.md"
 HEAD = """# Results
 
 `scripts/write_results.py` writes this page from the CSV files beside it; no number is typed in
-by hand. `+-` is the half-width of the 95 % interval over seeds; a single seed has none. The
-commit of each run stands in the CSV file.
+by hand in a table. `+-` is the half-width of the 95 % interval over seeds; a single seed has
+none. The commit of each run stands in the CSV file.
 """
 GATHER = """
 ## Gather
@@ -52,9 +53,9 @@ PARTICLE = """
 `python scripts/train_mpe.py --task TASK --rows ... --seeds ...`; the return of the team over
 fresh episodes, acting greedily and as in training, the best of the latter first. Each row has
 one setting, which stands in that script; nobody's was tuned beyond it. Navigation (N = 15, 25
-steps): doing nothing has -233, a random policy -258, a Hungarian assignment -85
-(`scripts/yardsticks_particle.py`); `difference` rewards an agent with what the team would lose
-without it, `team` is the papers' reward. Minutes were measured beside other work.
+steps), what learns nothing (`scripts/yardsticks_particle.py --keep`): {yardsticks};
+`difference` rewards an agent with what the team would lose without it, `team` is the papers'
+reward. Minutes were measured beside other work.
 """
 
 
@@ -66,8 +67,8 @@ seconds (CityFlow's) and vehicles that wait at a signal, over 64 fresh episodes 
 acting greedily and as in training, the shortest of the latter first. hangzhou_4x4 has the
 dimensions and volume of the public network, and trips of our own. Each row has one setting, which
 stands in that script; nobody's was tuned beyond it. Controllers that learn nothing
-(`scripts/yardsticks_traffic.py --episodes 64 --seed 1000000`): max-pressure 290.5 +- 1.5,
-self-organising 303.7, fixed time 329.8, random 331.8. Minutes were measured beside other work.
+(`scripts/yardsticks_traffic.py --episodes 64 --seed 1000000 --keep`), travel time in the same
+episodes: {yardsticks}. Minutes were measured beside other work.
 """
 INTERPRETATION = """
 How near the phases that a policy samples are to where the vehicles are (IP, Fig. 12), over all
@@ -87,7 +88,9 @@ def printed(show: Callable[[], None]) -> str:
 def main() -> None:
     """Write the page."""
     parts = [HEAD, GATHER, printed(report_magent.show), DIDACTIC, printed(report_didactic.show)]
-    parts += [PARTICLE, printed(report_mpe.show), TRAFFIC, printed(report_cityflow.show)]
+    particle = PARTICLE.format(yardsticks=yardsticks("navigation-15", "team_return"))
+    traffic = TRAFFIC.format(yardsticks=yardsticks("hangzhou_4x4", "average_travel_time"))
+    parts += [particle, printed(report_mpe.show), traffic, printed(report_cityflow.show)]
     parts += [INTERPRETATION, printed(report_cityflow.show_interpretation)]
     PAGE.write_text("".join(parts))
 

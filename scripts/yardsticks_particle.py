@@ -1,6 +1,6 @@
 """Print what agents that learn nothing reach in the navigation tasks: team returns of 25 steps.
 
-python scripts/yardsticks_particle.py --episodes 256
+python scripts/yardsticks_particle.py --episodes 256 --keep
 
 Beside them stand the values of a quick trial of few episodes, apart from this code. It placed its
 landmarks otherwise, and its assigned agents stopped otherwise.
@@ -9,6 +9,7 @@ landmarks otherwise, and its assigned agents stopped otherwise.
 import argparse
 
 import torch
+from collected import keep_yardsticks
 
 from graphmarl.envs import Navigation
 from graphmarl.envs.particle.scripted import Assigned, Idle, Restless, team_returns
@@ -33,6 +34,7 @@ def main() -> None:
     parser.add_argument("--agents", nargs="+", type=int, default=[15, 30, 200])
     parser.add_argument("--action", choices=["discrete", "continuous"], default="discrete")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--keep", action="store_true", help="note it in datasets/yardsticks.csv")
     given = parser.parse_args()
     torch.set_num_threads(1)
     for number in given.agents:
@@ -42,6 +44,8 @@ def main() -> None:
             if number > 100 and name == "assigned":
                 continue  # assigning 200 agents in every episode takes long
             returns = team_returns(env, controller, given.episodes, given.seed)
+            if given.keep:
+                keep_yardsticks(f"navigation-{number}", name, {"team_return": returns})
             known = KNOWN.get((number, name))
             said = "" if known is None else f" (quick trial {known})"
             print(f"N = {number}, {name}: {confidence_interval(returns)}{said}", flush=True)

@@ -1,7 +1,7 @@
 """Print what controllers of signals that learn nothing reach: means with 95 % intervals.
 
 python scripts/yardsticks_traffic.py --task hangzhou_4x4 --episodes 8
-python scripts/yardsticks_traffic.py --task hangzhou_4x4 --horizon 360
+python scripts/yardsticks_traffic.py --task hangzhou_4x4 --episodes 64 --seed 1000000 --keep
 
 One episode has its own trips, so that the interval is over seeds of the trips.
 """
@@ -9,17 +9,18 @@ One episode has its own trips, so that the interval is over seeds of the trips.
 import argparse
 
 import torch
+from collected import keep_yardsticks
 
 from graphmarl.envs.traffic import Traffic
 from graphmarl.envs.traffic.scripted import (
-    METRICS,
     FixedTime,
     MaxPressure,
-    Restless,
     SelfOrganising,
-    outcomes,
 )
+from graphmarl.evaluate import play, random_policy
 from graphmarl.interval import confidence_interval
+
+METRICS = ("average_travel_time", "queue", "throughput")
 
 
 def main() -> None:
@@ -29,20 +30,26 @@ def main() -> None:
     parser.add_argument("--horizon", type=int, default=100, help="choices, of 10 s each")
     parser.add_argument("--episodes", type=int, default=8)
     parser.add_argument("--engine", choices=["embedded", "cityflow"], default="embedded")
-    parser.add_argument("--copies", type=int, default=8, help="episodes at once; 1 with cityflow")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--keep", action="store_true", help="note it in datasets/yardsticks.csv")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    env = Traffic(given.task, engine=given.engine, horizon=given.horizon, num_envs=given.copies)
+    # CityFlow plays one episode at a time, each with a seed of its own.
+    copies = given.episodes if given.engine == "embedded" else 1
+    env = Traffic(given.task, engine=given.engine, horizon=given.horizon, num_envs=copies)
     controllers = {
-        "random": Restless(env, given.seed),
+        "random": random_policy(env, given.seed),
         "fixed time, 4 phases of 30 s": FixedTime(env),
         "fixed time, all phases of 30 s": FixedTime(env, range(env.spec.num_actions)),
         "self-organising (SOTL)": SelfOrganising(env),
         "max-pressure": MaxPressure(env),
     }
     for name, controller in controllers.items():
-        found = outcomes(env, controller, given.episodes, given.seed)
+        seeds = range(given.seed, given.seed + given.episodes // copies)
+        played = [play(env, controller, seed).info for seed in seeds]
+        found = {name: [x for info in played for x in info[name]] for name in METRICS}
+        if given.keep:
+            keep_yardsticks(given.task, name, found)
         values = ", ".join(f"{metric} {confidence_interval(found[metric])}" for metric in METRICS)
         print(f"{name}: {values}", flush=True)
     env.close()

@@ -16,6 +16,7 @@ import graphmarl.cli
 from graphmarl import jobs
 from graphmarl.ablate import Settings, run_grid, runs_of
 from graphmarl.cli import main
+from graphmarl.envs import Hallway
 from graphmarl.grid import Cell, grid
 from graphmarl.report import read_rows
 from graphmarl.run import Run
@@ -161,6 +162,24 @@ def test_a_mistake_is_one_line(words, message, capsys):
     assert said.startswith("graphmarl ablate: ") and said.count("\n") == 1
     assert main(["report", "nowhere"]) == 2
     assert "nowhere holds no runs" in capsys.readouterr().err
+
+
+class Counting(Hallway):
+    """Its metrics: one of its own, and one that is called as a column of the evaluation."""
+
+    def observe(self):
+        seen = super().observe()
+        return seen | {"info": {"half": self.time / 2, "steps": self.time * 10.0}}
+
+
+def test_an_evaluation_keeps_all_metrics_and_none_replaces_a_column(tmp_path):
+    words = ["train", "--method", f"ippo:{SMALL}", "--env", "test_ablate_command:Counting"]
+    words += ["--steps", "40", "--progress", "false"]
+    words += ["--runs", str(tmp_path), "--name", "a-seed0", "--evaluate", "4"]
+    assert main(words) == 0
+    for row in read_rows(tmp_path / "a-seed0" / "evaluation.csv"):
+        assert float(row["half"]) == pytest.approx(float(row["steps"]) / 2, abs=1e-3)
+        assert float(row["info.steps"]) == pytest.approx(float(row["steps"]) * 10, abs=1e-2)
 
 
 def test_training_may_end_with_an_evaluation(tmp_path):

@@ -71,6 +71,12 @@ class Batched(Environment):
         self._seed: int | None = None
         self._fields: tuple[str, ...] = ()
 
+    def in_every_copy(self, links: Int[Tensor, "2 edge"]) -> Int[Tensor, "2 edges"]:
+        """`links` between the agents of one copy, as rows of the disjoint union of all copies."""
+        agents = self.spec.num_agents
+        first = torch.arange(0, self.num_envs * agents, agents, device=self.device)
+        return (links.to(self.device).unsqueeze(1) + first.unsqueeze(1)).flatten(1)
+
     @abstractmethod
     def begin(self) -> dict[str, Tensor]:
         """The state of the task at time 0, by attribute, in every copy.

@@ -107,19 +107,13 @@ class GridAgreement(Batched):
             "obs": self._one.expand(-1, cells).unsqueeze(2).contiguous(),
             "state": self._one,
             "position": self._places(),
-            "links": self._links(),
+            "links": self.in_every_copy(torch.cat([self._edges, self._edges.flip(0)], 1)),
         }
 
     def _places(self) -> Float[Tensor, "env agent 2"]:
         rows, columns = self._grid
         place = torch.cartesian_prod(torch.arange(rows), torch.arange(columns)).flip(1)
         return place.to(self.device).float().expand(self.num_envs, -1, -1)
-
-    def _links(self) -> Int[Tensor, "2 edge"]:
-        cells = self.spec.num_agents
-        both = torch.cat([self._edges, self._edges.flip(0)], 1)
-        first = torch.arange(0, self.num_envs * cells, cells, device=self.device)
-        return (both.unsqueeze(1) + first.unsqueeze(1)).flatten(1)
 
     def begin(self) -> dict[str, Tensor]:
         """The hidden sign and the couplings, if there are any."""

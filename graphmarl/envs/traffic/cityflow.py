@@ -16,6 +16,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from graphmarl.envs.traffic.files import Config, Flow, Roadnet, VehicleKind, write_task
+from graphmarl.envs.traffic.protocol import check_phase
 from graphmarl.envs.traffic.writing import MEMBERS
 
 HOW = (
@@ -92,7 +93,8 @@ class CityFlowEngine:
             f"{road.id}_{k}" for road in roadnet.roads for k in range(len(road.lanes))
         )
         self.num_lanes, self.num_signals = len(self._lanes), len(roadnet.signals)
-        self._phases = torch.tensor([[len(place.phases) for place in roadnet.signals]])
+        self._phases = torch.tensor([len(place.phases) for place in roadnet.signals])
+        self._names = [place.id for place in roadnet.signals]
         self._own = self._checked(flows)
         with TemporaryDirectory(prefix="graphmarl-cityflow-") as folder:
             config = Config(dir=f"{folder}/", rl_traffic_light=True, lane_change=lane_change)
@@ -150,21 +152,13 @@ class CityFlowEngine:
         Raises:
             ValueError: a phase that its signal does not have.
         """
-        if phase.shape != self._phases.shape:
-            allowed = tuple(self._phases.shape)
-            raise ValueError(f"phase has the shape {tuple(phase.shape)}; it must be {allowed}")
-        wrong = ((phase < 0) | (phase >= self._phases)).nonzero()
-        if len(wrong):
-            signal = int(wrong[0, 1])
-            came, there = int(phase[0, signal]), int(self._phases[0, signal])
-            name = self.roadnet.signals[signal].id
-            raise ValueError(f"phase {came} for {name}; allowed are 0 to {there - 1}")
+        check_phase(phase, self._phases, self._names, self.copies)
         wanted = phase[0].tolist()
         had = self._played[-1][0] if self._played else [None] * self.num_signals
         seconds_before = 0
-        for place, new, old in zip(self.roadnet.signals, wanted, had, strict=True):
+        for name, new, old in zip(self._names, wanted, had, strict=True):
             if new != old:
-                self._engine.set_tl_phase(place.id, new)
+                self._engine.set_tl_phase(name, new)
         if wanted == had:
             seconds_before = self._played.pop()[1]
         self._played.append((wanted, seconds + seconds_before))

@@ -15,6 +15,7 @@ from graphmarl.envs.traffic.entries import Entries
 from graphmarl.envs.traffic.files import Flow, Roadnet
 from graphmarl.envs.traffic.fleet import NEVER, Fleet, line_up, look_ahead, standing_order
 from graphmarl.envs.traffic.kinds import pick, where_true
+from graphmarl.envs.traffic.protocol import check_phase
 from graphmarl.envs.traffic.speeds import brake_distance
 from graphmarl.envs.traffic.tables import compile_network
 
@@ -87,29 +88,13 @@ class Engine:
     @torch.inference_mode()
     def advance(self, phase: Int[Tensor, "copies signals"], seconds: int = 1) -> None:
         """Set these phases and play so many seconds."""
-        phase = self._check(phase, seconds)
+        if seconds < 1:
+            raise ValueError(f"seconds is {seconds}; there must be at least 1")
+        phase = phase.to(self.device).long()
+        check_phase(phase, self.network.phases, self._names, self.copies)
         green = self.network.green(phase).reshape(-1)
         for _ in range(seconds):
             self._second(green)
-
-    def _check(self, phase: Int[Tensor, "copies signals"], seconds: int) -> Tensor:
-        phase = phase.to(self.device).long()
-        if seconds < 1:
-            raise ValueError(f"seconds is {seconds}; there must be at least 1")
-        if phase.shape != (self.copies, self.num_signals):
-            raise ValueError(
-                f"phase has the shape {tuple(phase.shape)}; it must be (copies, signals) = "
-                f"({self.copies}, {self.num_signals})"
-            )
-        wrong = (phase < 0) | (phase >= self.network.phases)
-        if wrong.any():
-            copy, signal = wrong.nonzero()[0].tolist()
-            raise ValueError(
-                f"phase of signal {self._names[signal]!r} in copy {copy} is "
-                f"{int(phase[copy, signal])}; it has {int(self.network.phases[signal])} phases, "
-                "from 0"
-            )
-        return phase
 
     def _second(self, green: Bool[Tensor, " spots"]) -> None:
         self._entries.extend(self._tick, self._fleet)
@@ -222,18 +207,18 @@ class Engine:
 
     # -- what can be seen ------------------------------------------------------------------------
 
-    def _count(self, rows: Int[Tensor, " n"]) -> Int[Tensor, "copies lanes"]:
-        place = self._fleet.copy[rows] * self._stride + self._fleet.place[rows]
-        count = torch.bincount(place, minlength=self.copies * self._stride)
+    def _count(self, spot: Int[Tensor, " n"]) -> Int[Tensor, "copies lanes"]:
+        count = torch.bincount(spot, minlength=self.copies * self._stride)
         return count.view(self.copies, self._stride)[:, : self.num_lanes]
 
     def lane_vehicles(self) -> Int[Tensor, "copies lanes"]:
         """Vehicles on each lane; those on an intersection are on none."""
-        return self._count(torch.arange(len(self._fleet), device=self.device))
+        return self._count(self._lineup.spot)
 
     def lane_waiting(self) -> Int[Tensor, "copies lanes"]:
         """Vehicles on each lane that are slower than 0.1 m/s."""
-        return self._count(where_true(self._fleet.speed < WAITING_SPEED))
+        slow = where_true(self._fleet.speed < WAITING_SPEED)
+        return self._count(pick(self._lineup.spot, slow))
 
     def vehicles(self) -> Int[Tensor, " copies"]:
         """Vehicles in the network; those that still wait to enter it are not."""

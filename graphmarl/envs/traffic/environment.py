@@ -64,9 +64,9 @@ class Traffic(Batched):
         obs (B, N, 2 L + P): for L lanes that end at the signal, those in the order of the roads in
         the file, how many vehicles wait (slower than 0.1 m/s) on each and how many there are, over
         20; the chosen one of P phases as one-hot, nothing before the first choice. state (B, N (2 L
-        + P)), all of these side by side. `position` in
-        metres; `links` from each signal to those that its roads lead to. Signals with fewer lanes
-        see 0 for those that they do not have, and signals with fewer phases have fewer actions.
+        + P)), all of these side by side. `position` in metres; `links` from each signal to those
+        that its roads lead to. Signals with fewer lanes see 0 for those that they do not have, and
+        signals with fewer phases have fewer actions.
         Metrics: `team_return`, the sum of the delay rewards of this episode, whatever `reward`
         pays; `average_travel_time` of this episode's vehicles, in seconds, as CityFlow defines it;
         `throughput`, vehicles that arrived; `queue`, vehicles that wait at a signal, mean over
@@ -104,7 +104,7 @@ class Traffic(Batched):
         self._check_engine(task, num_envs)
         self.junctions = Junctions.of(self.roadnet, device)
         super().__init__(self._spec(horizon), num_envs, device)
-        self._links = self._all_links()
+        self._links = self.in_every_copy(self.junctions.links)
         self._engine: TrafficEngine | None = None
 
     def _spec(self, horizon: int) -> Spec:
@@ -126,10 +126,6 @@ class Traffic(Batched):
             state_size=agents * seen,
             has_available=not bool(places.available.all()),
         )
-
-    def _all_links(self) -> Int[Tensor, "2 edge"]:
-        first = torch.arange(self.num_envs, device=self.device) * self.spec.num_agents
-        return (self.junctions.links.unsqueeze(1) + first.unsqueeze(1)).flatten(1)
 
     def _check_engine(self, task: str, num_envs: int) -> None:
         if self.engine_name == "embedded":
@@ -177,13 +173,13 @@ class Traffic(Batched):
         self.phase = action
         green = places.phase.expand(self.num_envs, -1, -1).gather(2, action.unsqueeze(2)).squeeze(2)
         between = green.masked_fill(changes, 0)
-        present = torch.zeros_like(self.nothing)
+        present = torch.zeros_like(engine.lane_vehicles())
         for second in range(self.decision):
             engine.advance(between if second < self.yellow else green, 1)
-            present = present + places.at(engine.lane_vehicles(), places.incoming).sum(2)
+            present = present + engine.lane_vehicles()
         waiting = engine.lane_waiting()
         here = places.at(waiting, places.incoming).sum(2).float()
-        delay = -present / SECONDS
+        delay = -places.at(present, places.incoming).sum(2) / SECONDS
         self.team_return = self.team_return + delay.sum(1)
         self.queued = self.queued + here.mean(1)
         if self.pays == "delay":

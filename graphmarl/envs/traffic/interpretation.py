@@ -32,12 +32,12 @@ class Movements:
     @classmethod
     def none(cls, env: Traffic) -> Movements:
         """An interval that begins now."""
-        nothing = torch.zeros(len(env.junctions.before[2].unique()), dtype=torch.long)
+        nothing = torch.zeros(len(env.junctions.movements), dtype=torch.long)
         return cls(nothing, nothing.clone())
 
     def count(self, env: Traffic, action: Int[Tensor, "env agent"]) -> None:
         """Count the vehicles as they are, and what the agents are about to do."""
-        movement = env.junctions.before[2].unique()
+        movement = env.junctions.movements
         self.vehicles = self.vehicles + env.engine.lane_vehicles()[:, movement].sum(0).cpu()
         self.green = self.green + env.junctions.green(action)[:, movement].sum(0).cpu()
 

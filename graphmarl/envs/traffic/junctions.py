@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -92,6 +93,11 @@ class Junctions:
             kinds=tuple(f"{a}_lanes_{b}_phases" for a, b in different),
             kind=tuple(different.index(shape) for shape in shapes),
         )
+
+    @cached_property
+    def movements(self) -> Int[Tensor, " movement"]:
+        """The lanes out of which some action lets vehicles go."""
+        return self.before[2].unique()
 
     def at(self, counts: Int[Tensor, "env lane"], lanes: Int[Tensor, "signal k"]) -> Tensor:
         """What is counted on these lanes of the signals, 0 on those that are not there."""

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+
+
+def route_key(lane: Any, road: Any, after: Any, roads: int) -> Any:
+    """The code of a lane, the next road and the one after it (-1: none); numbers, or arrays."""
+    return (lane * roads + road) * (roads + 1) + after + 1
 
 
 @dataclass(frozen=True)
@@ -81,7 +87,7 @@ class Network:
 
     def key(self, lane: np.ndarray, road: np.ndarray, after: np.ndarray) -> np.ndarray:
         """The code of a lane, the next road and the one after it (-1: there is none)."""
-        return (lane * len(self.roads) + road) * (len(self.roads) + 1) + after + 1
+        return route_key(lane, road, after, len(self.roads))
 
     def green(self, phase: Int[Tensor, "copies signals"]) -> Bool[Tensor, "copies places"]:
         """Whether one may enter each drivable, in each copy; lanes are always open."""

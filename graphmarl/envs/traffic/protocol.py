@@ -79,3 +79,31 @@ class TrafficEngine(Protocol):
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
         """Go on exactly where the other one was saved."""
         ...
+
+
+def check_phase(
+    phase: Tensor, phases: Int[Tensor, " signals"], names: Sequence[str], copies: int
+) -> None:
+    """Refuse phases that signals do not have.
+
+    Args:
+        phase: of every signal of every copy.
+        phases: how many each signal has.
+        names: of the signals.
+        copies: of the network.
+
+    Raises:
+        ValueError: says which signal has got which phase, and which ones it has.
+    """
+    allowed = (copies, len(phases))
+    if tuple(phase.shape) != allowed:
+        raise ValueError(
+            f"phase has the shape {tuple(phase.shape)}; it must be (copies, signals) = {allowed}"
+        )
+    wrong = (phase < 0) | (phase >= phases)
+    if wrong.any():
+        copy, signal = wrong.nonzero()[0].tolist()
+        raise ValueError(
+            f"phase of signal {names[signal]!r} in copy {copy} is {int(phase[copy, signal])}; "
+            f"it has {int(phases[signal])} phases, from 0"
+        )

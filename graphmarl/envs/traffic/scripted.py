@@ -12,25 +12,6 @@ from graphmarl.envs.traffic.environment import NONE, Traffic
 from graphmarl.step import Step
 
 Controller = Callable[[Step], Int[Tensor, "env agent"]]
-METRICS = ("average_travel_time", "queue", "throughput")
-
-
-class Restless:
-    """Chooses any phase at random, each signal for itself.
-
-    Args:
-        env: what is played.
-        seed: of the choices.
-    """
-
-    def __init__(self, env: Traffic, seed: int = 0) -> None:
-        self.env, self.generator = env, torch.Generator().manual_seed(seed)
-
-    def __call__(self, step: Step) -> Int[Tensor, "env agent"]:
-        """Phases of all signals."""
-        available = self.env.junctions.available
-        score = torch.rand(self.env.num_envs, *available.shape, generator=self.generator)
-        return score.to(available.device).masked_fill(~available, -1).argmax(2)
 
 
 class FixedTime:
@@ -143,22 +124,3 @@ def best(
     held = worth.gather(2, phase.clamp(min=0).unsqueeze(2)).squeeze(2)
     top, first = worth.max(2)
     return torch.where((phase != NONE) & (held == top), phase, first)
-
-
-def outcomes(
-    env: Traffic, controller: Controller, episodes: int, seed: int
-) -> dict[str, list[float]]:
-    """The metrics at the end of the first episodes of all copies.
-
-    Raises:
-        ValueError: the copies do not share out the episodes equally.
-    """
-    if episodes % env.num_envs:
-        raise ValueError(f"{episodes} episodes are no multiple of num_envs = {env.num_envs}")
-    step = env.reset(seed)
-    found: dict[str, list[float]] = {name: [] for name in METRICS}
-    while len(found[METRICS[0]]) < episodes:
-        step = env.step(controller(step))
-        for name in METRICS:
-            found[name] += step.info[name][step.done].tolist()
-    return found

@@ -24,8 +24,8 @@ def sumo_rl() -> Any:
         raise ImportError("sumo needs sumo-rl and libsumo: pip install 'graphmarl[sumo]'")
     # The module asks for both before it can be imported; what the user has set counts.
     data = find_spec("sumo_data")
-    where = [] if data is None else list(data.submodule_search_locations or [])
-    os.environ.setdefault("SUMO_HOME", where[0] if where else "")
+    for where in (data and data.submodule_search_locations) or ():
+        os.environ.setdefault("SUMO_HOME", where)
     os.environ.setdefault("LIBSUMO_AS_TRACI", "quiet")
     module = import_module("sumo_rl")
     # sumo-rl 1.4.5 calls PettingZoo's selector of agents by a name that is now a module.

@@ -15,7 +15,7 @@ from torch import Tensor
 from graphmarl.envs.traffic.crossings import Crossings, find_crossings
 from graphmarl.envs.traffic.files import Intersection, LaneLink, Road, RoadLink, Roadnet
 from graphmarl.envs.traffic.geometry import along, lane_line, length, unit
-from graphmarl.envs.traffic.network import Network
+from graphmarl.envs.traffic.network import Network, route_key
 from graphmarl.envs.traffic.speeds import TURN_SPEED
 
 RANK = {"turn_right": 1, "turn_left": 2, "go_straight": 3}
@@ -125,7 +125,7 @@ def _routes(links: list[_Link], lane_road: list[int], lane_index: list[int]) -> 
         for number, link in out:
             far = abs(lane_index[link.end] - lane_index[lane])
             for after in (-1, *leads.get(link.end, ())):
-                key = (lane * roads + lane_road[link.end]) * (roads + 1) + after + 1
+                key = route_key(lane, lane_road[link.end], after, roads)
                 if key not in best or far < best[key][0]:
                     best[key] = far, number + len(lane_road)
     return {key: link for key, (_, link) in best.items()}

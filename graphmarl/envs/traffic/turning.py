@@ -16,7 +16,7 @@ LEFT, STRAIGHT, RIGHT = 1, 0, 3
 
 @dataclass(frozen=True)
 class TurningTrips:
-    r"""TurningTrips through a grid, from its ends to its ends.
+    r"""Trips through a grid, from its ends to its ends.
 
     At each end vehicles enter as a Poisson process, whose rate at second t of T is the mean rate
     times :math:`1 - p \cos(2 \pi t / T)`. At each intersection a vehicle turns left, goes straight

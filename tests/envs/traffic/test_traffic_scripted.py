@@ -8,11 +8,10 @@ from graphmarl.envs.traffic import Traffic
 from graphmarl.envs.traffic.scripted import (
     FixedTime,
     MaxPressure,
-    Restless,
     SelfOrganising,
     best,
-    outcomes,
 )
+from graphmarl.evaluate import play, random_policy
 
 
 def counting(env, vehicles, waiting=None):
@@ -105,7 +104,7 @@ def test_self_organising_lets_a_platoon_pass_and_keeps_the_minimum():
 
 def test_random_phases_are_all_that_there_are():
     env, step = crossing()
-    controller = Restless(env)
+    controller = random_policy(env)
     assert {int(controller(step)) for _ in range(200)} == set(range(8))
 
 
@@ -113,8 +112,5 @@ def test_whoever_looks_does_better_than_whoever_does_not():
     found = {}
     for make in (FixedTime, MaxPressure):
         env = Traffic("grid_1x1", horizon=14, num_envs=4)
-        result = outcomes(env, make(env), 4, seed=1)
-        found[make] = result["queue"]
+        found[make] = play(env, make(env), seed=1).info["queue"]
     assert max(found[MaxPressure]) < min(found[FixedTime])
-    with pytest.raises(ValueError, match="3 episodes are no multiple of num_envs = 4"):
-        outcomes(env, make(env), 3, seed=1)

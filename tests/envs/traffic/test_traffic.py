@@ -273,3 +273,13 @@ def test_a_scene_shows_where_vehicles_stand():
     # The second road comes from the west: 1.2 % of the 600 m to the right of its middle line.
     assert ends[1].flatten().tolist() == pytest.approx([-300.0, -7.2, 0.0, -7.2])
     assert weight[1].item() == pytest.approx((3 % 7 + 4 % 7 + 5 % 7) / 10)
+
+
+def test_the_links_of_each_copy_are_between_its_own_signals():
+    env = Traffic("grid_2x2", num_envs=3)
+    links = env.reset(0).links
+    assert links is not None and links.shape == (2, 3 * 8)
+    # Four streets in both directions, copy after copy, four rows each.
+    streets = {(0, 1), (1, 0), (0, 2), (2, 0), (1, 3), (3, 1), (2, 3), (3, 2)}
+    for copy, mine in enumerate(links.chunk(3, 1)):
+        assert set(map(tuple, (mine - 4 * copy).t().tolist())) == streets

@@ -1,14 +1,17 @@
 """Who stands where, who waits for a circle, and who comes when: on cases counted by hand."""
 
 import numpy as np
+import pytest
 import torch
 
-from graphmarl.envs.traffic.conflicts import endless
+from graphmarl.envs.traffic.conflicts import Approach, Conflicts, endless
 from graphmarl.envs.traffic.crossings import find_crossings
 from graphmarl.envs.traffic.demand import arrivals, number_flows, plan
+from graphmarl.envs.traffic.driving import Moment, follow_speed
 from graphmarl.envs.traffic.files import Flow, VehicleKind
-from graphmarl.envs.traffic.fleet import NOBODY, Fleet, standing_order
+from graphmarl.envs.traffic.fleet import NOBODY, Fleet, Lineup, standing_order
 from graphmarl.envs.traffic.grid import Grid
+from graphmarl.envs.traffic.kinds import Kinds
 from graphmarl.envs.traffic.tables import compile_network
 
 
@@ -74,3 +77,37 @@ def test_trips_come_and_draw_as_in_cityflow():
     assert found.priority.tolist() == bits[[0, 2, 6]].astype(np.int32).tolist()
     assert not found.more
     assert arrivals(numbers, plan(numbers, network), 3, seed=5489).more
+
+
+def test_the_hardest_braking_counts_where_the_gap_is_short():
+    # Usually they brake with 2 m/s^2, at worst with 4.5; 5 m/s both, 1 m apart, headway 0.5 s.
+    numbers = [5.0, 2.0, 2.0, 4.5, 2.0, 2.0, 0.5, 11.0, 0.5]
+    moment = Moment.__new__(Moment)
+    moment.kinds = Kinds(torch.tensor([numbers]), torch.zeros(2, dtype=torch.long))
+    rows = torch.arange(2)
+    fleet = Fleet.beginning(rows, rows, rows, rows, torch.float32)
+    fleet.speed = torch.full((2,), 5.0)
+    moment.fleet, leader = fleet, torch.tensor([-1, 0])
+    none, nobody = torch.zeros(2, dtype=torch.long), torch.zeros(2, dtype=torch.bool)
+    moment.lineup = Lineup(none, none, none, nobody, none, leader, torch.tensor([0.0, 1.0]))
+    speed = follow_speed(moment)
+    # With d for both: sqrt(d^2 / 4 + v_L^2 + 2 d (gap - v / 2 - target)) - d / 2.
+    usual = (1 + 25 + 4 * (1 - 2.5 - 0.5)) ** 0.5 - 1
+    hard = (4.5**2 / 4 + 25 + 9 * (1 - 2.5)) ** 0.5 - 2.25
+    headway = (1 + 5 - 2.5) / (0.5 + 0.5)
+    assert hard < min(usual, headway)
+    assert speed.tolist() == [torch.inf, pytest.approx(hard, abs=1e-5)]
+
+
+@pytest.mark.parametrize(("blocker", "waits"), [([-1, -1, -1], [0]), ([-1, 2, 1], [])])
+def test_nobody_waits_for_a_circle_of_those_who_wait(monkeypatch, blocker, waits):
+    # Vehicle 0 would wait for 1, which waits for nobody, or for 2, which waits for 1.
+    monkeypatch.setattr(Conflicts, "_goes", lambda *_: torch.tensor([False]))
+    rows, real, yes = torch.arange(3), torch.zeros(3), torch.ones(3, dtype=torch.bool)
+    fleet = Fleet.beginning(rows, rows, rows, rows, torch.float32)
+    fleet.blocker = torch.tensor(blocker)
+    kinds = Kinds(torch.ones(1, 9), torch.zeros(3, dtype=torch.long))
+    approach = Approach(rows, rows, real, real, 3, yes)
+    pairs, far = (torch.tensor([0]), torch.tensor([1])), torch.tensor([3.0])
+    waiting = Conflicts.__new__(Conflicts)._settle(fleet, kinds, rows, approach, pairs, (far, far))
+    assert waiting.row.tolist() == waits

@@ -1,0 +1,1 @@
+"""Combat of two armies by the rules of SMAC, in batched tensors."""

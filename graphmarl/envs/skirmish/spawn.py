@@ -1,0 +1,146 @@
+"""Where the units of an episode start."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from graphmarl.envs.skirmish.battlefield import Map
+from graphmarl.envs.skirmish.places import Place
+from graphmarl.envs.skirmish.terrain import SIDE, nearest_cells
+
+NOISE, MOST = 0.05, 3.0  # standard deviation, and how many of it at most
+GAP = 0.05
+WITHIN_CELL = 1 - 1e-3
+
+
+def block(count: int, pitch: float) -> Tensor:
+    """Columns of a near-square block, from left to right and each from below, around their mean.
+
+    Shapes:
+        returns: (count, 2)
+    """
+    columns = math.ceil(math.sqrt(count))
+    rows = math.ceil(count / columns)
+    unit = torch.arange(count)
+    column, row = unit // rows, unit % rows
+    high = torch.bincount(column)[column]
+    spots = torch.stack((column.double(), row - (high - 1) / 2), -1) * pitch
+    return spots - spots.mean(0)
+
+
+class Spawn:
+    """Draws the positions in which the units of a map start.
+
+    The units of a place that share a plane stand in one block around its point, in the order of
+    their slots; blocks of enemies alone are turned by half a circle. A unit that would stand on a
+    blocked cell stands on the nearest other one.
+
+    Args:
+        map: the map.
+        radius: of each unit, allies first.
+        air: which units fly.
+        device: of the positions.
+
+    Raises:
+        ValueError: not as many radii or flags as units.
+    """
+
+    def __init__(
+        self, map: Map, radius: Sequence[float], air: Sequence[bool], device: torch.device | str
+    ) -> None:
+        units = len(map.allies) + len(map.enemies)
+        if len(radius) != units or len(air) != units:
+            raise ValueError(
+                f"map {map.name!r} has {units} units, but there are {len(radius)} radii and "
+                f"{len(air)} flags of flying"
+            )
+        boxes = boxes_of(map.places)
+        self.low = boxes[..., 0].to(device)
+        self.size = (boxes[..., 1] - boxes[..., 0]).to(device)
+        self.choices = torch.tensor([len(place.boxes) for place in map.places], device=device)
+        place, offset = layout(map, radius, air)
+        self.place, self.offset = place.to(device), offset.to(device)
+        self.air = torch.tensor(list(air), device=device)[:, None]
+        self.nearest = torch.from_numpy(nearest_cells(map.walkable)).to(device)
+        self.goal = map.goal
+        self.draws = 3 * len(map.places) + 2 * units + (map.goal == "between")
+        sides = [index for index, one in enumerate(map.places) if one.allies]
+        self.first, self.last = sides[0], sides[-1]
+
+    def __call__(self, u: Tensor) -> tuple[Tensor, Tensor]:
+        """The positions of all units, allies first, and the point to which the enemies walk.
+
+        The point is zero where the enemies walk to no point.
+
+        Args:
+            u: what is drawn, within 0 and 1. Of each place which box, where along x and where along
+                y; of each unit how far off its spot along x and y; last how far from the first to
+                the last place the goal is, if it is between them.
+
+        Shapes:
+            u: (copy, draws)
+            returns: (copy, unit, 2), (copy, 2)
+        """
+        copies, places = len(u), len(self.choices)
+        drawn = u[:, : 3 * places].view(copies, places, 3)
+        # Rounding may bring the product up to the number of boxes.
+        box = torch.minimum((drawn[..., 0] * self.choices).long(), self.choices - 1)
+        index = torch.arange(places, device=u.device)
+        points = self.low[index, box] + self.size[index, box] * drawn[..., 1:]
+        spread = u[:, 3 * places :][:, : 2 * len(self.place)].view(copies, -1, 2)
+        noise = NOISE * torch.special.ndtri(spread).clamp(-MOST, MOST)
+        return self.stand(points[:, self.place] + self.offset + noise), self.aim(points, u[:, -1])
+
+    def stand(self, position: Tensor) -> Tensor:
+        """Positions inside the map, and on walkable cells unless the unit flies."""
+        inside = position.clamp(0, SIDE - 1 + WITHIN_CELL)
+        cell = inside.long()
+        corner = self.nearest[cell[..., 0], cell[..., 1]]
+        walking = torch.minimum(torch.maximum(inside, corner), corner + WITHIN_CELL)
+        return torch.where(self.air, inside, walking)
+
+    def aim(self, points: Tensor, share: Tensor) -> Tensor:
+        """The point to which the enemies walk."""
+        first, last = points[:, self.first], points[:, self.last]
+        if self.goal == "between":
+            return first + share[:, None] * (last - first)
+        if isinstance(self.goal, tuple):
+            return first.new_tensor(self.goal).expand_as(first)
+        return torch.zeros_like(first)
+
+
+def boxes_of(places: Sequence[Place]) -> Tensor:
+    """The bounds of all boxes, with zeros where a place has fewer than another.
+
+    Shapes:
+        returns: (place, box, 2, 2), the last two of which are x and y, lowest and highest
+    """
+    most = max(len(place.boxes) for place in places)
+    bounds = torch.zeros(len(places), most, 2, 2)
+    for index, place in enumerate(places):
+        bounds[index, : len(place.boxes)] = torch.tensor(place.boxes).view(-1, 2, 2)
+    return bounds
+
+
+def layout(map: Map, radius: Sequence[float], air: Sequence[bool]) -> tuple[Tensor, Tensor]:
+    """The place of each unit, and where it stands from its point.
+
+    Shapes:
+        returns: (unit,), (unit, 2)
+    """
+    of_unit = torch.zeros(len(radius), dtype=torch.long)
+    offset = torch.zeros(len(radius), 2)
+    for index, place in enumerate(map.places):
+        members = [*place.allies, *(len(map.allies) + slot for slot in place.enemies)]
+        of_unit[members] = index
+        for plane in (False, True):
+            group = [unit for unit in members if bool(air[unit]) == plane]
+            if not group:
+                continue
+            spots = block(len(group), 2 * max(radius[unit] for unit in group) + GAP)
+            offset[group] = (spots if place.allies else -spots).float()
+    return of_unit, offset

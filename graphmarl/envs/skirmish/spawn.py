@@ -18,7 +18,7 @@ WITHIN_CELL = 1 - 1e-3
 
 
 def block(count: int, pitch: float) -> Tensor:
-    """Columns of a near-square block, from left to right and each from below, around their mean.
+    """Rows of a near-square block around its centre, each from the left, the last one the shorter.
 
     Shapes:
         returns: (count, 2)
@@ -26,10 +26,8 @@ def block(count: int, pitch: float) -> Tensor:
     columns = math.ceil(math.sqrt(count))
     rows = math.ceil(count / columns)
     unit = torch.arange(count)
-    column, row = unit // rows, unit % rows
-    high = torch.bincount(column)[column]
-    spots = torch.stack((column.double(), row - (high - 1) / 2), -1) * pitch
-    return spots - spots.mean(0)
+    column, row = unit % columns, unit // columns
+    return torch.stack((column - (columns - 1) / 2, row - (rows - 1) / 2), -1).double() * pitch
 
 
 class Spawn:

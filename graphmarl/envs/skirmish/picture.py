@@ -1,0 +1,47 @@
+"""A battle as points and lines to draw."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from graphmarl.envs.skirmish.army import Army
+from graphmarl.envs.skirmish.movement import SIZE
+from graphmarl.envs.skirmish.observation import Situation
+from graphmarl.step import Scene, Weighted
+
+CORNERS = 24
+
+
+def picture(army: Army, now: Situation, target: Tensor, env: int) -> Scene:
+    """The living of one copy: health as opacity, reach of the weapons, whom they attack.
+
+    Args:
+        army: the constants of the units.
+        now: where they are and how they fare.
+        target: slot that each attacks, or -1.
+        env: which copy.
+    """
+    place, alive = now.position[env].cpu(), now.alive[env].cpu()
+    whole = (army.hp + army.shield).flatten().cpu()
+    health = ((now.health + now.shield)[env].cpu() / whole).clamp(0.1, 1)
+    ally = torch.arange(len(army)) < army.num_allies
+    points = {
+        name: (place[side & alive], health[side & alive])
+        for name, side in (("agents' side", ally), ("enemies", ~ally))
+    }
+    aim = target[env].cpu()
+    busy = alive & (aim >= 0)
+    ends = torch.stack([place[busy], place[aim[busy]]], 1)
+    lines = {"targets": (ends, ally[busy].float())}
+    reach = (army.range + army.radius).flatten().cpu()
+    for name, side in (("reach of agents", ally), ("reach of enemies", ~ally)):
+        lines[name] = _circles(place[side & alive], reach[side & alive])
+    return Scene((0.0, 0.0), (float(SIZE), float(SIZE)), points, int(now.time[env]), lines)
+
+
+def _circles(center: Tensor, radius: Tensor) -> Weighted:
+    angle = torch.linspace(0, 2 * torch.pi, CORNERS + 1)
+    rim = torch.stack([angle.cos(), angle.sin()], 1) * radius.view(-1, 1, 1) + center.unsqueeze(1)
+    ends = torch.stack([rim[:, :-1], rim[:, 1:]], 2).flatten(0, 1)
+    return ends, torch.full((len(ends),), 0.1)

@@ -1,0 +1,119 @@
+"""Agents of skirmish that need no learning: yardsticks for what is learned."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from graphmarl.envs.skirmish.environment import Skirmish
+from graphmarl.envs.skirmish.observation import ATTACK, COMPASS, NOTHING, STOP
+from graphmarl.step import Step
+
+NEVER = 1e6
+
+
+class Scripted:
+    """Stops until there is something to attack, then attacks the nearest that is in range.
+
+    The policies of this file differ in `move` and `prefer`.
+
+    Args:
+        env: what is played.
+    """
+
+    def __init__(self, env: Skirmish) -> None:
+        self.env = env
+        self.compass = torch.tensor(COMPASS, device=env.device)
+
+    def __call__(self, step: Step) -> Int[Tensor, "env agent"]:
+        """Actions of all agents; healers help the friend who is hurt most."""
+        _, distance, available = self.env.look()
+        legal = available[:, :, ATTACK:]
+        score = self.prefer(distance)
+        width = legal.shape[2]
+        score = torch.nn.functional.pad(score, (0, width - score.shape[2]), value=NEVER)
+        healer = self.env.observer.healer.unsqueeze(2)
+        score = torch.where(healer, self.hurt(width), score).masked_fill(~legal, NEVER)
+        best, target = score.min(2)
+        action = torch.where(best < NEVER, target + ATTACK, self.move(available))
+        return torch.where(step.alive, action, NOTHING)
+
+    def prefer(self, distance: Tensor) -> Tensor:
+        """What is attacked first, the least, `(B, n, enemies)`."""
+        return distance[:, :, self.env.agents :]
+
+    def hurt(self, width: int) -> Tensor:
+        """Share of health of each agent, as healers see it; who is whole is not healed."""
+        share = (self.env.health / self.env.army.hp.T)[:, : self.env.agents]
+        share = torch.where(share < 1, share, NEVER)
+        return torch.nn.functional.pad(share, (0, width - share.shape[1]), value=NEVER).unsqueeze(1)
+
+    def move(self, available: Tensor) -> Tensor:
+        """What is done where nothing is attacked, `(B, n)`."""
+        return torch.full_like(available[:, :, 0], STOP, dtype=torch.long)
+
+    def step_along(self, way: Tensor, available: Tensor) -> Tensor:
+        """The legal step that goes farthest along a way, `(B, n, 2)`; stop if there is none."""
+        gain = (way @ self.compass.T).masked_fill(~available[:, :, 2:ATTACK], -NEVER)
+        most, which = gain.max(2)
+        return torch.where(most > -NEVER, which + 2, STOP)
+
+    def nearest(self) -> tuple[Tensor, Tensor]:
+        """Offset to the nearest living enemy and its distance."""
+        offset, distance, _ = self.env.look()
+        first = self.env.agents
+        alive = self.env.health[:, first:] > 0
+        distance, which = distance[:, :, first:].masked_fill(~alive[:, None], NEVER).min(2)
+        index = which[:, :, None, None].expand(-1, -1, 1, 2)
+        return offset[:, :, first:].gather(2, index).squeeze(2), distance
+
+
+class Wait(Scripted):
+    """Waits for the enemy and attacks the nearest that is in range."""
+
+
+class Nearest(Scripted):
+    """Walks to the nearest enemy and attacks the nearest that is in range."""
+
+    def move(self, available: Tensor) -> Tensor:
+        """Towards the nearest enemy."""
+        return self.step_along(self.nearest()[0], available)
+
+
+class FocusFire(Scripted):
+    """Waits for the enemy; each attacks the one in range that has least health and shield left."""
+
+    def prefer(self, distance: Tensor) -> Tensor:
+        """The weakest first."""
+        left = (self.env.health + self.env.shield)[:, self.env.agents :]
+        return left.unsqueeze(1).expand(-1, self.env.agents, -1)
+
+
+class Kite(Nearest):
+    """As `Nearest`, but while its weapon is not ready steps back from what is nearer than 4.5.
+
+    Args:
+        env: what is played.
+        distance: how near is too near, between centres.
+    """
+
+    def __init__(self, env: Skirmish, distance: float = 4.5) -> None:
+        super().__init__(env)
+        self.distance = distance
+
+    def __call__(self, step: Step) -> Int[Tensor, "env agent"]:
+        """Actions of all agents."""
+        action = super().__call__(step)
+        offset, distance = self.nearest()
+        waits = self.env.cooldown[:, : self.env.agents] > 0
+        flees = waits & (distance < self.distance) & step.alive
+        return torch.where(flees, self.step_along(-offset, self.env.look()[2]), action)
+
+
+class Stop(Scripted):
+    """Never does anything."""
+
+    def __call__(self, step: Step) -> Int[Tensor, "env agent"]:
+        """Stop, of all who live."""
+        return torch.where(step.alive, STOP, NOTHING)

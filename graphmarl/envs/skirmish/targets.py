@@ -1,0 +1,113 @@
+"""Whom units go for that nobody commands."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from graphmarl.envs.skirmish.army import Army
+from graphmarl.envs.skirmish.field import NOBODY, Field, above, at_most, same
+
+FAR = 1e3
+SLOP = 1.0
+ENERGY_TO_START = 5.0
+CALL = 5.0
+
+
+class Rule:
+    """The game's own behaviour of units without orders, as far as it is known.
+
+    A unit keeps its target while it lives and is in range, or at most 1 beyond. Else it takes the
+    nearest foe that it can hit and notices, one that attacks itself counting as `threat` nearer.
+    Healers help the friend with the lowest share of its health. Who has no target goes for
+    whoever struck it, or a friend within 5, in an earlier step.
+
+    Args:
+        army: the constants of the units.
+        rows: the slots that follow the rule.
+        others: the slots that can be their targets.
+        threat: cells.
+    """
+
+    def __init__(self, army: Army, rows: slice, others: slice, threat: float) -> None:
+        self.army, self.rows, self.others, self.threat = army, rows, others, threat
+        here = (rows, others)
+        self.first = army.slot[others][0, 0]
+        self.bodies = army.bodies[here].unsqueeze(2)
+        self.can = army.can[here].unsqueeze(2) * (1 - army.heals[rows]).clamp(0).unsqueeze(2)
+        self.base = FAR - self.bodies
+        self.notice = army.notice[rows].unsqueeze(2)
+        # What stands still or towers over others does not follow beyond its range.
+        slop = army.column(lambda unit: SLOP * (unit.speed > 0 and not unit.cliffs))
+        self.keep = (army.range + slop)[rows]
+        self.own = army.slot[rows].unsqueeze(2)
+        self.column = army.slot[others].float()
+        healers = army.rows(lambda unit: unit.heals > 0)
+        start, stop, _ = rows.indices(len(army))
+        self.healers = healers[(healers >= start) & (healers < stop)]
+        self.helps = army.can[self.healers].unsqueeze(2)
+        self.friends = 1 - army.foes[rows, rows].unsqueeze(2)
+
+    def gaps(self, field: Field, alive: Tensor) -> Tensor:
+        """From edge to edge, FAR more where the other is dead or out of the weapon's planes."""
+        dx = field.x[self.others] - field.x[self.rows].unsqueeze(1)
+        dy = field.y[self.others] - field.y[self.rows].unsqueeze(1)
+        distance = torch.addcmul(dx * dx, dy, dy).sqrt_()
+        return distance.add_(torch.addcmul(self.base, self.can, alive[self.others], value=-FAR))
+
+    def choose(self, field: Field, alive: Tensor) -> Tensor:
+        """The target of each slot that follows the rule, or `NOBODY`."""
+        gap, held = self.gaps(field, alive), field.target[self.rows]
+        score = gap + above(gap, self.notice) * FAR
+        if self.threat:
+            mine = same(field.target[self.others].unsqueeze(0), self.own, gap)
+            score = score.sub_(mine, alpha=self.threat)
+        best = score.amin(1, keepdim=True)
+        equal = at_most(score, best)
+        found = (self.column * equal + (1 - equal) * FAR).amin(1).long()
+        found = torch.where(best.squeeze(1) < FAR / 2, found, NOBODY)
+        at = (held - self.first).clamp(0, len(self.column) - 1).unsqueeze(1)
+        kept = (gap.gather(1, at).squeeze(1) <= self.keep) & (held >= self.first)
+        kept &= held < self.first + len(self.column)
+        chosen = torch.where(kept, held, found)
+        if len(self.healers):
+            chosen = chosen.index_copy(0, self.healers - self.own[0, 0], self.heal(field, alive))
+        return chosen
+
+    def heal(self, field: Field, alive: Tensor) -> Tensor:
+        """Whom each healer helps; beginning takes more energy than going on."""
+        army, who = self.army, self.healers
+        share = field.health / army.hp
+        hurt = alive * above(share.neg(), -1.0)
+        dx, dy = field.x - field.x[who].unsqueeze(1), field.y - field.y[who].unsqueeze(1)
+        gap = torch.addcmul(dx * dx, dy, dy).sqrt_() - army.bodies[who].unsqueeze(2)
+        good = self.helps * hurt * at_most(gap, army.notice[who].unsqueeze(2))
+        score = share + 1e-4 * gap + (1 - good) * FAR
+        best = score.amin(1, keepdim=True)
+        equal = at_most(score, best)
+        found = (army.slot * equal + (1 - equal) * FAR).amin(1).long()
+        held = field.target[who]
+        going = good.gather(1, held.clamp(0).unsqueeze(1)).squeeze(1) > 0
+        going &= (held != NOBODY) & (field.energy[who] > 0)
+        starts = (best.squeeze(1) < FAR / 2) & (field.energy[who] >= ENERGY_TO_START)
+        return torch.where(going, held, torch.where(starts, found, NOBODY))
+
+    def resent(self, field: Field, shot: Tensor, alive: Tensor) -> Tensor:
+        """Whom each slot bears a grudge, after the shots of a step: it or a near friend was hit.
+
+        Args:
+            field: after the step.
+            shot: whom each slot shot at in the step, or `NOBODY`.
+            alive: the living.
+        """
+        x, y = field.x[self.rows], field.y[self.rows]
+        hit = same(shot[self.others].unsqueeze(0), self.own, x)
+        striker = (self.column * hit + (1 - hit) * FAR).amin(1)
+        dx, dy = x - x.unsqueeze(1), y - y.unsqueeze(1)
+        near = at_most(torch.addcmul(dx * dx, dy, dy), CALL**2) * self.friends
+        call = (striker + (1 - near) * FAR).amin(1)
+        call = torch.where(striker < FAR, striker, call)
+        held = field.grudge[self.rows]
+        lives = (alive.gather(0, held.clamp(0)) > 0) & (held != NOBODY)
+        found = torch.where(call < FAR, call.long(), NOBODY)
+        return torch.where(lives, held, found)

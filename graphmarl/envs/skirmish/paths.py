@@ -6,6 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 import torch
+from jaxtyping import Bool, Int
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import shortest_path
@@ -24,11 +25,13 @@ class Paths:
     enter, measured along the shortest path between cells.
 
     Args:
-        walkable: cells by [x, y], (32, 32).
+        walkable: cells by [x, y].
         device: of the positions.
     """
 
-    def __init__(self, walkable: np.ndarray, device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self, walkable: Bool[np.ndarray, "32 32"], device: torch.device | str = "cpu"
+    ) -> None:
         table, self.convex = way_points(walkable.tobytes())
         self.table = torch.from_numpy(table).to(device)
         x, y = np.moveaxis(nearest_cells(walkable), -1, 0)
@@ -59,14 +62,11 @@ class Paths:
 
 
 @lru_cache(maxsize=32)
-def way_points(grid: bytes) -> tuple[np.ndarray, bool]:
+def way_points(grid: bytes) -> tuple[Int[np.ndarray, "cell goal"], bool]:
     """For each walkable cell and goal the cell to head for, and whether it is always the goal.
 
     Args:
         grid: the bytes of the walkable cells, so that one terrain is worked out once.
-
-    Shapes:
-        returns: (1024, 1024)
     """
     walkable = np.frombuffer(grid, dtype=np.bool_).reshape(SIDE, SIDE)
     sees = visible(walkable)
@@ -79,13 +79,8 @@ def way_points(grid: bytes) -> tuple[np.ndarray, bool]:
     return table, convex
 
 
-def visible(walkable: np.ndarray) -> np.ndarray:
-    """Which cells see which: the convex hull of the two is free.
-
-    Shapes:
-        walkable: (32, 32)
-        returns: (1024, 1024)
-    """
+def visible(walkable: Bool[np.ndarray, "32 32"]) -> Bool[np.ndarray, "1024 1024"]:
+    """Which cells see which: the convex hull of the two is free."""
     sees = np.zeros((SIDE, SIDE, SIDE, SIDE), dtype=np.bool_)
     for right in range(SIDE):
         for up in range(SIDE):
@@ -103,14 +98,10 @@ def visible(walkable: np.ndarray) -> np.ndarray:
     return sees.reshape(CELLS, CELLS)
 
 
-def following(walkable: np.ndarray) -> np.ndarray:
+def following(walkable: Bool[np.ndarray, "32 32"]) -> Int[np.ndarray, "goal cell"]:
     """The next cell of the shortest path from each cell to each goal, -1 where there is none.
 
     A path goes to any of the eight cells around, and past no corner of a blocked one.
-
-    Shapes:
-        walkable: (32, 32)
-        returns: (1024, 1024), by goal and cell
     """
     number = np.arange(CELLS).reshape(SIDE, SIDE)
     along_x, along_y = walkable[:-1] & walkable[1:], walkable[:, :-1] & walkable[:, 1:]

@@ -192,23 +192,38 @@ def starts_of(found: Any) -> tuple[tuple[Place, ...], Kinds, Kinds]:
 
 
 def boxes_of(key: str, table: Mapping[str, Any]) -> tuple[Box, ...]:
-    """Where units of a place start."""
+    """Where units of a place start.
+
+    Raises:
+        ValueError: no point or box within the map, or both.
+    """
     if ("at" in table) == ("within" in table):
         raise ValueError(f"{key} must say either at or within, and not both")
     if "at" in table:
-        return (point(*pair(f"{key}: at", table["at"])),)
+        return inside(key, (point(*pair(f"{key}: at", table["at"])),))
     form = "[lowest x, highest x, lowest y, highest y]"
     if not isinstance(table["within"], list) or not table["within"]:
         raise ValueError(f"{key}: within is {table['within']!r}; it must be a list of {form}")
     boxes = [numbers(f"{key}: a box of within", box, form, 4) for box in table["within"]]
-    return tuple((x_low, x_high, y_low, y_high) for x_low, x_high, y_low, y_high in boxes)
+    return inside(key, tuple((x, x_high, y, y_high) for x, x_high, y, y_high in boxes))
+
+
+def inside(key: str, boxes: tuple[Box, ...]) -> tuple[Box, ...]:
+    """The boxes, if a place may have them."""
+    try:
+        return Place(boxes).boxes
+    except ValueError as error:
+        raise ValueError(f"{key}: {error}") from error
 
 
 def counts_of(key: str, found: Any) -> Counts:
     """How many units of which kind."""
     counts = []
     for kind, count in mapping(key, {} if found is None else found).items():
-        known(kind)
+        try:
+            known(kind)
+        except ValueError as error:
+            raise ValueError(f"{key}: {error}") from error
         if type(count) is not int or count < 1:
             raise ValueError(f"{key} has {count!r} of {kind}; it must be a whole number above 0")
         counts.append((kind, count))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Literal
 
 import numpy as np
 
@@ -27,9 +26,9 @@ class Map:
         limit: steps of an episode.
         terrain: where one can walk.
         places: where the units start; each unit is of one place.
-        goal: where the enemies walk to, attacking what they meet: a point, the nearest ally that
-            lives, or a point between the first and the last place of allies that is drawn for each
-            episode. Without one they stay until an ally is near.
+        goal: where the enemies walk to, attacking what they meet: a point; `allies`, the nearest
+            ally that lives; or `between`, a point between the first and the last place of allies
+            that is drawn for each episode. Without one they stay until an ally is near.
         sight: how far off an agent sees, between centres.
         shoot: how far off an agent may choose what to attack, between centres.
         all_health: agents observe the health of other allies.
@@ -51,7 +50,7 @@ class Map:
     limit: int
     terrain: Terrain = field(repr=False)
     places: tuple[Place, ...] = field(repr=False)
-    goal: tuple[float, float] | Literal["allies", "between"] | None = None
+    goal: tuple[float, float] | str | None = None
     sight: float = 9.0
     shoot: float = 6.0
     all_health: bool = True

@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 import torch
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from graphmarl.envs.skirmish.battlefield import Map
@@ -17,12 +18,8 @@ GAP = 0.05
 WITHIN_CELL = 1 - 1e-3
 
 
-def block(count: int, pitch: float) -> Tensor:
-    """Rows of a near-square block around its centre, each from the left, the last one the shorter.
-
-    Shapes:
-        returns: (count, 2)
-    """
+def block(count: int, pitch: float) -> Float[Tensor, "unit 2"]:
+    """Rows of a near-square block around its centre, each from the left; the last may be short."""
     columns = math.ceil(math.sqrt(count))
     rows = math.ceil(count / columns)
     unit = torch.arange(count)
@@ -69,7 +66,9 @@ class Spawn:
         sides = [index for index, one in enumerate(map.places) if one.allies]
         self.first, self.last = sides[0], sides[-1]
 
-    def __call__(self, u: Tensor) -> tuple[Tensor, Tensor]:
+    def __call__(
+        self, u: Float[Tensor, "copy draw"]
+    ) -> tuple[Float[Tensor, "copy unit 2"], Float[Tensor, "copy 2"]]:
         """The positions of all units, allies first, and the point to which the enemies walk.
 
         The point is zero where the enemies walk to no point.
@@ -78,10 +77,6 @@ class Spawn:
             u: what is drawn, within 0 and 1. Of each place which box, where along x and where along
                 y; of each unit how far off its spot along x and y; last how far from the first to
                 the last place the goal is, if it is between them.
-
-        Shapes:
-            u: (copy, draws)
-            returns: (copy, unit, 2), (copy, 2)
         """
         copies, places = len(u), len(self.choices)
         drawn = u[:, : 3 * places].view(copies, places, 3)
@@ -111,12 +106,8 @@ class Spawn:
         return torch.zeros_like(first)
 
 
-def boxes_of(places: Sequence[Place]) -> Tensor:
-    """The bounds of all boxes, with zeros where a place has fewer than another.
-
-    Shapes:
-        returns: (place, box, 2, 2), the last two of which are x and y, lowest and highest
-    """
+def boxes_of(places: Sequence[Place]) -> Float[Tensor, "place box axis bound"]:
+    """The lowest and highest x and y of all boxes, zeros where a place has fewer than another."""
     most = max(len(place.boxes) for place in places)
     bounds = torch.zeros(len(places), most, 2, 2)
     for index, place in enumerate(places):
@@ -124,12 +115,10 @@ def boxes_of(places: Sequence[Place]) -> Tensor:
     return bounds
 
 
-def layout(map: Map, radius: Sequence[float], air: Sequence[bool]) -> tuple[Tensor, Tensor]:
-    """The place of each unit, and where it stands from its point.
-
-    Shapes:
-        returns: (unit,), (unit, 2)
-    """
+def layout(
+    map: Map, radius: Sequence[float], air: Sequence[bool]
+) -> tuple[Int[Tensor, " unit"], Float[Tensor, "unit 2"]]:
+    """The place of each unit, and where it stands from its point."""
     of_unit = torch.zeros(len(radius), dtype=torch.long)
     offset = torch.zeros(len(radius), 2)
     for index, place in enumerate(map.places):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Bool, Int
 from scipy.ndimage import distance_transform_edt
 
 SIDE = 32
@@ -48,18 +49,13 @@ class Terrain:
         return self.walkable if self.passable is None else self.passable
 
 
-def nearest_cells(walkable: np.ndarray) -> np.ndarray:
-    """The nearest walkable cell of each cell, which is itself where it is walkable.
-
-    Shapes:
-        walkable: (32, 32)
-        returns: (32, 32, 2)
-    """
+def nearest_cells(walkable: Bool[np.ndarray, "x y"]) -> Int[np.ndarray, "x y 2"]:
+    """The nearest walkable cell of each cell, which is itself where it is walkable."""
     nearest = distance_transform_edt(~walkable, return_distances=False, return_indices=True)
     return np.moveaxis(np.asarray(nearest), 0, -1)
 
 
-def rectangle(x_low: int, x_high: int, y_low: int, y_high: int) -> np.ndarray:
+def rectangle(x_low: int, x_high: int, y_low: int, y_high: int) -> Bool[np.ndarray, "x y"]:
     """The cells of a rectangle, the highest ones included."""
     return (x_low <= X) & (x_high >= X) & (y_low <= Y) & (y_high >= Y)
 

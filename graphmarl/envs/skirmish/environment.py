@@ -23,6 +23,7 @@ from graphmarl.envs.skirmish.spawn import Spawn
 from graphmarl.step import Scene, Spec
 
 GOALS = {None: "stay", "allies": "foe"}
+UNIT_STATE = ("health", "shield", "energy", "cooldown", "quiet", "target", "grudge")
 
 
 def find_map(name: str | Map) -> Map:
@@ -193,7 +194,7 @@ class Skirmish(Batched):
         self._check(action)
         before, lived = self.health + self.shield, self.health > 0
         delay = (3 * self.uniform(len(self.army)) - 1) * SECONDS
-        self._put(self.combat.step(self._field(), self._orders(action), delay.T.contiguous()))
+        self._put(self.combat.step(self.field(), self._orders(action), delay.T.contiguous()))
         self.last_action = action
         alive = self.health > 0
         over, won = self.judge.end(alive)
@@ -226,16 +227,16 @@ class Skirmish(Batched):
         parts = torch.where(slot >= 0, chosen, NOBODY), ahead[..., 0], ahead[..., 1], walks.float()
         return Orders(*(part.T.contiguous() for part in parts))
 
-    def _field(self) -> Field:
-        names = ("health", "shield", "energy", "cooldown", "quiet", "target", "grudge")
-        parts = [self.position[..., 0], self.position[..., 1]]
-        parts += [getattr(self, name) for name in names]
-        goal = self.goal[:, 0].contiguous(), self.goal[:, 1].contiguous()
-        return Field(*(part.T.contiguous() for part in parts), *goal)
+    def field(self) -> Field:
+        """The units as the rules of combat take them."""
+        parts = {"x": self.position[..., 0], "y": self.position[..., 1]}
+        parts |= {name: getattr(self, name) for name in UNIT_STATE}
+        parts |= {"goal_x": self.goal[:, 0], "goal_y": self.goal[:, 1]}
+        return Field(**{name: part.T.contiguous() for name, part in parts.items()})
 
     def _put(self, field: Field) -> None:
         self.position = torch.stack([field.x.T, field.y.T], 2)
-        for name in ("health", "shield", "energy", "cooldown", "quiet", "target", "grudge"):
+        for name in UNIT_STATE:
             setattr(self, name, getattr(field, name).T.contiguous())
 
     def situation(self) -> Situation:

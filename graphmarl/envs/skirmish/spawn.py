@@ -31,7 +31,7 @@ class Spawn:
     """Draws the positions in which the units of a map start.
 
     The units of a place that share a plane stand in one block around its point, in the order of
-    their slots; blocks of enemies alone are turned by half a circle. A unit that would stand on a
+    their slots, those of a kind by x and then y; blocks of enemies alone are turned by half a circle. A unit that would stand on a
     blocked cell stands on the nearest other one.
 
     Args:
@@ -121,6 +121,7 @@ def layout(
     """The place of each unit, and where it stands from its point."""
     of_unit = torch.zeros(len(radius), dtype=torch.long)
     offset = torch.zeros(len(radius), 2)
+    kinds = (*map.allies, *map.enemies)
     for index, place in enumerate(map.places):
         members = [*place.allies, *(len(map.allies) + slot for slot in place.enemies)]
         of_unit[members] = index
@@ -129,5 +130,16 @@ def layout(
             if not group:
                 continue
             spots = block(len(group), 2 * max(radius[unit] for unit in group) + GAP)
+            spots = in_order(spots, [kinds[unit] for unit in group])
             offset[group] = (spots if place.allies else -spots).float()
     return of_unit, offset
+
+
+def in_order(spots: Float[Tensor, "unit 2"], kinds: Sequence[str]) -> Float[Tensor, "unit 2"]:
+    """The same spots, those of each kind by x and then y, as SMAC numbers its agents."""
+    sorted_by_kind = spots.clone()
+    for kind in set(kinds):
+        members = [unit for unit, other in enumerate(kinds) if other == kind]
+        own = sorted(spots[members].tolist())
+        sorted_by_kind[members] = torch.tensor(own, dtype=spots.dtype)
+    return sorted_by_kind

@@ -34,11 +34,11 @@ def assert_close(found, expected):
     torch.testing.assert_close(found, torch.tensor(expected), rtol=0, atol=1e-4)
 
 
-def test_three_marines_stand_in_two_columns_around_their_point():
+def test_three_marines_stand_in_two_rows_around_their_point():
     one = MAPS["3m"]
     position, goal = spawn_of(one)(calm(one))
-    # 0.8 from column to column and from row to row; the mean is the point.
-    allies = [[9 - 0.8 / 3, 15.6], [9 - 0.8 / 3, 16.4], [9 + 1.6 / 3, 16.0]]
+    # 0.8 from column to column and from row to row; agents are numbered by x and then y.
+    allies = [[8.6, 15.6], [8.6, 16.4], [9.4, 15.6]]
     assert_close(position[0, :3], allies)
     assert_close(position[0, 3:], [[32 - x, 32 - y] for x, y in allies])
     assert_close(goal, [[9.0, 16.0]])
@@ -47,12 +47,13 @@ def test_three_marines_stand_in_two_columns_around_their_point():
 def test_a_block_is_nearly_square_and_its_units_do_not_touch():
     for count in range(1, 31):
         spots = block(count, 0.8)
-        assert_close(spots.mean(0).float(), [0.0, 0.0])
+        low, high = spots.min(0).values, spots.max(0).values
+        assert_close((low + high).float(), [0.0, 0.0])
         columns = math.ceil(math.sqrt(count))
-        assert len(spots[:, 0].round(decimals=4).unique()) in (columns, columns - 1)
+        assert len(spots[:, 0].round(decimals=4).unique()) == columns
         gaps = torch.cdist(spots, spots) + 9 * torch.eye(count)
         assert gaps.min() > 0.8 - 1e-6
-        order = spots[:, 0] * 100 + spots[:, 1]
+        order = spots[:, 1] * 100 + spots[:, 0]
         assert (order.diff() > 0).all()
 
 
@@ -194,7 +195,8 @@ def test_a_unit_beside_what_is_blocked_stands_on_the_next_cell():
     places = (Place((point(9, 8),), allies=(0, 1, 2)), three.places[1])
     low = replace(three, places=places)
     position, _ = spawn_of(low)(calm(low))
-    assert_close(position[0, :3], [[8.7333, 8.0], [8.7333, 8.4], [9.5333, 8.0]])
+    # Those below y = 8 stand on the edge.
+    assert_close(position[0, :3], [[8.6, 8.0], [8.6, 8.4], [9.4, 8.0]])
 
 
 def test_a_radius_and_a_flag_are_needed_for_each_unit():

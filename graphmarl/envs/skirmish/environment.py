@@ -231,8 +231,9 @@ class Skirmish(Batched):
         """The units as the rules of combat take them."""
         parts = {"x": self.position[..., 0], "y": self.position[..., 1]}
         parts |= {name: getattr(self, name) for name in UNIT_STATE}
-        parts |= {"goal_x": self.goal[:, 0], "goal_y": self.goal[:, 1]}
-        return Field(**{name: part.T.contiguous() for name, part in parts.items()})
+        goal_x, goal_y = self.goal.T.contiguous()
+        columns = {name: part.T.contiguous() for name, part in parts.items()}
+        return Field(**columns, goal_x=goal_x, goal_y=goal_y)
 
     def _put(self, field: Field) -> None:
         self.position = torch.stack([field.x.T, field.y.T], 2)

@@ -74,14 +74,13 @@ class Spawn:
         The point is zero where the enemies walk to no point.
 
         Args:
-            u: what is drawn, within 0 and 1. Of each place which box, where along x and where along
+            u: what is drawn, from 0 to below 1. Of each place which box, where along x and where along
                 y; of each unit how far off its spot along x and y; last how far from the first to
                 the last place the goal is, if it is between them.
         """
         copies, places = len(u), len(self.choices)
         drawn = u[:, : 3 * places].view(copies, places, 3)
-        # Rounding may bring the product up to the number of boxes.
-        box = torch.minimum((drawn[..., 0] * self.choices).long(), self.choices - 1)
+        box = (drawn[..., 0] * self.choices).long()
         index = torch.arange(places, device=u.device)
         points = self.low[index, box] + self.size[index, box] * drawn[..., 1:]
         spread = u[:, 3 * places :][:, : 2 * len(self.place)].view(copies, -1, 2)

@@ -115,6 +115,15 @@ def test_nobody_cuts_the_corner_of_a_blocked_cell():
     assert not paths.convex
 
 
+@pytest.mark.parametrize(("goal", "seen"), [((12.5, 12.5), True), ((12.5, 11.5), False)])
+def test_a_cell_sees_what_every_straight_way_leads_to(goal, seen):
+    walkable = np.ones((32, 32), bool)
+    walkable[12, 10] = False
+    aim = Paths(walkable).toward(*(torch.tensor(value) for value in (10.5, 10.5, *goal)))
+    # A way from the lower left one to the right side of (12, 11) may pass through (12, 10).
+    assert ((aim[0].item(), aim[1].item()) == goal) is seen
+
+
 def test_who_stands_on_a_blocked_cell_goes_as_from_the_nearest_other():
     paths = Paths(TERRAINS["tee"].walkable)
     x, y = torch.tensor([20.5, 17.5]), torch.tensor([27.5, 10.5])

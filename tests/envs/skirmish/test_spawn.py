@@ -183,7 +183,7 @@ def test_each_baneling_draws_for_itself():
     torch.testing.assert_close(position[:, 0], position[:, 11], rtol=0, atol=0.31)
 
 
-def test_the_last_box_is_the_last_even_if_a_product_is_rounded_up():
+def test_the_greatest_number_below_one_draws_the_last_box():
     one = MAPS["1o10b_vs_1r"]
     u = calm(one)
     u[:, 3] = LAST
@@ -197,6 +197,15 @@ def test_a_unit_beside_what_is_blocked_stands_on_the_next_cell():
     position, _ = spawn_of(low)(calm(low))
     # Those below y = 8 stand on the edge.
     assert_close(position[0, :3], [[8.6, 8.0], [8.6, 8.4], [9.4, 8.0]])
+
+
+def test_units_that_fly_stand_apart_from_each_other_and_over_anything_in_the_square():
+    three = MAPS["3m"]
+    places = (Place((point(0, 32),), allies=(0, 1, 2)), three.places[1])
+    flying = replace(three, allies=("medivac",) * 3, places=places)
+    position, _ = spawn_of(flying)(calm(flying))
+    # Pitch 2 x 0.75 + 0.05; what is outside is moved to the edge.
+    assert_close(position[0, :3], [[0.0, 31.225], [0.0, 31.999], [1.55 * 2 / 3, 31.999]])
 
 
 def test_a_radius_and_a_flag_are_needed_for_each_unit():

@@ -46,21 +46,25 @@ class Field:
 
 def above(one: Tensor, other: Tensor | float) -> Tensor:
     """1.0 where one is greater than the other."""
-    if not isinstance(other, Tensor):
-        return torch.gt(one, other, out=torch.empty_like(one))
-    shape = torch.broadcast_shapes(one.shape, other.shape)
-    return torch.gt(one, other, out=one.new_empty(shape))
+    return torch.gt(one, other, out=_room(one, other))
 
 
 def at_most(one: Tensor, other: Tensor | float) -> Tensor:
     """1.0 where one is not greater than the other."""
-    if not isinstance(other, Tensor):
-        return torch.le(one, other, out=torch.empty_like(one))
-    shape = torch.broadcast_shapes(one.shape, other.shape)
-    return torch.le(one, other, out=one.new_empty(shape))
+    return torch.le(one, other, out=_room(one, other))
 
 
 def same(one: Tensor, other: Tensor, like: Tensor) -> Tensor:
     """1.0 where both are equal, in the number type of `like`."""
-    shape = torch.broadcast_shapes(one.shape, other.shape)
-    return torch.eq(one, other, out=like.new_empty(shape))
+    return torch.eq(one, other, out=like.new_empty(_shape(one, other)))
+
+
+def _room(one: Tensor, other: Tensor | float) -> Tensor:
+    if isinstance(other, Tensor):
+        return one.new_empty(_shape(one, other))
+    return torch.empty_like(one)
+
+
+def _shape(one: Tensor, other: Tensor) -> list[int]:
+    # Both have as many axes, and torch.broadcast_shapes takes longer than the comparison.
+    return [max(pair) for pair in zip(one.shape, other.shape, strict=True)]

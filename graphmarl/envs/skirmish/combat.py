@@ -37,6 +37,11 @@ class Orders:
     walks: Tensor
 
 
+def late(drawn: Tensor) -> Tensor:
+    """Seconds that weapons wait longer after their shots, -1/16 to 2/16, from draws in [0, 1)."""
+    return (3 * drawn - 1) * SECONDS
+
+
 class Combat:
     """The rules of combat between two armies.
 

@@ -12,7 +12,7 @@ from torch import Tensor
 from graphmarl.envs.batched import Batched
 from graphmarl.envs.skirmish.army import Army, units_of
 from graphmarl.envs.skirmish.battlefield import Map
-from graphmarl.envs.skirmish.combat import FIRST_ENERGY, SECONDS, Combat, Orders
+from graphmarl.envs.skirmish.combat import FIRST_ENERGY, Combat, Orders, late
 from graphmarl.envs.skirmish.field import NOBODY, Field
 from graphmarl.envs.skirmish.maps import MAPS
 from graphmarl.envs.skirmish.observation import ATTACK, COMPASS, Observer, Situation
@@ -128,7 +128,7 @@ class Skirmish(Batched):
             state_last_action,
             state_timestep_number,
         )
-        self.joined = obs_instead_of_state
+        self.joined, self.threat = obs_instead_of_state, threat
         names = tuple(dict.fromkeys(self.map.allies))
         spec = Spec(
             num_agents=self.agents,
@@ -193,8 +193,8 @@ class Skirmish(Batched):
         """Half a second of combat."""
         self._check(action)
         before, lived = self.health + self.shield, self.health > 0
-        delay = (3 * self.uniform(len(self.army)) - 1) * SECONDS
-        self._put(self.combat.step(self.field(), self._orders(action), delay.T.contiguous()))
+        delay = late(self.uniform(len(self.army))).T.contiguous()
+        self._put(self.combat.step(self.field(), self._orders(action), delay))
         self.last_action = action
         alive = self.health > 0
         over, won = self.judge.end(alive)

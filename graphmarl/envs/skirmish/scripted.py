@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from graphmarl.envs.skirmish.combat import Combat, late
 from graphmarl.envs.skirmish.environment import Skirmish
 from graphmarl.envs.skirmish.observation import ATTACK, COMPASS, NOTHING, STOP
 from graphmarl.step import Step
@@ -117,3 +118,49 @@ class Stop(Scripted):
     def __call__(self, step: Step) -> Int[Tensor, "env agent"]:
         """Stop, of all who live."""
         return torch.where(step.alive, STOP, NOTHING)
+
+
+SCRIPTED: dict[str, type[Scripted]] = {
+    "stop": Stop,
+    "wait": Wait,
+    "nearest": Nearest,
+    "focus fire": FocusFire,
+    "kite": Kite,
+}
+
+
+@torch.inference_mode()
+def mirror(env: Skirmish, seed: int) -> tuple[Tensor, Tensor]:
+    """Games of the map in which both sides follow the rule of the game's own units.
+
+    Each side goes for the point where the other has started.
+
+    Args:
+        env: the map, and as many games as it has copies.
+        seed: of the games.
+
+    Returns:
+        For each game whether the allies have won, and whether it was drawn, as 0 or 1.
+    """
+    env.reset(seed)
+    combat = Combat(env.army, 0, env.map.walkable, env.map.passable, threat=env.threat)
+    field, agents, games = env.field(), env.agents, env.num_envs
+    for axis, name in ((0, "goal_x"), (1, "goal_y")):
+        sides = env.position[:, :, axis].split([agents, len(env.army) - agents], 1)
+        ours, theirs = (side.mean(1) for side in sides)
+        away = [theirs.expand(agents, -1), ours.expand(len(env.army) - agents, -1)]
+        setattr(field, name, torch.cat(away))
+    generator = torch.Generator(env.device).manual_seed(seed)
+    over = torch.zeros(games, dtype=torch.bool, device=env.device)
+    won, drawn = torch.zeros(games, device=env.device), torch.zeros(games, device=env.device)
+    for _ in range(env.map.limit):
+        noise = torch.rand(len(env.army), games, generator=generator, device=env.device)
+        field = combat.step(field, None, late(noise))
+        alive = field.health.T > 0
+        ended, victory = env.judge.end(alive)
+        drawn = torch.where(ended & ~over, (~alive.any(1)).float(), drawn)
+        won = torch.where(ended & ~over, victory.float(), won)
+        over = over | ended
+        if over.all():
+            break
+    return won.cpu(), drawn.cpu()

@@ -31,8 +31,8 @@ class Spawn:
     """Draws the positions in which the units of a map start.
 
     The units of a place that share a plane stand in one block around its point, in the order of
-    their slots, those of a kind by x and then y; blocks of enemies alone are turned by half a circle. A unit that would stand on a
-    blocked cell stands on the nearest other one.
+    their slots, those of a kind by x and then y; blocks of enemies alone are turned by half a
+    circle. A unit that would stand on a blocked cell stands on the nearest other one.
 
     Args:
         map: the map.
@@ -74,8 +74,8 @@ class Spawn:
         The point is zero where the enemies walk to no point.
 
         Args:
-            u: what is drawn, from 0 to below 1. Of each place which box, where along x and where along
-                y; of each unit how far off its spot along x and y; last how far from the first to
+            u: what is drawn, from 0 to below 1. Of each place which box, where along x and where
+                along y; of each unit how far off its spot along x and y; last how far from the first to
                 the last place the goal is, if it is between them.
         """
         copies, places = len(u), len(self.choices)

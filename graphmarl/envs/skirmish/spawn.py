@@ -76,9 +76,9 @@ class Spawn:
         The point is zero where the enemies walk to no point.
 
         Args:
-            u: what is drawn, from 0 to below 1. Of each place which box, where along x and where along
-                y; of each unit how far off its spot along x and y; last how far from the first to
-                the last place the goal is, if it is between them.
+            u: what is drawn, from 0 to below 1. Of each place which box, where along x and where
+                along y; of each unit how far off its spot along x and y; last how far from the
+                first to the last place the goal is, if it is between them.
         """
         copies, places = len(u), len(self.choices)
         drawn = u[:, : 3 * places].view(copies, places, 3)

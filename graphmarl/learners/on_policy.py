@@ -24,7 +24,6 @@ from graphmarl.functional import (
 from graphmarl.learners.base import Learner
 from graphmarl.nn import AgentNetwork, Output
 
-
 Reward = Literal["agent", "team", "team_to_end"]
 
 

@@ -15,7 +15,7 @@ from graphmarl.envs.skirmish.battlefield import Map
 from graphmarl.envs.skirmish.combat import FIRST_ENERGY, Combat, Orders, late
 from graphmarl.envs.skirmish.field import NOBODY, Field
 from graphmarl.envs.skirmish.maps import MAPS
-from graphmarl.envs.skirmish.observation import ATTACK, COMPASS, Observer, Situation
+from graphmarl.envs.skirmish.observation import ATTACK, COMPASS, NO_ACTION, Observer, Situation
 from graphmarl.envs.skirmish.picture import picture
 from graphmarl.envs.skirmish.reading import read_map
 from graphmarl.envs.skirmish.rewards import Judge, Pay
@@ -69,7 +69,7 @@ class Skirmish(Batched):
         reward_only_positive: do not count what allies lose.
         reward_death_value: for each enemy killed.
         reward_win: for a win.
-        reward_defeat: subtracted for a defeat.
+        reward_defeat: for a defeat, so that a punishment is below 0.
         reward_negative_scale: weight of what allies lose.
         reward_scale: make the most that there is to win `reward_scale_rate`.
         reward_scale_rate: that number.
@@ -183,7 +183,7 @@ class Skirmish(Batched):
             "target": nobody,
             "grudge": nobody,
             "goal": goal,
-            "last_action": torch.zeros(count, self.agents, dtype=torch.long, device=self.device),
+            "last_action": torch.full((count, self.agents), NO_ACTION, device=self.device),
             "won": zero[:, 0],
         }
 

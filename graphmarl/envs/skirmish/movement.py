@@ -21,7 +21,7 @@ class Movement:
 
     A centre that would enter a blocked cell stays out of it, along x and y one after the other,
     so that units slide along walls. Then those of a plane that are too near push each other apart,
-    in two passes, by a quarter of the overlap each.
+    in two passes, by a quarter of the overlap each; what cannot walk is not pushed.
 
     Args:
         army: the constants of the units.
@@ -39,6 +39,7 @@ class Movement:
         self.apart = army.apart.unsqueeze(2)
         self.paths = Paths(walkable, army.device)
         self.walker = (plane == 0).float()
+        self.yields = (army.speed > 0).float()
 
     def free(self, x: Tensor, y: Tensor) -> Tensor:
         """1 where the cell may be entered by the unit of that row."""
@@ -59,13 +60,13 @@ class Movement:
     def separate(self, field: Field, alive: Tensor) -> None:
         """Push apart those that are too near."""
         both = self.apart * alive.unsqueeze(0)
-        x, y = field.x, field.y
+        x, y, yields = field.x, field.y, alive * self.yields
         for _ in range(PASSES):
             dx, dy = x.unsqueeze(1) - x, y.unsqueeze(1) - y
             distance = torch.addcmul(dx * dx, dy, dy).sqrt_()
             push = (both - distance).clamp_(min=0.0).div_(distance.clamp_(min=1e-6)).mul_(0.25)
-            x = torch.addcmul(x, dx.mul_(push).sum(1), alive)
-            y = torch.addcmul(y, dy.mul_(push).sum(1), alive)
+            x = torch.addcmul(x, dx.mul_(push).sum(1), yields)
+            y = torch.addcmul(y, dy.mul_(push).sum(1), yields)
         self._enter(field, x, y)
 
     def _enter(self, field: Field, x: Tensor, y: Tensor) -> None:

@@ -10,6 +10,7 @@ from graphmarl.envs.didactic import GridAgreement, Hallway, IndependentSearch, S
 from graphmarl.envs.magent import Battle, Gather, Jungle
 from graphmarl.envs.particle import HeterogeneousNavigation, Navigation, PreyPredator, Push
 from graphmarl.envs.pettingzoo import FromPettingZoo
+from graphmarl.envs.smac import SMAC
 from graphmarl.envs.to_pettingzoo import ToPettingZoo
 from graphmarl.envs.traffic import Traffic
 from graphmarl.envs.vector import Vector
@@ -30,6 +31,7 @@ ENVS: dict[str, type[Environment]] = {
     "push": Push,
     "prey_predator": PreyPredator,
     "traffic": Traffic,
+    "smac": SMAC,
     "pettingzoo": FromPettingZoo,
 }
 
@@ -68,6 +70,7 @@ __all__ = [
     "Navigation",
     "PreyPredator",
     "Push",
+    "SMAC",
     "Sensor",
     "ToPettingZoo",
     "Traffic",

@@ -128,9 +128,13 @@ class StarCraft2Env:
         return [self.get_avail_agent_actions(i) for i in range(self.n_agents)]
 
     def get_obs_agent(self, agent_id):
+        seen = self._seen(agent_id) + [self._steps / self.episode_limit] * self.clock
+        return np.array(seen, np.float32)
+
+    def _seen(self, agent_id):
         unit = self.agents[agent_id]
         if unit.health <= 0:
-            return np.zeros(self.get_obs_size(), np.float32)
+            return [0] * (self.get_obs_size() - self.clock)
         can = self.get_avail_agent_actions(agent_id)
         seen = can[2:6]
         for number, other in self.enemies.items():
@@ -138,10 +142,7 @@ class StarCraft2Env:
         for number, other in self.agents.items():
             if number != agent_id:
                 seen += self._row(unit, other, 1)
-        seen += [unit.health / 10]
-        if self.clock:
-            seen += [self._steps / self.episode_limit]
-        return np.array(seen, np.float32)
+        return [*seen, unit.health / 10]
 
     def _row(self, unit, other, first):
         far = _far(unit, other)

@@ -1,44 +1,17 @@
 """SMAC's interface as an environment, by a small battle in place of the game."""
 
-import pickle
 import sys
+from itertools import pairwise
 
 import fake_smac
 import pytest
 import torch
+from battles import make, play, shoot, stop
 from fake_smac import StarCraft2Env
 
-from graphmarl.data import Collector
-from graphmarl.envs import SMAC, check_env
-from graphmarl.graphs import make_graph
-from graphmarl.methods import IPPO
+from graphmarl.envs import SMAC
 
-NORTH, EAST, WEST = 2, 4, 5
-
-
-def make(map_name="4v2", num_envs=1, game="StarCraft2Env", relaunch=False, kinds=True, **options):
-    name = f"fake_smac:{game}"
-    return SMAC(map_name, num_envs, name, options, kinds=kinds, relaunch=relaunch, workers=0)
-
-
-def play(env, choose, steps=None):
-    """Steps until the first end, by what `choose` makes of the available actions."""
-    step = env.reset(3)
-    found = [step]
-    while not step.done.any() and len(found) != steps:
-        step = env.step(choose(step.available))
-        found.append(step)
-    return found
-
-
-def shoot(available):
-    """The first target, or stop; the dead do nothing."""
-    order = torch.tensor([0.5, 1, 0, 0, 0, 0, *range(99, 99 - available.shape[-1] + 6, -1)])
-    return (available * order).argmax(-1)
-
-
-def stop(available):
-    return torch.ones(available.shape[:2], dtype=torch.long)
+EAST, WEST = 4, 5
 
 
 def test_shapes_parts_and_kinds_are_those_of_the_game():
@@ -62,33 +35,6 @@ def test_shapes_parts_and_kinds_are_those_of_the_game():
 
 def test_parts_that_are_not_there_have_no_name():
     assert list(make("1v1").spec.layout) == ["move", "enemies", "own"]
-
-
-@pytest.mark.parametrize("options", [{}, {"crash_at": 4}, {"harmless": True}])
-def test_it_keeps_the_contract_with_a_new_game_for_each_episode(options):
-    def again(copies):
-        return make("3m", copies, relaunch=True, **options)
-
-    check_env(again(3), make=again)
-
-
-def test_the_same_seed_gives_the_same_episodes_of_games_that_go_on():
-    env = make("3m", 2)
-    both = []
-    for _ in range(2):
-        step = env.reset(5)
-        found = [step]
-        for _ in range(30):
-            step = env.step(shoot(step.available))
-            found.append(step)
-        both.append(found)
-    for one, other in zip(*both, strict=True):
-        assert torch.equal(one.obs, other.obs)
-        assert torch.equal(one.info["team_return"], other.info["team_return"])
-    first = [step.obs for step in both[0] if step.time[0] == 0]
-    assert len(first) > 2
-    assert not torch.equal(first[0], first[1])
-    assert not torch.equal(env.reset(6).obs, both[0][0].obs)
 
 
 def test_the_limit_truncates_and_a_battle_terminates():
@@ -122,17 +68,25 @@ def test_a_won_battle_pays_twenty_in_all_and_says_so():
 
 
 def test_a_reward_is_shared_by_those_who_lived_before_it():
-    env = make("4v2")
-    for before, after in zip(found := play(env, shoot), found[1:], strict=False):
+    def one_fights(available):
+        return torch.where(torch.tensor([False, False, True]), shoot(available), 1)
+
+    found = play(make("3m"), one_fights)
+    dying = paid_after = False
+    for before, after in pairwise(found):
         alive = before.alive[0]
         assert not after.reward[0, ~alive].any()
         assert len(after.reward[0, alive].unique()) == 1
         gain = after.info["team_return"] - before.info["team_return"]
         assert torch.allclose(after.reward.sum(1), gain, atol=1e-5)
+        dying |= bool(gain > 0 and (before.alive != after.alive).any())
+        paid_after |= bool(gain > 0 and not alive.all())
+    assert dying
+    assert paid_after
 
 
 def test_the_dead_see_nothing_can_do_nothing_and_stay_where_they_fell():
-    env = make("3m")
+    env = make("3m", clock=True)
     found = play(env, stop)
     died = next(i for i, step in enumerate(found) if not step.alive.all())
     step, after = found[died], found[died + 1]
@@ -206,74 +160,6 @@ def test_a_crash_is_truncation_and_the_next_episode_begins():
     assert following.info["crashed"].item() == 0
 
 
-def test_a_run_that_was_interrupted_goes_on_with_the_next_episodes():
-    env = make("3m", 2, harmless=True)
-    step = env.reset(1)
-    for _ in range(4):
-        step = env.step(shoot(step.available))
-    state = env.state_dict()
-    again = make("3m", 2, harmless=True)
-    loaded = again.load_state_dict(state)
-    for name in ("obs", "alive", "position", "available", "state", "links", "time"):
-        assert torch.equal(getattr(loaded, name), getattr(step, name)), name
-    assert loaded.truncated.all()
-    following = again.step(shoot(loaded.available))
-    assert (following.time == 0).all()
-    assert again.state_dict()["episode"] == [1, 1]
-    another = make("3m", 2, harmless=True)
-    another.load_state_dict(state)
-    assert torch.equal(another.step(shoot(loaded.available)).obs, following.obs)
-
-
-def test_a_return_is_not_that_of_the_episode_which_was_cut_off():
-    torch.manual_seed(0)
-    env = make("3m", 1, harmless=True)
-    learner = IPPO(env.spec, hidden=8)
-    collector = Collector(env, make_graph("links"), learner, 99, 5, seed=1)
-    next(iter(collector))
-    assert collector.returns.sum() > 0
-    after = Collector(make("3m", 1, harmless=True), make_graph("links"), learner, 99, 1)
-    after.load_state_dict(collector.state_dict())
-    after.play()
-    assert after.current.time.item() == 0
-    assert after.returns.sum() == 0
-
-
-def test_games_are_closed():
-    assert StarCraft2Env.started >= 0
-    before = StarCraft2Env.started
-    env = make("3m", 2, relaunch=True)
-    assert StarCraft2Env.started == before
-    env.reset(0)
-    assert StarCraft2Env.started == before + 2
-    env.reset(1)
-    assert StarCraft2Env.started == before + 2
-    env.close()
-    assert StarCraft2Env.started == before
-
-
-def test_what_a_game_wraps_is_found_and_what_it_does_not_tell_is_left_out():
-    plain, wrapped = make("3m"), make("3m", game="Wrapped")
-    assert wrapped.spec == plain.spec
-    one, other = wrapped.reset(0).position, plain.reset(0).position
-    assert one is not None
-    assert other is not None
-    assert torch.equal(one, other)
-    blind = make("3m", game="Blind")
-    spec = blind.spec
-    assert (spec.has_position, spec.kinds, spec.layout) == (False, ("agent",), {})
-    step = blind.reset(0)
-    assert (step.position, step.links) == (None, None)
-    assert torch.equal(step.obs, plain.reset(0).obs)
-
-
-def test_teams_that_are_drawn_anew_have_no_kinds():
-    env = make(game="Redrawn")
-    with pytest.raises(ValueError, match="set kinds=False"):
-        env.reset(0)
-    assert make(game="Redrawn", kinds=False).reset(0).alive.all()
-
-
 def test_enemies_are_drawn_where_they_stand():
     env = make("3m")
     found = play(env, shoot)
@@ -292,13 +178,6 @@ def test_options_reach_the_game_and_those_that_are_set_here_are_refused():
         make("9m")
     with pytest.raises(ValueError, match="'module:Class'"):
         SMAC(make="StarCraft2Env")
-
-
-def test_every_copy_has_a_process_unless_it_is_told_otherwise():
-    env = SMAC("3m", 3, "fake_smac:StarCraft2Env")
-    assert env.workers == 3
-    engine = pickle.loads(pickle.dumps(env.engine_maker()))()
-    assert engine.make(0).continuing_episode
 
 
 def test_the_missing_package_is_named_and_where_it_comes_from(monkeypatch):

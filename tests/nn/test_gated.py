@@ -120,7 +120,21 @@ def test_nothing_is_sent_over_a_closed_edge():
     assert counts == {"messages": [2], "bits": [2], "bytes": [4 * (2 + 3)]}
     with Channel(conv, 3, Rank(34)) as channel:
         assert torch.equal(conv(x, EDGES), before), "the closed edge is worth least"
-        assert channel.take(1)["messages"].tolist() == [2]
+    with Channel(conv, 3, Rank(0)) as channel:
+        conv(x, EDGES)
+        assert channel.take(1)["messages"].tolist() == [2], "nor is it sent where nothing is cut"
+
+
+def test_a_message_is_worth_the_attention_that_it_gets():
+    # Agent 0 gives 1 and 2 the more and less, by keys 0 and -ln 2; their values are 1 and -9.
+    conv = by_hand()
+    nn.init.constant_(conv.value.weight, (1 + 9) / torch.tensor(2.0).log())
+    nn.init.constant_(conv.value.bias, 1.0)
+    x = torch.tensor([[1.0], [1.0], [0.5]]).log()
+    assert torch.allclose(conv.value(x)[1:, 0], torch.tensor([1.0, -9.0]), atol=1e-4)
+    with Channel(conv, 3, Rank(50)) as channel:
+        conv(x, EDGES[:, :2])
+    assert channel.sent[0].keep.tolist() == [[True], [False]]
 
 
 def test_a_temperature_that_is_not_positive_is_refused():

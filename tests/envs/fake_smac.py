@@ -254,3 +254,17 @@ class Redrawn(StarCraft2Env):
         assert self._unit_types is not None
         self._unit_types[0] += self._random.integers(100)
         return first
+
+
+class Forked(StarCraft2Env):
+    """Flags the limit even where the battle ends, counts no dead, and tells a wrong size."""
+
+    def step(self, actions):
+        reward, terminated, info = super().step(actions)
+        del info["dead_allies"], info["dead_enemies"]
+        if self._steps >= self.episode_limit:
+            info["episode_limit"] = True
+        return reward, terminated, info
+
+    def get_obs_own_feats_size(self):
+        return 3

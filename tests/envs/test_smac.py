@@ -186,3 +186,14 @@ def test_the_missing_package_is_named_and_where_it_comes_from(monkeypatch):
         SMAC()
     with pytest.raises(ImportError, match="no fake_smac:StarCraft3Env"):
         SMAC(make="fake_smac:StarCraft3Env")
+
+
+@pytest.mark.parametrize(("choose", "won"), [(shoot, 1), (stop, 0)])
+def test_a_fork_that_flags_the_limit_anyway_is_read_right(choose, won):
+    steps = len(play(make("3m"), choose)) - 1
+    env = make("3m", game="Forked", limit=steps)
+    last = play(env, choose)[-1]
+    assert (last.truncated.item(), last.terminated.item()) == (False, True)
+    assert last.info["win"].item() == won
+    assert last.info["dead_allies"].item() == 3 - last.alive.sum()
+    assert env.spec.layout == {}

@@ -1,5 +1,7 @@
 """Two stages of attention: shares by hand, closed edges, and the gradient of a gate."""
 
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -128,7 +130,7 @@ def test_nothing_is_sent_over_a_closed_edge():
 def test_a_message_is_worth_the_attention_that_it_gets():
     # Agent 0 gives 1 and 2 the more and less, by keys 0 and -ln 2; their values are 1 and -9.
     conv = by_hand()
-    nn.init.constant_(conv.value.weight, (1 + 9) / torch.tensor(2.0).log())
+    nn.init.constant_(conv.value.weight, 10 / math.log(2))
     nn.init.constant_(conv.value.bias, 1.0)
     x = torch.tensor([[1.0], [1.0], [0.5]]).log()
     assert torch.allclose(conv.value(x)[1:, 0], torch.tensor([1.0, -9.0]), atol=1e-4)

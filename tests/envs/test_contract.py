@@ -46,6 +46,9 @@ SMALL = {
         {"task": "grid_1x1", "horizon": 3, "decision": 4, "yellow": 2},
         {"task": "grid_2x2", "horizon": 3, "decision": 3, "yellow": 1, "fixed_flow": True},
     ],
+    "smac": [
+        {"make": "fake_smac:StarCraft2Env", "map_name": "3m", "workers": 0, "relaunch": True},
+    ],
     "pettingzoo": [
         {"make": walk, "horizon": 20},
         {"make": "parallel_games:walk", "horizon": 5, "position": places},

@@ -19,7 +19,7 @@ ON = "rollout=30,epochs=10,minibatch=512,learning_rate=1e-3,gamma=0.99,reward=te
 ROWS = {
     "mappo": Row(f"mappo:{ON}"),
     "ippo": Row(f"ippo:{ON}"),
-    "coma": Row("coma:rollout=30,reward=team_to_end"),
+    "coma": Row("coma:rollout=10,reward=team_to_end"),
     "commnet": Row(f"commnet:{ON}", graph="complete"),
     "g2anet": Row(f"g2anet:{ON}", graph="complete"),
     "qmix": Row(f"qmix:{OFF}"),

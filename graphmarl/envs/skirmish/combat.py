@@ -108,8 +108,8 @@ class Combat:
         field.target = chosen
         aim, has = chosen.clamp(0), (chosen != NOBODY).float()
         reach = self.reach.take(self.row + aim)
-        self._walk(field, orders, aim, has, reach, alive)
-        self.movement.separate(field, alive)
+        walks = self._walk(field, orders, aim, has, reach, alive)
+        self.movement.separate(field, walks, alive)
         near = self._near(field, aim, reach) * has * alive
         field.cooldown = field.cooldown - SECONDS
         # A weapon is ready in the nearest loop, and what is over is not lost.
@@ -130,7 +130,8 @@ class Combat:
         has: Tensor,
         reach: Tensor,
         alive: Tensor,
-    ) -> None:
+    ) -> Tensor:
+        """Let all walk who are on their way; returns 1 for them."""
         x, y = field.x.gather(0, aim), field.y.gather(0, aim)
         near = self._near(field, aim, reach)
         to_x, to_y, walks = self._errand(field, alive)
@@ -139,6 +140,7 @@ class Combat:
             walks = torch.cat([orders.walks, walks])
         walks = torch.lerp(walks, 1 - near, has) * alive
         self.movement.walk(field, torch.lerp(to_x, x, has), torch.lerp(to_y, y, has), walks)
+        return walks
 
     def _errand(self, field: Field, alive: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Where those go who follow the rule and have no target."""

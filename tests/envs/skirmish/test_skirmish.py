@@ -75,22 +75,18 @@ def replace_targets(orders, order):
     return replace(orders, target=order.argsort()[orders.target])
 
 
-FEW = ["MMM", "1o2r_vs_4r", "5z_vs_1ul", "2s_vs_1sc", "3b_vs_1h1m"]
-# Sums over so many units are added up in another order in another number of copies.
-MANY = ["bane_vs_bane", "corridor", "2c_vs_64zg"]
-
-
-@pytest.mark.parametrize("name", FEW + MANY)
+@pytest.mark.parametrize(
+    "name", ["MMM", "1o2r_vs_4r", "5z_vs_1ul", "2s_vs_1sc", "bane_vs_bane", "2c_vs_64zg"]
+)
 def test_a_copy_among_many_plays_as_alone(name):
     many, alone = (Skirmish(name, num_envs=number) for number in (5, 1))
-    tolerance = 1e-3 if name in MANY else 0.0
-    plan = random_actions(many, 3, 6)
+    plan = random_actions(many, 3, 12)
     one, other = many.reset(3), alone.reset(3)
     for action in plan:
-        torch.testing.assert_close(one.obs[:1], other.obs, atol=tolerance, rtol=0)
-        torch.testing.assert_close(one.reward[:1], other.reward, atol=tolerance, rtol=0)
+        assert torch.equal(one.obs[:1], other.obs)
+        assert torch.equal(one.reward[:1], other.reward)
         one, other = many.step(action), alone.step(action[:1])
-    torch.testing.assert_close(many.position[:1], alone.position, atol=tolerance, rtol=0)
+    assert torch.equal(many.position[:1], alone.position)
 
 
 @pytest.mark.parametrize("name", MAPS)
@@ -155,7 +151,6 @@ NECKS = {
 }
 
 
-@pytest.mark.xfail(strict=True, reason="crowds press their front row into and past what stands")
 @pytest.mark.parametrize("fixed", [True, False], ids=["fixed", "free"])
 @pytest.mark.parametrize("name", NECKS)
 def test_few_zerglings_at_once_reach_zealots_in_the_neck_of_corridor(name, fixed):

@@ -180,4 +180,4 @@ class Armies(Batched):
 
     def scene(self, env: int) -> Scene:
         """Units by side with their health, ranges and targets."""
-        return picture(self.army, self.situation(), self.target, env)
+        return picture(self.map, self.army, self.situation(), self.target, env)

@@ -243,3 +243,21 @@ def test_both_sides_of_three_marines_have_the_same_chance():
 def test_equal_armies_have_the_same_chance(name):
     won, drawn = mirror(Skirmish(name, num_envs=2000), 1)
     assert 46 <= 100 * (won.mean() + drawn.mean() / 2) <= 54
+
+
+def test_a_picture_shows_the_living_their_targets_and_the_walls():
+    env = Skirmish("corridor", num_envs=2)
+    env.reset(0)
+    env.health = env.health * (torch.arange(30) != 7)
+    env.target = torch.full((2, 30), NOBODY)
+    env.target[1, 2], env.target[1, 7], env.target[1, 9] = 8, 0, 2
+    scene = env.scene(1)
+    assert len(scene.points["agents' side"][0]) == 6
+    place, health = scene.points["enemies"]
+    assert torch.equal(place, env.position[1, [6, *range(8, 30)]])
+    assert (health == 1).all()
+    # The dead enemy aims at nobody.
+    ends, side = scene.lines["targets"]
+    assert torch.equal(ends, env.position[1, [[2, 8], [9, 2]]])
+    assert side.tolist() == [1.0, 0.0]
+    assert len(scene.points["blocked"][0]) == (~env.map.walkable).sum()

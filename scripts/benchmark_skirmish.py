@@ -12,8 +12,10 @@ from torch import Tensor
 from graphmarl.envs.skirmish import MAPS, Skirmish
 
 
-def act(available: Tensor) -> Tensor:
+def act(available: Tensor | None) -> Tensor:
     """One legal action of each agent, each as likely."""
+    if available is None:
+        raise AssertionError("nothing is said of what is available")
     return (torch.rand(available.shape) * available).argmax(2)
 
 

@@ -15,11 +15,19 @@ from graphmarl.step import Step
 SMALL = 1e-3
 
 
+def options(step: Step) -> Tensor:
+    """What is available, which skirmish always says."""
+    if step.available is None:
+        raise AssertionError("nothing is said of what is available")
+    return step.available
+
+
 def legal(step: Step, eager: bool, generator: torch.Generator) -> Tensor:
     """A legal action of each agent; the eager attack whenever they can."""
-    score = torch.rand(step.available.shape, generator=generator)
+    available = options(step)
+    score = torch.rand(available.shape, generator=generator)
     score[..., 6:] += eager
-    return ((score + 1) * step.available).argmax(2)
+    return ((score + 1) * available).argmax(2)
 
 
 def require(holds: Tensor | bool, rule: str, env: Skirmish) -> None:
@@ -55,13 +63,13 @@ def check(env: Skirmish, step: Step, before: Tensor) -> None:
     require((step.reward[~before] == 0).all(), "somebody dead is rewarded", env)
     require((step.reward >= 0).all(), "a reward is below 0", env)
     require((step.obs[~alive] == 0).all(), "somebody dead observes", env)
-    require(step.available[..., 0].eq(~alive).all(), "nothing is not for the dead alone", env)
-    require(step.available.any(2).all(), "somebody can do nothing", env)
+    require(options(step)[..., 0].eq(~alive).all(), "nothing is not for the dead alone", env)
+    require(options(step).any(2).all(), "somebody can do nothing", env)
 
 
 def refuses(env: Skirmish, step: Step, generator: torch.Generator) -> bool:
     """Whether one action that is not available is refused; the game does not go on."""
-    wrong = (~step.available & ~step.done.view(-1, 1, 1)).nonzero()
+    wrong = (~options(step) & ~step.done.view(-1, 1, 1)).nonzero()
     if not len(wrong):
         return True
     copy, agent, action = wrong[torch.randint(len(wrong), (), generator=generator)].tolist()

@@ -7,11 +7,11 @@ from fields import army_of, combat_of, field_of, idle, loops, orders_of, punctua
 from graphmarl.envs.skirmish.field import NOBODY
 
 
-def target_of(army, places, slot=-1, threat=1.0, **given):
+def target_of(army, places, threat=1.0, **given):
+    """Whom the first enemy chooses."""
     combat = combat_of(army, threat=threat)
     field = field_of(army, places, **given)
-    first = combat.commanded
-    return combat.rule.choose(field, field.alive)[slot - first if slot >= 0 else slot, 0].item()
+    return combat.rule.choose(field, field.alive)[0, 0].item()
 
 
 def on_a_line(*x):
@@ -34,8 +34,8 @@ def test_of_equals_the_first_is_attacked():
 def test_who_attacks_the_chooser_counts_as_nearer(threat, expected):
     army = army_of("2 marine", "2 marine")
     places = on_a_line(12.8, 12, 16, 20)
-    given = {"target": [3, 2, NOBODY, NOBODY]}
-    assert target_of(army, places, slot=2, threat=threat, **given) == expected
+    found = target_of(army, places, threat=threat, target=[3, 2, NOBODY, NOBODY])
+    assert found == expected
 
 
 def test_threat_finds_nobody_beyond_what_is_noticed():
@@ -74,8 +74,8 @@ def test_a_target_is_kept_to_one_beyond_the_range_unless_one_cannot_follow(kind,
 
 def test_a_dead_target_is_dropped():
     army = army_of("2 marine", "1 marine")
-    given = {"target": [NOBODY, NOBODY, 0], "health": [0, 45, 45]}
-    assert target_of(army, on_a_line(14, 12, 16), **given) == 1
+    targets, health = [NOBODY, NOBODY, 0], [0, 45, 45]
+    assert target_of(army, on_a_line(14, 12, 16), target=targets, health=health) == 1
 
 
 def play(army, places, steps=1, goal="point", orders=None, point=(9.0, 16.0), **given):

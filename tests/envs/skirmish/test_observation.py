@@ -130,9 +130,11 @@ def test_last_actions_and_time_are_observed_if_asked_for():
 def test_before_the_first_step_there_is_no_last_action():
     env = Skirmish("3m", obs_last_action=True, num_envs=2)
     step = env.reset(0)
+    assert step.state is not None
     assert not step.state[:, -27:].any()
     assert not step.obs[:, :, 24:33].any()
     step = env.step(torch.ones(2, 3, dtype=torch.long))
+    assert step.state is not None
     assert_close(step.state[0, -27:], [0, 1, *[0] * 7] * 3)
 
 
@@ -211,5 +213,6 @@ def test_the_living_that_see_each_other_are_linked():
 def test_the_state_may_be_all_observations():
     env = Skirmish("2s3z", obs_instead_of_state=True, num_envs=2)
     step = env.reset(0)
+    assert step.state is not None
     assert torch.equal(step.state, step.obs.flatten(1))
     assert env.spec.state_size == 5 * 80

@@ -120,7 +120,7 @@ def test_a_free_healer_that_has_begun_goes_on_below_five():
 
 def test_healers_help_the_living_body_with_least_of_its_health():
     army = army_of("1 marine", "1 medivac 1 marauder 2 marine 1 stalker 1 medivac 1 marine")
-    where = [[16.0, 16], [16, 18], [18, 16], [16, 14], [15, 17], [17, 17], [16, 24.9]]
+    where = [[16.0, 16], [16, 19], [18, 16], [16, 14], [15, 17], [17, 17], [16, 24.9]]
     places = [[2.0, 2.0], *[[float(x), float(y)] for x, y in where]]
     # Shares: marauder .4, marines .5 and .8; machines and the one farther than 6 are worse off.
     health = [45, 150, 50, 22.5, 36, 1, 1, 4]

@@ -96,6 +96,12 @@ def test_a_bursting_baneling_hits_all_foes_around_and_dies():
     assert health == [0, 35, 0, 35, 0, 35, 145 - 19, 150]
 
 
+def test_a_burst_below_an_aircraft_takes_nothing_from_other_hits():
+    army = army_of("1 marine 1 baneling", "1 medivac 1 marine")
+    places = [[10.0, 10.0], [14.0, 10.0], [14.0, 10.5], [14.5, 10.0]]
+    assert volley(army, places, [2, 3, NOBODY, NOBODY])[0] == [45, 0, 150 - 5, 10]
+
+
 def test_buildings_are_not_hurt_by_bursts():
     army = army_of("1 baneling", "1 spine_crawler")
     assert volley(army, in_a_row(2), [1, NOBODY])[0] == [0, 300]

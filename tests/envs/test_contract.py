@@ -49,6 +49,17 @@ SMALL = {
     "smac": [
         {"make": "fake_smac:StarCraft2Env", "map_name": "3m", "workers": 0, "relaunch": True},
     ],
+    "flatland": [
+        {
+            "width": 18,
+            "height": 18,
+            "rail_pairs": 1,
+            "cities": 2,
+            "num_agents": 2,
+            "malfunction_rate": 0.1,
+            "horizon": 12,
+        }
+    ],
     "pettingzoo": [
         {"make": walk, "horizon": 20},
         {"make": "parallel_games:walk", "horizon": 5, "position": places},

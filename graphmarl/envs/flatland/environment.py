@@ -6,13 +6,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
-from graphmarl.envs.flatland.engine import (
-    INFO,
-    STATE_SIZE,
-    RailEngine,
-    load_flatland,
-    make_rail_env,
-)
+from graphmarl.envs.flatland.engine import INFO, STATE_SIZE, RailEngine
+from graphmarl.envs.flatland.simulator import load_flatland, make_rail_env
 from graphmarl.envs.flatland.tree import OBS_SIZE, ROOT
 from graphmarl.envs.vector import Vector, choose
 from graphmarl.envs.workers import Engine

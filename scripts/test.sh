@@ -3,7 +3,7 @@
 # Further arguments go to pytest.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-scripts/install.sh magent,mpe,notebooks,dev
+scripts/install.sh magent,mpe,flatland,notebooks,dev
 export OMP_NUM_THREADS=1 SDL_VIDEODRIVER=dummy
 all=()
 if [ "${1:-}" = --all ]; then

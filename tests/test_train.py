@@ -19,7 +19,7 @@ from graphmarl.train import resume, train
 
 # Small enough for a toy; of each method what it has of these.
 SMALL = {"rollout": 10, "minibatch": 60, "warmup": 40, "batch": 8, "updates": 2, "replay": 80}
-SMALL |= {"episodes": 8, "code_epochs": 2, "flow_epochs": 3}
+SMALL |= {"episodes": 8, "code_epochs": 2, "flow_epochs": 3, "tree": "view", "depth": 1}
 every_method = pytest.mark.parametrize("name", METHODS)
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from graphmarl.envs.batched import Batched
 from graphmarl.envs.check import check_env
 from graphmarl.envs.didactic import GridAgreement, Hallway, IndependentSearch, Sensor
+from graphmarl.envs.flatland import Flatland
 from graphmarl.envs.magent import Battle, Gather, Jungle
 from graphmarl.envs.particle import HeterogeneousNavigation, Navigation, PreyPredator, Push
 from graphmarl.envs.pettingzoo import FromPettingZoo
@@ -34,6 +35,7 @@ ENVS: dict[str, type[Environment]] = {
     "traffic": Traffic,
     "skirmish": Skirmish,
     "smac": SMAC,
+    "flatland": Flatland,
     "pettingzoo": FromPettingZoo,
 }
 
@@ -61,6 +63,7 @@ __all__ = [
     "Battle",
     "ENVS",
     "Engine",
+    "Flatland",
     "Frame",
     "FromPettingZoo",
     "Gather",

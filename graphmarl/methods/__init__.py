@@ -4,6 +4,7 @@ from graphmarl.learners import Learner
 from graphmarl.methods.coma import COMA
 from graphmarl.methods.commnet import CommNet
 from graphmarl.methods.dgn import DGN
+from graphmarl.methods.flatland_winner import FlatlandWinner
 from graphmarl.methods.g2anet import G2ANet
 from graphmarl.methods.ip import IP
 from graphmarl.methods.ippo import IPPO
@@ -37,6 +38,7 @@ METHODS: dict[str, type[Learner]] = {
     "tarmac": TarMAC,
     "tarmac_qmix": TarMACQMIX,
     "neurcomm": NeurComm,
+    "flatland_winner": FlatlandWinner,
     "dgn": DGN,
     "mfq": MFQ,
     "vpp": VPP,
@@ -50,6 +52,7 @@ __all__ = [
     "COMA",
     "CommNet",
     "DGN",
+    "FlatlandWinner",
     "G2ANet",
     "IP",
     "IPPO",

@@ -40,6 +40,7 @@ from graphmarl.nn.own_linear import OwnLinear
 from graphmarl.nn.policy import PolicyHead, SquashedNormal
 from graphmarl.nn.q_network import QNetwork
 from graphmarl.nn.team_critics import ConcatCritic, PooledCritic, TeamCritic
+from graphmarl.nn.tree_encoder import TreeEncoder
 from graphmarl.nn.trunk import AgentInput, Trunk
 
 __all__ = [
@@ -94,6 +95,7 @@ __all__ = [
     "SumConv",
     "SumMixer",
     "TeamCritic",
+    "TreeEncoder",
     "Trunk",
     "batch_of",
     "last_action",

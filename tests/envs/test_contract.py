@@ -56,6 +56,17 @@ SMALL = {
         {"map": replace(MAPS["MMM"], limit=4), "obs_last_action": True},
         {"map": replace(MAPS["3b_vs_1h1m"], limit=6), "obs_timestep_number": True},
     ],
+    "flatland": [
+        {
+            "width": 18,
+            "height": 18,
+            "rail_pairs": 1,
+            "cities": 2,
+            "num_agents": 2,
+            "malfunction_rate": 0.1,
+            "horizon": 12,
+        }
+    ],
     "pettingzoo": [
         {"make": walk, "horizon": 20},
         {"make": "parallel_games:walk", "horizon": 5, "position": places},

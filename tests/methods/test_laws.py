@@ -27,6 +27,8 @@ RECURRENT = [
 ]
 # Small enough for a few steps of a toy, and without noise where laws are about what is said.
 SMALL = {"rollout": 8, "warmup": 8, "batch": 4, "test_noise": False}
+# The toy's view as a tree of two nodes.
+SMALL |= {"tree": "view", "depth": 1}
 every_method = pytest.mark.parametrize("name", FORMS)
 
 

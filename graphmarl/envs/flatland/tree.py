@@ -1,0 +1,158 @@
+"""What trains see: themselves, and the trains and distances on the next rails, as a tree."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from graphmarl.envs.flatland.rails import FAR, NODES, Rails
+
+ROOT, FEATURES = 9, 14
+OBS_SIZE = ROOT + NODES * FEATURES
+FIRST_LEVEL = 2
+PARENT = (np.arange(FIRST_LEVEL, NODES) - FIRST_LEVEL) // 2
+# Nodes whose parents are known, level by level.
+LEVELS = [(slice(2, 6), PARENT[:4]), (slice(6, 14), PARENT[4:])]
+
+
+@dataclass
+class Trains:
+    """All trains at one moment.
+
+    Args:
+        place: where each is; its first place before it departs, its last after it has gone.
+        present: on the rails.
+        waiting: not yet departed.
+        broken: malfunctioning.
+        arrived: at its target, and gone.
+        deadlocked: can never move again.
+        handle: number of each between 0 and 1, drawn for the episode.
+        target: cell of its target.
+    """
+
+    place: NDArray[np.integer]
+    present: NDArray[np.bool_]
+    waiting: NDArray[np.bool_]
+    broken: NDArray[np.bool_]
+    arrived: NDArray[np.bool_]
+    deadlocked: NDArray[np.bool_]
+    handle: NDArray[np.floating]
+    target: NDArray[np.integer]
+
+    @property
+    def living(self) -> NDArray[np.bool_]:
+        """Neither arrived nor deadlocked."""
+        return ~(self.arrived | self.deadlocked)
+
+
+def signed(value: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """1 for true and -1 for false."""
+    return value * np.float32(2) - 1
+
+
+def scaled(distance: NDArray[np.floating]) -> NDArray[np.floating]:
+    """D / 100 - 10, and 0 where there is no way."""
+    return np.where(np.isinf(distance), 0, distance / 100 - 10)
+
+
+def observe(rails: Rails, trains: Trains) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Observations, and who is met first on a segment of whose tree.
+
+    Nothing is seen behind a segment with a deadlocked train, nor does a train see itself.
+
+    Returns:
+        obs (train, 205): 9 numbers of the train and 14 of each of 14 nodes, and links (train,
+        train): whether the train of the row is met by that of the column.
+    """
+    start = rails.tree[trains.place]
+    count = len(start)
+    number = np.arange(count)
+    cell = np.where(trains.present, rails.cell[trains.place], rails.cell[-1])
+    node = start[:, :, None]
+    seen = rails.ahead[node, cell]
+    seen[number, :, number] = FAR
+    same = rails.passed[node, cell] == rails.heading[trains.place]
+    there = seen < FAR
+    blocked = (there & trains.deadlocked).any(2)
+    real = start < rails.size
+    for nodes, parent in LEVELS:
+        real[:, nodes] &= real[:, parent] & ~blocked[:, parent]
+    there &= real[..., None]
+    seen[~there] = FAR
+    features = np.empty((count, NODES, FEATURES), np.float32)
+    _measure(features, rails, trains, start, seen)
+    met = np.where(there & ~trains.deadlocked, seen, FAR)
+    first = met.argmin(2)
+    anyone = (met < FAR).any(2)
+    _count(features, there, same, blocked)
+    features[:, :, 11] = signed(~anyone | np.take_along_axis(same, first[..., None], 2)[..., 0])
+    features[~real] = 0
+    links = np.zeros((count, count), bool)
+    looks, at = anyone.nonzero()
+    links[first[looks, at], looks] = True
+    root = _root(rails, trains, start)
+    return np.concatenate([root, features.reshape(count, -1)], 1), links
+
+
+def _root(rails: Rails, trains: Trains, start: NDArray[np.integer]) -> NDArray[np.float32]:
+    """The 9 numbers of a train itself."""
+    place, count = trains.place, len(start)
+    only = rails.choices[place] == 1
+    next_place = start[:, 0]
+    near = only & ((rails.length[next_place] == 1) | (rails.unusable[next_place] == 1))
+    root = np.empty((count, ROOT), np.float32)
+    root[:, 0], root[:, 1] = rails.row[place] / 100, rails.column[place] / 100
+    root[:, 2] = trains.handle
+    root[:, 3], root[:, 4] = signed(trains.deadlocked), signed(~trains.broken)
+    root[:, 5] = scaled(rails.distance[np.arange(count), place])
+    root[:, 6] = signed(trains.present & rails.switch[place])
+    root[:, 7], root[:, 8] = signed(near), signed(trains.waiting & ~trains.broken)
+    return root
+
+
+def _measure(
+    features: NDArray[np.float32],
+    rails: Rails,
+    trains: Trains,
+    start: NDArray[np.integer],
+    seen: NDArray[np.integer],
+) -> None:
+    """Write whether a node is before the target, and its five distances."""
+    number, end, length = np.arange(len(start)), rails.end[start], rails.length[start]
+    at = rails.cell[end] == trains.target[:, None]
+    beyond = np.zeros_like(at)
+    for nodes, parent in LEVELS:
+        beyond[:, nodes] = beyond[:, parent] | at[:, parent]
+    distance = rails.distance[number[:, None], end]
+    before = np.empty_like(distance)
+    before[:, :FIRST_LEVEL] = rails.distance[number, trains.place][:, None]
+    before[:, FIRST_LEVEL:] = distance[:, PARENT]
+    before = scaled(before)
+    nearest = seen.min(2)
+    features[:, :, 0] = signed(~beyond)
+    features[:, :, 1] = np.where(nearest < FAR, nearest / 100 - 10, 0)
+    features[:, :, 2] = length / 100 - 10
+    features[:, :, 3] = scaled(rails.unusable[start])
+    features[:, :, 4] = np.where(beyond, 0, scaled(distance) - before)
+    features[:, :, 5] = np.where(beyond, 0, scaled(distance + length) - before)
+
+
+def _count(
+    features: NDArray[np.float32],
+    there: NDArray[np.bool_],
+    same: NDArray[np.bool_],
+    blocked: NDArray[np.bool_],
+) -> None:
+    """Write how many trains go which way, and of which of them the number is largest."""
+    number = np.arange(there.shape[2])
+    along, against = there & same, there & ~same
+    for column, which in ((6, along), (8, against)):
+        many = which.sum(2)
+        features[:, :, column], features[:, :, column + 1] = signed(many >= 1), signed(many >= 2)
+    highest_along = np.where(along, number, -1).max(2)
+    highest_against = np.where(against, number, -1).max(2)
+    features[:, :, 10] = signed(highest_against > number[:, None])
+    features[:, :, 12] = signed(highest_along >= highest_against)
+    features[:, :, 13] = signed(blocked)

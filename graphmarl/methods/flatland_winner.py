@@ -1,0 +1,179 @@
+"""The best learner of the Flatland challenge of 2020, the baseline of MAMBA's paper."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.distributions import Categorical
+from torch.nn import functional as F
+from torch_geometric.data import Data
+
+from graphmarl.functional import mask_logits
+from graphmarl.learners import OnPolicy
+from graphmarl.methods.ippo import require_discrete
+from graphmarl.nn import (
+    AgentNetwork,
+    AttentionConv,
+    Output,
+    TreeEncoder,
+    mlp,
+    orthogonal_linear,
+)
+from graphmarl.step import Spec
+
+
+class RailNetwork(AgentNetwork):
+    r"""Thoughts of trees, signals to those who hear them, and a critic that reads the tree alone.
+
+    .. math::
+        t_i = \mathrm{fold}(o_i), \quad s_i = \mathrm{relu}(W_s t_i), \quad
+        c_i = \mathrm{attention}(s_i, s_{N_i}), \quad \pi_i = \mathrm{mlp}([t_i, c_i])
+
+    Args:
+        obs_size: numbers in an observation.
+        part: where the tree is in it; what is before and after belongs to the agent itself.
+        depth: of the tree.
+        num_actions: number of actions.
+        thought: width of the folded tree.
+        signal: numbers that an agent sends to each who hears it, and of each head's value.
+        heads: of the attention.
+        hidden: width of the layer below the actions, and of that below the value.
+
+    Shapes:
+        graph.x (row, obs_size); latent c_i (row, heads * signal), value (row,).
+    """
+
+    rounds = 1
+
+    def __init__(
+        self,
+        obs_size: int,
+        part: slice,
+        depth: int,
+        num_actions: int,
+        thought: int,
+        signal: int,
+        heads: int,
+        hidden: int,
+    ) -> None:
+        super().__init__()
+        self.part, self.nodes = part, 2 ** (depth + 1) - 2
+        width = part.stop - part.start
+        sizes = obs_size - width, width // self.nodes, depth, thought
+        self.fold, self.judge = TreeEncoder(*sizes), TreeEncoder(*sizes)
+        self.signal = orthogonal_linear(thought, signal)
+        self.conv = AttentionConv(signal, heads * signal, heads=heads)
+        self.actor = mlp(thought + heads * signal, hidden, num_actions, last_gain=0.01)
+        self.critic = mlp(thought, hidden, 1, last_gain=1.0)
+
+    def forward(
+        self, graph: Data, memory: Float[Tensor, "row memory"]
+    ) -> tuple[Output, Float[Tensor, "row memory"]]:
+        """Policy and value; there is nothing to remember."""
+        assert graph.x is not None and graph.edge_index is not None, "a builder has set the edges"
+        x = graph.x.flatten(1)
+        own = torch.cat([x[:, : self.part.start], x[:, self.part.stop :]], 1)
+        tree = x[:, self.part].unflatten(1, (self.nodes, -1))
+        thought = self.fold(own, tree)
+        signal = F.relu(self.signal(thought))
+        alpha = self.conv.attention(signal, graph.edge_index)
+        heard = self.conv(signal, graph.edge_index, alpha)
+        features = torch.cat([thought, heard], 1)
+        available = graph.available if "available" in graph else None
+        logits = mask_logits(self.actor(features), available)
+        output = Output(
+            distribution=Categorical(logits=logits, validate_args=False),
+            value=self.critic(self.judge(own, tree)).squeeze(-1),
+            features=features,
+            latent=heard,
+            attention=alpha[0],
+        )
+        return output, memory
+
+
+class FlatlandWinner(OnPolicy):
+    """PPO of trains that fold the tree that they see and attend to each other's signals.
+
+    The settings are those of the `solution <https://github.com/jbr-ai-labs/
+    NeurIPS2020-Flatland-Competition-Solution>`_ as the MAMBA paper trains it, without its schedule
+    of departures. Who hears whom is any graph; `links` are the trains that are met in the tree, as
+    in the solution. Unlike it, a signal does not come with a code of the place in the tree where
+    its sender was met, since edges do not say it; queries are made of signals; and agents also
+    attend to themselves.
+
+    Args:
+        spec: shapes of the environment, whose layout must name a tree.
+        tree: name of the tree in the layout: its nodes level by level, each with as many numbers.
+        depth: levels of the tree.
+        thought: width of the folded tree.
+        signal: numbers in each signal.
+        heads: of the attention.
+        hidden: width of the layer below the actions, and of that below the value.
+        learning_rate, final_learning_rate, gamma, entropy, final_entropy: as in `OnPolicy`.
+        epochs, minibatch, reward_scale, rollout: as in `OnPolicy`.
+        learner: further arguments of `OnPolicy`.
+
+    Raises:
+        ValueError: the observation has no such tree, or actions are not discrete.
+    """
+
+    default_graph = "complete"
+
+    def __init__(
+        self,
+        spec: Spec,
+        tree: str = "tree",
+        depth: int = 3,
+        thought: int = 128,
+        signal: int = 32,
+        heads: int = 5,
+        hidden: int = 256,
+        learning_rate: float = 1e-5,
+        final_learning_rate: float = 1.0,
+        gamma: float = 0.995,
+        entropy: float = 0.01,
+        final_entropy: float = 1.0,
+        epochs: int = 3,
+        minibatch: int = 32,
+        reward_scale: float = 1.0,
+        rollout: int = 16,
+        **learner: Any,
+    ) -> None:
+        require_discrete(spec, "FlatlandWinner")
+        part = tree_of(spec, tree, depth)
+        sizes = thought, signal, heads, hidden
+        network = RailNetwork(spec.obs_size, part, depth, spec.num_actions, *sizes)
+        super().__init__(
+            network,
+            learning_rate=learning_rate,
+            final_learning_rate=final_learning_rate,
+            gamma=gamma,
+            entropy=entropy,
+            final_entropy=final_entropy,
+            epochs=epochs,
+            minibatch=minibatch,
+            reward_scale=reward_scale,
+            rollout=rollout,
+            **learner,
+        )
+
+
+def tree_of(spec: Spec, name: str, depth: int) -> slice:
+    """Where the observation has a tree.
+
+    Raises:
+        ValueError: it has none of this name, or its size is not that of a tree so deep.
+    """
+    if name not in spec.layout:
+        has = ", ".join(spec.layout) or "nothing"
+        raise ValueError(f"tree is {name!r}; the layout of the observation names {has}")
+    if depth < 1:
+        raise ValueError(f"depth is {depth}; allowed are 1 and more levels")
+    start, stop, _ = spec.layout[name].indices(spec.obs_size)
+    nodes = 2 ** (depth + 1) - 2
+    if (stop - start) % nodes:
+        raise ValueError(f"{name} has {stop - start} numbers, which {nodes} nodes cannot share")
+    return slice(start, stop)

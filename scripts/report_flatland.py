@@ -1,0 +1,31 @@
+"""Collect what `scripts/train_flatland.py` left in run folders and print it as tables.
+
+python scripts/report_flatland.py --runs runs --commit abc1234   # collect, then print
+python scripts/report_flatland.py                                # print what was collected
+"""
+
+from pathlib import Path
+
+from collected import collect_runs, command, show_tables, yardsticks
+
+from graphmarl.envs.flatland import TASKS
+
+MEASURED = Path(__file__).parent.parent / "datasets" / "measured_flatland.csv"
+METRICS = ("arrived", "deadlocked", "return")
+
+
+def collect(runs: Path, commit: str) -> None:
+    """The shares of trains at the end of an episode."""
+    collect_runs(runs, commit, MEASURED, {metric: (metric,) for metric in METRICS})
+
+
+def show() -> None:
+    """A table for each task, the most stochastic arrivals first, and what trains reach unlearned."""
+    show_tables(MEASURED, {"arrived": "arrived, ", "deadlocked": "deadlocked, "})
+    for task in TASKS:
+        if told := yardsticks(task, "arrived"):
+            print(f"{task}, arrived without learning: {told}")
+
+
+if __name__ == "__main__":
+    command(__doc__, collect, show)

@@ -1,0 +1,59 @@
+"""The winner of Flatland 2020: what its network reads, and what is refused."""
+
+from typing import Any
+
+import pytest
+import torch
+from torch_geometric.data import Data
+
+from graphmarl.methods import FlatlandWinner
+from graphmarl.step import Spec
+
+PARTS = {"own": slice(0, 9), "tree": slice(9, 205)}
+SPEC = Spec(num_agents=3, obs_shape=(205,), num_actions=3, horizon=9, layout=PARTS)
+EDGES = torch.tensor([[1, 2], [0, 0]])
+
+
+def test_sizes_and_settings_are_those_of_the_solution():
+    learner = FlatlandWinner(SPEC)
+    network: Any = learner.network
+    assert (network.fold.size, network.signal.out_features, network.conv.heads) == (128, 32, 5)
+    assert network.actor[0].out_features == 256
+    assert (learner.learning_rate, learner.rollout, learner.epochs) == (1e-5, 16, 3)
+    assert (learner.gamma, learner.gae_lambda, learner.minibatch) == (0.995, 0.95, 32)
+    assert (learner.clip, learner.value, learner.entropy) == (0.2, 0.5, 0.01)
+
+
+def test_the_value_reads_no_signal_and_the_policy_does():
+    network: Any = FlatlandWinner(SPEC).network
+    graph = Data(x=torch.randn(3, 205), edge_index=EDGES, num_nodes=3)
+    before, _ = network(graph, torch.zeros(3, 0))
+    assert graph.x is not None
+    graph.x[1] += 1.0
+    after, _ = network(graph, torch.zeros(3, 0))
+    assert torch.equal(before.value[0], after.value[0])
+    assert not torch.equal(before.distribution.logits[0], after.distribution.logits[0])
+    assert torch.equal(before.distribution.logits[2], after.distribution.logits[2])
+    assert before.attention.shape == (2, 5)
+
+
+def test_the_tree_may_stand_anywhere():
+    spec = Spec(3, (10,), 3, 9, layout={"tree": slice(2, 8)})
+    network: Any = FlatlandWinner(spec, depth=1).network
+    x = torch.randn(3, 10)
+    output, _ = network(Data(x=x, edge_index=EDGES, num_nodes=3), torch.zeros(3, 0))
+    thought = network.fold(torch.cat([x[:, :2], x[:, 8:]], 1), x[:, 2:8].view(3, 2, 3))
+    assert torch.equal(output.features[:, :128], thought)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"tree": "wood"}, "tree is 'wood'; the layout of the observation names own, tree"),
+        ({"depth": 0}, "depth is 0; allowed are 1 and more"),
+        ({"depth": 4}, "tree has 196 numbers, which 30 nodes cannot share"),
+    ],
+)
+def test_what_is_no_tree_is_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        FlatlandWinner(SPEC, **options)

@@ -20,6 +20,8 @@ from graphmarl.nn.conv import (
     PairConv,
     SlotConv,
     SumConv,
+    TransformerConv,
+    TransformerLayer,
     side_by_side,
     slots_of,
     symmetric_norm,
@@ -28,8 +30,10 @@ from graphmarl.nn.counterfactual import CounterfactualCritic
 from graphmarl.nn.critics import NeighborCritic, NeighborValue
 from graphmarl.nn.cuts import CUTS, Cut, Rank
 from graphmarl.nn.flow import FlowDecoder, FlowEncoder, FlowNet, ObservationAutoencoder
+from graphmarl.nn.hearing import Cliques, Ears, Hearing, hearing_of
 from graphmarl.nn.inference import Aggregator, Approximation, First, InferencePolicy, StateMessages
 from graphmarl.nn.kinds import KindLinear
+from graphmarl.nn.latent_agent import LatentAgent, LatentCritic
 from graphmarl.nn.mixers import JointCritic, Mixer, MonotonicMixer, SumMixer
 from graphmarl.nn.network import AgentNetwork, Output, batch_of, mlp, orthogonal_linear
 from graphmarl.nn.own_linear import OwnLinear
@@ -37,6 +41,7 @@ from graphmarl.nn.policy import PolicyHead, SquashedNormal
 from graphmarl.nn.q_network import QNetwork
 from graphmarl.nn.team_critics import ConcatCritic, PooledCritic, TeamCritic
 from graphmarl.nn.trunk import AgentInput, Trunk
+from graphmarl.nn.world_model import Latent, WorldModel
 
 __all__ = [
     "Actor",
@@ -51,19 +56,25 @@ __all__ = [
     "CONVS",
     "CUTS",
     "Channel",
+    "Cliques",
     "ConcatCritic",
     "Context",
     "CounterfactualCritic",
     "Cut",
+    "Ears",
     "First",
     "FlowConv",
     "FlowDecoder",
     "FlowEncoder",
     "FlowNet",
     "GaussianConv",
+    "Hearing",
     "InferencePolicy",
     "JointCritic",
     "KindLinear",
+    "Latent",
+    "LatentAgent",
+    "LatentCritic",
     "MeanAction",
     "MeanObservation",
     "Messages",
@@ -86,8 +97,12 @@ __all__ = [
     "SumConv",
     "SumMixer",
     "TeamCritic",
+    "TransformerConv",
+    "TransformerLayer",
     "Trunk",
+    "WorldModel",
     "batch_of",
+    "hearing_of",
     "last_action",
     "mlp",
     "no_memory",

@@ -9,6 +9,7 @@ from graphmarl.nn.conv.gaussian import GaussianConv
 from graphmarl.nn.conv.pair import PairConv
 from graphmarl.nn.conv.slots import SlotConv, side_by_side, slots_of
 from graphmarl.nn.conv.sum import SumConv
+from graphmarl.nn.conv.transformer import TransformerConv, TransformerLayer
 
 CONVS: dict[str, type[MessagePassing]] = {
     "flow": FlowConv,
@@ -17,6 +18,7 @@ CONVS: dict[str, type[MessagePassing]] = {
     "sum": SumConv,
     "pair": PairConv,
     "bethe": BetheConv,
+    "transformer": TransformerConv,
 }
 
 __all__ = [
@@ -28,6 +30,8 @@ __all__ = [
     "PairConv",
     "SlotConv",
     "SumConv",
+    "TransformerConv",
+    "TransformerLayer",
     "side_by_side",
     "slots_of",
     "symmetric_norm",

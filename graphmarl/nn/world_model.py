@@ -91,34 +91,32 @@ class WorldModel(nn.Module):
         has_available: bool = False,
     ) -> None:
         super().__init__()
-        sizes = {"hidden": hidden, "recurrent": recurrent}
-        sizes |= {"categoricals": categoricals, "classes": classes}
-        for name, size in sizes.items():
-            if size < 1:
-                raise ValueError(f"{name} is {size}; allowed are 1 and more")
+        sizes = (hidden, recurrent, categoricals, classes)
+        if min(sizes) < 1:
+            raise ValueError(
+                f"hidden, recurrent, categoricals and classes are {sizes}; allowed are 1 and more"
+            )
         self.shape = (categoricals, classes)
         self.stochastic, self.recurrent = categoricals * classes, recurrent
         self.size, self.num_actions = self.stochastic + recurrent, num_actions
-        self.talk = TransformerConv(
-            self.stochastic + num_actions,
-            hidden,
-            layers,
-            heads,
-            dropout,
-            positional,
-            (*(classes,) * categoricals, num_actions),
-        )
+        letters = (*(classes,) * categoricals, num_actions)
+        block = (layers, heads, dropout, positional, letters)
+        self.talk = TransformerConv(self.stochastic + num_actions, hidden, *block)
         self.gru = nn.GRUCell(hidden, recurrent)
         self.encoder = mlp(obs_size, hidden, hidden, hidden)
         self.prior = mlp(recurrent, hidden, self.stochastic)
         self.posterior = mlp(recurrent + hidden, hidden, self.stochastic)
-        self.decoder = nn.Sequential(*mlp(self.size, hidden, hidden), nn.ReLU())
-        self.obs = nn.Linear(hidden, obs_size)
-        self.did = elu_mlp(hidden, hidden, num_actions)
-        self.reward = elu_mlp(self.size, hidden, hidden, 1)
-        self.goes_on = elu_mlp(self.size, hidden, hidden, 1)
-        self.available = mlp(self.size, hidden, hidden, num_actions) if has_available else None
+        self._add_heads(obs_size, hidden, has_available)
         xavier(self)
+
+    def _add_heads(self, obs_size: int, hidden: int, has_available: bool) -> None:
+        actions, known = self.num_actions, self.size
+        self.decoder = nn.Sequential(*mlp(known, hidden, hidden), nn.ReLU())
+        self.obs = nn.Linear(hidden, obs_size)
+        self.did = elu_mlp(hidden, hidden, actions)
+        self.reward = elu_mlp(known, hidden, hidden, 1)
+        self.goes_on = elu_mlp(known, hidden, hidden, 1)
+        self.available = mlp(known, hidden, hidden, actions) if has_available else None
 
     def start(self, rows: int) -> Latent:
         """What is known before anything was seen."""

@@ -1,24 +1,29 @@
 """Mathematics of discrete latent states: sampling with gradients, and how far two are apart."""
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
-from torch.nn import functional as F
 
 
-def straight_through(
-    logits: Float[Tensor, "*rows class"], index: Int[Tensor, "*rows"]
-) -> Float[Tensor, "*rows class"]:
+def straight_through(logits: Tensor, index: Tensor) -> Tensor:
     """A one-hot vector whose gradient is that of the probabilities (Bengio et al. 2013).
 
     onehot(index) + p - stop(p) with p = softmax(logits).
+
+    Shapes:
+        logits (*rows, class), index (*rows,), whole numbers; out (*rows, class).
     """
     p = logits.softmax(-1)
-    return F.one_hot(index, logits.shape[-1]).to(p.dtype) + (p - p.detach())
+    chosen = torch.zeros_like(p).scatter_(-1, index[..., None], 1.0)
+    return chosen + (p - p.detach())
 
 
-def sample_index(logits: Float[Tensor, "*rows class"]) -> Int[Tensor, "*rows"]:
-    """One draw from each categorical distribution, by a race of exponential clocks."""
+def sample_index(logits: Tensor) -> Tensor:
+    """One draw from each categorical distribution, by a race of exponential clocks.
+
+    Shapes:
+        logits (*rows, class); out (*rows,).
+    """
     return (logits.detach().softmax(-1) / torch.empty_like(logits).exponential_()).argmax(-1)
 
 

@@ -69,8 +69,6 @@ class WorldModelLearner(ModelBased):
         super().__init__(network, **model)
         check_whole(horizon=horizon, epochs=epochs, minibatch=minibatch)
         check_whole(0, starts=starts)
-        if reward not in ("team", "agent"):
-            raise ValueError(f"reward is {reward!r}; allowed are 'team' and 'agent'")
         self.critic = critic
         self.actor_rate, self.critic_rate = actor_rate, critic_rate
         self.weight_decay = weight_decay

@@ -67,9 +67,7 @@ def absorbed(ends: str) -> Sequences:
 
 def test_who_dies_or_ends_sees_nothing_is_paid_nothing_and_goes_on_no_more():
     seq = absorbed("terminated")
-    assert seq.obs[..., 0].tolist() == [
-        [1, 2, 3], [0, 5, 6], [0, 0, 0], [10, 11, 12], [13, 14, 15]
-    ]
+    assert seq.obs[..., 0].tolist() == [[1, 2, 3], [0, 5, 6], [0, 0, 0], [10, 11, 12], [13, 14, 15]]
     assert seq.present.int().tolist() == [[1, 1, 1], [0, 1, 1], [0, 0, 0], [1, 1, 1], [1, 1, 1]]
     # The reward of the step in which an agent dies is its last; on the seam nothing moves.
     assert seq.reward.tolist() == [[1, 2, 3], [0, 5, 6], [0, 0, 0], [7, 8, 9]]

@@ -144,8 +144,8 @@ def test_losses_left_out_of_absorbing_states_are_0_there():
     # Smooth L1 is |error| - 1/2; the dead agent is seen in the first of 4 states only, and had
     # then not yet done anything. The other has done something in 3 of 4: each costs ln(3).
     ln3 = torch.tensor(3.0).log()
-    assert float(dead["observation"]) == pytest.approx(3 * (3 - 0.5 - 0.5) / 4, abs=3 * 0.5 / 4)
-    assert float(dead["information"]) == 0
+    assert dead["observation"].item() == pytest.approx(3 * (3 - 0.5 - 0.5) / 4, abs=3 * 0.5 / 4)
+    assert dead["information"].item() == 0
     assert torch.allclose(alone["information"], 3 * ln3 / 4)
 
 
@@ -171,7 +171,8 @@ def test_rounds_of_learning_depend_on_environment_steps_alone(copies, monkeypatc
         metrics = learner.update(trajectory)
         due = max(0, 1 + (collector.env_steps - 60) // 30)
         assert done == {"learn_model": 3 * due, "learn_policy": 2 * due}
-    assert metrics["kl"] == 0
+        assert set(learner.policy_measures) < set(metrics)
+    assert done["learn_model"] >= 3 * 5
 
 
 @pytest.mark.parametrize(
@@ -180,7 +181,6 @@ def test_rounds_of_learning_depend_on_environment_steps_alone(copies, monkeypatc
         ({"balance": 1.5}, "balance is 1.5; allowed is 0 to 1"),
         ({"length": 1}, "length is 1; allowed are 2 and more"),
         ({"every": 0}, "every is 0; allowed are 1 and more"),
-        ({"reward": "mean"}, "reward is 'mean'; allowed are 'team' and 'agent'"),
         ({"starts": -1}, "starts is -1; allowed are 0 and more"),
     ],
 )
@@ -243,24 +243,32 @@ def test_a_trained_model_imagines_the_rewards_that_were_recorded(monkeypatch):
     env = Ring()
     sizes: dict[str, Any] = {"hidden": 32, "recurrent": 32, "categoricals": 4, "classes": 4}
     learner = MAMBASmall(
-        env.spec, **sizes, layers=1, heads=2, batch=16, length=8, warmup=10**6, model_rate=3e-3
+        env.spec,
+        **sizes,
+        layers=1,
+        heads=2,
+        batch=16,
+        length=8,
+        warmup=10**6,
+        model_rate=5e-3,
+        dropout=0.0,
     )
     optimizers = learner.configure_optimizers()
     monkeypatch.setattr(learner, "optimizers", lambda: optimizers)
     monkeypatch.setattr(learner, "manual_backward", lambda loss: loss.backward())
     for trajectory in Collector(env, make_graph("complete"), learner, 1000, 20, seed=1):
         learner.replay.add(trajectory)
-    untrained = error_of_imagination(learner)
-    for _ in range(250):
+    untrained = share_that_comes_true(learner)
+    for _ in range(200):
         learner.learn_model()
-    trained = error_of_imagination(learner)
+    trained = share_that_comes_true(learner)
     print(untrained, trained)
-    assert trained < 0.1 < untrained
+    assert trained > 0.95 > 0.8 > untrained
 
 
 @torch.no_grad()
-def error_of_imagination(learner: MAMBASmall) -> float:
-    """Mean error of the rewards of 5 imagined steps, after 3 that were seen."""
+def share_that_comes_true(learner: MAMBASmall) -> float:
+    """Of the rewards of 5 imagined steps, after 4 states that were seen: 0, 1 or 2, rounded."""
     torch.manual_seed(1)
     learner.batch, learner.length = 200, 9
     game, seq = learner.draw()
@@ -268,9 +276,9 @@ def error_of_imagination(learner: MAMBASmall) -> float:
     agent = Scripted(learner.network.model)
     whole = (seq.same[1:, ::2, 0] > 0).all(0)
     now = unroll(agent.model, seq).latent.features.unflatten(1, (-1, 2))[3]
-    alive, errors = game.alive[3], []
+    alive, right = game.alive[3], []
     for t in range(3, 8):
         agent.told = game.action[t].flatten()
         moment, now = imagine_step(agent, now, alive, Cliques.living(alive))
-        errors.append((moment.reward - game.reward[t]).abs()[whole])
-    return float(torch.stack(errors).mean())
+        right.append((moment.reward.round() == game.reward[t])[whole])
+    return float(torch.stack(right).float().mean())

@@ -82,8 +82,10 @@ def test_a_local_mask_that_shows_all_equals_no_mask(positional):
     by_all, by_each = conv.think(tokens, shared), conv.think(tokens, local)
     assert torch.allclose(by_all, by_each, atol=1e-5)
     assert torch.allclose(conv(x, edges, 4), by_all, atol=1e-5)
-    one, two = (torch.autograd.grad(each.square().sum(), x, retain_graph=True)[0]
-                for each in (by_all, by_each))
+    one, two = (
+        torch.autograd.grad(each.square().sum(), x, retain_graph=True)[0]
+        for each in (by_all, by_each)
+    )
     assert torch.allclose(one, two, atol=1e-4)
 
 

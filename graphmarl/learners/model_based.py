@@ -14,7 +14,6 @@ from graphmarl.learners.base import Learner
 from graphmarl.learners.sequences import Sequences, model_losses, unroll
 from graphmarl.nn import LatentAgent
 
-
 PARTS = ("replay", "model", "imagination", "policy")
 """Of an update, as they are timed."""
 

@@ -86,8 +86,9 @@ def test_actions_that_are_held_to_be_illegal_are_not_imagined():
     torch.manual_seed(0)
     model = WorldModel(3, 4, categoricals=2, classes=2, has_available=True, **SMALL)
     assert model.available is not None
-    nn.init.zeros_(model.available[-1].weight)
-    model.available[-1].bias.data = torch.tensor([-50.0, 50.0, -50.0, 0.0])
+    last: Any = model.available[-1]
+    nn.init.zeros_(last.weight)
+    last.bias.data = torch.tensor([-50.0, 50.0, -50.0, 0.0])
     agent, alive = LatentAgent(model, 16), torch.ones(100, 1, dtype=torch.bool)
     features = torch.zeros(100, 1, model.size)
     moment, _ = imagine_step(agent, features, alive, Cliques.living(alive))
@@ -136,7 +137,8 @@ def test_absorbing_states_change_no_loss_of_the_living():
 
 def test_losses_left_out_of_absorbing_states_are_0_there():
     model = WorldModel(3, 3, categoricals=2, classes=1, positional=False, **SMALL)
-    for layer in (model.obs, model.did[-1]):
+    layers: Any = (model.obs, model.did[-1])
+    for layer in layers:
         nn.init.zeros_(layer.weight)
         nn.init.constant_(layer.bias, 0.0)
     model.obs.bias.data.fill_(3.0)
@@ -233,6 +235,8 @@ class Ring(Environment):
 
 class Scripted(LatentAgent):
     """Does what it is told, whatever it knows."""
+
+    told: torch.Tensor
 
     def policy(self, features, available):
         return Categorical(probs=nn.functional.one_hot(self.told, 2).float())

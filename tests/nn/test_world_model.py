@@ -1,5 +1,7 @@
 """What the world model says, hears and remembers."""
 
+from typing import Any
+
 import pytest
 import torch
 from batches import batch
@@ -12,7 +14,7 @@ from graphmarl.nn import Channel, LatentAgent, LatentCritic, WorldModel, hearing
 from graphmarl.step import agent_graph
 
 LINE = torch.tensor([[0, 1, 1, 2, 2, 3], [1, 0, 2, 1, 3, 2]])
-SMALL = {"hidden": 16, "recurrent": 8, "heads": 2}
+SMALL: dict[str, Any] = {"hidden": 16, "recurrent": 8, "heads": 2}
 
 
 def test_a_message_is_a_state_of_160_bits_and_an_action():
@@ -55,7 +57,6 @@ def test_no_information_from_beyond_the_neighbourhood_enters_a_state(local):
 def test_a_state_is_one_hot_by_categorical_and_drawn_only_if_asked():
     model = WorldModel(6, 3, categoricals=2, classes=4, **SMALL)
     h, seen = torch.randn(50, 8), torch.randn(50, 16)
-    torch.nn.init.normal_(model.posterior[-1].weight, std=0.1)
     (latent, logits), (again, _) = (model.observe(h, seen, sample=False) for _ in range(2))
     assert torch.equal(latent.z, again.z)
     assert torch.equal(latent.z.view(50, 2, 4).argmax(-1), logits.view(50, 2, 4).argmax(-1))
@@ -89,7 +90,7 @@ def test_acting_step_by_step_knows_what_training_knows(masked):
         memory = memory * (game.time[t] > 0)
         output, memory = agent(game.graph(t), memory)
         assert torch.allclose(memory, learned[t], atol=1e-5), t
-    assert output.features is memory
+        assert output.features is memory
 
 
 def test_a_value_reads_the_living_and_no_one_else():

@@ -11,6 +11,8 @@ from torch import Tensor
 from graphmarl.functional import lambda_return
 from graphmarl.nn import Hearing, LatentAgent, LatentCritic
 
+Legal = Literal["drawn", "likely"]
+
 
 @dataclass(frozen=True)
 class Dream:
@@ -58,10 +60,11 @@ def dream(
     gamma: float,
     trace: float,
     reward: Literal["team", "agent"],
+    legal: Legal,
 ) -> Dream:
     """Imagine some steps from every joint state, and value them.
 
-    Which actions are legal is drawn from what the model says. An agent of which the model says that
+    An agent of which the model says that
     it rather does not go on is dead from there on: it is heard no more and counts no more, unlike
     in the paper, whose dead play on at a discount of about 0.
 
@@ -75,16 +78,17 @@ def dream(
         gamma: discount.
         trace: lambda.
         reward: `team` pays everyone the mean over agents, `agent` each its own.
+        legal: whether the legal actions are drawn from what the model says, or the likely ones.
     """
     moments: list[Moment] = []
     now = features
     for _ in range(horizon):
-        moment, following = imagine_step(agent, now, alive, hearing)
+        moment, following = imagine_step(agent, now, alive, hearing, legal)
         moments.append(moment)
         alive = alive & (moment.goes_on > 0.5)
         hearing, now = hearing.among(alive), following
     parts = [torch.stack(part) for part in zip(*moments, strict=True) if part[0] is not None]
-    legal = parts.pop(4) if moments[0].available is not None else None
+    allowed = parts.pop(4) if moments[0].available is not None else None
     known, lived, action, log_prob, paid, goes_on = parts
     if reward == "team":
         paid = paid.mean(-1, keepdim=True).expand_as(paid)
@@ -93,18 +97,20 @@ def dream(
     mixed = torch.full_like(paid, trace)
     mixed[-1] = 0
     target = lambda_return(paid, gamma * goes_on, mixed, value[1:])
-    each = (known, lived, action, log_prob, legal, value[:-1], target)
+    each = (known, lived, action, log_prob, allowed, value[:-1], target)
     return Dream(*(None if part is None else part.flatten(0, 1) for part in each))  # type: ignore[arg-type]
 
 
 def imagine_step(
-    agent: LatentAgent, features: Tensor, alive: Tensor, hearing: Hearing
+    agent: LatentAgent, features: Tensor, alive: Tensor, hearing: Hearing, legal: Legal = "drawn"
 ) -> tuple[Moment, Tensor]:
     """What is done in some states, what it earns, and the states that follow."""
     model, (graphs, agents) = agent.model, alive.shape
     rows = features.flatten(0, 1)
     told = model.legal(rows)
-    available = None if told is None else torch.rand_like(told) < told.sigmoid()
+    available = None
+    if told is not None:
+        available = told > (torch.rand_like(told).logit() if legal == "drawn" else 0.0)
     policy = agent.policy(rows, available)
     action = policy.sample()
     did = torch.nn.functional.one_hot(action, model.num_actions).to(rows.dtype)

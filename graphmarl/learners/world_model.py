@@ -10,7 +10,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from graphmarl.functional import clipped_surrogate, masked_mean, masked_standardise
-from graphmarl.learners.imagination import Dream, dream
+from graphmarl.learners.imagination import Dream, Legal, dream
 from graphmarl.learners.model_based import ModelBased, check_whole
 from graphmarl.learners.sequences import hearing_over, unroll
 from graphmarl.nn import Cliques, LatentAgent, LatentCritic
@@ -33,6 +33,9 @@ class WorldModelLearner(ModelBased):
         gamma: discount.
         gae_lambda: lambda of the returns.
         reward: in imagination, `team` pays everyone the mean over agents, `agent` each its own.
+        legal: in imagination, legal actions are `drawn` from their predicted probabilities, or the
+            ones that are `likely`, of 1/2 and more, so that a policy does not count on being able
+            to do now and then what cannot be done.
         clip: clip range of the probability ratio.
         entropy: weight of the entropy bonus.
         entropy_decay: factor on it with each minibatch.
@@ -59,6 +62,7 @@ class WorldModelLearner(ModelBased):
         gamma: float = 0.99,
         gae_lambda: float = 0.95,
         reward: Literal["team", "agent"] = "team",
+        legal: Legal = "drawn",
         clip: float = 0.2,
         entropy: float = 1e-3,
         entropy_decay: float = 0.99998,
@@ -75,6 +79,7 @@ class WorldModelLearner(ModelBased):
         self.starts, self.horizon = starts, horizon
         self.gamma, self.gae_lambda = gamma, gae_lambda
         self.reward: Literal["team", "agent"] = reward
+        self.legal: Legal = legal
         self.clip, self.entropy, self.entropy_decay = clip, entropy, entropy_decay
         self.epochs, self.minibatch = epochs, minibatch
         self.register_buffer("minibatches", torch.zeros((), dtype=torch.long))
@@ -126,7 +131,7 @@ class WorldModelLearner(ModelBased):
             masked = self.masked_training
             hearing = hearing_over(batch, pick) if masked else Cliques.living(alive)
             start = features[pick], alive, hearing
-            returns = self.gamma, self.gae_lambda, self.reward
+            returns = self.gamma, self.gae_lambda, self.reward, self.legal
             return dream(self.network, self.critic, *start, self.horizon, *returns)
 
     def _learn(self, imagined: Dream, advantage: Tensor, pick: Tensor) -> Tensor:

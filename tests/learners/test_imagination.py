@@ -11,6 +11,7 @@ from toy import Toy
 
 from graphmarl.data import Collector
 from graphmarl.graphs import make_graph
+from graphmarl.learners import imagination
 from graphmarl.learners.imagination import dream, imagine_step
 from graphmarl.learners.sequences import Sequences, model_losses, unroll
 from graphmarl.methods import MAMBASmall
@@ -46,7 +47,7 @@ def dreamt(reward: list[float], goes_on: list[float], paid: Any = "agent", horiz
     agent = LatentAgent(Known(reward, goes_on), 16)
     alive = torch.ones(5, len(reward), dtype=torch.bool)
     start = torch.zeros(5, len(reward), agent.model.size), alive, Cliques.living(alive)
-    return dream(agent, Four(), *start, horizon, 0.5, 0.5, paid)
+    return dream(agent, Four(), *start, horizon, 0.5, 0.5, paid, "drawn")
 
 
 def test_returns_mix_all_lengths_under_the_predicted_discount():
@@ -82,20 +83,35 @@ def test_who_rather_does_not_go_on_earns_no_more_and_is_heard_no_more():
         assert torch.equal(*after) == (not living[0, 1])
 
 
+def test_a_dream_goes_on_without_the_dead(monkeypatch):
+    heard, step = [], imagination.imagine_step
+
+    def watched(agent, features, alive, hearing, legal):
+        heard.append(hearing.mask[0].int().tolist())
+        return step(agent, features, alive, hearing, legal)
+
+    monkeypatch.setattr(imagination, "imagine_step", watched)
+    dreamt([2.0, 4.0], [0.9, 0.4])
+    assert heard == [[[1, 1], [1, 1]], [[1, 0], [0, 1]]]
+
+
 def test_actions_that_are_held_to_be_illegal_are_not_imagined():
     torch.manual_seed(0)
     model = WorldModel(3, 4, categoricals=2, classes=2, has_available=True, **SMALL)
     assert model.available is not None
     last: Any = model.available[-1]
     nn.init.zeros_(last.weight)
-    last.bias.data = torch.tensor([-50.0, 50.0, -50.0, 0.0])
+    last.bias.data = torch.tensor([-50.0, 50.0, -50.0, -0.847])  # 0.3 of the last
     agent, alive = LatentAgent(model, 16), torch.ones(100, 1, dtype=torch.bool)
     features = torch.zeros(100, 1, model.size)
     moment, _ = imagine_step(agent, features, alive, Cliques.living(alive))
     assert moment.available is not None
-    assert moment.available.float().mean((0, 1)).tolist() == pytest.approx([0, 1, 0, 0.5], abs=0.2)
+    assert moment.available.float().mean((0, 1)).tolist() == pytest.approx([0, 1, 0, 0.3], abs=0.2)
     assert set(moment.action.flatten().tolist()) == {1, 3}
     assert torch.isfinite(moment.log_prob).all()
+    moment, _ = imagine_step(agent, features, alive, Cliques.living(alive), "likely")
+    assert moment.available is not None
+    assert moment.available.float().mean((0, 1)).tolist() == [0, 1, 0, 0]
 
 
 def losses(model: WorldModel, agents: list[int], **changes: float) -> dict[str, torch.Tensor]:
@@ -263,7 +279,7 @@ def test_a_trained_model_imagines_the_rewards_that_were_recorded(monkeypatch):
     for trajectory in Collector(env, make_graph("complete"), learner, 1000, 20, seed=1):
         learner.replay.add(trajectory)
     untrained = share_that_comes_true(learner)
-    for _ in range(200):
+    for _ in range(330):
         learner.learn_model()
     trained = share_that_comes_true(learner)
     print(untrained, trained)

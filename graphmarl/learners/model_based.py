@@ -28,6 +28,8 @@ class ModelBased(Learner):
         network: world model and policy.
         model_rate: learning rate of the world model.
         max_gradient: largest norm of the gradient of each part.
+        kl: weight of the divergence, which is a mean over categoricals: with 32 of them, 1 is the
+            sum divided by 32.
         balance: share of the prior's training in the divergence; 0.5 is none.
         information: weight of the loss by which a state tells its previous action; 0 is none.
         masked_training: train and imagine over the edges that were used in play; otherwise everyone
@@ -56,6 +58,7 @@ class ModelBased(Learner):
         *,
         model_rate: float = 2e-4,
         max_gradient: float = 100.0,
+        kl: float = 1.0,
         balance: float = 0.8,
         information: float = 1.0,
         masked_training: bool = False,
@@ -76,7 +79,7 @@ class ModelBased(Learner):
         if not 0 <= balance <= 1:
             raise ValueError(f"balance is {balance}; allowed is 0 to 1")
         self.model_rate, self.max_gradient = model_rate, max_gradient
-        self.balance, self.information = balance, information
+        self.weights = (kl, balance, information)
         self.masked_training, self.reward_scale = masked_training, reward_scale
         self.every, self.warmup = every, warmup
         self.model_updates, self.agent_updates = model_updates, agent_updates
@@ -112,7 +115,7 @@ class ModelBased(Learner):
     def model_measures(self) -> list[str]:
         """Names of the losses of the model, in order."""
         legal = ["available"] if self.network.model.available is not None else []
-        told = ["information"] if self.information else []
+        told = ["information"] if self.weights[2] else []
         return ["kl", "observation", "reward", "discount", *legal, *told]
 
     def _due(self, trajectory: Trajectory) -> bool:
@@ -134,7 +137,7 @@ class ModelBased(Learner):
         with self.timer.part("model"):
             model = self.network.model
             known = unroll(model, seq, drop=True)
-            losses = model_losses(model, seq, known, self.balance, self.information)
+            losses = model_losses(model, seq, known, *self.weights)
             each = torch.stack(list(losses.values()))
             norm = self.step(0, each.sum(), list(model.parameters()))
         return torch.cat([each.detach(), norm[None]])

@@ -137,7 +137,12 @@ def unroll(model: WorldModel, seq: Sequences, drop: bool = False) -> Unrolled:
 
 
 def model_losses(
-    model: WorldModel, seq: Sequences, known: Unrolled, balance: float, information: float
+    model: WorldModel,
+    seq: Sequences,
+    known: Unrolled,
+    kl: float,
+    balance: float,
+    information: float,
 ) -> dict[str, Tensor]:
     """The losses of the world model, one number each.
 
@@ -148,7 +153,8 @@ def model_losses(
         model: the world model.
         seq: sequences.
         known: its states along them.
-        balance: share of the prior's training in the divergence.
+        kl: weight of the divergence.
+        balance: share of the prior's training in it.
         information: weight of the previous action's prediction; 0 leaves it out.
     """
     z, h = known.latent
@@ -160,7 +166,7 @@ def model_losses(
     reward_error = F.smooth_l1_loss(reward, seq.reward, reduction="none")
     end_error = F.binary_cross_entropy_with_logits(goes_on, seq.goes_on, reduction="none")
     losses = {
-        "kl": balanced_kl(known.logits, prior, balance).mean(),
+        "kl": kl * balanced_kl(known.logits, prior, balance).mean(),
         "observation": (error * seq.present).mean(),
         "reward": (reward_error * seq.moved).mean(),
         "discount": (end_error * seq.moved).mean(),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from graphmarl.learners import WorldModelLearner
+from graphmarl.learners.imagination import Legal
 from graphmarl.methods.ippo import require_discrete
 from graphmarl.nn import LatentAgent, LatentCritic, WorldModel
 from graphmarl.step import Spec
@@ -70,7 +71,10 @@ class MAMBA(WorldModelLearner):
 
 
 class MAMBASmall(MAMBA):
-    """MAMBA with a smaller model and fewer updates, for a few cores.
+    """MAMBA with a smaller model, smaller batches and fewer updates, for a few cores.
+
+    A model that has seen little is easily fooled: the entropy bonus is larger at first, and in
+    imagination nobody counts on unlikely actions being legal.
 
     Args:
         spec: shapes of the environment.
@@ -81,10 +85,20 @@ class MAMBASmall(MAMBA):
         layers: transformer layers of the communication block.
         heads: heads of their attention.
         model_rate: learning rate of the world model.
+        kl: weight of the divergence.
         every: environment steps between rounds of learning.
         model_updates: of the model in each round.
         agent_updates: of the policy in each round.
+        batch: sequences in each update.
+        length: states in each sequence.
+        warmup: environment steps before the first round.
+        starts: joint states at most from which a dream begins.
+        horizon: steps that are imagined.
         epochs: times that each dream is seen.
+        minibatch: joint states in each step of the policy.
+        entropy: weight of the entropy bonus.
+        entropy_decay: factor on it with each minibatch.
+        legal: which actions are legal in imagination.
         mamba: other arguments of `MAMBA`.
     """
 
@@ -94,29 +108,37 @@ class MAMBASmall(MAMBA):
         *,
         hidden: int = 64,
         recurrent: int = 64,
-        categoricals: int = 8,
+        categoricals: int = 16,
         classes: int = 8,
         layers: int = 1,
         heads: int = 4,
         model_rate: float = 1e-3,
+        kl: float = 0.1,
         every: int = 100,
-        model_updates: int = 20,
-        agent_updates: int = 1,
-        epochs: int = 5,
+        model_updates: int = 30,
+        agent_updates: int = 3,
+        batch: int = 16,
+        length: int = 16,
+        warmup: int = 1000,
+        starts: int = 100,
+        horizon: int = 12,
+        epochs: int = 3,
+        minibatch: int = 600,
+        entropy: float = 0.03,
+        entropy_decay: float = 0.9998,
+        legal: Legal = "likely",
         **mamba: Any,
     ) -> None:
-        super().__init__(
-            spec,
-            hidden=hidden,
-            recurrent=recurrent,
-            categoricals=categoricals,
-            classes=classes,
-            layers=layers,
-            heads=heads,
-            model_rate=model_rate,
-            every=every,
-            model_updates=model_updates,
-            agent_updates=agent_updates,
-            epochs=epochs,
-            **mamba,
-        )
+        size = {"hidden": hidden, "recurrent": recurrent, "layers": layers, "heads": heads}
+        size |= {"categoricals": categoricals, "classes": classes}
+        work = {"every": every, "model_updates": model_updates, "agent_updates": agent_updates}
+        work |= {"batch": batch, "length": length, "warmup": warmup}
+        dreams = {"starts": starts, "horizon": horizon, "epochs": epochs, "minibatch": minibatch}
+        rest: dict[str, Any] = {
+            "model_rate": model_rate,
+            "kl": kl,
+            "entropy": entropy,
+            "legal": legal,
+        }
+        rest |= {"entropy_decay": entropy_decay} | mamba
+        super().__init__(spec, **size, **work, **dreams, **rest)

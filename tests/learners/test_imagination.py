@@ -130,7 +130,7 @@ def losses(model: WorldModel, agents: list[int], **changes: float) -> dict[str, 
         last_action=torch.zeros(4, len(agents), dtype=torch.long),
     )
     seq = Sequences.of(game, masked=True)
-    return model_losses(model, seq, unroll(model, seq), 0.8, 1.0)
+    return model_losses(model, seq, unroll(model, seq), 1.0, 0.8, 1.0)
 
 
 def test_absorbing_states_change_no_loss_of_the_living():
@@ -279,11 +279,11 @@ def test_a_trained_model_imagines_the_rewards_that_were_recorded(monkeypatch):
     for trajectory in Collector(env, make_graph("complete"), learner, 1000, 20, seed=1):
         learner.replay.add(trajectory)
     untrained = share_that_comes_true(learner)
-    for _ in range(330):
+    for _ in range(240):
         learner.learn_model()
     trained = share_that_comes_true(learner)
     print(untrained, trained)
-    assert trained > 0.95 > 0.8 > untrained
+    assert trained > 0.9 > 0.7 > untrained
 
 
 @torch.no_grad()

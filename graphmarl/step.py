@@ -99,7 +99,7 @@ class Step:
         return replace(self, **changes)
 
 
-Weighted = tuple[Float[Tensor, "thing *point"], Float[Tensor, " thing"]]
+Weighted = tuple[Float[Tensor, "_ ..."], Float[Tensor, " _"]]
 
 
 @dataclass(frozen=True)

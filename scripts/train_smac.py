@@ -15,11 +15,11 @@ from graphmarl.envs.skirmish import MAPS
 
 # One setting for all that learn from a replay, and one for all that do not.
 OFF = "learning_rate=1e-3,batch=256,updates=4,rollout=4,replay=50000,exploration=0.4"
-ON = "rollout=60,epochs=10,minibatch=2048,learning_rate=1e-3,gamma=0.99,reward=team,entropy=0.02"
+ON = "rollout=30,epochs=10,minibatch=512,learning_rate=1e-3,gamma=0.99,reward=team_to_end"
 ROWS = {
     "mappo": Row(f"mappo:{ON}"),
     "ippo": Row(f"ippo:{ON}"),
-    "coma": Row("coma:gamma=0.99"),
+    "coma": Row("coma:rollout=10,reward=team_to_end"),
     "commnet": Row(f"commnet:{ON}", graph="complete"),
     "g2anet": Row(f"g2anet:{ON}", graph="complete"),
     "qmix": Row(f"qmix:{OFF}"),
@@ -33,9 +33,9 @@ ROWS = {
 
 if __name__ == "__main__":
     tasks = {
-        name: Task(f"skirmish:map={name},num_envs=8", 100_000, ROWS, "win") for name in MAPS
+        name: Task(f"skirmish:map={name},num_envs=16", 100_000, ROWS, "win") for name in MAPS
     } | {
-        f"smac-{name}": Task(f"smac:map_name={name},num_envs=8", 100_000, ROWS, "win")
+        f"smac-{name}": Task(f"smac:map_name={name},num_envs=16", 100_000, ROWS, "win")
         for name in MAPS
     }
     command(__doc__, tasks, "3m", seeds=[0, 1, 2], episodes=100)

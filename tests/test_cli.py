@@ -66,7 +66,7 @@ def test_needed_options_may_stand_in_the_name_or_in_the_file(tmp_path):
     ("words", "message"),
     [
         ([*TRAIN, "--graph", "radius"], "graph 'radius' needs the option 'r'"),
-        (["train", "--method", "nvif"], "no method is called 'nvif'; there are coma, dgn"),
+        (["train", "--method", "nvif"], "no method is called 'nvif'; there are coma, commnet, dgn"),
         (["train", "--env", "gathr"], "no environment is called 'gathr'; .*did you mean 'gather'"),
         (["train", "--graph", "kn"], "no graph is called 'kn'; there are "),
         ([*TRAIN, "--graph", "knn", "--graph.k", "0"], "k is 0"),

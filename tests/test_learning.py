@@ -41,6 +41,15 @@ def test_sensors_learn_to_tell_what_one_cannot_see(seed, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("method", ["commnet", "g2anet:entropy=0.2"])
+def test_sensors_on_the_policy_learn_to_tell_it_too(method, tmp_path):
+    env = "sensor:num_envs=64"
+    run = train(method, env, None, 100_000, 1, "a", runs=str(tmp_path), progress=False)
+    assert evaluate(run, 8192).mean_return.mean >= 14.8
+    assert evaluate(run, 8192, cut="rank=100").mean_return.mean <= 12.6
+
+
+@pytest.mark.slow
 def test_agents_in_a_hallway_learn_to_arrive_together(tmp_path):
     method = "ndq:bits=3,gamma=0.9"
     run = train(method, "hallway:num_envs=64", None, 400_000, 0, "a", str(tmp_path), progress=False)

@@ -184,6 +184,7 @@ class Collector(LightningDataModule):
         """Count a transition and forget, where an episode begins, what was before."""
         begins = ~step.valid
         self.returns += step.reward
+        self.returns[begins] = 0  # also after an episode that a resumed run could not finish
         self._finish(step)
         self.env_steps += int(step.valid.sum())
         rows = begins.repeat_interleave(self.env.spec.num_agents).to(memory.device)

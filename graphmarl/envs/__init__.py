@@ -11,6 +11,7 @@ from graphmarl.envs.magent import Battle, Gather, Jungle
 from graphmarl.envs.particle import HeterogeneousNavigation, Navigation, PreyPredator, Push
 from graphmarl.envs.pettingzoo import FromPettingZoo
 from graphmarl.envs.skirmish import Skirmish
+from graphmarl.envs.smac import SMAC
 from graphmarl.envs.to_pettingzoo import ToPettingZoo
 from graphmarl.envs.traffic import Traffic
 from graphmarl.envs.vector import Vector
@@ -32,6 +33,7 @@ ENVS: dict[str, type[Environment]] = {
     "prey_predator": PreyPredator,
     "traffic": Traffic,
     "skirmish": Skirmish,
+    "smac": SMAC,
     "pettingzoo": FromPettingZoo,
 }
 
@@ -70,6 +72,7 @@ __all__ = [
     "Navigation",
     "PreyPredator",
     "Push",
+    "SMAC",
     "Sensor",
     "Skirmish",
     "ToPettingZoo",

@@ -35,13 +35,19 @@ class Vector(Environment):
         num_envs: copies, B.
         workers: processes that share the copies; 0 steps them in this process.
         info: names of the engine's metrics.
+        has_links: whether the engine has edges of its own.
 
     Raises:
         ValueError: there are no copies, no steps, or more workers than copies.
     """
 
     def __init__(
-        self, spec: Spec, num_envs: int, workers: int = 0, info: Sequence[str] = ()
+        self,
+        spec: Spec,
+        num_envs: int,
+        workers: int = 0,
+        info: Sequence[str] = (),
+        has_links: bool = False,
     ) -> None:
         if num_envs < 1:
             raise ValueError(f"num_envs is {num_envs}; there must be at least 1")
@@ -50,6 +56,7 @@ class Vector(Environment):
         if not 0 <= workers <= num_envs:
             raise ValueError(f"workers is {workers}; allowed are 0 to num_envs = {num_envs}")
         self.spec, self.num_envs, self.workers, self._info = spec, num_envs, workers, tuple(info)
+        self._has_links = has_links
         self._pool: Share | Workers | None = None
         self._buffers: Buffers = {}
         self._actions = np.empty(0)
@@ -79,6 +86,8 @@ class Vector(Environment):
             layout["available"] = ((*pair, spec.num_actions), "bool")
         if spec.state_size:
             layout["state"] = ((copies, spec.state_size), "float32")
+        if self._has_links:
+            layout["links"] = ((*pair, spec.num_agents), "bool")
         layout |= {f"info.{name}": ((copies,), "float32") for name in self._info}
         return layout
 
@@ -109,6 +118,9 @@ class Vector(Environment):
             if name not in ("action", "episode")
         }
         info = {name: tensors.pop(f"info.{name}") for name in self._info}
+        if self._has_links:
+            copy, sender, receiver = tensors["links"].nonzero().unbind(1)
+            tensors["links"] = torch.stack([sender, receiver]) + copy * self.spec.num_agents
         return Step(**tensors, info=info)  # type: ignore[arg-type]
 
     def reset(self, seed: int) -> Step:

@@ -35,6 +35,8 @@ class Frame:
         position: coordinates, where the environment has them.
         available: legal actions, where some are illegal.
         state: global state, where there is one.
+        links: whether the agent of the row is heard by that of the column, where the environment
+            has edges of its own.
         info: named metrics, each an array without axes: `frame.info["food"][...] = 3`.
     """
 
@@ -44,6 +46,7 @@ class Frame:
     position: NDArray[np.float32] | None = None
     available: NDArray[np.bool_] | None = None
     state: NDArray[np.float32] | None = None
+    links: NDArray[np.bool_] | None = None
     info: dict[str, NDArray[np.float32]] = field(default_factory=dict)
 
 
@@ -113,7 +116,7 @@ class Share:
     def _frame(self, copy: int) -> Frame:
         rows = {name: array[copy, ...] for name, array in self.buffers.items()}
         info = {name[5:]: row for name, row in rows.items() if name.startswith("info.")}
-        fields = ("obs", "alive", "reward", "position", "available", "state")
+        fields = ("obs", "alive", "reward", "position", "available", "state", "links")
         return Frame(**{name: rows.get(name) for name in fields}, info=info)  # type: ignore[arg-type]
 
     def _begin(self, copy: int, episode: int) -> None:

@@ -14,7 +14,7 @@ from graphmarl.functional.losses import (
     cosine,
     standard_normal_kl,
 )
-from graphmarl.functional.masking import mask_logits, masked_mean, masked_standardise
+from graphmarl.functional.masking import inherited, mask_logits, masked_mean, masked_standardise
 from graphmarl.functional.returns import generalised_advantage
 from graphmarl.functional.schedules import geometric, linear
 from graphmarl.functional.values import greedy_action, lambda_return, taken
@@ -30,6 +30,7 @@ __all__ = [
     "generalised_advantage",
     "geometric",
     "greedy_action",
+    "inherited",
     "lambda_return",
     "linear",
     "mask_logits",

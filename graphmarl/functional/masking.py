@@ -30,3 +30,11 @@ def mask_logits(
     if available is None:
         return logits
     return logits.masked_fill(~available, torch.finfo(logits.dtype).min)
+
+
+def inherited(
+    value: Float[Tensor, "*batch agent"], alive: Bool[Tensor, "*batch agent"]
+) -> Float[Tensor, "*batch agent"]:
+    """Values of the living, whose mean the dead of the same team have; 0 where all are dead."""
+    living = torch.where(alive, value, 0.0).sum(-1, keepdim=True)
+    return torch.where(alive, value, living / alive.sum(-1, keepdim=True).clamp(min=1))

@@ -4,7 +4,7 @@ from graphmarl.learners.advantage import AdvantageActorCritic
 from graphmarl.learners.base import Learner, Stage, approach
 from graphmarl.learners.deterministic import Deterministic
 from graphmarl.learners.off_policy import OffPolicy, team_reward
-from graphmarl.learners.on_policy import OnPolicy
+from graphmarl.learners.on_policy import OnPolicy, Reward
 from graphmarl.learners.soft_actor_critic import SoftActorCritic
 from graphmarl.learners.value import ValueBased
 from graphmarl.learners.world_model import WorldModelLearner
@@ -15,6 +15,7 @@ __all__ = [
     "Learner",
     "OffPolicy",
     "OnPolicy",
+    "Reward",
     "SoftActorCritic",
     "Stage",
     "ValueBased",

@@ -16,12 +16,15 @@ from graphmarl.functional import (
     clipped_surrogate,
     cosine,
     generalised_advantage,
+    inherited,
     linear,
     masked_mean,
     masked_standardise,
 )
 from graphmarl.learners.base import Learner
 from graphmarl.nn import AgentNetwork, Output
+
+Reward = Literal["agent", "team", "team_to_end"]
 
 
 class OnPolicy(Learner):
@@ -49,7 +52,9 @@ class OnPolicy(Learner):
         standardise: shift and scale the advantages of a trajectory to mean 0 and variance 1.
         reward_scale: factor on every reward before learning.
         reward: `agent` gives each agent its own reward; `team` gives all of them the sum over
-            agents divided by their number, which is the team reward up to a constant.
+            agents divided by their number, which is the team reward up to a constant. With either
+            an agent's return ends when it dies; with `team_to_end` it goes on to the end of the
+            episode, and what the dead have to expect is the mean of what the living expect.
         rollout: steps of each trajectory.
     """
 
@@ -72,7 +77,7 @@ class OnPolicy(Learner):
         optimizer: Literal["adam", "rmsprop"] = "adam",
         standardise: bool = True,
         reward_scale: float = 0.3,
-        reward: Literal["agent", "team"] = "agent",
+        reward: Reward = "agent",
         rollout: int = 50,
     ) -> None:
         super().__init__(network, rollout)
@@ -125,9 +130,9 @@ class OnPolicy(Learner):
     def rewards(self, trajectory: Trajectory) -> Float[Tensor, "time env agent"]:
         """What each agent learns from, scaled; those who did not act are paid nothing."""
         reward = torch.where(trajectory.acted, trajectory.reward, 0.0) * self.reward_scale
-        if self.reward == "team":
-            return reward.mean(-1, keepdim=True).expand_as(reward)
-        return reward
+        if self.reward == "agent":
+            return reward
+        return reward.mean(-1, keepdim=True).expand_as(reward)
 
     def advantages(
         self, trajectory: Trajectory
@@ -137,8 +142,12 @@ class OnPolicy(Learner):
         reward = self.rewards(trajectory)
         v_t = trajectory.stored["value"]
         v_tp1 = torch.cat([v_t[1:], trajectory.last_value[None]])
-        survived = trajectory.survived.to(reward.dtype)
-        goes_on = survived * (~trajectory.terminated)[..., None]
+        goes_on = trajectory.survived & ~trajectory.terminated[..., None]
+        if self.reward == "team_to_end":
+            goes_on = (~trajectory.terminated)[..., None].expand_as(goes_on)
+            v_t = inherited(v_t, trajectory.alive)
+            v_tp1 = inherited(v_tp1, trajectory.survived)
+        goes_on = goes_on.to(reward.dtype)
         same = ~(trajectory.terminated | trajectory.truncated) & trajectory.valid
         trace = self.gamma * goes_on * same[..., None]
         discount = self.gamma * goes_on

@@ -2,7 +2,9 @@
 
 from graphmarl.learners import Learner
 from graphmarl.methods.coma import COMA
+from graphmarl.methods.commnet import CommNet
 from graphmarl.methods.dgn import DGN
+from graphmarl.methods.g2anet import G2ANet
 from graphmarl.methods.ip import IP
 from graphmarl.methods.ippo import IPPO
 from graphmarl.methods.iql import IQL
@@ -31,6 +33,8 @@ METHODS: dict[str, type[Learner]] = {
     "qmix": QMIX,
     "qtran": QTRAN,
     "ndq": NDQ,
+    "commnet": CommNet,
+    "g2anet": G2ANet,
     "tarmac": TarMAC,
     "tarmac_qmix": TarMACQMIX,
     "neurcomm": NeurComm,
@@ -47,7 +51,9 @@ METHODS: dict[str, type[Learner]] = {
 
 __all__ = [
     "COMA",
+    "CommNet",
     "DGN",
+    "G2ANet",
     "IP",
     "IPPO",
     "IQL",

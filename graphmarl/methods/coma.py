@@ -12,7 +12,7 @@ from torch_geometric.data import Data
 
 from graphmarl.data import Trajectory
 from graphmarl.functional import taken
-from graphmarl.learners import AdvantageActorCritic, approach
+from graphmarl.learners import AdvantageActorCritic, Reward, approach
 from graphmarl.methods.ippo import require_discrete
 from graphmarl.nn import Actor, CounterfactualCritic, Output
 from graphmarl.step import Spec
@@ -43,7 +43,7 @@ class COMA(AdvantageActorCritic):
             by the share `tau` after each.
         target_every: trajectories between hard copies.
         tau: share of a soft update.
-        reward: `team` as in the paper, or `agent`; see `OnPolicy`.
+        reward: `team` as in the paper, `team_to_end` where agents die, or `agent`; see `OnPolicy`.
         gae_lambda: lambda of the critic's returns.
         max_gradient: largest norm of the gradient.
         learner: arguments of `AdvantageActorCritic`.
@@ -63,7 +63,7 @@ class COMA(AdvantageActorCritic):
         target: Literal["hard", "soft"] = "hard",
         target_every: int = 20,
         tau: float = 0.01,
-        reward: Literal["agent", "team"] = "team",
+        reward: Reward = "team",
         gae_lambda: float = 0.8,
         max_gradient: float = 10.0,
         **learner: Any,

@@ -207,7 +207,7 @@ class NeurComm(AdvantageActorCritic):
     def rewards(self, trajectory: Trajectory) -> Float[Tensor, "time env agent"]:
         """The spatially discounted rewards, or the global one."""
         reward = super().rewards(trajectory)
-        if self.reward == "team" or not self.spatial_discount:
+        if self.reward != "agent" or not self.spatial_discount:
             return reward
         graph = trajectory.graph()
         assert graph.edge_index is not None, "a trajectory has edges"

@@ -65,12 +65,13 @@ class Channel:
 
     A message is what a layer puts on one edge in one round, a bit (as NDQ calls it) one number of
     it, which takes 4 bytes. A cut bit is replaced by 0 and not sent; a message with no bit left is
-    not sent at all. With a cut, each message that is sent carries a mask that says which bits it
-    holds, one binary digit each, rounded up to whole bytes. A layer says what a bit is worth by a
-    method `importance(message, **arguments of message)`; without one it is the bit's size. What
-    is needed to say so (the signatures of attention) is the layer's `header`: as many numbers on
-    each edge, never cut, counted in bytes but not in bits. Each round of each layer is cut by
-    itself.
+    not sent at all. A layer that may keep silent says what it sends by a method `sends(message,
+    **arguments of message)`. With a cut, each message that is sent carries a mask that says which
+    bits it holds, one binary digit each, rounded up to whole bytes. A layer says what a bit is
+    worth by a method `importance(message, **arguments of message)`; without one it is the bit's
+    size. What is needed to say so (the signatures of attention) is the layer's `header`: as many
+    numbers on each edge, never cut, counted in bytes but not in bits. Each round of each layer is
+    cut by itself.
 
     A layer whose messages are letters, each a one-hot vector, says so by its `alphabet`, the sizes
     of these vectors. There a bit is a binary digit, of which a letter of an alphabet of n takes
@@ -110,16 +111,20 @@ class Channel:
         """Cut one layer's messages and remember what is left."""
         edge_index = self._edges[layer]
         alphabet: tuple[int, ...] = getattr(layer, "alphabet", ())
+        sends: Callable[..., Tensor] | None = getattr(layer, "sends", None)
         keep = torch.ones_like(message, dtype=torch.bool)
+        if sends is not None:
+            keep = sends(message, **inputs[0])
         if self.cut is not None:
             weigh: Callable[..., Tensor] | None = getattr(layer, "importance", None)
             worth = weigh(message, **inputs[0]) if weigh else message.abs()
             if alphabet:
                 worth = worth.new_ones(len(worth), len(alphabet))
-            keep = self.cut(worth, edge_index[1] // self.num_agents)
+            cut = self.cut(worth, edge_index[1] // self.num_agents)
             if alphabet:
-                size = torch.tensor(alphabet, device=keep.device)
-                keep = keep.repeat_interleave(size, 1)
+                size = torch.tensor(alphabet, device=cut.device)
+                cut = cut.repeat_interleave(size, 1)
+            keep = keep & cut
         message = torch.where(keep, message, torch.zeros_like(message))
         header = getattr(layer, "header", 0)
         self.sent.append(Sent(edge_index, message, keep, header, alphabet))

@@ -10,8 +10,8 @@ from torch_geometric.data import Data
 from torch_geometric.nn import SimpleConv
 from torch_geometric.utils import scatter
 
-from graphmarl.nn.conv import AttentionConv, GaussianConv
-from graphmarl.nn.network import Output, batch_of, count_graphs, mlp
+from graphmarl.nn.conv import AttentionConv, CommConv, GatedConv, GaussianConv
+from graphmarl.nn.network import Output, batch_of, count_graphs, mlp, orthogonal_linear
 
 
 class Context(nn.Module):
@@ -118,7 +118,7 @@ class Attended(Context):
 
     rounds = 1
 
-    def __init__(self, conv: AttentionConv, size: int) -> None:
+    def __init__(self, conv: AttentionConv | GatedConv, size: int) -> None:
         super().__init__()
         self.conv, self.size = conv, size
 
@@ -135,6 +135,65 @@ class Attended(Context):
         output.attention = alpha[0]
         output.latent = self.conv(x, graph.edge_index, alpha)
         return memory
+
+
+class Communicated(Context):
+    """What an agent knows after rounds of communication (CommNet: Sukhbaatar et al. 2016).
+
+    Args:
+        known: size of the input of each agent and what it remembers.
+        size: size of what is known after each round.
+        rounds: how often agents tell each other all they know.
+        skip: let every round also read what was known before the first.
+    """
+
+    def __init__(self, known: int, size: int, rounds: int, skip: bool) -> None:
+        super().__init__()
+        self.size, self.rounds, self.skip = size, rounds, skip
+        self.encoder = nn.Sequential(orthogonal_linear(known, size, 1.0), nn.Tanh())
+        skipped = size if skip else 0
+        self.convs = nn.ModuleList(CommConv(size, size, skipped) for _ in range(rounds))
+
+    def forward(
+        self,
+        graph: Data,
+        x: Float[Tensor, "row input"],
+        memory: Float[Tensor, "row memory"],
+        output: Output,
+    ) -> Float[Tensor, "row memory"]:
+        """All rounds; there is nothing to remember."""
+        h = first = self.encoder(x)
+        for conv in self.convs:
+            h = conv(h, graph.edge_index, first if self.skip else None)
+        output.latent = h
+        return memory
+
+
+class Encoded(Context):
+    """Another context that reads the inputs behind a layer of its own.
+
+    Args:
+        known: size of the input of each agent and what it remembers.
+        hidden: width of the layer.
+        context: what reads it.
+    """
+
+    def __init__(self, known: int, hidden: int, context: Context) -> None:
+        super().__init__()
+        self.encoder = nn.Sequential(orthogonal_linear(known, hidden), nn.ReLU(inplace=True))
+        self.context, self.size = context, context.size
+        self.memory_size, self.stored = context.memory_size, context.stored
+        self.rounds, self.num_agents = context.rounds, context.num_agents
+
+    def forward(
+        self,
+        graph: Data,
+        x: Float[Tensor, "row input"],
+        memory: Float[Tensor, "row memory"],
+        output: Output,
+    ) -> Float[Tensor, "row memory"]:
+        """What the other context makes of it."""
+        return self.context(graph, self.encoder(x), memory, output)
 
 
 class MeanAction(Context):

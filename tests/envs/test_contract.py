@@ -1,12 +1,14 @@
 """Every environment that can be made by name keeps the contract, ours and PettingZoo's."""
 
 import warnings
+from dataclasses import replace
 
 import pytest
 from parallel_games import masked_walk, places, push, walk
 from pettingzoo.test import parallel_api_test, parallel_seed_test
 
 from graphmarl.envs import ENVS, ToPettingZoo, check_env, make_env
+from graphmarl.envs.skirmish import MAPS
 
 # Options that make an environment small; one that needs none need not be here.
 SMALL = {
@@ -45,6 +47,14 @@ SMALL = {
     "traffic": [
         {"task": "grid_1x1", "horizon": 3, "decision": 4, "yellow": 2},
         {"task": "grid_2x2", "horizon": 3, "decision": 3, "yellow": 1, "fixed_flow": True},
+    ],
+    "smac": [
+        {"make": "fake_smac:StarCraft2Env", "map_name": "3m", "workers": 0, "relaunch": True},
+    ],
+    "skirmish": [
+        {"map": replace(MAPS["3m"], limit=6)},
+        {"map": replace(MAPS["MMM"], limit=4), "obs_last_action": True},
+        {"map": replace(MAPS["3b_vs_1h1m"], limit=6), "obs_timestep_number": True},
     ],
     "pettingzoo": [
         {"make": walk, "horizon": 20},

@@ -90,6 +90,22 @@ def test_the_team_reward_is_shared():
     assert torch.equal(team, own)
 
 
+def test_to_the_end_an_agent_is_paid_for_what_its_team_earns_after_its_death():
+    played = trajectory(
+        alive=torch.tensor([[True, True], [True, True], [False, True]])[:, None],
+        survived=torch.tensor([[True, True], [False, True], [False, True]])[:, None],
+        last_value=torch.tensor([[99.0, 40.0]]),
+    )
+    played.stored["value"][2, 0, 0] = 99.0
+    advantage, _ = learner(reward="team_to_end").advantages(played)
+    # The rewards are 1, 2 and 1.5, for the dead are paid nothing; the survivor's values count, so
+    # that delta = 1 + 10 - 10, 2 + 15 - 20, 1.5 + 20 - 30 = 1, -3, -8.5 for both; trace 0.25.
+    expected = torch.tensor([1 + 0.25 * (-3 + 0.25 * -8.5), -3 + 0.25 * -8.5])
+    assert torch.allclose(advantage[:2, 0], expected[:, None].expand(2, 2))
+    alone, _ = learner(reward="team").advantages(played)
+    assert torch.allclose(alone[:2, 0, 0], torch.tensor([1 + 0.25 * (2 - 20), 2.0 - 20]))
+
+
 @pytest.mark.parametrize("recurrent", [False, True])
 def test_every_transition_is_seen_once_in_each_epoch(recurrent):
     env = Toy()

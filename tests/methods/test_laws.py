@@ -10,7 +10,7 @@ from graphmarl.graphs import GRAPHS, make_graph
 from graphmarl.learners import Learner
 from graphmarl.methods import METHODS
 from graphmarl.naming import construct, options_of
-from graphmarl.nn import AttentionConv, Channel, Cut
+from graphmarl.nn import AttentionConv, Channel, Cut, GatedConv
 from graphmarl.step import agent_graph
 
 RING = torch.tensor([[0, 1, 1, 2, 2, 3, 3, 4], [1, 0, 2, 1, 3, 2, 4, 3]])
@@ -167,7 +167,7 @@ def test_no_information_crosses_a_cut_message(name):
     if not channel.layers:
         pytest.skip("this form sends no messages")
     for layer in channel.layers:
-        if isinstance(layer, AttentionConv):
+        if isinstance(layer, (AttentionConv, GatedConv)):
             # Shares are not renormalised: that somebody is attended to is known to the receiver.
             torch.nn.init.zeros_(layer.signature.weight)
     graph, moved = line_of(env), line_of(env)

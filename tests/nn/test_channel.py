@@ -7,7 +7,16 @@ import torch
 from torch import Tensor, nn
 from torch_geometric.nn import MessagePassing, SimpleConv
 
-from graphmarl.nn import CONVS, AttentionConv, Channel, Cut, FlowNet, GaussianConv, symmetric_norm
+from graphmarl.nn import (
+    CONVS,
+    AttentionConv,
+    Channel,
+    Cut,
+    FlowNet,
+    GatedConv,
+    GaussianConv,
+    symmetric_norm,
+)
 from graphmarl.nn.cuts import Budget, Rank, Threshold
 
 # Two graphs of three agents: three edges in the first, one in the second.
@@ -127,18 +136,18 @@ def test_a_network_without_messages_has_no_layers():
 
 
 # Layers that map what arrives: there a bit of a message is not a bit of the result.
-MAPPED = ("pair", "bethe", "transformer")
+MAPPED = ("pair", "bethe", "comm", "transformer")
 
 
 @pytest.mark.parametrize("name", CONVS)
 def test_what_an_agent_hears_does_not_depend_on_a_cut_bit(name):
     kind = CONVS[name]
     layer = kind(4, 3).eval()  # type: ignore[call-arg]
-    if isinstance(layer, AttentionConv):
+    if isinstance(layer, (AttentionConv, GatedConv)):
         nn.init.zeros_(layer.signature.weight)  # whom to attend to is known without messages
-    mapped = name in MAPPED
-    bits = torch.tensor([False] if mapped else [True, False, True])
-    with Channel(layer, 3, Keep(bits)):
+    bits = torch.tensor([name not in MAPPED, False, name not in MAPPED])
+    # What is told may have another size than what comes of it where it is mapped.
+    with Channel(layer, 3, Keep(bits[:1] if name in MAPPED else bits)):
         jacobian = torch.autograd.functional.jacobian(
             lambda x: layer(x, EDGES)[0], torch.randn(6, 4)
         )

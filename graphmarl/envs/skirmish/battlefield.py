@@ -34,8 +34,8 @@ class Map:
         all_health: agents observe the health of other allies.
         enemy_health: agents observe the health of enemies.
         overrides: for a kind of unit, the numbers that this map changes.
-        shield_unit: what the shields of allies are divided by in observations; their greatest
-            shield without it.
+        shield_unit: what the shields of allies are divided by in observations and states; their
+            greatest shield without it.
         one_hot_order: the kinds of allies, and of enemies, in the order of the bits that tell them
             apart in observations; two empty ones for no such bits.
         center: the point from which the state counts positions.

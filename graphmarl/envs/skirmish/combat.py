@@ -75,7 +75,9 @@ class Combat:
         self.reach = army.reach.flatten()
         self.row = army.slot * len(army)
         self.armed = army.column(lambda unit: unit.damage > 0)
+        self.charge = ENERGY_RATE * SECONDS * (army.heals > 0)
         self.healing = bool((army.heals > 0).any())
+        self.can = army.can.flatten()
         self.recovers = bool((army.shield > 0).any())
         self.grows = bool((army.zerg > 0).any())
 
@@ -106,14 +108,14 @@ class Combat:
         field.target = chosen
         aim, has = chosen.clamp(0), (chosen != NOBODY).float()
         reach = self.reach.take(self.row + aim)
-        self._walk(field, orders, aim, has, reach, alive)
-        self.movement.separate(field, alive)
+        walks = self._walk(field, orders, aim, has, reach, alive)
+        self.movement.separate(field, walks, alive)
         near = self._near(field, aim, reach) * has * alive
         field.cooldown = field.cooldown - SECONDS
         # A weapon is ready in the nearest loop, and what is over is not lost.
         late = at_most(field.cooldown, -SECONDS / 2)
         field.cooldown = field.cooldown * (1 - late)
-        usable = self.army.can.flatten().take(self.row + aim)
+        usable = self.can.take(self.row + aim)
         fires = near * at_most(field.cooldown, SECONDS / 2) * self.armed * usable
         self.volley.strike(field, aim, fires, alive)
         field.cooldown = field.cooldown + fires * (self.army.period + delay)
@@ -128,7 +130,8 @@ class Combat:
         has: Tensor,
         reach: Tensor,
         alive: Tensor,
-    ) -> None:
+    ) -> Tensor:
+        """Let all walk who are on their way; returns 1 for them."""
         x, y = field.x.gather(0, aim), field.y.gather(0, aim)
         near = self._near(field, aim, reach)
         to_x, to_y, walks = self._errand(field, alive)
@@ -137,17 +140,20 @@ class Combat:
             walks = torch.cat([orders.walks, walks])
         walks = torch.lerp(walks, 1 - near, has) * alive
         self.movement.walk(field, torch.lerp(to_x, x, has), torch.lerp(to_y, y, has), walks)
+        return walks
 
     def _errand(self, field: Field, alive: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Where those go who follow the rule and have no target."""
         x, y, grudge = field.x, field.y, field.grudge[self.free]
-        angry = (grudge != NOBODY).float() * alive.gather(0, grudge.clamp(0))
+        other = grudge.clamp(0)
+        angry = (grudge != NOBODY).float() * alive.gather(0, other)
+        angry = angry * self.can.take(self.row[self.free] + other)
         to_x, to_y = field.goal_x.expand_as(angry), field.goal_y.expand_as(angry)
         if self.goal == "foe":
-            nearest = self.rule.gaps(field, alive).argmin(1) + self.rule.first
+            nearest = self.rule.gaps(field, alive, self.rule.hostile).argmin(1) + self.rule.first
             to_x, to_y = x.gather(0, nearest), y.gather(0, nearest)
-        to_x = torch.lerp(to_x, x.gather(0, grudge.clamp(0)), angry)
-        to_y = torch.lerp(to_y, y.gather(0, grudge.clamp(0)), angry)
+        to_x = torch.lerp(to_x, x.gather(0, other), angry)
+        to_y = torch.lerp(to_y, y.gather(0, other), angry)
         return to_x, to_y, angry if self.goal == "stay" else torch.ones_like(angry)
 
     @staticmethod
@@ -165,7 +171,7 @@ class Combat:
             taken = torch.minimum(total, army.hp - field.health)
             field.health = field.health + taken
             used = given * (taken / total.clamp(min=1e-6)).gather(0, aim)
-            energy = field.energy - used * ENERGY_PER_HP + ENERGY_RATE * SECONDS
+            energy = field.energy - used * ENERGY_PER_HP + self.charge
             field.energy = energy.clamp_(0.0, ENERGY)
         if self.recovers:
             field.quiet = (field.quiet - SECONDS).clamp_(min=0.0)

@@ -66,5 +66,7 @@ def _room(one: Tensor, other: Tensor | float) -> Tensor:
 
 
 def _shape(one: Tensor, other: Tensor) -> list[int]:
-    # Both have as many axes, and torch.broadcast_shapes takes longer than the comparison.
-    return [max(pair) for pair in zip(one.shape, other.shape, strict=True)]
+    # torch.broadcast_shapes takes longer than the comparison.
+    few, many = sorted((one.shape, other.shape), key=len)
+    few = (1,) * (len(many) - len(few)) + tuple(few)
+    return [max(pair) for pair in zip(few, many, strict=True)]

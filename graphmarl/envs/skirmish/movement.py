@@ -12,8 +12,10 @@ from graphmarl.envs.skirmish.paths import Paths
 from graphmarl.envs.skirmish.units import LOOPS_PER_SECOND
 
 SIZE = 32
-PASSES = 2
+PASSES, SHARE = 3, 0.35
 EDGE = 1e-3
+# Multiples of this have the same sum in any order, so that copies do not change each other.
+GRAIN = 2.0**-16
 
 
 class Movement:
@@ -21,7 +23,8 @@ class Movement:
 
     A centre that would enter a blocked cell stays out of it, along x and y one after the other,
     so that units slide along walls. Then those of a plane that are too near push each other apart,
-    in two passes, by a quarter of the overlap each.
+    in three passes, by 0.35 of the overlap each. Who stands and fights hand to hand makes way for
+    those alone who do so too, so that a few can hold a pass; what cannot walk is not pushed.
 
     Args:
         army: the constants of the units.
@@ -39,6 +42,8 @@ class Movement:
         self.apart = army.apart.unsqueeze(2)
         self.paths = Paths(walkable, army.device)
         self.walker = (plane == 0).float()
+        self.yields = (army.speed > 0).float()
+        self.melee = (army.range < 1).float()
 
     def free(self, x: Tensor, y: Tensor) -> Tensor:
         """1 where the cell may be entered by the unit of that row."""
@@ -56,16 +61,18 @@ class Movement:
         share = (self.stride / distance).clamp_(max=1.0).mul_(walks)
         self._enter(field, torch.addcmul(field.x, dx, share), torch.addcmul(field.y, dy, share))
 
-    def separate(self, field: Field, alive: Tensor) -> None:
-        """Push apart those that are too near."""
+    def separate(self, field: Field, walks: Tensor, alive: Tensor) -> None:
+        """Push apart those that are too near; `walks` is 1 for who is on its way."""
         both = self.apart * alive.unsqueeze(0)
-        x, y = field.x, field.y
+        firm = self.melee * (1 - walks)
+        share = SHARE / GRAIN * (1 + firm - firm.unsqueeze(1))
+        x, y, yields = field.x, field.y, GRAIN * alive * self.yields
         for _ in range(PASSES):
             dx, dy = x.unsqueeze(1) - x, y.unsqueeze(1) - y
             distance = torch.addcmul(dx * dx, dy, dy).sqrt_()
-            push = (both - distance).clamp_(min=0.0).div_(distance.clamp_(min=1e-6)).mul_(0.25)
-            x = torch.addcmul(x, dx.mul_(push).sum(1), alive)
-            y = torch.addcmul(y, dy.mul_(push).sum(1), alive)
+            push = (both - distance).clamp_(min=0.0).div_(distance.clamp_(min=1e-6)).mul_(share)
+            x = torch.addcmul(x, dx.mul_(push).round_().sum(1), yields)
+            y = torch.addcmul(y, dy.mul_(push).round_().sum(1), yields)
         self._enter(field, x, y)
 
     def _enter(self, field: Field, x: Tensor, y: Tensor) -> None:

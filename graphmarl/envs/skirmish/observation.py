@@ -14,8 +14,9 @@ from graphmarl.envs.skirmish.movement import SIZE, moved_into
 from graphmarl.envs.skirmish.units import LOOPS_PER_SECOND
 
 NOTHING, STOP, ATTACK = 0, 1, 6
+NO_ACTION = -1
 COMPASS = ((0.0, 1.0), (0.0, -1.0), (1.0, 0.0), (-1.0, 0.0))
-AROUND = (*tuple((4 * x, 4 * y) for x, y in COMPASS), (2, 2), (-2, 2), (2, -2), (-2, -2))
+AROUND = (*tuple((4 * x, 4 * y) for x, y in COMPASS), (2, 2), (-2, -2), (2, -2), (-2, 2))
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class Situation:
     Args:
         position: `(B, N, 2)`.
         health, shield, energy, cooldown: `(B, N)`.
-        last_action: `(B, n)`, of the agents.
+        last_action: `(B, n)`, of the agents; `NO_ACTION` where the episode has just begun.
         time: `(B,)`, steps since the episode began.
     """
 
@@ -141,7 +142,8 @@ class Observer:
         agents, alive = self.agents, now.alive
         lives = alive[:, :agents].unsqueeze(2)
         ahead = now.position[:, :agents].unsqueeze(2) + self.compass
-        walks = moved_into(self.walkable, ahead[..., 0], ahead[..., 1])
+        # SMAC truncates, so that the step out of the map from its first cells is legal.
+        walks = moved_into(self.walkable, *ahead.trunc().unbind(3))
         near = (distance <= self.map.shoot) & alive.unsqueeze(1) & lives
         attack = near[:, :, agents:]
         if self.num_actions > ATTACK + self.enemies or self.healer.any():
@@ -211,17 +213,18 @@ class Observer:
         return torch.cat(parts, 2)
 
     def _last(self, now: Situation) -> Tensor:
-        return torch.nn.functional.one_hot(now.last_action, self.num_actions).float()
+        bits = torch.nn.functional.one_hot(now.last_action.clamp(0), self.num_actions)
+        return bits * (now.last_action != NO_ACTION).float().unsqueeze(2)
 
     def state(self, now: Situation) -> Tensor:
         """What is true of all units, `(B, S)`; the dead are zeros."""
         center = torch.tensor(self.map.center, device=self.device)
         place = (now.position - center) / SIZE
         army, side = self.army, slice(0, self.agents)
-        ready = now.cooldown * LOOPS_PER_SECOND / army.cooldown_unit.T
+        ready = now.cooldown.clamp(min=0) * LOOPS_PER_SECOND / army.cooldown_unit.T
         ready = torch.where((army.heals > 0).T, now.energy / ENERGY, ready)
         health = (now.health / army.hp.T).unsqueeze(2)
-        shield = (now.shield / army.shield.T.clamp(min=1.0)).unsqueeze(2)
+        shield = (now.shield / self.shield_unit).unsqueeze(2)
         kind = self.type.expand(len(place), -1, -1)
         alive = now.alive.float().unsqueeze(2)
         parts = []

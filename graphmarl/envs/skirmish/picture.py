@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from graphmarl.envs.skirmish.army import Army
+from graphmarl.envs.skirmish.battlefield import Map
 from graphmarl.envs.skirmish.movement import SIZE
 from graphmarl.envs.skirmish.observation import Situation
 from graphmarl.step import Scene, Weighted
@@ -13,10 +14,14 @@ from graphmarl.step import Scene, Weighted
 CORNERS = 24
 
 
-def picture(army: Army, now: Situation, target: Tensor, env: int) -> Scene:
+WALL = 0.25
+
+
+def picture(map: Map, army: Army, now: Situation, target: Tensor, env: int) -> Scene:
     """The living of one copy: health as opacity, reach of the weapons, whom they attack.
 
     Args:
+        map: whose blocked cells are drawn.
         army: the constants of the units.
         now: where they are and how they fare.
         target: slot that each attacks, or -1.
@@ -30,6 +35,9 @@ def picture(army: Army, now: Situation, target: Tensor, env: int) -> Scene:
         name: (place[side & alive], health[side & alive])
         for name, side in (("agents' side", ally), ("enemies", ~ally))
     }
+    blocked = torch.tensor(~map.walkable).nonzero() + 0.5
+    if len(blocked):
+        points["blocked"] = (blocked, torch.full((len(blocked),), WALL))
     aim = target[env].cpu()
     busy = alive & (aim >= 0)
     ends = torch.stack([place[busy], place[aim[busy]]], 1)

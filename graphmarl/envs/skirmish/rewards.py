@@ -20,7 +20,7 @@ class Pay:
         reward_only_positive: do not count what allies lose.
         reward_death_value: for each enemy killed.
         reward_win: for a win.
-        reward_defeat: for a defeat; it is subtracted.
+        reward_defeat: for a defeat, so that a punishment is below 0.
         reward_negative_scale: weight of what allies lose.
         reward_scale: make the most that there is to win `reward_scale_rate`.
         reward_scale_rate: that number.
@@ -50,18 +50,24 @@ class Judge:
         self.most = float(pay.reward_win + pay.reward_death_value * len(whole) + whole.sum())
         self.factor = pay.reward_scale_rate / self.most if pay.reward_scale else 1.0
         self.fighter = (army.heals == 0).T
+        self.heals = not bool(self.fighter[:, : self.agents].all())
 
     def end(self, alive: Tensor) -> tuple[Tensor, Tensor]:
         """Whether it is over, and whether the allies have won, `(B,)` each.
 
-        A side of healers alone has lost; if that is true of both, the allies have. Where both are
-        gone in the same step, it is over and nobody has won.
+        A side of healers alone has lost. If neither side fights any more, the allies have lost if
+        they began with healers, as on SMAC's maps, and won if not, as on NDQ's. Where both are gone
+        in the same step, it is over and nobody has won.
         """
         ours, theirs = alive[:, : self.agents], alive[:, self.agents :]
         lost, won = (~side.any(1) for side in (ours, theirs))
         helpless = [~lost & ~self._fights(ours, 0), ~won & ~self._fights(theirs, self.agents)]
         defeat = (lost & ~won) | helpless[0]
-        victory = ((won & ~lost) | helpless[1]) & ~defeat
+        victory = (won & ~lost) | helpless[1]
+        if self.heals:
+            victory = victory & ~defeat
+        else:
+            defeat = defeat & ~victory
         return defeat | victory | (lost & won), victory
 
     def _fights(self, alive: Tensor, first: int) -> Tensor:
@@ -96,5 +102,5 @@ class Judge:
             own = loss[:, : self.agents].sum(1)
             own = own + pay.reward_death_value * kills[:, : self.agents].sum(1)
             reward = enemy - pay.reward_negative_scale * own
-        reward = reward + pay.reward_win * won - pay.reward_defeat * lost
+        reward = reward + pay.reward_win * won + pay.reward_defeat * lost
         return reward * self.factor

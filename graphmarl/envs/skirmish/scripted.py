@@ -55,8 +55,11 @@ class Scripted:
         return torch.full_like(available[:, :, 0], STOP, dtype=torch.long)
 
     def step_along(self, way: Tensor, available: Tensor) -> Tensor:
-        """The legal step that goes farthest along a way, `(B, n, 2)`; stop if there is none."""
-        gain = (way @ self.compass.T).masked_fill(~available[:, :, 2:ATTACK], -NEVER)
+        """The step that goes farthest along a way, `(B, n, 2)`; stop if there is none."""
+        ahead = self.env.position[:, : self.env.agents].unsqueeze(2) + self.compass
+        # On the first cells SMAC allows a step out of the map, which leads nowhere.
+        leads = available[:, :, 2:ATTACK] & (ahead >= 0).all(3)
+        gain = (way @ self.compass.T).masked_fill(~leads, -NEVER)
         most, which = gain.max(2)
         return torch.where(most > -NEVER, which + 2, STOP)
 

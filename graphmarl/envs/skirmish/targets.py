@@ -20,7 +20,7 @@ class Rule:
     A unit keeps its target while it lives and is in range, or at most 1 beyond. Else it takes the
     nearest foe that it can hit and notices, one that attacks itself counting as `threat` nearer.
     Healers help the friend with the lowest share of its health. Who has no target goes for
-    whoever struck it, or a friend within 5, in an earlier step.
+    whoever struck it, or a friend within 5, in an earlier step, if it can hit that one.
 
     Args:
         army: the constants of the units.
@@ -35,6 +35,7 @@ class Rule:
         self.first = army.slot[others][0, 0]
         self.bodies = army.bodies[here].unsqueeze(2)
         self.can = army.can[here].unsqueeze(2) * (1 - army.heals[rows]).clamp(0).unsqueeze(2)
+        self.hostile = army.foes[here].unsqueeze(2)
         self.base = FAR - self.bodies
         self.notice = army.notice[rows].unsqueeze(2)
         # What stands still or towers over others does not follow beyond its range.
@@ -48,16 +49,16 @@ class Rule:
         self.helps = army.can[self.healers].unsqueeze(2)
         self.friends = 1 - army.foes[rows, rows].unsqueeze(2)
 
-    def gaps(self, field: Field, alive: Tensor) -> Tensor:
-        """From edge to edge, FAR more where the other is dead or out of the weapon's planes."""
+    def gaps(self, field: Field, alive: Tensor, which: Tensor) -> Tensor:
+        """From edge to edge, FAR more where the other is dead or `which` is 0."""
         dx = field.x[self.others] - field.x[self.rows].unsqueeze(1)
         dy = field.y[self.others] - field.y[self.rows].unsqueeze(1)
         distance = torch.addcmul(dx * dx, dy, dy).sqrt_()
-        return distance.add_(torch.addcmul(self.base, self.can, alive[self.others], value=-FAR))
+        return distance.add_(torch.addcmul(self.base, which, alive[self.others], value=-FAR))
 
     def choose(self, field: Field, alive: Tensor) -> Tensor:
         """The target of each slot that follows the rule, or `NOBODY`."""
-        gap, held = self.gaps(field, alive), field.target[self.rows]
+        gap, held = self.gaps(field, alive, self.can), field.target[self.rows]
         score = gap + above(gap, self.notice) * FAR
         if self.threat:
             mine = same(field.target[self.others].unsqueeze(0), self.own, gap)

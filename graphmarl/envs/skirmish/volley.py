@@ -28,6 +28,7 @@ class Volley:
         self.army = army
         self.hurts = army.hurts.flatten()
         self.row = army.slot * len(army)
+        self.radius = army.radius.unsqueeze(0)
         self.single = army.column(lambda unit: unit.splash == "")
         self.lines = army.rows(lambda unit: unit.splash == "line")
         self.arcs = army.rows(lambda unit: unit.splash == "arc")
@@ -95,14 +96,14 @@ class Volley:
     def burst(self, field: Field) -> Tensor:
         """1 for those whose edge is within 2.2 of each bomb."""
         dx, dy = self._offsets(field, field.x[self.bombs], field.y[self.bombs])
-        return at_most(torch.addcmul(dx * dx, dy, dy), (BURST + self.army.radius).square())
+        return at_most(torch.addcmul(dx * dx, dy, dy), (BURST + self.radius).square())
 
     def line(self, field: Field, aim: Tensor, rows: Tensor) -> Tensor:
         """1 for those who are on a short line across the line of fire, at the target."""
         to_x, to_y = field.x.gather(0, aim[rows]), field.y.gather(0, aim[rows])
         along, across = self._turned(field, to_x, to_y, rows, at_target=True)
-        near = at_most(along.abs(), ALONG + self.army.radius)
-        return near * at_most(across.abs(), ACROSS + self.army.radius)
+        near = at_most(along.abs(), ALONG + self.radius)
+        return near * at_most(across.abs(), ACROSS + self.radius)
 
     def arc(self, field: Field, aim: Tensor, rows: Tensor) -> Tensor:
         """1 for those who are within 2 and in front."""

@@ -4,7 +4,9 @@ from torch_geometric.nn import MessagePassing
 
 from graphmarl.nn.conv.attention import AttentionConv
 from graphmarl.nn.conv.bethe import BetheConv
+from graphmarl.nn.conv.comm import CommConv
 from graphmarl.nn.conv.flow import FlowConv, symmetric_norm
+from graphmarl.nn.conv.gated import GatedConv
 from graphmarl.nn.conv.gaussian import GaussianConv
 from graphmarl.nn.conv.pair import PairConv
 from graphmarl.nn.conv.slots import SlotConv, side_by_side, slots_of
@@ -19,13 +21,17 @@ CONVS: dict[str, type[MessagePassing]] = {
     "pair": PairConv,
     "bethe": BetheConv,
     "transformer": TransformerConv,
+    "comm": CommConv,
+    "gated": GatedConv,
 }
 
 __all__ = [
     "AttentionConv",
     "BetheConv",
     "CONVS",
+    "CommConv",
     "FlowConv",
+    "GatedConv",
     "GaussianConv",
     "PairConv",
     "SlotConv",

@@ -204,8 +204,8 @@ def test_units_that_fly_stand_apart_from_each_other_and_over_anything_in_the_squ
     places = (Place((point(0, 32),), allies=(0, 1, 2)), three.places[1])
     flying = replace(three, allies=("medivac",) * 3, places=places)
     position, _ = spawn_of(flying)(calm(flying))
-    # Pitch 2 x 0.75 + 0.05; what is outside is moved to the edge.
-    assert_close(position[0, :3], [[0.0, 31.225], [0.0, 31.999], [1.55 * 2 / 3, 31.999]])
+    # Pitch 2 x 0.75 + 0.05, half of it each way; what is outside is moved to the edge.
+    assert_close(position[0, :3], [[0.0, 31.225], [0.0, 31.999], [0.775, 31.225]])
 
 
 def test_a_radius_and_a_flag_are_needed_for_each_unit():

@@ -1,0 +1,116 @@
+"""StarCraft II by the interface of SMAC: the real game."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+import torch
+
+from graphmarl.envs.smac_engine import INFO, SMACEngine, read_spec, start, unit_types
+from graphmarl.envs.vector import Vector
+from graphmarl.envs.workers import Engine
+from graphmarl.step import Step
+
+OURS = ("map_name", "seed", "continuing_episode")
+
+
+class SMAC(Vector):
+    """StarCraft II as SMAC gives it (Samvelyan et al. 2019), on any of its maps.
+
+    For any class with SMAC's interface: SMAC's own, SMACv2's (`make` smacv2.env:StarCraft2Env), or
+    one around another simulator. They and the game are installed by the user; the game is started
+    once in the constructor, and closed, to read shapes and units. Every copy has a process and a
+    game of its own.
+
+    Observations, state, actions (0 no-op, 1 stop, 2 to 5 north, south, east, west, from 6 on attack
+    or heal), and rewards are SMAC's; the reward of a step is divided equally among the agents that
+    lived before it, so that their sum is SMAC's. The limit of steps truncates, as does a crash of
+    the game, which SMAC starts again (its last observation stays, with reward 0). `links` are the
+    living agents in sight of each other. Metrics: `win`, the same as `battle_won`; `dead_allies`,
+    `dead_enemies`, `crashed`; and `team_return`, the sum of SMAC's rewards in this episode.
+
+    A game takes its seed where it starts, and its episodes follow one another: a reset starts new
+    games, so that the same seed gives the same episodes. A run that was interrupted goes on with
+    the next episodes of new games, which are others than it would have had. With `relaunch` it goes
+    on as if it never had been, but every episode waits for the game to start.
+
+    Args:
+        map_name: SMAC's name of the map.
+        num_envs: copies.
+        make: the game, as `module:Class`.
+        options: further arguments of that class, such as difficulty.
+        kinds: let agents be of the kinds of their units; off where teams are drawn anew in each
+            episode.
+        relaunch: start a new game for each episode.
+        workers: processes that share the copies; None gives each its own, 0 none.
+
+    Raises:
+        ImportError: the game's package is missing; says what to install.
+        ValueError: an option that is set here, or a map that the game does not know.
+
+    Shapes:
+        obs (B, N, size) with the parts move, enemies, allies, own and, if SMAC is told to add it,
+        time; position (B, N, 2) where units have one.
+    """
+
+    def __init__(
+        self,
+        map_name: str = "3m",
+        num_envs: int = 4,
+        make: str = "smac.env:StarCraft2Env",
+        options: Mapping[str, Any] | None = None,
+        kinds: bool = True,
+        relaunch: bool = False,
+        workers: int | None = None,
+    ) -> None:
+        given = dict(options or {})
+        if taken := [name for name in OURS if name in given]:
+            raise ValueError(f"options has {', '.join(taken)}, which this environment sets")
+        self._make, self.relaunch = partial(start, make, map_name, given), relaunch
+        try:
+            probe = self._make(0)
+        except KeyError as error:
+            raise ValueError(f"map_name is {map_name!r}, which {make} does not know") from error
+        try:
+            probe.reset()
+            spec = read_spec(probe, kinds)
+            self._types = unit_types(probe, spec.num_agents) if kinds else None
+            linked = hasattr(probe, "get_visibility_matrix")
+        finally:
+            probe.close()
+        processes = num_envs if workers is None else workers
+        super().__init__(spec, num_envs, processes, INFO, has_links=linked)
+
+    def engine_maker(self) -> Callable[[], Engine]:
+        """One copy of the game."""
+        return partial(SMACEngine, self._make, self._types, self.relaunch)
+
+    def reset(self, seed: int) -> Step:
+        """Begin episode 0 of this seed in every copy, with new games."""
+        self._forget()
+        return super().reset(seed)
+
+    def state_dict(self) -> dict[str, Any]:
+        """With `relaunch`, what plays the episodes again; else what there was to see last."""
+        state = super().state_dict()
+        if self.relaunch:
+            return state
+        last = {name: torch.from_numpy(array.copy()) for name, array in self._buffers.items()}
+        return state | {"action": [actions[:0] for actions in state["action"]], "last": last}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> Step:
+        """Go back to a saved state; without `relaunch`, all episodes are cut off there."""
+        self._forget()
+        step = super().load_state_dict(state)
+        if self.relaunch:
+            return step
+        for name, value in state["last"].items():
+            self._buffers[name][...] = value.numpy()
+        self._buffers["truncated"] |= ~self._buffers["terminated"]
+        return self._current()
+
+    def _forget(self) -> None:
+        if self._pool is not None:
+            self._pool.ask("forget", range(self.num_envs))

@@ -1,0 +1,205 @@
+"""One game of SMAC behind a guard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from graphmarl.envs.workers import Frame
+from graphmarl.step import Scene, Spec
+
+INFO = ("win", "battle_won", "dead_allies", "dead_enemies", "crashed", "team_return")
+NOOP = 0
+
+
+def load_game(make: str) -> Callable[..., Any]:
+    """The class that `module:Class` names.
+
+    Raises:
+        ImportError: says what to install.
+        ValueError: not of this form.
+    """
+    module, colon, name = make.partition(":")
+    if not colon:
+        raise ValueError(f"make is {make!r}; write it as 'module:Class'")
+    try:
+        return getattr(import_module(module), name)
+    except (ImportError, AttributeError) as error:
+        raise ImportError(
+            f"no {make} ({error}). SMAC is installed from its own repository, by "
+            "pip install git+https://github.com/oxwhirl/smac (or smacv2), and not from the package "
+            "index, whose smac is SMAC3, something else; it plays StarCraft II with SMAC's maps, "
+            "in the folder that the environment variable SC2PATH names"
+        ) from error
+
+
+def start(make: str, map_name: str, options: Mapping[str, Any], seed: int) -> Any:
+    """One game; the program of StarCraft II starts with its first episode."""
+    return load_game(make)(map_name=map_name, seed=seed, continuing_episode=True, **options)
+
+
+def unwrapped(game: Any, name: str) -> Any:
+    """The game, or that within wrappers which has the attribute."""
+    while not hasattr(game, name) and hasattr(game, "env"):
+        game = game.env
+    return game
+
+
+def units(game: Any, side: str = "agents") -> Mapping[int, Any]:
+    """The units of a side by number; none where the game does not tell."""
+    return getattr(unwrapped(game, side), side, None) or {}
+
+
+def unit_types(game: Any, count: int) -> tuple[int, ...]:
+    """Type of each agent's unit; all 0 where the game does not say."""
+    ask = getattr(game, "get_unit_types", None)
+    found = None if ask is None else ask()
+    return (0,) * count if found is None else tuple(int(kind) for kind in found[:count])
+
+
+def read_spec(game: Any, kinds: bool) -> Spec:
+    """The shapes of a game whose first episode has begun; without `kinds` all units are alike."""
+    known = game.get_env_info()
+    count, width = int(known["n_agents"]), int(known["obs_shape"])
+    types = unit_types(game, count) if kinds else (0,) * count
+    order = list(dict.fromkeys(types))
+    there = units(game)
+    return Spec(
+        num_agents=count,
+        obs_shape=(width,),
+        num_actions=int(known["n_actions"]),
+        horizon=int(known["episode_limit"]),
+        layout=read_layout(game, width),
+        kinds=tuple(_kind_name(game, kind) for kind in order),
+        kind=tuple(order.index(kind) for kind in types) if len(order) > 1 else (),
+        state_size=int(known["state_shape"]),
+        has_position=len(there) == count and all(hasattr(u, "pos") for u in there.values()),
+        has_available=True,
+    )
+
+
+def _kind_name(game: Any, kind: int) -> str:
+    """SMAC keeps the number of a type as `marine_id`, `zealot_id` and so on."""
+    kept = vars(unwrapped(game, "agents"))
+    names = {v: n[:-3] for n, v in kept.items() if n.endswith("_id") and isinstance(v, int)}
+    return names.get(kind, f"unit{kind}") if kind else "agent"
+
+
+def read_layout(game: Any, width: int) -> dict[str, slice]:
+    """Where the parts of an observation are; nothing where their sizes are not those of SMAC."""
+    names = {"move": "move", "enemies": "enemy", "allies": "ally", "own": "own"}
+    asks = [getattr(game, f"get_obs_{name}_feats_size", None) for name in names.values()]
+    if any(ask is None for ask in asks):
+        return {}
+    ends = np.cumsum([0] + [int(np.prod(ask())) for ask in asks if ask is not None]).tolist()
+    parts = dict(zip(names, ends[1:], strict=True))
+    if ends[-1] == width - 1:
+        parts["time"] = width
+    elif ends[-1] != width:
+        return {}
+    starts = [0, *parts.values()]
+    return {name: slice(a, b) for (name, b), a in zip(parts.items(), starts, strict=False) if b > a}
+
+
+@dataclass
+class SMACEngine:
+    """One game of SMAC behind a guard.
+
+    Args:
+        make: starts a game from a seed.
+        types: type of each agent's unit, which must stay what it is; None for any.
+        relaunch: start a new game for each episode.
+    """
+
+    make: Callable[[int], Any]
+    types: tuple[int, ...] | None
+    relaunch: bool
+    game: Any = None
+
+    def reset(self, seed: int, frame: Frame) -> None:
+        """Begin an episode, of a new game if there is none to go on with."""
+        if self.relaunch:
+            self.forget()
+        if self.game is None:
+            self.game = self.make(seed % 2**31)
+        self.game.reset()
+        types = unit_types(self.game, len(frame.alive))
+        if self.types not in (None, types):
+            raise ValueError(
+                f"the agents are units of types {types}, and were {self.types} at first; where "
+                "teams are drawn anew in each episode, set kinds=False"
+            )
+        for value in frame.info.values():
+            value[...] = 0
+        self._write(frame)
+
+    def step(self, action: NDArray[Any], frame: Frame) -> tuple[bool, bool]:
+        """Advance; an episode at its limit, or one whose game has crashed, is truncated."""
+        alive = frame.alive.copy()
+        reward, ended, info = self.game.step(self._checked(action, frame).tolist())
+        if ended and "battle_won" not in info:
+            # SMAC starts the game again and says nothing: what was seen last stays.
+            frame.reward[...], frame.info["crashed"][...] = 0, 1
+            return False, True
+        self._write(frame)
+        frame.reward[...] = alive * (reward / max(alive.sum(), 1))
+        frame.info["team_return"] += reward
+        won = bool(info["battle_won"])
+        frame.info["win"][...] = frame.info["battle_won"][...] = won
+        dead = len(alive) - int(frame.alive.sum())
+        frame.info["dead_allies"][...] = info.get("dead_allies", dead)
+        if "dead_enemies" in info:
+            frame.info["dead_enemies"][...] = info["dead_enemies"]
+        limit = bool(info.get("episode_limit", False)) and not won and bool(frame.alive.any())
+        return bool(ended) and not limit, bool(ended) and limit
+
+    def _checked(self, action: NDArray[Any], frame: Frame) -> NDArray[Any]:
+        """The actions with no-ops for the dead; refuses what an agent cannot do."""
+        assert frame.available is not None, "the spec says that actions can be illegal"
+        sent = np.where(frame.alive, action, NOOP)
+        illegal = frame.alive & ~frame.available[np.arange(len(sent)), sent]
+        if illegal.any():
+            agent = int(illegal.argmax())
+            can = ", ".join(str(a) for a in frame.available[agent].nonzero()[0])
+            raise ValueError(f"agent {agent} cannot do action {sent[agent]} now; it can do {can}")
+        return sent
+
+    def _write(self, frame: Frame) -> None:
+        assert frame.available is not None, "the spec says that actions can be illegal"
+        frame.available[...] = np.asarray(self.game.get_avail_actions(), bool)
+        # The no-op is for the dead only, who have nothing else.
+        frame.alive[...] = np.delete(frame.available, NOOP, 1).any(1)
+        frame.obs[...] = np.asarray(self.game.get_obs()) * frame.alive[:, None]
+        if frame.state is not None:
+            frame.state[...] = self.game.get_state()
+        if frame.position is not None:
+            for number, unit in units(self.game).items():
+                frame.position[number] = unit.pos.x, unit.pos.y
+        if frame.links is not None:
+            sees = np.asarray(self.game.get_visibility_matrix(), bool)[:, : len(frame.alive)]
+            frame.links[...] = sees.T & frame.alive & frame.alive[:, None]
+            np.fill_diagonal(frame.links, False)
+
+    def scene(self) -> Scene:
+        """The enemies, the more opaque the healthier."""
+        enemies = units(self.game, "enemies").values()
+        if not all(hasattr(enemy, "pos") for enemy in enemies):
+            raise NotImplementedError("this game does not tell where its units are")
+        place = torch.tensor([(e.pos.x, e.pos.y) for e in enemies], dtype=torch.float32)
+        left = torch.tensor([e.health / max(e.health_max, 1) for e in enemies])
+        corner = [float(getattr(unwrapped(self.game, n), n, 32)) for n in ("map_x", "map_y")]
+        return Scene((0.0, 0.0), (corner[0], corner[1]), {"enemies": (place.view(-1, 2), left)})
+
+    def forget(self) -> None:
+        """End the game, so that the next episode is of a new one."""
+        if self.game is not None:
+            self.game.close()
+        self.game = None
+
+    close = forget

@@ -1,0 +1,49 @@
+"""The message layer of CommNet."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch_geometric.nn import MessagePassing
+
+from graphmarl.nn.network import orthogonal_linear
+
+
+class CommConv(MessagePassing):
+    r"""One round of CommNet: the mean of what the neighbours know (Sukhbaatar et al. 2016, eq. 2).
+
+    .. math::
+        h_i^{k+1} = \tanh \left( H h_i^k + C c_i^k + S h_i^0 + b \right), \quad
+        c_i^k = \frac{1}{|N_i|} \sum_{j \in N_i} h_j^k
+
+    An agent without neighbours hears zeros. A message that is cut counts as zeros in the mean.
+
+    Args:
+        in_channels: size of what an agent knows, h_i^k.
+        out_channels: size of what it knows next.
+        skip_channels: size of what it knew before the first round, h_i^0; 0 leaves it out.
+
+    Shapes:
+        h (row, in_channels), edge_index (2, edge), skip (row, skip_channels); out (row,
+        out_channels).
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, skip_channels: int = 0) -> None:
+        super().__init__(aggr="mean")
+        self.linear = orthogonal_linear(2 * in_channels + skip_channels, out_channels, 1.0)
+
+    def forward(
+        self,
+        h: Float[Tensor, "row in"],
+        edge_index: Int[Tensor, "2 edge"],
+        skip: Float[Tensor, "row skip"] | None = None,
+    ) -> Float[Tensor, "row out"]:
+        """One round; `skip` is h_i^0."""
+        heard = self.propagate(edge_index, h=h, size=(len(h), len(h)))
+        known = [h, heard] if skip is None else [h, heard, skip]
+        return self.linear(torch.cat(known, 1)).tanh()
+
+    def message(self, h_j: Tensor) -> Tensor:
+        """All that agent j knows."""
+        return h_j

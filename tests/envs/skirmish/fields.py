@@ -1,0 +1,75 @@
+"""Small battles on open ground, put together by hand."""
+
+import numpy as np
+import torch
+
+from graphmarl.envs.skirmish.army import Army, units_of
+from graphmarl.envs.skirmish.combat import Combat, Orders
+from graphmarl.envs.skirmish.field import NOBODY, Field
+
+OPEN = np.ones((32, 32), dtype=bool)
+CPU = torch.device("cpu")
+
+
+def army_of(allies, enemies, overrides=None, units="liberty"):
+    """An army by names of kinds, such as "2 marine 1 medivac"."""
+    return Army(
+        units_of((*kinds(allies), *kinds(enemies)), units, overrides or {}), len(kinds(allies)), CPU
+    )
+
+
+def kinds(text):
+    words = text.split()
+    return [
+        kind
+        for number, kind in zip(words[::2], words[1::2], strict=True)
+        for _ in range(int(number))
+    ]
+
+
+def field_of(army, places, goal=(16.0, 16.0), **given):
+    """One copy of whole units at these places; further columns by name."""
+    place = torch.tensor(places)
+    nobody = torch.full((len(army), 1), NOBODY)
+    columns = {
+        "x": place[:, :1].clone(),
+        "y": place[:, 1:].clone(),
+        "health": army.hp.clone(),
+        "shield": army.shield.clone(),
+        "energy": 50.0 * (army.heals > 0),
+        "cooldown": torch.zeros(len(army), 1),
+        "quiet": torch.zeros(len(army), 1),
+        "target": nobody,
+        "grudge": nobody,
+    }
+    for name, values in given.items():
+        columns[name] = torch.tensor(values, dtype=columns[name].dtype).unsqueeze(1)
+    point = torch.tensor(goal).unsqueeze(1)
+    return Field(**columns, goal_x=point[0], goal_y=point[1])
+
+
+def combat_of(army, commanded=None, walkable=OPEN, **options):
+    """The rules for this army; all allies are commanded unless it is said how many are."""
+    commanded = army.num_allies if commanded is None else commanded
+    return Combat(army, commanded, walkable, walkable, **options)
+
+
+def orders_of(*targets):
+    """To stand, or to attack or heal a slot."""
+    target = torch.tensor(targets).unsqueeze(1)
+    zero = torch.zeros(len(targets), 1)
+    return Orders(target, zero, zero, zero)
+
+
+def idle(count):
+    return orders_of(*[NOBODY] * count)
+
+
+def punctual(army):
+    """No delay after shots."""
+    return torch.zeros(len(army), 1)
+
+
+def loops(monkeypatch, number):
+    """Let a step be so many loops."""
+    monkeypatch.setattr("graphmarl.envs.skirmish.combat.LOOPS", number)

@@ -136,7 +136,7 @@ def message_network(moments: Sequence[Moment], num_agents: int) -> nx.DiGraph:
         for each in moment.sent:
             running = moment.running[each.edge_index[1] // num_agents]
             sender, receiver = each.edge_index % num_agents
-            bits = each.keep.sum(1) * running.float()
+            bits = each.bits * running.float()
             counts = torch.stack([bits, (bits > 0).float()])
             totals.index_add_(1, sender * num_agents + receiver, counts)
     steps = max(1, sum(int(moment.running.sum()) for moment in moments))

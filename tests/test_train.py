@@ -20,12 +20,17 @@ from graphmarl.train import resume, train
 # Small enough for a toy; of each method what it has of these.
 SMALL = {"rollout": 10, "minibatch": 60, "warmup": 40, "batch": 8, "updates": 2, "replay": 80}
 SMALL |= {"episodes": 8, "code_epochs": 2, "flow_epochs": 3, "tree": "view", "depth": 1}
+SMALL |= {"categoricals": 3, "classes": 4, "model_updates": 1, "agent_updates": 1, "horizon": 3}
+SMALL |= {"every": 30, "length": 6}
 every_method = pytest.mark.parametrize("name", METHODS)
 
 
 def small(name: str, **options: Any) -> dict[str, Any]:
     known = options_of(METHODS[name])
-    return {"name": name, **{k: v for k, v in SMALL.items() if k in known}, **options}
+    chosen = {k: v for k, v in SMALL.items() if k in known}
+    if "categoricals" in known:
+        chosen |= {"hidden": 16, "recurrent": 8, "epochs": 1}
+    return {"name": name, **chosen, **options}
 
 
 def start(folder: Path, name: str, learns: str = "ippo", **changes: Any) -> Run:

@@ -169,6 +169,21 @@ class Replay:
         time = torch.arange(int(length.max()) + 1)[:, None]
         return self._gather(start + torch.minimum(time, length), copy, length)
 
+    def sequences(self, count: int, length: int) -> Trajectory:
+        """Stretches of so many states drawn at random, with replacement, that start anywhere.
+
+        They run on over the seams between episodes, where `time` is 0 again.
+
+        Raises:
+            ValueError: as many states of a copy in a row are not here yet.
+        """
+        if self.added - self.oldest < length:
+            raise ValueError(f"the replay holds no sequence of {length} states yet")
+        first = torch.randint(self.oldest, self.added - length + 1, (count,))
+        copy = torch.randint(self.rings["valid"].shape[1], (count,))
+        time = torch.arange(length)[:, None]
+        return self._gather(first + time, copy, torch.full_like(first, length - 1))
+
     def _gather(
         self, step: Int[Tensor, "time pick"], copy: Int[Tensor, " pick"], length: Tensor
     ) -> Trajectory:

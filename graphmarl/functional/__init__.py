@@ -7,6 +7,7 @@ from graphmarl.functional.inference import (
     mean_field,
     reverse_edges,
 )
+from graphmarl.functional.latent import balanced_kl, sample_index, straight_through
 from graphmarl.functional.losses import (
     clipped_surrogate,
     consistency,
@@ -19,6 +20,7 @@ from graphmarl.functional.schedules import geometric, linear
 from graphmarl.functional.values import greedy_action, lambda_return, taken
 
 __all__ = [
+    "balanced_kl",
     "belief_propagation",
     "cavity",
     "clipped_surrogate",
@@ -36,6 +38,8 @@ __all__ = [
     "masked_standardise",
     "mean_field",
     "reverse_edges",
+    "sample_index",
     "standard_normal_kl",
+    "straight_through",
     "taken",
 ]

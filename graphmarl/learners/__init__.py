@@ -7,6 +7,7 @@ from graphmarl.learners.off_policy import OffPolicy, team_reward
 from graphmarl.learners.on_policy import OnPolicy, Reward
 from graphmarl.learners.soft_actor_critic import SoftActorCritic
 from graphmarl.learners.value import ValueBased
+from graphmarl.learners.world_model import WorldModelLearner
 
 __all__ = [
     "AdvantageActorCritic",
@@ -18,6 +19,7 @@ __all__ = [
     "SoftActorCritic",
     "Stage",
     "ValueBased",
+    "WorldModelLearner",
     "approach",
     "team_reward",
 ]

@@ -10,6 +10,7 @@ from graphmarl.methods.ip import IP
 from graphmarl.methods.ippo import IPPO
 from graphmarl.methods.iql import IQL
 from graphmarl.methods.maddpg import MADDPG, MADDPGS
+from graphmarl.methods.mamba import MAMBA, MAMBASmall
 from graphmarl.methods.mappo import MAPPO
 from graphmarl.methods.mfq import MFQ
 from graphmarl.methods.ndq import NDQ
@@ -46,6 +47,8 @@ METHODS: dict[str, type[Learner]] = {
     "maddpg": MADDPG,
     "maddpgs": MADDPGS,
     "pic": PIC,
+    "mamba": MAMBA,
+    "mamba_small": MAMBASmall,
 }
 
 __all__ = [
@@ -59,6 +62,8 @@ __all__ = [
     "IQL",
     "MADDPG",
     "MADDPGS",
+    "MAMBA",
+    "MAMBASmall",
     "MAPPO",
     "METHODS",
     "MFQ",

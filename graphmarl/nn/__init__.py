@@ -24,6 +24,8 @@ from graphmarl.nn.conv import (
     PairConv,
     SlotConv,
     SumConv,
+    TransformerConv,
+    TransformerLayer,
     side_by_side,
     slots_of,
     symmetric_norm,
@@ -32,8 +34,10 @@ from graphmarl.nn.counterfactual import CounterfactualCritic
 from graphmarl.nn.critics import NeighborCritic, NeighborValue
 from graphmarl.nn.cuts import CUTS, Cut, Rank
 from graphmarl.nn.flow import FlowDecoder, FlowEncoder, FlowNet, ObservationAutoencoder
+from graphmarl.nn.hearing import Cliques, Ears, Hearing, hearing_of
 from graphmarl.nn.inference import Aggregator, Approximation, First, InferencePolicy, StateMessages
 from graphmarl.nn.kinds import KindLinear
+from graphmarl.nn.latent_agent import LatentAgent, LatentCritic
 from graphmarl.nn.mixers import JointCritic, Mixer, MonotonicMixer, SumMixer
 from graphmarl.nn.network import AgentNetwork, Output, batch_of, mlp, orthogonal_linear
 from graphmarl.nn.own_linear import OwnLinear
@@ -42,6 +46,7 @@ from graphmarl.nn.q_network import QNetwork
 from graphmarl.nn.team_critics import ConcatCritic, PooledCritic, TeamCritic
 from graphmarl.nn.tree_encoder import TreeEncoder
 from graphmarl.nn.trunk import AgentInput, Trunk
+from graphmarl.nn.world_model import Latent, WorldModel
 
 __all__ = [
     "Actor",
@@ -56,12 +61,14 @@ __all__ = [
     "CONVS",
     "CUTS",
     "Channel",
+    "Cliques",
     "CommConv",
     "Communicated",
     "ConcatCritic",
     "Context",
     "CounterfactualCritic",
     "Cut",
+    "Ears",
     "Encoded",
     "First",
     "FlowConv",
@@ -70,9 +77,13 @@ __all__ = [
     "FlowNet",
     "GatedConv",
     "GaussianConv",
+    "Hearing",
     "InferencePolicy",
     "JointCritic",
     "KindLinear",
+    "Latent",
+    "LatentAgent",
+    "LatentCritic",
     "MeanAction",
     "MeanObservation",
     "Messages",
@@ -96,8 +107,12 @@ __all__ = [
     "SumMixer",
     "TeamCritic",
     "TreeEncoder",
+    "TransformerConv",
+    "TransformerLayer",
     "Trunk",
+    "WorldModel",
     "batch_of",
+    "hearing_of",
     "last_action",
     "mlp",
     "no_memory",

@@ -30,12 +30,34 @@ class Sent:
         message: what arrived; cut bits are 0.
         keep: which bits were sent.
         header: numbers that go with each message whatever is cut.
+        alphabet: sizes of the one-hot vectors that the message consists of, if it does.
     """
 
     edge_index: Int[Tensor, "2 edge"]
     message: Float[Tensor, "edge bit"]
     keep: Bool[Tensor, "edge bit"]
     header: int = 0
+    alphabet: tuple[int, ...] = ()
+
+    @property
+    def bits(self) -> Float[Tensor, " edge"]:
+        """Bits of each message that were sent: numbers, or the binary digits of whole letters."""
+        if not self.alphabet:
+            return self.keep.sum(1).float()
+        place = torch.tensor(self.alphabet).cumsum(0) - 1
+        digits = torch.tensor([float(letter_digits(size)) for size in self.alphabet])
+        return self.keep[:, place].float() @ digits.to(self.message.device)
+
+    @property
+    def bytes(self) -> Float[Tensor, " edge"]:
+        """Bytes of each message that was sent."""
+        bits = self.bits
+        return (bits / 8).ceil() if self.alphabet else BYTES * (bits + self.header)
+
+
+def letter_digits(size: int) -> int:
+    """Binary digits that tell the letters of an alphabet apart."""
+    return max(size - 1, 0).bit_length()
 
 
 class Channel:
@@ -50,6 +72,11 @@ class Channel:
     size. What is needed to say so (the signatures of attention) is the layer's `header`: as many
     numbers on each edge, never cut, counted in bytes but not in bits. Each round of each layer is
     cut by itself.
+
+    A layer whose messages are letters, each a one-hot vector, says so by its `alphabet`, the sizes
+    of these vectors. There a bit is a binary digit, of which a letter of an alphabet of n takes
+    log2(n), rounded up, and is sent whole or not at all: the state of a world model of 32
+    categoricals of 32 classes is 160 bits. All letters are worth the same.
 
     Args:
         network: what is watched; any PyTorch Geometric layers in it are.
@@ -83,6 +110,7 @@ class Channel:
     def _message(self, layer: nn.Module, inputs: tuple[Any, ...], message: Tensor) -> Tensor:
         """Cut one layer's messages and remember what is left."""
         edge_index = self._edges[layer]
+        alphabet: tuple[int, ...] = getattr(layer, "alphabet", ())
         sends: Callable[..., Tensor] | None = getattr(layer, "sends", None)
         keep = torch.ones_like(message, dtype=torch.bool)
         if sends is not None:
@@ -90,9 +118,16 @@ class Channel:
         if self.cut is not None:
             weigh: Callable[..., Tensor] | None = getattr(layer, "importance", None)
             worth = weigh(message, **inputs[0]) if weigh else message.abs()
-            keep = keep & self.cut(worth, edge_index[1] // self.num_agents)
+            if alphabet:
+                worth = worth.new_ones(len(worth), len(alphabet))
+            cut = self.cut(worth, edge_index[1] // self.num_agents)
+            if alphabet:
+                size = torch.tensor(alphabet, device=cut.device)
+                cut = cut.repeat_interleave(size, 1)
+            keep = keep & cut
         message = torch.where(keep, message, torch.zeros_like(message))
-        self.sent.append(Sent(edge_index, message, keep, getattr(layer, "header", 0)))
+        header = getattr(layer, "header", 0)
+        self.sent.append(Sent(edge_index, message, keep, header, alphabet))
         return message
 
     def take(self, num_graphs: int) -> dict[str, Float[Tensor, " graph"]]:
@@ -100,10 +135,10 @@ class Channel:
         rounds, self.sent = self.sent, []
         total = torch.zeros(len(NAMES), num_graphs)
         for each in rounds:
-            bits = each.keep.sum(1).float()
-            some = (bits > 0).float()
-            mask = 0 if self.cut is None else math.ceil(each.keep.shape[1] / 8)
-            counts = torch.stack([some, bits, BYTES * (bits + each.header) + mask * some])
+            some = (each.bits > 0).float()
+            parts = len(each.alphabet) or each.keep.shape[1]
+            mask = 0 if self.cut is None else math.ceil(parts / 8)
+            counts = torch.stack([some, each.bits, each.bytes + mask * some])
             graph = each.edge_index[1] // self.num_agents
             total += scatter(counts, graph, 1, num_graphs).cpu()
         return dict(zip(NAMES, total, strict=True))

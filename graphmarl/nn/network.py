@@ -60,12 +60,14 @@ class AgentNetwork(nn.Module):
         rounds: how many hops information travels along the edges within a step; 0 reads no edges.
         num_agents: the only number of agents that it works with, because it tells them apart by
             their places; 0 for a network that treats all alike and takes any number.
+        ordered: whether it tells agents apart by their places though it takes any number of them.
     """
 
     memory_size: int = 0
     sequential: bool = False
     rounds: int = 0
     num_agents: int = 0
+    ordered: bool = False
 
     @abstractmethod
     def forward(

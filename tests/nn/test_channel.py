@@ -136,7 +136,7 @@ def test_a_network_without_messages_has_no_layers():
 
 
 # Layers that map what arrives: there a bit of a message is not a bit of the result.
-MAPPED = ("pair", "bethe", "comm")
+MAPPED = ("pair", "bethe", "comm", "transformer")
 
 
 @pytest.mark.parametrize("name", CONVS)
@@ -152,7 +152,7 @@ def test_what_an_agent_hears_does_not_depend_on_a_cut_bit(name):
             lambda x: layer(x, EDGES)[0], torch.randn(6, 4)
         )
     heard = jacobian.abs().sum(-1) > 0  # type: ignore[union-attr]
-    assert heard[:, 1:3].tolist() == [[bit, bit] for bit in bits.tolist()]
+    assert heard[:, 1:3].tolist() == [[bit, bit] for bit in bits.expand(3).tolist()]
 
 
 def test_whom_attention_is_cut_from_still_takes_a_share_of_it():

@@ -11,6 +11,7 @@ from graphmarl.nn.conv.gaussian import GaussianConv
 from graphmarl.nn.conv.pair import PairConv
 from graphmarl.nn.conv.slots import SlotConv, side_by_side, slots_of
 from graphmarl.nn.conv.sum import SumConv
+from graphmarl.nn.conv.transformer import TransformerConv, TransformerLayer
 
 CONVS: dict[str, type[MessagePassing]] = {
     "flow": FlowConv,
@@ -19,6 +20,7 @@ CONVS: dict[str, type[MessagePassing]] = {
     "sum": SumConv,
     "pair": PairConv,
     "bethe": BetheConv,
+    "transformer": TransformerConv,
     "comm": CommConv,
     "gated": GatedConv,
 }
@@ -34,6 +36,8 @@ __all__ = [
     "PairConv",
     "SlotConv",
     "SumConv",
+    "TransformerConv",
+    "TransformerLayer",
     "side_by_side",
     "slots_of",
     "symmetric_norm",

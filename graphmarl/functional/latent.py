@@ -1,0 +1,48 @@
+"""Mathematics of discrete latent states: sampling with gradients, and how far two are apart."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+
+def straight_through(logits: Tensor, index: Tensor) -> Tensor:
+    """A one-hot vector whose gradient is that of the probabilities (Bengio et al. 2013).
+
+    onehot(index) + p - stop(p) with p = softmax(logits).
+
+    Shapes:
+        logits (*rows, class), index (*rows,), whole numbers; out (*rows, class).
+    """
+    p = logits.softmax(-1)
+    chosen = torch.zeros_like(p).scatter_(-1, index[..., None], 1.0)
+    return chosen + (p - p.detach())
+
+
+def sample_index(logits: Tensor) -> Tensor:
+    """One draw from each categorical distribution, by a race of exponential clocks.
+
+    Shapes:
+        logits (*rows, class); out (*rows,).
+    """
+    return (logits.detach().softmax(-1) / torch.empty_like(logits).exponential_()).argmax(-1)
+
+
+def balanced_kl(
+    posterior: Float[Tensor, "*rows categorical class"],
+    prior: Float[Tensor, "*rows categorical class"],
+    balance: float,
+) -> Float[Tensor, "*rows"]:
+    """KL( posterior || prior ), by which each is trained at its own pace (Hafner et al. 2021).
+
+    (1 - balance) KL( q || stop(p) ) + balance KL( stop(q) || p ), averaged over the categoricals.
+
+    Args:
+        posterior: logits of q.
+        prior: logits of p.
+        balance: share of the prior's training; with 0.5 both move alike.
+    """
+    log_q, log_p = posterior.log_softmax(-1), prior.log_softmax(-1)
+    q = log_q.exp()
+    to_posterior = (q * (log_q - log_p.detach())).sum(-1)
+    to_prior = (q.detach() * (log_q.detach() - log_p)).sum(-1)
+    return ((1 - balance) * to_posterior + balance * to_prior).mean(-1)

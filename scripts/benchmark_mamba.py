@@ -1,0 +1,86 @@
+"""Print how fast MAMBA learns its world and imagines play in it, and where the time goes.
+
+python scripts/benchmark_mamba.py --methods mamba_small mamba --map 3m
+"""
+
+import argparse
+import time
+from typing import Any
+
+import torch
+
+from graphmarl.data import Collector
+from graphmarl.learners import WorldModelLearner
+from graphmarl.plan import Plan
+
+LEARNING = ("replay", "model", "imagination", "policy")
+
+
+def prepared(name: str, env: str, steps: int) -> tuple[WorldModelLearner, Collector]:
+    """A learner that has played and not yet learned, with optimisers of its own."""
+    plan = Plan({"method": name, "env": env, "graph": None, "seed": 0, "steps": steps})
+    environment = plan.environment()
+    learner = plan.learner(environment.spec).train()
+    assert isinstance(learner, WorldModelLearner), f"{name} learns no world model"
+    optimizers = learner.configure_optimizers()
+    parts: dict[str, Any] = {"optimizers": lambda: optimizers, "manual_backward": backward}
+    for part, function in parts.items():
+        setattr(learner, part, function)
+    collector = Collector(environment, plan.builder(), learner, steps, learner.rollout)
+    return learner, collector
+
+
+def backward(loss: torch.Tensor) -> None:
+    """As Lightning does it."""
+    loss.backward()
+
+
+def seconds_of(action: Any, least: float) -> tuple[float, Any]:
+    """Mean seconds of a call, repeated for a while, and its last result."""
+    result = action()
+    start, count = time.perf_counter(), 0
+    while count == 0 or time.perf_counter() - start < least:
+        result, count = action(), count + 1
+    return (time.perf_counter() - start) / count, result
+
+
+def main() -> None:
+    """Measure each method and print its line."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--methods", nargs="+", default=["mamba_small", "mamba"])
+    parser.add_argument("--map", default="3m")
+    parser.add_argument("--copies", type=int, default=8, help="of the environment")
+    parser.add_argument("--steps", type=int, default=800, help="environment steps before")
+    parser.add_argument("--seconds", type=float, default=5.0, help="of each measurement")
+    parser.add_argument("--threads", type=int, default=2, help="of PyTorch")
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    for name in given.methods:
+        env = f"skirmish:map={given.map},num_envs={given.copies}"
+        learner, collector = prepared(name, env, given.steps)
+        for trajectory in collector:
+            learner.replay.add(trajectory)
+        acting = sum(collector.timer.take().values()) / collector.env_steps
+        update, _ = seconds_of(learner.learn_model, given.seconds)
+        dreaming, imagined = seconds_of(learner.imagine, given.seconds)
+        learner.timer.take()
+        policy, _ = seconds_of(learner.learn_policy, given.seconds)
+        parts = learner.timer.take()
+        spent = {
+            part: policy * parts[part] / sum(parts.values()) for part in LEARNING if part in parts
+        }
+        share = {"acting": acting * learner.every, "model": update * learner.model_updates}
+        share["imagination"] = learner.agent_updates * (spent["imagination"] + spent["replay"])
+        share["policy"] = learner.agent_updates * spent["policy"]
+        total = sum(share.values())
+        said = ", ".join(f"{part} {seconds / total:.1%}" for part, seconds in share.items())
+        print(
+            f"{name} on {given.map}: {1 / update:.1f} model updates/s, "
+            f"{imagined.action.numel() / dreaming:,.0f} agent-steps imagined/s, "
+            f"{learner.every / total:.1f} env steps/s; {said}",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,304 @@
+"""Learning in imagination: what is imagined, how it is valued, and when there is learning."""
+
+from typing import Any
+
+import pytest
+import torch
+from batches import batch
+from torch import nn
+from torch.distributions import Categorical
+from toy import Toy
+
+from graphmarl.data import Collector
+from graphmarl.graphs import make_graph
+from graphmarl.learners import imagination
+from graphmarl.learners.imagination import dream, imagine_step
+from graphmarl.learners.sequences import Sequences, model_losses, unroll
+from graphmarl.methods import MAMBASmall
+from graphmarl.nn import Cliques, LatentAgent, LatentCritic, WorldModel
+from graphmarl.step import Environment, Spec, Step
+
+SMALL: dict[str, Any] = {"hidden": 16, "recurrent": 8, "heads": 2, "layers": 1}
+
+
+class Known(WorldModel):
+    """A world in which an agent earns what is said and goes on as is said."""
+
+    def __init__(self, reward: list[float], goes_on: list[float]) -> None:
+        super().__init__(3, 2, categoricals=2, classes=2, dropout=0.0, **SMALL)
+        self.told = torch.tensor(reward), torch.tensor(goes_on).logit()
+
+    def future(self, z, h):
+        count = len(z) // len(self.told[0])
+        return self.told[0].repeat(count), self.told[1].repeat(count)
+
+
+class Four(LatentCritic):
+    """Everything is worth 4."""
+
+    def __init__(self) -> None:
+        nn.Module.__init__(self)
+
+    def forward(self, features, alive):
+        return torch.full(alive.shape, 4.0)
+
+
+def dreamt(reward: list[float], goes_on: list[float], paid: Any = "agent", horizon: int = 2):
+    agent = LatentAgent(Known(reward, goes_on), 16)
+    alive = torch.ones(5, len(reward), dtype=torch.bool)
+    start = torch.zeros(5, len(reward), agent.model.size), alive, Cliques.living(alive)
+    return dream(agent, Four(), *start, horizon, 0.5, 0.5, paid, "drawn")
+
+
+def test_returns_mix_all_lengths_under_the_predicted_discount():
+    # One agent is paid 1, d = 0.8, gamma = lambda = 0.5, v = 4: y_1 = 1 + 0.4 * 4 = 2.6,
+    # y_0 = 1 + 0.4 (0.5 * 4 + 0.5 * 2.6) = 2.32.
+    imagined = dreamt([1.0], [0.8])
+    assert torch.allclose(imagined.target.view(2, 5), torch.tensor([[2.32], [2.6]]).expand(2, 5))
+    assert torch.equal(imagined.value, torch.full((10, 1), 4.0))
+
+
+@pytest.mark.parametrize(("paid", "wanted"), [("agent", [3.6, 1.6]), ("team", [2.6, 2.6])])
+def test_a_team_is_paid_the_mean(paid, wanted):
+    imagined = dreamt([2.0, 0.0], [0.8, 0.8], paid, horizon=1)
+    assert torch.allclose(imagined.target, torch.tensor(wanted).expand(5, 2))
+
+
+def test_who_rather_does_not_go_on_earns_no_more_and_is_heard_no_more():
+    imagined = dreamt([2.0, 4.0], [0.9, 0.4], "team", horizon=2)
+    assert imagined.alive.view(2, 5, 2)[:, 0].tolist() == [[True, True], [True, False]]
+    # In the second step only the first is paid, so the mean is 1: y_1 = 1 + 0.45 * 4 = 2.8,
+    # y_0 = 3 + 0.45 (2 + 1.4) = 4.53.
+    assert torch.allclose(imagined.target[::5, 0], torch.tensor([4.53, 2.8]))
+    agent, alive = LatentAgent(Known([0.0] * 2, [1.0] * 2), 16), torch.tensor([[True, True]])
+    here = torch.rand(1, 2, agent.model.size)
+    moved = here.clone()
+    moved[:, 1] += 1.0
+    for living in (alive, torch.tensor([[True, False]])):
+        after = []
+        for features in (here, moved):
+            torch.manual_seed(0)
+            hearing = Cliques.living(alive).among(living)
+            after.append(imagine_step(agent, features, living, hearing)[1][0, 0])
+        assert torch.equal(*after) == (not living[0, 1])
+
+
+def test_a_dream_goes_on_without_the_dead(monkeypatch):
+    heard, step = [], imagination.imagine_step
+
+    def watched(agent, features, alive, hearing, legal):
+        heard.append(hearing.mask[0].int().tolist())
+        return step(agent, features, alive, hearing, legal)
+
+    monkeypatch.setattr(imagination, "imagine_step", watched)
+    dreamt([2.0, 4.0], [0.9, 0.4])
+    assert heard == [[[1, 1], [1, 1]], [[1, 0], [0, 1]]]
+
+
+def test_actions_that_are_held_to_be_illegal_are_not_imagined():
+    torch.manual_seed(0)
+    model = WorldModel(3, 4, categoricals=2, classes=2, has_available=True, **SMALL)
+    assert model.available is not None
+    last: Any = model.available[-1]
+    nn.init.zeros_(last.weight)
+    last.bias.data = torch.tensor([-50.0, 50.0, -50.0, -0.847])  # 0.3 of the last
+    agent, alive = LatentAgent(model, 16), torch.ones(100, 1, dtype=torch.bool)
+    features = torch.zeros(100, 1, model.size)
+    moment, _ = imagine_step(agent, features, alive, Cliques.living(alive))
+    assert moment.available is not None
+    assert moment.available.float().mean((0, 1)).tolist() == pytest.approx([0, 1, 0, 0.3], abs=0.2)
+    assert set(moment.action.flatten().tolist()) == {1, 3}
+    assert torch.isfinite(moment.log_prob).all()
+    moment, _ = imagine_step(agent, features, alive, Cliques.living(alive), "likely")
+    assert moment.available is not None
+    assert moment.available.float().mean((0, 1)).tolist() == [0, 1, 0, 0]
+
+
+def losses(model: WorldModel, agents: list[int], **changes: float) -> dict[str, torch.Tensor]:
+    """Of some of two agents that do not hear each other; the second dies at once."""
+    alive = torch.tensor([[True, True]] + [[True, False]] * 3)[:, agents]
+    obs, reward = torch.rand(4, 2, 3), torch.rand(3, 2)
+    obs[1:, 1] += changes.get("obs", 0.0)
+    reward[1:, 1] += changes.get("reward", 0.0)
+    game = batch(
+        obs[:, agents].tolist(),
+        torch.zeros(3, len(agents), dtype=torch.long).tolist(),
+        reward[:, agents].tolist(),
+        [[]] * 4,
+        alive=alive,
+        survived=torch.cat([alive[1:], alive[-1:]]),
+        last_action=torch.zeros(4, len(agents), dtype=torch.long),
+    )
+    seq = Sequences.of(game, masked=True)
+    return model_losses(model, seq, unroll(model, seq), 1.0, 0.8, 1.0)
+
+
+def test_absorbing_states_change_no_loss_of_the_living():
+    # With a single class nothing is drawn.
+    model = WorldModel(3, 3, categoricals=2, classes=1, positional=False, **SMALL)
+    both, changed, alone, dead = (
+        (torch.manual_seed(1), losses(model, who, **changes))[1]
+        for who, changes in [
+            ([0, 1], {}),
+            ([0, 1], {"obs": 5.0, "reward": 5.0}),
+            ([0], {}),
+            ([1], {}),
+        ]
+    )
+    for name, value in both.items():
+        assert torch.equal(value, changed[name]), f"{name} of what nobody sees or is paid"
+        assert torch.allclose(value, (alone[name] + dead[name]) / 2, atol=1e-6), name
+    assert all(float(both[name].detach()) > 0 for name in both if name != "kl")
+
+
+def test_losses_left_out_of_absorbing_states_are_0_there():
+    model = WorldModel(3, 3, categoricals=2, classes=1, positional=False, **SMALL)
+    layers: Any = (model.obs, model.did[-1])
+    for layer in layers:
+        nn.init.zeros_(layer.weight)
+        nn.init.constant_(layer.bias, 0.0)
+    model.obs.bias.data.fill_(3.0)
+    alone, dead = losses(model, [0]), losses(model, [1])
+    # Smooth L1 is |error| - 1/2; the dead agent is seen in the first of 4 states only, and had
+    # then not yet done anything. The other has done something in 3 of 4: each costs ln(3).
+    ln3 = torch.tensor(3.0).log()
+    assert dead["observation"].item() == pytest.approx(3 * (3 - 0.5 - 0.5) / 4, abs=3 * 0.5 / 4)
+    assert dead["information"].item() == 0
+    assert torch.allclose(alone["information"], 3 * ln3 / 4)
+
+
+@pytest.mark.parametrize("copies", [1, 2, 5])
+def test_rounds_of_learning_depend_on_environment_steps_alone(copies, monkeypatch):
+    env = Toy(num_envs=copies, num_agents=3)
+    learner = MAMBASmall(
+        env.spec, every=30, warmup=60, model_updates=3, agent_updates=2, length=4, **SMALL
+    )
+    done = {"learn_model": 0, "learn_policy": 0}
+
+    def counted(name, size):
+        def learn():
+            done[name] += 1
+            return torch.zeros(size)
+
+        return learn
+
+    monkeypatch.setattr(learner, "learn_model", counted("learn_model", 7))
+    monkeypatch.setattr(learner, "learn_policy", counted("learn_policy", 5))
+    collector = Collector(env, make_graph("complete"), learner, 200, 10, seed=4)
+    for trajectory in collector:
+        metrics = learner.update(trajectory)
+        due = max(0, 1 + (collector.env_steps - 60) // 30)
+        assert done == {"learn_model": 3 * due, "learn_policy": 2 * due}
+        assert set(learner.policy_measures) < set(metrics)
+    assert done["learn_model"] >= 3 * 5
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"balance": 1.5}, "balance is 1.5; allowed is 0 to 1"),
+        ({"length": 1}, "length is 1; allowed are 2 and more"),
+        ({"every": 0}, "every is 0; allowed are 1 and more"),
+        ({"starts": -1}, "starts is -1; allowed are 0 and more"),
+    ],
+)
+def test_bad_input_fails_at_the_door(options, message):
+    with pytest.raises(ValueError, match=message):
+        MAMBASmall(Toy().spec, **options)
+
+
+def test_continuous_actions_are_refused():
+    with pytest.raises(ValueError, match="MAMBA has continuous actions"):
+        MAMBASmall(Spec(2, (3,), 2, 5, action="continuous"))
+
+
+class Ring(Environment):
+    """Two agents walk on a ring of four places; who enters place 0 is paid, both if together."""
+
+    def __init__(self, num_envs: int = 4) -> None:
+        self.num_envs = num_envs
+        self.spec = Spec(2, (4,), 2, horizon=12, has_position=False)
+
+    def reset(self, seed: int) -> Step:
+        self.place = torch.randint(4, (self.num_envs, 2))
+        self.time = torch.zeros(self.num_envs, dtype=torch.long)
+        return self.look(torch.zeros(self.num_envs, 2))
+
+    def step(self, action) -> Step:
+        begins = self.time >= 12
+        self.time = torch.where(begins, 0, self.time + 1)
+        before = self.place
+        self.place = torch.where(begins[:, None], before, (before + 2 * action - 1) % 4)
+        home = (self.place == 0) & ~begins[:, None]
+        return self.look(home.float() + home.all(1, keepdim=True))
+
+    def look(self, reward) -> Step:
+        return Step(
+            obs=nn.functional.one_hot(self.place, 4).float(),
+            alive=torch.ones(self.num_envs, 2, dtype=torch.bool),
+            reward=reward,
+            terminated=torch.zeros(self.num_envs, dtype=torch.bool),
+            truncated=self.time >= 12,
+            time=self.time,
+        )
+
+    def state_dict(self):
+        return {}
+
+    def load_state_dict(self, state) -> Step:
+        raise NotImplementedError
+
+
+class Scripted(LatentAgent):
+    """Does what it is told, whatever it knows."""
+
+    told: torch.Tensor
+
+    def policy(self, features, available):
+        return Categorical(probs=nn.functional.one_hot(self.told, 2).float())
+
+
+def test_a_trained_model_imagines_the_rewards_that_were_recorded(monkeypatch):
+    torch.manual_seed(0)
+    env = Ring()
+    sizes: dict[str, Any] = {"hidden": 32, "recurrent": 32, "categoricals": 4, "classes": 4}
+    learner = MAMBASmall(
+        env.spec,
+        **sizes,
+        layers=1,
+        heads=2,
+        batch=16,
+        length=8,
+        warmup=10**6,
+        model_rate=5e-3,
+        dropout=0.0,
+    )
+    optimizers = learner.configure_optimizers()
+    monkeypatch.setattr(learner, "optimizers", lambda: optimizers)
+    monkeypatch.setattr(learner, "manual_backward", lambda loss: loss.backward())
+    for trajectory in Collector(env, make_graph("complete"), learner, 1000, 20, seed=1):
+        learner.replay.add(trajectory)
+    untrained = share_that_comes_true(learner)
+    for _ in range(240):
+        learner.learn_model()
+    trained = share_that_comes_true(learner)
+    print(untrained, trained)
+    assert trained > 0.9 > 0.7 > untrained
+
+
+@torch.no_grad()
+def share_that_comes_true(learner: MAMBASmall) -> float:
+    """Of the rewards of 5 imagined steps, after 4 states that were seen: 0, 1 or 2, rounded."""
+    torch.manual_seed(1)
+    learner.batch, learner.length = 200, 9
+    game, seq = learner.draw()
+    learner.batch, learner.length = 16, 8
+    agent = Scripted(learner.network.model)
+    whole = (seq.same[1:, ::2, 0] > 0).all(0)
+    now = unroll(agent.model, seq).latent.features.unflatten(1, (-1, 2))[3]
+    alive, right = game.alive[3], []
+    for t in range(3, 8):
+        agent.told = game.action[t].flatten()
+        moment, now = imagine_step(agent, now, alive, Cliques.living(alive))
+        right.append((moment.reward.round() == game.reward[t])[whole])
+    return float(torch.stack(right).float().mean())

@@ -1,0 +1,107 @@
+"""What the world model says, hears and remembers."""
+
+from typing import Any
+
+import pytest
+import torch
+from batches import batch
+from toy import Toy
+
+from graphmarl.data import Trajectory
+from graphmarl.graphs import make_graph
+from graphmarl.learners.sequences import Sequences, unroll
+from graphmarl.nn import Channel, LatentAgent, LatentCritic, WorldModel, hearing_of
+from graphmarl.step import agent_graph
+
+LINE = torch.tensor([[0, 1, 1, 2, 2, 3], [1, 0, 2, 1, 3, 2]])
+SMALL: dict[str, Any] = {"hidden": 16, "recurrent": 8, "heads": 2}
+
+
+def test_a_message_is_a_state_of_160_bits_and_an_action():
+    model = WorldModel(6, 3, hidden=16, recurrent=8, heads=2, has_available=True)
+    env = Toy(num_envs=2, num_agents=3)
+    did = torch.zeros(2, 3, dtype=torch.long)
+    graph = make_graph("complete")(agent_graph(env.reset(0), env.spec, did))
+    agent = LatentAgent(model)
+    with Channel(agent, 3) as channel:
+        agent(graph, torch.zeros(6, agent.memory_size))
+        (sent,) = channel.sent
+        counts = channel.take(2)
+    assert model.shape == (32, 32)
+    # 32 letters of 5 binary digits; one of three actions takes 2 more.
+    assert sent.bits.unique().tolist() == [32 * 5 + 2]
+    # Each of 3 agents hears 2 others; 162 digits take 21 bytes.
+    assert counts["messages"].tolist() == [6, 6]
+    assert counts["bits"].tolist() == [6 * 162, 6 * 162]
+    assert counts["bytes"].tolist() == [6 * 21, 6 * 21]
+
+
+@pytest.mark.parametrize("local", [True, False])
+def test_no_information_from_beyond_the_neighbourhood_enters_a_state(local):
+    model = WorldModel(6, 3, layers=3, categoricals=2, classes=4, **SMALL)
+    edges = LINE if local else torch.tensor([[i, j] for i in range(4) for j in range(4) if i != j])
+    hearing = hearing_of(edges if local else edges.T, 1, 4)
+    knows, did = torch.randn(4, model.size), torch.randn(4, 3)
+
+    def first(knows, did):
+        return model.advance(model.split(knows), did, hearing, 4)[0]
+
+    for part in torch.autograd.functional.jacobian(first, (knows, did)):
+        heard = part.abs().sum((0, 2)) > 0  # type: ignore[union-attr]
+        assert heard.tolist() == [True, True, not local, not local]
+    # Nor does what others remember for themselves: the deterministic state is not sent.
+    knows = torch.autograd.functional.jacobian(lambda x: first(x, did), knows)
+    assert not knows[:, 1:, model.stochastic :].any()  # type: ignore[index]
+
+
+def test_a_state_is_one_hot_by_categorical_and_drawn_only_if_asked():
+    model = WorldModel(6, 3, categoricals=2, classes=4, **SMALL)
+    h, seen = torch.randn(50, 8), torch.randn(50, 16)
+    (latent, logits), (again, _) = (model.observe(h, seen, sample=False) for _ in range(2))
+    assert torch.equal(latent.z, again.z)
+    assert torch.equal(latent.z.view(50, 2, 4).argmax(-1), logits.view(50, 2, 4).argmax(-1))
+    drawn = model.observe(h, seen)[0].z.view(50, 2, 4)
+    assert torch.allclose(drawn.sort(-1).values, torch.tensor([0.0, 0, 0, 1]).expand(50, 2, 4))
+    assert not torch.equal(drawn.flatten(1), latent.z)
+
+
+def played(steps: int = 5, **others) -> Trajectory:
+    """An episode of two agents and then the beginning of another."""
+    torch.manual_seed(3)
+    action = torch.randint(3, (steps, 2)).tolist()
+    fields = {"last_action": [[0, 0], *action[:-1]], **others}
+    pairs = [[(0, 1), (1, 0)]] * steps
+    seen = torch.rand(steps, 2, 3).tolist()
+    return batch(seen, action[:-1], torch.rand(steps - 1, 2).tolist(), pairs, **fields)
+
+
+@pytest.mark.parametrize("masked", [True, False])
+def test_acting_step_by_step_knows_what_training_knows(masked):
+    # With a single class nothing is drawn, and both ways must agree.
+    model = WorldModel(3, 3, categoricals=2, classes=1, layers=2, **SMALL)
+    agent, game = LatentAgent(model).eval(), played()
+    assert game.last_action is not None
+    game.last_action[3] = 0
+    game.time[:, 0] = torch.tensor([0, 1, 2, 0, 1])
+    game.valid[2] = False
+    learned = unroll(model, Sequences.of(game, masked)).latent.features
+    memory = torch.zeros(2, model.size)
+    for t in range(5):
+        memory = memory * (game.time[t] > 0)
+        output, memory = agent(game.graph(t), memory)
+        assert torch.allclose(memory, learned[t], atol=1e-5), t
+        assert output.features is memory
+
+
+def test_a_value_reads_the_living_and_no_one_else():
+    critic, alive = LatentCritic(5, 16, heads=2), torch.tensor([[True, True, False]])
+    jacobian = torch.autograd.functional.jacobian(
+        lambda x: critic(x, alive)[0], torch.randn(1, 3, 5)
+    )
+    read = jacobian.abs().sum((1, 3)) > 0  # type: ignore[union-attr]
+    assert read.tolist() == [[True, True, False], [True, True, False], [False, False, True]]
+
+
+def test_bad_input_fails_at_the_door():
+    with pytest.raises(ValueError, match=r"are \(16, 8, 0, 4\); allowed are 1 and more"):
+        WorldModel(6, 3, categoricals=0, classes=4, **SMALL)

@@ -28,6 +28,7 @@ ROWS = {
     "iql": Row(f"iql:{OFF},reward=team"),
     "ndq": Row(f"ndq:{OFF}", graph="complete"),
     "tarmac_qmix": Row(f"tarmac_qmix:{OFF}", graph="complete"),
+    "mamba_small": Row("mamba_small:reward_scale=5"),
 }
 
 

@@ -12,6 +12,7 @@ from graphmarl.functional import lambda_return
 from graphmarl.nn import Hearing, LatentAgent, LatentCritic
 
 Legal = Literal["drawn", "likely"]
+Paid = Literal["team", "team_to_end", "agent"]
 
 
 @dataclass(frozen=True)
@@ -59,7 +60,7 @@ def dream(
     horizon: int,
     gamma: float,
     trace: float,
-    reward: Literal["team", "agent"],
+    reward: Paid,
     legal: Legal,
 ) -> Dream:
     """Imagine some steps from every joint state, and value them.
@@ -77,7 +78,8 @@ def dream(
         horizon: steps.
         gamma: discount.
         trace: lambda.
-        reward: `team` pays everyone the mean over agents, `agent` each its own.
+        reward: `team` pays everyone the mean over agents, `agent` each its own; `team_to_end` pays
+            the mean even after one's death, until nobody goes on.
         legal: whether the legal actions are drawn from what the model says, or the likely ones.
     """
     moments: list[Moment] = []
@@ -90,15 +92,24 @@ def dream(
     parts = [torch.stack(part) for part in zip(*moments, strict=True) if part[0] is not None]
     allowed = parts.pop(4) if moments[0].available is not None else None
     known, lived, action, log_prob, paid, goes_on = parts
-    if reward == "team":
+    if reward != "agent":
         paid = paid.mean(-1, keepdim=True).expand_as(paid)
     everything = torch.cat([known, now[None]]), torch.cat([lived, alive[None]])
     value = critic(*(each.flatten(0, 1) for each in everything)).unflatten(0, (horizon + 1, -1))
+    if reward == "team_to_end":
+        goes_on = (goes_on * lived).amax(-1, keepdim=True).expand_as(goes_on)
+        value = of_the_living(value, everything[1])
     mixed = torch.full_like(paid, trace)
     mixed[-1] = 0
     target = lambda_return(paid, gamma * goes_on, mixed, value[1:])
     each = (known, lived, action, log_prob, allowed, value[:-1], target)
     return Dream(*(None if part is None else part.flatten(0, 1) for part in each))  # type: ignore[arg-type]
+
+
+def of_the_living(value: Tensor, alive: Tensor) -> Tensor:
+    """The mean value of the living of each team, for all of it (..., agent)."""
+    living = alive.sum(-1, keepdim=True).clamp(min=1)
+    return ((value * alive).sum(-1, keepdim=True) / living).expand_as(value)
 
 
 def imagine_step(

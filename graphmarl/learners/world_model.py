@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -10,7 +10,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from graphmarl.functional import clipped_surrogate, masked_mean, masked_standardise
-from graphmarl.learners.imagination import Dream, Legal, dream
+from graphmarl.learners.imagination import Dream, Legal, Paid, dream
 from graphmarl.learners.model_based import ModelBased, check_whole
 from graphmarl.learners.sequences import hearing_over, unroll
 from graphmarl.nn import Cliques, LatentAgent, LatentCritic
@@ -32,7 +32,9 @@ class WorldModelLearner(ModelBased):
         horizon: steps that are imagined.
         gamma: discount.
         gae_lambda: lambda of the returns.
-        reward: in imagination, `team` pays everyone the mean over agents, `agent` each its own.
+        reward: in imagination, `team` pays everyone the mean over agents, `agent` each its own;
+            `team_to_end` pays the mean even after one's death, until nobody goes on, so that it is
+            worth dying for.
         legal: in imagination, legal actions are `drawn` from their predicted probabilities, or the
             ones that are `likely`, of 1/2 and more, so that a policy does not count on being able
             to do now and then what cannot be done.
@@ -61,7 +63,7 @@ class WorldModelLearner(ModelBased):
         horizon: int = 15,
         gamma: float = 0.99,
         gae_lambda: float = 0.95,
-        reward: Literal["team", "agent"] = "team",
+        reward: Paid = "team",
         legal: Legal = "drawn",
         clip: float = 0.2,
         entropy: float = 1e-3,
@@ -78,7 +80,7 @@ class WorldModelLearner(ModelBased):
         self.weight_decay = weight_decay
         self.starts, self.horizon = starts, horizon
         self.gamma, self.gae_lambda = gamma, gae_lambda
-        self.reward: Literal["team", "agent"] = reward
+        self.reward: Paid = reward
         self.legal: Legal = legal
         self.clip, self.entropy, self.entropy_decay = clip, entropy, entropy_decay
         self.epochs, self.minibatch = epochs, minibatch

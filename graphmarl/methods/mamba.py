@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from graphmarl.learners import WorldModelLearner
-from graphmarl.learners.imagination import Legal
+from graphmarl.learners.imagination import Legal, Paid
 from graphmarl.methods.ippo import require_discrete
 from graphmarl.nn import LatentAgent, LatentCritic, WorldModel
 from graphmarl.step import Spec
@@ -73,8 +73,10 @@ class MAMBA(WorldModelLearner):
 class MAMBASmall(MAMBA):
     """MAMBA with a smaller model, smaller batches and fewer updates, for a few cores.
 
-    A model that has seen little is easily fooled: the entropy bonus is larger at first, and in
-    imagination nobody counts on unlikely actions being legal.
+    A model that has seen little is easily fooled: the entropy bonus is larger at first, in
+    imagination nobody counts on unlikely actions being legal, and observations weigh more beside
+    the divergence. Unlike the paper, agents are paid to the end of their team: where each is paid
+    to its own death, they first learn to run away.
 
     Args:
         spec: shapes of the environment.
@@ -99,6 +101,7 @@ class MAMBASmall(MAMBA):
         entropy: weight of the entropy bonus.
         entropy_decay: factor on it with each minibatch.
         legal: which actions are legal in imagination.
+        reward: who is paid what there.
         mamba: other arguments of `MAMBA`.
     """
 
@@ -116,7 +119,7 @@ class MAMBASmall(MAMBA):
         kl: float = 0.1,
         every: int = 100,
         model_updates: int = 30,
-        agent_updates: int = 3,
+        agent_updates: int = 4,
         batch: int = 16,
         length: int = 16,
         warmup: int = 1000,
@@ -127,6 +130,7 @@ class MAMBASmall(MAMBA):
         entropy: float = 0.03,
         entropy_decay: float = 0.9998,
         legal: Legal = "likely",
+        reward: Paid = "team_to_end",
         **mamba: Any,
     ) -> None:
         size = {"hidden": hidden, "recurrent": recurrent, "layers": layers, "heads": heads}
@@ -140,5 +144,5 @@ class MAMBASmall(MAMBA):
             "entropy": entropy,
             "legal": legal,
         }
-        rest |= {"entropy_decay": entropy_decay} | mamba
+        rest |= {"entropy_decay": entropy_decay, "reward": reward} | mamba
         super().__init__(spec, **size, **work, **dreams, **rest)

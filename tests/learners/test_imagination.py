@@ -83,6 +83,16 @@ def test_who_rather_does_not_go_on_earns_no_more_and_is_heard_no_more():
         assert torch.equal(*after) == (not living[0, 1])
 
 
+def test_the_dead_can_be_paid_to_the_end_of_the_team():
+    # The team goes on by 0.9: y_1 = 1 + 0.45 * 4 = 2.8, y_0 = 3 + 0.45 (2 + 1.4) = 4.53, also for
+    # the second, who dies in the first step.
+    imagined = dreamt([2.0, 4.0], [0.9, 0.4], "team_to_end", horizon=2)
+    wanted = torch.tensor([[4.53, 4.53], [2.8, 2.8]])
+    assert torch.allclose(imagined.target[::5], wanted)
+    value, alive = torch.tensor([[1.0, 3.0, 8.0]] * 2), torch.tensor([[1, 1, 0], [0, 0, 0]]).bool()
+    assert imagination.of_the_living(value, alive).tolist() == [[2, 2, 2], [0, 0, 0]]
+
+
 def test_a_dream_goes_on_without_the_dead(monkeypatch):
     heard, step = [], imagination.imagine_step
 

@@ -90,7 +90,6 @@ class MAMBASmall(MAMBA):
         kl: weight of the divergence.
         every: environment steps between rounds of learning.
         model_updates: of the model in each round.
-        agent_updates: of the policy in each round.
         batch: sequences in each update.
         length: states in each sequence.
         warmup: environment steps before the first round.
@@ -119,7 +118,6 @@ class MAMBASmall(MAMBA):
         kl: float = 0.1,
         every: int = 100,
         model_updates: int = 30,
-        agent_updates: int = 4,
         batch: int = 16,
         length: int = 16,
         warmup: int = 1000,
@@ -135,8 +133,8 @@ class MAMBASmall(MAMBA):
     ) -> None:
         size = {"hidden": hidden, "recurrent": recurrent, "layers": layers, "heads": heads}
         size |= {"categoricals": categoricals, "classes": classes}
-        work = {"every": every, "model_updates": model_updates, "agent_updates": agent_updates}
-        work |= {"batch": batch, "length": length, "warmup": warmup}
+        work = {"every": every, "model_updates": model_updates, "warmup": warmup}
+        work |= {"batch": batch, "length": length}
         dreams = {"starts": starts, "horizon": horizon, "epochs": epochs, "minibatch": minibatch}
         rest: dict[str, Any] = {
             "model_rate": model_rate,

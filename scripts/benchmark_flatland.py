@@ -10,7 +10,6 @@ reads is no observation at all.
 
 import argparse
 import time
-from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -46,7 +45,6 @@ def theirs(task: str, own_tree: bool, seconds: float) -> float:
     env = make_rail_env(rails_between=2, rail_pairs=2, **size._asdict())
     if own_tree:
         env.obs_builder = TreeObsForRailEnv(2, ShortestPathPredictorForRailEnv(30))
-        env.obs_builder.set_env(env)
     spent, steps, seed = 0.0, 0, 0
     random = np.random.default_rng(0)
     env.dones = {"__all__": True}
@@ -72,14 +70,12 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(1)
     for task in given.tasks:
-        measured: dict[str, Callable[[], float]] = {
-            "flatland-rl, its own tree of depth 2": lambda: theirs(task, True, given.seconds),
-            "flatland-rl, engine alone": lambda: theirs(task, False, given.seconds),
-            "ours, 1 process": lambda: ours(task, 0, given.copies, given.seconds),
-            "ours, 2 processes": lambda: ours(task, 2, given.copies, given.seconds),
-        }
-        for name, measure in measured.items():
-            print(f"{task}, {name}: {measure():.0f} steps/s", flush=True)
+        for name, own_tree in (("its own tree of depth 2", True), ("engine alone", False)):
+            speed = theirs(task, own_tree, given.seconds)
+            print(f"{task}, flatland-rl, {name}: {speed:.0f} steps/s", flush=True)
+        for workers in (0, 2):
+            speed = ours(task, workers, given.copies, given.seconds)
+            print(f"{task}, ours, {workers or 1} processes: {speed:.0f} steps/s", flush=True)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ def collect(runs: Path, commit: str) -> None:
 
 
 def show() -> None:
-    """A table for each task, the most stochastic arrivals first, and what trains reach unlearned."""
+    """A table for each task, the most stochastic arrivals first, and the yardsticks."""
     show_tables(MEASURED, {"arrived": "arrived, ", "deadlocked": "deadlocked, "})
     for task in TASKS:
         if told := yardsticks(task, "arrived"):

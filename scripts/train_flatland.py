@@ -28,7 +28,6 @@ ROWS = {
 
 
 if __name__ == "__main__":
-    tasks = {
-        name: Task(f"flatland:task={name},num_envs=8", 50_000, ROWS, "arrived") for name in TASKS
-    }
+    envs = {name: f"flatland:task={name},num_envs=8" for name in TASKS}
+    tasks = {name: Task(env, 50_000, ROWS, "arrived") for name, env in envs.items()}
     command(__doc__, tasks, "flatland-5", seeds=[0], episodes=100)

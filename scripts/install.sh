@@ -23,8 +23,9 @@ fi
 
 echo "Installing graphmarl with its pinned dependencies into .venv ..."
 [ -x .venv/bin/python ] || "$python" -m venv .venv
+# flatland-rl is built from its source, with what builds it taken from here.
 .venv/bin/python -m pip install --quiet --disable-pip-version-check \
-    --constraint scripts/constraints.txt torch setuptools
+    --constraint scripts/constraints.txt torch setuptools setuptools-scm Cython
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-build-isolation \
     --constraint scripts/constraints.txt --editable ".[$extras]"
 echo "$wanted" >"$stamp"

@@ -7,22 +7,65 @@ python scripts/report_smac.py                                # print what was co
 from collections.abc import Sequence
 from pathlib import Path
 
-from collected import collect_runs, command, show_tables
+from collected import collect_runs, command, keep, show_tables
 
+from graphmarl.interval import confidence_interval
 from graphmarl.report import read_rows
 
 MEASURED = Path(__file__).parent.parent / "datasets" / "measured_smac.csv"
+CURVES = MEASURED.with_name("measured_smac_curves.csv")
 METRICS = ("win", "return", "dead_allies")
+SAMPLES = (5_000, 10_000, 20_000, 30_000, 50_000, 100_000)
 
 
 def collect(runs: Path, commit: str) -> None:
     """The metrics of combat at the end of an episode."""
     collect_runs(runs, commit, MEASURED, {metric: (metric,) for metric in METRICS})
+    lines = []
+    for found in sorted(runs.glob("*/*/metrics.csv")):
+        row, _, seed = found.parent.name.rpartition("-seed")
+        told = {"task": found.parent.parent.name, "row": row, "seed": seed, "commit": commit}
+        for samples, won in curve(found):
+            lines.append(told | {"env_steps": str(samples), "win": f"{won:.3f}"})
+    keep(CURVES, lines, ("task", "row", "seed", "env_steps"))
+
+
+def curve(metrics: Path) -> list[tuple[int, float]]:
+    """Share of games won in training, over the last tenth of so many env steps."""
+    rows = [(int(row["env_steps"]), row["win"]) for row in read_rows(metrics)]
+    points = []
+    for samples in SAMPLES:
+        won = [float(win) for steps, win in rows if 0.9 * samples <= steps <= samples and win]
+        # The last trajectory of a run may end a little before or after its last step.
+        if won and rows[-1][0] >= 0.98 * samples:
+            points.append((samples, sum(won) / len(won)))
+    return points
+
+
+def show_curves() -> None:
+    """A table for each task: games won in training after so many env steps."""
+    tasks: dict[str, dict[str, dict[int, list[float]]]] = {}
+    for row in read_rows(CURVES):
+        points = tasks.setdefault(row["task"], {}).setdefault(row["row"], {})
+        points.setdefault(int(row["env_steps"]), []).append(float(row["win"]))
+    for task, rows in tasks.items():
+        print(f"**{task}**, won in training after so many env steps\n")
+        print("| row | seeds | " + " | ".join(f"{samples:,}" for samples in SAMPLES) + " |")
+        print("| --- " * (len(SAMPLES) + 2) + "|")
+        for name, points in rows.items():
+            cells = [
+                str(confidence_interval(points[samples])) if samples in points else ""
+                for samples in SAMPLES
+            ]
+            seeds = max(len(each) for each in points.values())
+            print(f"| {name} | {seeds} | " + " | ".join(cells) + " |")
+        print()
 
 
 def show() -> None:
     """A table for each task, the most stochastic wins first."""
     show_tables(MEASURED, {"win": "won, ", "return": "return, "})
+    show_curves()
 
 
 def paper(maps: Sequence[str]) -> str:

@@ -9,6 +9,9 @@ noise and for rare states.
 
 Grid: the best return is 0, and cells that choose at random have -6; -0.2 leaves each of nine cells
 one odd draw in 120, as three edges disagree with it.
+
+Skirmish: on 3m, by `datasets/measured_smac_curves.csv`, IPPO wins 0.75 +- 0.04 of games in training
+after 50,000 transitions; 0.35 is what the nearest-target script wins.
 """
 
 import pytest
@@ -47,6 +50,15 @@ def test_sensors_on_the_policy_learn_to_tell_it_too(method, tmp_path):
     run = train(method, env, None, 100_000, 1, "a", runs=str(tmp_path), progress=False)
     assert evaluate(run, 8192).mean_return.mean >= 14.8
     assert evaluate(run, 8192, cut="rank=100").mean_return.mean <= 12.6
+
+
+@pytest.mark.slow
+def test_marines_learn_to_win_more_often_than_by_shooting_at_the_nearest(tmp_path):
+    method = "ippo:rollout=30,minibatch=512,learning_rate=1e-3,gamma=0.99,reward=team_to_end"
+    env = "skirmish:map=3m,num_envs=16"
+    run = train(method, env, None, 60_000, 0, "a", str(tmp_path), progress=False)
+    won = evaluate(run, 200, greedy=False).info["win"]
+    assert sum(won) / len(won) >= 0.5
 
 
 @pytest.mark.slow

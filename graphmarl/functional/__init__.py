@@ -14,7 +14,13 @@ from graphmarl.functional.losses import (
     cosine,
     standard_normal_kl,
 )
-from graphmarl.functional.masking import inherited, mask_logits, masked_mean, masked_standardise
+from graphmarl.functional.masking import (
+    inherited,
+    mask_logits,
+    masked_mean,
+    masked_standardise,
+    mean_of_living,
+)
 from graphmarl.functional.returns import generalised_advantage
 from graphmarl.functional.schedules import geometric, linear
 from graphmarl.functional.values import greedy_action, lambda_return, taken
@@ -37,6 +43,7 @@ __all__ = [
     "masked_mean",
     "masked_standardise",
     "mean_field",
+    "mean_of_living",
     "reverse_edges",
     "sample_index",
     "standard_normal_kl",

@@ -36,5 +36,12 @@ def inherited(
     value: Float[Tensor, "*batch agent"], alive: Bool[Tensor, "*batch agent"]
 ) -> Float[Tensor, "*batch agent"]:
     """Values of the living, whose mean the dead of the same team have; 0 where all are dead."""
+    return torch.where(alive, value, mean_of_living(value, alive))
+
+
+def mean_of_living(
+    value: Float[Tensor, "*batch agent"], alive: Bool[Tensor, "*batch agent"]
+) -> Float[Tensor, "*batch agent"]:
+    """The mean value of the living of each team, for all of it; 0 where all are dead."""
     living = torch.where(alive, value, 0.0).sum(-1, keepdim=True)
-    return torch.where(alive, value, living / alive.sum(-1, keepdim=True).clamp(min=1))
+    return (living / alive.sum(-1, keepdim=True).clamp(min=1)).expand_as(value)

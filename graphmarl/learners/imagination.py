@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from graphmarl.functional import lambda_return
+from graphmarl.functional import lambda_return, mean_of_living
 from graphmarl.nn import Hearing, LatentAgent, LatentCritic
 
 Legal = Literal["drawn", "likely"]
@@ -98,18 +98,12 @@ def dream(
     value = critic(*(each.flatten(0, 1) for each in everything)).unflatten(0, (horizon + 1, -1))
     if reward == "team_to_end":
         goes_on = (goes_on * lived).amax(-1, keepdim=True).expand_as(goes_on)
-        value = of_the_living(value, everything[1])
+        value = mean_of_living(value, everything[1])
     mixed = torch.full_like(paid, trace)
     mixed[-1] = 0
     target = lambda_return(paid, gamma * goes_on, mixed, value[1:])
     each = (known, lived, action, log_prob, allowed, value[:-1], target)
     return Dream(*(None if part is None else part.flatten(0, 1) for part in each))  # type: ignore[arg-type]
-
-
-def of_the_living(value: Tensor, alive: Tensor) -> Tensor:
-    """The mean value of the living of each team, for all of it (..., agent)."""
-    living = alive.sum(-1, keepdim=True).clamp(min=1)
-    return ((value * alive).sum(-1, keepdim=True) / living).expand_as(value)
 
 
 def imagine_step(

@@ -10,6 +10,7 @@ from torch.distributions import Categorical
 from toy import Toy
 
 from graphmarl.data import Collector
+from graphmarl.functional import mean_of_living
 from graphmarl.graphs import make_graph
 from graphmarl.learners import imagination
 from graphmarl.learners.imagination import dream, imagine_step
@@ -90,7 +91,7 @@ def test_the_dead_can_be_paid_to_the_end_of_the_team():
     wanted = torch.tensor([[4.53, 4.53], [2.8, 2.8]])
     assert torch.allclose(imagined.target[::5], wanted)
     value, alive = torch.tensor([[1.0, 3.0, 8.0]] * 2), torch.tensor([[1, 1, 0], [0, 0, 0]]).bool()
-    assert imagination.of_the_living(value, alive).tolist() == [[2, 2, 2], [0, 0, 0]]
+    assert mean_of_living(value, alive).tolist() == [[2, 2, 2], [0, 0, 0]]
 
 
 def test_a_dream_goes_on_without_the_dead(monkeypatch):

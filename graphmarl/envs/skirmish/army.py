@@ -49,6 +49,7 @@ class Army:
         can: 1 where the weapon can hit the other, or a healer heal it.
         hurts: damage of an attack before shields and armour.
         apart: between centres, the least distance that two keep; 0 if they do not collide.
+        row: where the row of each slot begins in a table that is laid out flat.
     """
 
     def __init__(self, units: Sequence[Unit], num_allies: int, device: torch.device) -> None:
@@ -64,6 +65,7 @@ class Army:
         self.notice = self.column(lambda unit: max(unit.range, unit.scan))
         self.cooldown_unit = self.column(lambda unit: unit.cooldown_loops)
         self.slot = torch.arange(len(units), device=device).unsqueeze(1)
+        self.row = self.slot * len(units)
         ally = self.slot < num_allies
         self.foes = (ally != ally.T).float()
         self.bodies = self.radius + self.radius.T

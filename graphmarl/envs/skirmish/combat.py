@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from torch import Tensor
 from graphmarl.envs.skirmish.army import Army
 from graphmarl.envs.skirmish.field import NOBODY, Field, above, at_most
 from graphmarl.envs.skirmish.movement import Movement
-from graphmarl.envs.skirmish.targets import Rule
+from graphmarl.envs.skirmish.targets import Rule, least
 from graphmarl.envs.skirmish.units import LOOPS_PER_SECOND
 from graphmarl.envs.skirmish.volley import Volley
 
@@ -19,6 +20,9 @@ LOOPS = 8
 SECONDS = 1 / LOOPS_PER_SECOND
 SHIELD_RATE, ZERG_RATE, ENERGY_RATE = 2.0, 0.2734, 0.5625
 ENERGY, FIRST_ENERGY, ENERGY_PER_HP = 200.0, 50.0, 0.33
+
+
+Errand = Literal["point", "foe", "stay"]
 
 
 @dataclass
@@ -61,7 +65,7 @@ class Combat:
         commanded: int,
         walkable: np.ndarray,
         passable: np.ndarray,
-        goal: str = "point",
+        goal: Errand = "point",
         threat: float = 1.0,
     ) -> None:
         self.army, self.commanded, self.goal = army, commanded, goal
@@ -73,7 +77,6 @@ class Combat:
         self.movement = Movement(army, walkable, passable)
         self.volley = Volley(army)
         self.reach = army.reach.flatten()
-        self.row = army.slot * len(army)
         self.armed = army.column(lambda unit: unit.damage > 0)
         self.charge = ENERGY_RATE * SECONDS * (army.heals > 0)
         self.healing = bool((army.heals > 0).any())
@@ -107,15 +110,15 @@ class Combat:
             chosen = torch.cat([given, chosen])
         field.target = chosen
         aim, has = chosen.clamp(0), (chosen != NOBODY).float()
-        reach = self.reach.take(self.row + aim)
+        reach = self.reach.take(self.army.row + aim)
         walks = self._walk(field, orders, aim, has, reach, alive)
         self.movement.separate(field, walks, alive)
         near = self._near(field, aim, reach) * has * alive
         field.cooldown = field.cooldown - SECONDS
         # A weapon is ready in the nearest loop, and what is over is not lost.
-        late = at_most(field.cooldown, -SECONDS / 2)
-        field.cooldown = field.cooldown * (1 - late)
-        usable = self.can.take(self.row + aim)
+        idle = at_most(field.cooldown, -SECONDS / 2)
+        field.cooldown = field.cooldown * (1 - idle)
+        usable = self.can.take(self.army.row + aim)
         fires = near * at_most(field.cooldown, SECONDS / 2) * self.armed * usable
         self.volley.strike(field, aim, fires, alive)
         field.cooldown = field.cooldown + fires * (self.army.period + delay)
@@ -147,10 +150,11 @@ class Combat:
         x, y, grudge = field.x, field.y, field.grudge[self.free]
         other = grudge.clamp(0)
         angry = (grudge != NOBODY).float() * alive.gather(0, other)
-        angry = angry * self.can.take(self.row[self.free] + other)
+        angry = angry * self.can.take(self.army.row[self.free] + other)
         to_x, to_y = field.goal_x.expand_as(angry), field.goal_y.expand_as(angry)
         if self.goal == "foe":
-            nearest = self.rule.gaps(field, alive, self.rule.hostile).argmin(1) + self.rule.first
+            gaps = self.rule.gaps(field, alive, self.rule.hostile)
+            nearest = least(gaps, self.rule.column)[0].clamp(0)
             to_x, to_y = x.gather(0, nearest), y.gather(0, nearest)
         to_x = torch.lerp(to_x, x.gather(0, other), angry)
         to_y = torch.lerp(to_y, y.gather(0, other), angry)

@@ -11,14 +11,14 @@ from torch import Tensor
 
 from graphmarl.envs.skirmish.armies import Armies
 from graphmarl.envs.skirmish.battlefield import Map
-from graphmarl.envs.skirmish.combat import Combat, Orders, late
+from graphmarl.envs.skirmish.combat import Combat, Errand, Orders, late
 from graphmarl.envs.skirmish.field import NOBODY
 from graphmarl.envs.skirmish.maps import MAPS
 from graphmarl.envs.skirmish.observation import ATTACK, COMPASS
 from graphmarl.envs.skirmish.reading import read_map
 from graphmarl.envs.skirmish.rewards import Judge, Pay
 
-GOALS = {None: "stay", "allies": "foe"}
+ERRANDS: dict[Any, Errand] = {None: "stay", "allies": "foe"}
 
 
 def find_map(name: str | Map) -> Map:
@@ -95,8 +95,7 @@ class Skirmish(Armies):
             reward_scale_rate,
         )
         self.judge, self.threat = Judge(self.army, pay), threat
-        goal = self.map.goal
-        errand = "point" if isinstance(goal, tuple) else GOALS.get(goal, "point")
+        errand = ERRANDS.get(self.map.goal, "point")
         grids = self.map.walkable, self.map.passable
         self.combat = Combat(self.army, self.agents, *grids, errand, threat)
         self._compass = torch.tensor(COMPASS, device=self.device)

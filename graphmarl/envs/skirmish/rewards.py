@@ -8,8 +8,6 @@ from torch import Tensor
 
 from graphmarl.envs.skirmish.army import Army
 
-LOST, GOES_ON, WON = -1, 0, 1
-
 
 @dataclass(frozen=True)
 class Pay:

@@ -63,10 +63,7 @@ class Rule:
         if self.threat:
             mine = same(field.target[self.others].unsqueeze(0), self.own, gap)
             score = score.sub_(mine, alpha=self.threat)
-        best = score.amin(1, keepdim=True)
-        equal = at_most(score, best)
-        found = (self.column * equal + (1 - equal) * FAR).amin(1).long()
-        found = torch.where(best.squeeze(1) < FAR / 2, found, NOBODY)
+        found, _ = least(score, self.column)
         at = (held - self.first).clamp(0, len(self.column) - 1).unsqueeze(1)
         kept = (gap.gather(1, at).squeeze(1) <= self.keep) & (held >= self.first)
         kept &= held < self.first + len(self.column)
@@ -84,13 +81,11 @@ class Rule:
         gap = torch.addcmul(dx * dx, dy, dy).sqrt_() - army.bodies[who].unsqueeze(2)
         good = self.helps * hurt * at_most(gap, army.notice[who].unsqueeze(2))
         score = share + 1e-4 * gap + (1 - good) * FAR
-        best = score.amin(1, keepdim=True)
-        equal = at_most(score, best)
-        found = (army.slot * equal + (1 - equal) * FAR).amin(1).long()
+        found, some = least(score, army.slot)
         held = field.target[who]
         going = good.gather(1, held.clamp(0).unsqueeze(1)).squeeze(1) > 0
         going &= (held != NOBODY) & (field.energy[who] > 0)
-        starts = (best.squeeze(1) < FAR / 2) & (field.energy[who] >= ENERGY_TO_START)
+        starts = some & (field.energy[who] >= ENERGY_TO_START)
         return torch.where(going, held, torch.where(starts, found, NOBODY))
 
     def resent(self, field: Field, shot: Tensor, alive: Tensor) -> Tensor:
@@ -112,3 +107,19 @@ class Rule:
         lives = (alive.gather(0, held.clamp(0)) > 0) & (held != NOBODY)
         found = torch.where(call < FAR, call.long(), NOBODY)
         return torch.where(lives, held, found)
+
+
+def least(score: Tensor, slot: Tensor) -> tuple[Tensor, Tensor]:
+    """The first slot of least score, or `NOBODY` if all are far, and whether there is one.
+
+    Several times faster than `argmin` over an axis that is not the last.
+
+    Args:
+        score: `(row, slot, B)`; FAR more for those that do not count.
+        slot: `(slot, 1)`, their numbers.
+    """
+    best = score.amin(1, keepdim=True)
+    equal = at_most(score, best)
+    some = best.squeeze(1) < FAR / 2
+    first = (slot * equal + (1 - equal) * FAR).amin(1).long()
+    return torch.where(some, first, NOBODY), some

@@ -27,7 +27,6 @@ class Volley:
     def __init__(self, army: Army) -> None:
         self.army = army
         self.hurts = army.hurts.flatten()
-        self.row = army.slot * len(army)
         self.radius = army.radius.unsqueeze(0)
         self.single = army.column(lambda unit: unit.splash == "")
         self.lines = army.rows(lambda unit: unit.splash == "line")
@@ -46,7 +45,7 @@ class Volley:
         army = self.army
         direct = fires * self.single
         power = torch.zeros_like(field.x).scatter_add_(
-            0, aim, direct * self.hurts.take(self.row + aim)
+            0, aim, direct * self.hurts.take(army.row + aim)
         )
         hits = torch.zeros_like(power).scatter_add_(0, aim, direct * army.hits)
         for rows, area in ((self.lines, self.line), (self.arcs, self.arc)):

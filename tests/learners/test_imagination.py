@@ -178,6 +178,28 @@ def test_losses_left_out_of_absorbing_states_are_0_there():
     assert torch.allclose(alone["information"], 3 * ln3 / 4)
 
 
+def test_nothing_is_learned_of_rewards_on_the_seam():
+    model = WorldModel(3, 3, categoricals=2, classes=1, positional=False, **SMALL)
+    for head, bias in ((model.reward, 3.0), (model.goes_on, 0.0)):
+        last: Any = head[-1]
+        nn.init.zeros_(last.weight)
+        nn.init.constant_(last.bias, bias)
+    game = batch(
+        torch.rand(4, 1, 3).tolist(),
+        [[0]] * 3,
+        [[1.0], [0.0], [1.0]],
+        [[]] * 4,
+        valid=torch.tensor([True, False, True, False]),
+        last_action=torch.zeros(4, 1, dtype=torch.long),
+    )
+    game.time = torch.tensor([[4], [5], [0], [1]])
+    seq = Sequences.of(game, masked=True)
+    told = model_losses(model, seq, unroll(model, seq), 1.0, 0.8, 1.0)
+    # 3 instead of 1 costs 2 - 1/2 in two of three transitions, an even chance of going on ln(2).
+    assert told["reward"].item() == pytest.approx(2 * 1.5 / 3)
+    assert told["discount"].item() == pytest.approx(2 * torch.tensor(2.0).log().item() / 3)
+
+
 @pytest.mark.parametrize("copies", [1, 2, 5])
 def test_rounds_of_learning_depend_on_environment_steps_alone(copies, monkeypatch):
     env = Toy(num_envs=copies, num_agents=3)

@@ -10,7 +10,9 @@ from walked import Walker
 
 from graphmarl.envs import Flatland
 from graphmarl.envs.flatland.engine import STATE_SIZE
+from graphmarl.envs.flatland.rails import Rails
 from graphmarl.envs.flatland.simulator import kept_random
+from graphmarl.envs.flatland.tree import FEATURES, ROOT, Trains, observe
 from graphmarl.graphs import make_graph
 from graphmarl.step import agent_graph
 
@@ -30,6 +32,38 @@ def started(engine, count, steps=2):
 def go(engine, frame, *actions):
     ended = engine.step(np.array(actions), frame)
     return frame.reward.tolist(), ended
+
+
+def seen(grid, starts, stuck=()):
+    """What trains at some places see of each other, of which some can never move again."""
+    tables = Rails(grid, np.array([(1, 9)] * len(starts)))
+    no = np.zeros(len(starts), bool)
+    stuck = np.isin(np.arange(len(starts)), list(stuck))
+    place = np.array([tables.number[start] for start in starts])
+    target = tables.cell_at(np.array([(1, 9)] * len(starts)))
+    trains = Trains(place, ~no, no, no, no, stuck, no.astype(float), target)
+    obs, links = observe(tables, trains)
+    return obs[:, ROOT:].reshape(len(starts), -1, FEATURES), links
+
+
+def test_nobody_sees_itself_where_the_rails_lead_back():
+    tree, links = seen(line(), [(1, 7, EAST)])
+    # The first segment ends where the line does; the next one comes back over the own cell.
+    assert tree[0, 2].any()
+    assert not links.any()
+    assert (tree[0, :, 1] == 0).all(), "no distance to another train"
+    _, links = seen(line(), [(1, 7, EAST), (1, 5, EAST)])
+    assert links.tolist() == [[False, True], [True, False]]
+
+
+def test_nothing_is_seen_behind_a_segment_with_a_deadlocked_train():
+    starts = [(1, 1, EAST), (1, 2, EAST), (0, 5, EAST)]
+    tree, links = seen(siding(), starts)
+    assert links[:, 0].tolist() == [False, True, True]
+    assert tree[0, 2:6].any()
+    tree, links = seen(siding(), starts, stuck=[1])
+    assert links[:, 0].tolist() == [False, False, False]
+    assert not tree[0, 2:6].any()
 
 
 def test_tasks_are_those_of_the_paper():

@@ -13,7 +13,9 @@ from graphmarl.interval import confidence_interval
 from graphmarl.report import read_rows
 
 MEASURED = Path(__file__).parent.parent / "datasets" / "measured_smac.csv"
+CUTS = MEASURED.with_name("measured_smac_cuts.csv")
 CURVES = MEASURED.with_name("measured_smac_curves.csv")
+CUT_RULES = {"none": "nothing cut", "rank=80": "80 % cut", "rank=100": "all cut"}
 METRICS = ("win", "return", "dead_allies")
 SAMPLES = (5_000, 10_000, 20_000, 30_000, 50_000, 100_000)
 
@@ -23,11 +25,21 @@ def collect(runs: Path, commit: str) -> None:
     collect_runs(runs, commit, MEASURED, {metric: (metric,) for metric in METRICS})
     lines = []
     for found in sorted(runs.glob("*/*/metrics.csv")):
-        row, _, seed = found.parent.name.rpartition("-seed")
-        told = {"task": found.parent.parent.name, "row": row, "seed": seed, "commit": commit}
+        told = told_of(found, commit)
         for samples, won in curve(found):
             lines.append(told | {"env_steps": str(samples), "win": f"{won:.3f}"})
     keep(CURVES, lines, ("task", "row", "seed", "env_steps"))
+    lines = []
+    for found in sorted(runs.glob("*/*/cuts.csv")):
+        lines += [told_of(found, commit) | row for row in read_rows(found)]
+    if lines:
+        keep(CUTS, lines, ("task", "row", "seed", "cut"))
+
+
+def told_of(found: Path, commit: str) -> dict[str, str]:
+    """Of which run a table in its folder is."""
+    row, _, seed = found.parent.name.rpartition("-seed")
+    return {"task": found.parent.parent.name, "row": row, "seed": seed, "commit": commit}
 
 
 def curve(metrics: Path) -> list[tuple[int, float]]:
@@ -62,10 +74,33 @@ def show_curves() -> None:
         print()
 
 
+def show_cuts() -> None:
+    """A table of the games that are won greedily when messages are cut."""
+    if not CUTS.exists():
+        return
+    rows: dict[tuple[str, str], dict[str, list[dict[str, str]]]] = {}
+    for line in read_rows(CUTS):
+        rows.setdefault((line["task"], line["row"]), {}).setdefault(line["cut"], []).append(line)
+    print("| map | row | seeds | " + " | ".join(CUT_RULES.values()) + " | bits of a step |")
+    print("| --- " * (len(CUT_RULES) + 4) + "|")
+    for (task, name), cuts in sorted(rows.items()):
+        cells = [
+            str(confidence_interval([float(each["win"]) for each in cuts[rule]]))
+            if rule in cuts
+            else ""
+            for rule in CUT_RULES
+        ]
+        bits = [float(each["bits"]) for each in cuts["none"] if each["bits"]]
+        told = f"{sum(bits) / len(bits):.1f}" if bits else ""
+        print(f"| {task} | {name} | {len(cuts['none'])} | " + " | ".join([*cells, told]) + " |")
+    print()
+
+
 def show() -> None:
     """A table for each task, the most stochastic wins first."""
     show_tables(MEASURED, {"win": "won, ", "return": "return, "})
     show_curves()
+    show_cuts()
 
 
 def paper(maps: Sequence[str]) -> str:

@@ -7,8 +7,9 @@ from typing import NamedTuple
 
 import torch
 
-from graphmarl.ablate import run_seeds, write_report
+from graphmarl.ablate import measure_cuts, run_seeds, write_report
 from graphmarl.results import printed
+from graphmarl.run import Run
 
 
 class Row(NamedTuple):
@@ -61,6 +62,9 @@ def command(
     parser.add_argument("--seeds", type=int, nargs="+", default=seeds)
     parser.add_argument("--episodes", type=int, default=episodes)
     parser.add_argument("--runs", default="runs")
+    parser.add_argument(
+        "--cuts", nargs="+", default=[], help="messages that are cut in further evaluations"
+    )
     parser.add_argument("--threads", type=int, default=1, help="of PyTorch")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
@@ -82,6 +86,8 @@ def command(
             str(folder),
             given.episodes,
         )
+        for seed in given.seeds if given.cuts else ():
+            measure_cuts(Run(folder / f"{name}-seed{seed}"), given.cuts, given.episodes)
     if not given.list:
         for policy in ("greedy", "stochastic"):
             rows = write_report(folder, policy, task.measure)

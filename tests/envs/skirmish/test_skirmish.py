@@ -233,6 +233,10 @@ def test_three_stalkers_win_by_walking_backwards():
     assert games("3s_vs_3z", "nearest", 20) < 5
 
 
+def test_banelings_that_wait_for_each_other_win_more_than_twice_as_often():
+    assert games("3b_vs_1h1m", "together", 200) > 2 * games("3b_vs_1h1m", "nearest", 200)
+
+
 def test_both_sides_of_three_marines_have_the_same_chance():
     won, drawn = mirror(Skirmish("3m", num_envs=1000), 0)
     assert 45 <= 100 * (won.mean() + drawn.mean() / 2) <= 55

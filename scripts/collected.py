@@ -18,7 +18,9 @@ def keep(path: Path, lines: list[dict[str, str]], keys: Sequence[str]) -> None:
 
     new = {key(row) for row in lines}
     known = read_rows(path) if path.exists() else []
+    place = {key(row): number for number, row in reversed(list(enumerate(known)))}
     lines = [row for row in known if key(row) not in new] + lines
+    lines.sort(key=lambda row: place.get(key(row), len(known)))
     with open(path, "w", newline="") as file:
         table = csv.DictWriter(file, list(lines[0]), lineterminator="\n")
         table.writeheader()

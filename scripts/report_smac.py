@@ -5,6 +5,7 @@ python scripts/report_smac.py                                # print what was co
 """
 
 from collections.abc import Sequence
+from itertools import accumulate
 from pathlib import Path
 
 from collected import collect_runs, command, keep, show_tables
@@ -14,21 +15,27 @@ from graphmarl.report import read_rows
 
 MEASURED = Path(__file__).parent.parent / "datasets" / "measured_smac.csv"
 CUTS = MEASURED.with_name("measured_smac_cuts.csv")
-CURVES = MEASURED.with_name("measured_smac_curves.csv")
 CUT_RULES = {"none": "nothing cut", "rank=80": "80 % cut", "rank=100": "all cut"}
 METRICS = ("win", "return", "dead_allies")
-SAMPLES = (5_000, 10_000, 20_000, 30_000, 50_000, 100_000)
+# For each way to measure how long a run has trained: where its curve is kept, and at which points.
+CURVES: dict[str, tuple[Path, tuple[float, ...]]] = {
+    "env_steps": (
+        MEASURED.with_name("measured_smac_curves.csv"),
+        (5_000, 10_000, 20_000, 30_000, 50_000, 100_000),
+    ),
+    "minutes": (MEASURED.with_name("measured_smac_minutes.csv"), (0.5, 1, 2, 4, 8, 16, 30)),
+}
 
 
 def collect(runs: Path, commit: str) -> None:
-    """The metrics of combat at the end of an episode."""
+    """The metrics of combat at the end of an episode, the curves, and what cuts have left."""
     collect_runs(runs, commit, MEASURED, {metric: (metric,) for metric in METRICS})
-    lines = []
-    for found in sorted(runs.glob("*/*/metrics.csv")):
-        told = told_of(found, commit)
-        for samples, won in curve(found):
-            lines.append(told | {"env_steps": str(samples), "win": f"{won:.3f}"})
-    keep(CURVES, lines, ("task", "row", "seed", "env_steps"))
+    for axis, (path, points) in CURVES.items():
+        lines = []
+        for found in sorted(runs.glob("*/*/metrics.csv")):
+            for point, won in curve(found, axis, points):
+                lines.append(told_of(found, commit) | {axis: f"{point:g}", "win": f"{won:.3f}"})
+        keep(path, lines, ("task", "row", "seed", axis))
     lines = []
     for found in sorted(runs.glob("*/*/cuts.csv")):
         lines += [told_of(found, commit) | row for row in read_rows(found)]
@@ -42,32 +49,38 @@ def told_of(found: Path, commit: str) -> dict[str, str]:
     return {"task": found.parent.parent.name, "row": row, "seed": seed, "commit": commit}
 
 
-def curve(metrics: Path) -> list[tuple[int, float]]:
-    """Share of games won in training, over the last tenth of so many env steps."""
-    rows = [(int(row["env_steps"]), row["win"]) for row in read_rows(metrics)]
-    points = []
-    for samples in SAMPLES:
-        won = [float(win) for steps, win in rows if 0.9 * samples <= steps <= samples and win]
+def curve(metrics: Path, axis: str, points: Sequence[float]) -> list[tuple[float, float]]:
+    """Share of games won in training, over the last tenth of so many env steps or minutes."""
+    rows = read_rows(metrics)
+    at = [float(row["env_steps"]) for row in rows]
+    if axis == "minutes":
+        spent = read_rows(metrics.with_name("timing.csv"))
+        at = list(accumulate(float(row["seconds"]) / 60 for row in spent))
+    games = [(time, float(row["win"])) for time, row in zip(at, rows, strict=True) if row["win"]]
+    told = []
+    for point in points:
+        won = [win for time, win in games if 0.9 * point <= time <= point]
         # The last trajectory of a run may end a little before or after its last step.
-        if won and rows[-1][0] >= 0.98 * samples:
-            points.append((samples, sum(won) / len(won)))
-    return points
+        if won and at[-1] >= 0.98 * point:
+            told.append((point, sum(won) / len(won)))
+    return told
 
 
-def show_curves() -> None:
-    """A table for each task: games won in training after so many env steps."""
-    tasks: dict[str, dict[str, dict[int, list[float]]]] = {}
-    for row in read_rows(CURVES):
+def show_curves(axis: str) -> None:
+    """A table for each task: games won in training after so many env steps or minutes."""
+    path, after = CURVES[axis]
+    tasks: dict[str, dict[str, dict[float, list[float]]]] = {}
+    for row in read_rows(path):
         points = tasks.setdefault(row["task"], {}).setdefault(row["row"], {})
-        points.setdefault(int(row["env_steps"]), []).append(float(row["win"]))
+        points.setdefault(float(row[axis]), []).append(float(row["win"]))
     for task, rows in tasks.items():
-        print(f"**{task}**, won in training after so many env steps\n")
-        print("| row | seeds | " + " | ".join(f"{samples:,}" for samples in SAMPLES) + " |")
-        print("| --- " * (len(SAMPLES) + 2) + "|")
+        print(f"**{task}**, won in training after so many {axis.replace('_', ' ')}\n")
+        print("| row | seeds | " + " | ".join(f"{point:,}" for point in after) + " |")
+        print("| --- " * (len(after) + 2) + "|")
         for name, points in rows.items():
             cells = [
-                str(confidence_interval(points[samples])) if samples in points else ""
-                for samples in SAMPLES
+                str(confidence_interval(points[point])) if point in points else ""
+                for point in after
             ]
             seeds = max(len(each) for each in points.values())
             print(f"| {name} | {seeds} | " + " | ".join(cells) + " |")
@@ -99,7 +112,8 @@ def show_cuts() -> None:
 def show() -> None:
     """A table for each task, the most stochastic wins first."""
     show_tables(MEASURED, {"win": "won, ", "return": "return, "})
-    show_curves()
+    for axis in CURVES:
+        show_curves(axis)
     show_cuts()
 
 

@@ -33,14 +33,6 @@ ROWS = {
     "tarmac_qmix": Row(f"tarmac_qmix:{OFF}", graph="complete"),
     "mamba_small": Row(SMALL),
 }
-# Agents that see nobody must remember where they came from.
-MEMORY = "recurrent=true,last_action=true,agent_id=true,learning_rate=1e-3,batch=32,updates=4"
-MEMORY += ",rollout=8,replay=100000,exploration=0.3,target=hard,target_every=200"
-NEAR_SIGHTED = ROWS | {
-    "ndq": Row(f"ndq:{MEMORY},bits=3,beta=1e-3", graph="complete"),
-    "tarmac_qmix": Row(f"tarmac_qmix:{MEMORY}", graph="complete"),
-    "qmix": Row(f"qmix:{MEMORY}"),
-}
 NDQ_MAPS = ("3b_vs_1h1m", "1o2r_vs_4r", "1o10b_vs_1r", "5z_vs_1ul", "ndq_3s_vs_5z", "ndq_MMM")
 ABLATIONS = {
     "mamba_small": Row(SMALL),
@@ -51,6 +43,22 @@ ABLATIONS = {
 }
 
 
+def near_sighted(limit: int) -> dict[str, Row]:
+    """Rows where agents see hardly anybody and must remember where they came from.
+
+    Args:
+        limit: steps of an episode at most; long ones are learned from less often.
+    """
+    memory = "recurrent=true,last_action=true,agent_id=true,learning_rate=1e-3,batch=32"
+    memory += f",updates={max(1, 120 // limit)},rollout=8,replay=100000,exploration=0.3"
+    memory += ",target=hard,target_every=200"
+    return ROWS | {
+        "ndq": Row(f"ndq:{memory},bits=3,beta=1e-3", graph="complete"),
+        "tarmac_qmix": Row(f"tarmac_qmix:{memory}", graph="complete"),
+        "qmix": Row(f"qmix:{memory}"),
+    }
+
+
 def skirmish(name: str) -> str:
     """The environment of a map."""
     return f"skirmish:map={name},num_envs=16"
@@ -59,7 +67,7 @@ def skirmish(name: str) -> str:
 if __name__ == "__main__":
     tasks = {name: Task(skirmish(name), 100_000, ROWS, "win") for name in MAPS}
     for name in NDQ_MAPS:
-        tasks[name] = Task(skirmish(name), 300_000, NEAR_SIGHTED, "win")
+        tasks[name] = Task(skirmish(name), 300_000, near_sighted(MAPS[name].limit), "win")
     tasks["3m-ablations"] = Task(skirmish("3m"), 30_000, ABLATIONS, "win")
     tasks |= {
         f"smac-{name}": Task(f"smac:map_name={name},num_envs=16", 100_000, ROWS, "win")

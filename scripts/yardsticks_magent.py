@@ -1,14 +1,16 @@
 """Print what Gather's six maps hold beside Table I, and what the scripted gatherer reaches on them.
 
-python scripts/yardsticks_magent.py --episodes 16
+python scripts/yardsticks_magent.py --episodes 32 --keep
 """
 
 import argparse
 from contextlib import closing
 from pathlib import Path
 
+from collected import keep_yardsticks
+
 from graphmarl.envs import Gather
-from graphmarl.envs.magent.scripted import play_scripted
+from graphmarl.envs.magent.scripted import scripted_policy
 from graphmarl.evaluate import play, random_policy
 from graphmarl.report import read_rows
 
@@ -28,21 +30,26 @@ def main() -> None:
     """Run what the command line asks for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--episodes", type=int, default=16)
+    parser.add_argument("--keep", action="store_true", help="note it in datasets/yardsticks.csv")
     given = parser.parse_args()
     for row in read_rows(FOLDER / "nvif_table1.csv"):
         place, size = row["map"], int(row["size"])
         with closing(Gather(place, size, num_envs=given.episodes)) as env:
             step = env.reset(0)
             omnivores, food = step.alive[0].sum().item(), int(step.info["food"][0])
-            scripted = play_scripted(env, given.episodes, seed=0)
-            untrained = play(env, random_policy(env)).mean_return.mean
+            scripted = play(env, scripted_policy(env))
+            untrained = play(env, random_policy(env))
         known = RECONSTRUCTED[place, size]
         print(
             f"{place}-{size}: {omnivores} omnivores, {food} food (Table I: {row['omnivores']}, "
-            f"{row['food']}); scripted {scripted[0]:.1f} in {scripted[1]:.1f} steps, "
-            f"{scripted[0] / known - 1:+.1%} of {known}; random policy {untrained:.1f}",
+            f"{row['food']}); scripted {scripted.mean_return} in {scripted.mean_length} steps, "
+            f"{scripted.mean_return.mean / known - 1:+.1%} of {known}; "
+            f"random policy {untrained.mean_return}",
             flush=True,
         )
+        if given.keep:
+            for name, played in {"random": untrained, "scripted": scripted}.items():
+                keep_yardsticks(f"gather {place}-{size}", name, {"return": played.returns})
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -109,22 +110,7 @@ def gather_state(env: Gather, step: Step) -> GatherState:
     return GatherState(step.position, step.alive, *env.foods())
 
 
-def play_scripted(env: Gather, episodes: int, seed: int) -> tuple[float, float]:
-    """Mean return (summed over agents) and mean length of episodes played by the script.
-
-    Every copy plays the same number of episodes, so that short ones are not counted more often.
-    """
-    policy = ScriptedGatherer(env.size, seed)
-    step = env.reset(seed)
-    left = torch.full((env.num_envs,), -(-episodes // env.num_envs))
-    running = torch.zeros(env.num_envs)
-    returns: list[float] = []
-    lengths: list[int] = []
-    while left.any():
-        step = env.step(policy(gather_state(env, step)))
-        running = (running + step.reward.sum(1)) * step.valid
-        counted = step.done & (left > 0)
-        left -= counted.long()
-        returns += running[counted].tolist()
-        lengths += step.time[counted].tolist()
-    return sum(returns) / len(returns), sum(lengths) / len(lengths)
+def scripted_policy(env: Gather, seed: int = 0) -> Callable[[Step], Tensor]:
+    """The script as a policy like any other, that plays this environment."""
+    script = ScriptedGatherer(env.size, seed)
+    return lambda step: script(gather_state(env, step))

@@ -38,6 +38,8 @@ class WorldModelLearner(ModelBased):
         legal: in imagination, legal actions are `drawn` from their predicted probabilities, or the
             ones that are `likely`, of 1/2 and more, so that a policy does not count on being able
             to do now and then what cannot be done.
+        standardise: shift and scale the advantages of a dream to mean 0 and variance 1, as the
+            paper's code does on SMAC but not on Flatland, where in most dreams nothing happens.
         clip: clip range of the probability ratio.
         entropy: weight of the entropy bonus.
         entropy_decay: factor on it with each minibatch.
@@ -65,6 +67,7 @@ class WorldModelLearner(ModelBased):
         gae_lambda: float = 0.95,
         reward: Paid = "team",
         legal: Legal = "drawn",
+        standardise: bool = True,
         clip: float = 0.2,
         entropy: float = 1e-3,
         entropy_decay: float = 0.99998,
@@ -82,6 +85,7 @@ class WorldModelLearner(ModelBased):
         self.gamma, self.gae_lambda = gamma, gae_lambda
         self.reward: Paid = reward
         self.legal: Legal = legal
+        self.standardise = standardise
         self.clip, self.entropy, self.entropy_decay = clip, entropy, entropy_decay
         self.epochs, self.minibatch = epochs, minibatch
         self.register_buffer("minibatches", torch.zeros((), dtype=torch.long))
@@ -109,7 +113,9 @@ class WorldModelLearner(ModelBased):
         """One update of policy and values: a dream, and several epochs over it."""
         imagined = self.imagine()
         with self.timer.part("policy"):
-            advantage = masked_standardise(imagined.target - imagined.value, imagined.alive)
+            advantage = imagined.target - imagined.value
+            if self.standardise:
+                advantage = masked_standardise(advantage, imagined.alive)
             units = imagined.alive.any(-1).nonzero().flatten()
             rows = []
             for _ in range(self.epochs):

@@ -1,5 +1,6 @@
 """Learning in imagination: what is imagined, how it is valued, and when there is learning."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -198,6 +199,21 @@ def test_nothing_is_learned_of_rewards_on_the_seam():
     # 3 instead of 1 costs 2 - 1/2 in two of three transitions, an even chance of going on ln(2).
     assert told["reward"].item() == pytest.approx(2 * 1.5 / 3)
     assert told["discount"].item() == pytest.approx(2 * torch.tensor(2.0).log().item() / 3)
+
+
+@pytest.mark.parametrize(("standardise", "wanted"), [(False, [2.0, 6.0]), (True, [-1.0, 1.0])])
+def test_advantages_are_standardised_only_if_asked_for(standardise, wanted, monkeypatch):
+    learner = MAMBASmall(Toy().spec, standardise=standardise, epochs=1)
+    told = SimpleNamespace(
+        target=torch.tensor([[3.0, 5.0], [8.0, 5.0]]),
+        value=torch.tensor([[1.0, 0.0], [2.0, 9.0]]),
+        alive=torch.tensor([[True, False], [True, False]]),
+    )
+    seen = []
+    monkeypatch.setattr(learner, "imagine", lambda: told)
+    monkeypatch.setattr(learner, "_learn", lambda _, x, pick: seen.append(x[:, 0]) or torch.ones(3))
+    learner.learn_policy()
+    assert torch.allclose(seen[0], torch.tensor(wanted), atol=1e-4)
 
 
 @pytest.mark.parametrize("copies", [1, 2, 5])

@@ -109,11 +109,16 @@ def show_cuts() -> None:
     print()
 
 
-def show() -> None:
-    """A table for each task, the most stochastic wins first."""
+def show_battles() -> None:
+    """A table for each task, the most stochastic wins first, and the curves."""
     show_tables(MEASURED, {"win": "won, ", "return": "return, "})
     for axis in CURVES:
         show_curves(axis)
+
+
+def show() -> None:
+    """All tables."""
+    show_battles()
     show_cuts()
 
 

@@ -1,7 +1,7 @@
 """Train methods to win battles of skirmish, or of the real game, and print and draw a table.
 
 python scripts/train_smac.py --task 3m --rows mappo qmix --seeds 0 1 2
-python scripts/train_smac.py --task 1o2r_vs_4r --rows ndq qmix --seeds 0 1 --cuts rank=80 rank=100
+python scripts/train_smac.py --task 1o2r_vs_4r --rows ndq --episodes 1000 --cuts rank=80 rank=100
 python scripts/train_smac.py --task 3m-ablations --seeds 0
 python scripts/train_smac.py --task smac-3m --rows mappo   # the real game, if it is installed
 python scripts/train_smac.py --list

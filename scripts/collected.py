@@ -40,8 +40,7 @@ def collect_runs(
     """
     lines = []
     for found in sorted(runs.glob("*/*/evaluation.csv")):
-        config, told = Run(found.parent).config(), {"task": found.parent.parent.name}
-        told["row"], _, told["seed"] = found.parent.name.rpartition("-seed")
+        config, told = Run(found.parent).config(), run_of(found)
         told["reward"] = config["env"].get("reward", "own")
         told["env_steps"], told["commit"] = str(config["steps"]), commit
         for row in read_rows(found):
@@ -50,6 +49,12 @@ def collect_runs(
                 measured[column] = next(row[metric] for metric in metrics if metric in row)
             lines += [told | measured]
     keep(path, lines, ("task", "row", "seed", "policy"))
+
+
+def run_of(found: Path) -> dict[str, str]:
+    """Of which task, row and seed a table in a run's folder is."""
+    row, _, seed = found.parent.name.rpartition("-seed")
+    return {"task": found.parent.parent.name, "row": row, "seed": seed}
 
 
 def show_tables(path: Path, measures: Mapping[str, str], sign: int = 1) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from itertools import accumulate
 from pathlib import Path
 
-from collected import collect_runs, command, keep, show_tables
+from collected import collect_runs, command, keep, run_of, show_tables
 
 from graphmarl.interval import confidence_interval
 from graphmarl.report import read_rows
@@ -34,19 +34,14 @@ def collect(runs: Path, commit: str) -> None:
         lines = []
         for found in sorted(runs.glob("*/*/metrics.csv")):
             for point, won in curve(found, axis, points):
-                lines.append(told_of(found, commit) | {axis: f"{point:g}", "win": f"{won:.3f}"})
+                told = {"commit": commit, axis: f"{point:g}", "win": f"{won:.3f}"}
+                lines.append(run_of(found) | told)
         keep(path, lines, ("task", "row", "seed", axis))
     lines = []
     for found in sorted(runs.glob("*/*/cuts.csv")):
-        lines += [told_of(found, commit) | row for row in read_rows(found)]
+        lines += [run_of(found) | {"commit": commit} | row for row in read_rows(found)]
     if lines:
         keep(CUTS, lines, ("task", "row", "seed", "cut"))
-
-
-def told_of(found: Path, commit: str) -> dict[str, str]:
-    """Of which run a table in its folder is."""
-    row, _, seed = found.parent.name.rpartition("-seed")
-    return {"task": found.parent.parent.name, "row": row, "seed": seed, "commit": commit}
 
 
 def curve(metrics: Path, axis: str, points: Sequence[float]) -> list[tuple[float, float]]:

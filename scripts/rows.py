@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 
 from graphmarl.ablate import measure_cuts, run_seeds, write_report
+from graphmarl.evaluate import make_cut
 from graphmarl.results import printed
 from graphmarl.run import Run
 
@@ -54,24 +55,10 @@ def command(
         seeds: of each row, if none are named.
         episodes: of each evaluation, if their number is not given.
     """
-    parser = argparse.ArgumentParser(description=doc)
-    parser.add_argument("--task", default=first, choices=tasks)
-    parser.add_argument("--rows", nargs="+", default=None, help="rows of the table; all without it")
-    parser.add_argument("--list", action="store_true", help="print the rows and train nothing")
-    parser.add_argument("--steps", type=int, default=None)
-    parser.add_argument("--seeds", type=int, nargs="+", default=seeds)
-    parser.add_argument("--episodes", type=int, default=episodes)
-    parser.add_argument("--runs", default="runs")
-    parser.add_argument(
-        "--cuts", nargs="+", default=[], help="messages that are cut in further evaluations"
-    )
-    parser.add_argument("--threads", type=int, default=1, help="of PyTorch")
-    given = parser.parse_args()
+    given = _asked(doc, tasks, first, seeds, episodes)
     torch.set_num_threads(given.threads)
     task, folder = tasks[given.task], Path(given.runs) / given.task
-    for name in given.rows or task.rows:
-        if name not in task.rows:
-            parser.error(f"{given.task} has no row {name}; it has {', '.join(task.rows)}")
+    for name in given.rows:
         row = task.rows[name]
         if given.list:
             print(f"{name}: {row}")
@@ -93,3 +80,33 @@ def command(
             rows = write_report(folder, policy, task.measure)
             print(policy, printed(rows), sep="\n", flush=True)
         print(folder / "ablation.png")
+
+
+def _asked(
+    doc: str | None, tasks: Mapping[str, Task], first: str, seeds: list[int], episodes: int
+) -> argparse.Namespace:
+    """What the command line asks for, all of which is checked before anything is trained."""
+    parser = argparse.ArgumentParser(description=doc)
+    parser.add_argument("--task", default=first, choices=tasks)
+    parser.add_argument("--rows", nargs="+", default=None, help="rows of the table; all without it")
+    parser.add_argument("--list", action="store_true", help="print the rows and train nothing")
+    parser.add_argument("--steps", type=int, default=None)
+    parser.add_argument("--seeds", type=int, nargs="+", default=seeds)
+    parser.add_argument("--episodes", type=int, default=episodes)
+    parser.add_argument("--runs", default="runs")
+    parser.add_argument(
+        "--cuts", nargs="+", default=[], help="messages that are cut in further evaluations"
+    )
+    parser.add_argument("--threads", type=int, default=1, help="of PyTorch")
+    given = parser.parse_args()
+    known = tasks[given.task].rows
+    given.rows = given.rows or list(known)
+    for name in given.rows:
+        if name not in known:
+            parser.error(f"{given.task} has no row {name}; it has {', '.join(known)}")
+    try:
+        for cut in given.cuts:
+            make_cut(cut)
+    except ValueError as error:
+        parser.error(str(error))
+    return given

@@ -94,10 +94,10 @@ CUTS = """
 Maps of the NDQ paper, where agents see no farther than 2: share of 1,000 games that are won,
 acting greedily, when nothing, 80 % and all of the message bits of each step are cut
 (`scripts/train_smac.py --task MAP --rows ... --episodes 1000 --cuts rank=80 rank=100`).
-Policies that know where all are, share of won games on 3b_vs_1h1m: {banelings}; on 1o2r_vs_4r:
-{roaches}.
-The paper trains for 20 million steps. On 1o2r_vs_4r the overlord sees the same in each of the
-corners where it may begin, and walks a quarter of a cell in a step: it has nothing to tell yet.
+Policies that learn nothing, of which all but random and stop know where everyone is, share of won
+games on 3b_vs_1h1m: {banelings}; on 1o2r_vs_4r: {roaches}. The paper trains for 20 million steps.
+On 1o2r_vs_4r the overlord sees the same in each of the corners where it may begin, and walks a
+quarter of a cell in a step: it has nothing to tell yet.
 """
 FLATLAND = """
 ## Flatland

@@ -116,25 +116,23 @@ class Kite(Nearest):
 
 
 class Together(Nearest):
-    """As `Nearest`, but waits at a distance until all who live and have weapons are as near.
+    """As `Nearest`, but waits at a distance until all who live are as near.
 
     Args:
         env: what is played.
         distance: where each waits for the others, between centres.
-        slack: how much farther off a waiting one counts as there.
     """
 
-    def __init__(self, env: Skirmish, distance: float = 5.0, slack: float = 1.0) -> None:
+    def __init__(self, env: Skirmish, distance: float = 5.0) -> None:
         super().__init__(env)
-        self.distance, self.slack = distance, slack
-        self.unarmed = env.army.column("damage")[: env.agents, 0] == 0
+        self.distance = distance
 
     def move(self, available: Tensor) -> Tensor:
         """Towards the nearest enemy, or nowhere while others are on their way."""
         offset, distance = self.nearest()
+        near = distance < self.distance
         dead = self.env.health[:, : self.env.agents] <= 0
-        there = (distance < self.distance + self.slack) | dead | self.unarmed
-        waits = (distance < self.distance) & ~there.all(1, keepdim=True)
+        waits = near & ~(near | dead).all(1, keepdim=True)
         return torch.where(waits, STOP, self.step_along(offset, available))
 
 

@@ -237,6 +237,18 @@ def test_banelings_that_wait_for_each_other_win_more_than_twice_as_often():
     assert games("3b_vs_1h1m", "together", 200) > 2 * games("3b_vs_1h1m", "nearest", 200)
 
 
+def test_an_overlord_cannot_tell_in_which_corner_it_begins():
+    env = Skirmish("1o2r_vs_4r", num_envs=1000)
+    seen = env.reset(0).obs[:, 0]
+    left, low = (env.position[:, 0] < 16).unbind(1)
+    corners = [seen[(left == x) & (low == y)] for x in (True, False) for y in (True, False)]
+    assert sum(len(corner) for corner in corners) == 1000
+    # What differs is noise, and the few roaches that begin within its sight.
+    for corner in corners:
+        assert torch.allclose(corner.mean(0), seen.mean(0), atol=0.05)
+        assert (corner[:, :4] == 1).all(), "it may walk anywhere"
+
+
 def test_both_sides_of_three_marines_have_the_same_chance():
     won, drawn = mirror(Skirmish("3m", num_envs=1000), 0)
     assert 45 <= 100 * (won.mean() + drawn.mean() / 2) <= 55

@@ -14,6 +14,7 @@ from graphmarl.curves import draw_results
 from graphmarl.evaluate import evaluate
 from graphmarl.grid import PARTS, Cell
 from graphmarl.inspection import save_picture
+from graphmarl.interval import confidence_interval
 from graphmarl.jobs import Job, run_jobs
 from graphmarl.messages import under_cut
 from graphmarl.plan import Named, Plan
@@ -268,7 +269,8 @@ def score(run: Run, episodes: int = 32) -> None:
         row: dict[str, object] = dict(zip(COLUMNS, (*told, f"{seconds / 3600:.4f}"), strict=True))
         for metric, each in played.info.items():
             column = f"info.{metric}" if metric in COLUMNS else metric
-            row[column] = f"{sum(each) / episodes:.3f}"
+            found = confidence_interval(each)
+            row |= {column: f"{found.mean:.3f}", f"{column}.half_width": f"{found.half_width:.3f}"}
         rows.append(row)
     run.write_rows("evaluation.csv", rows)
 

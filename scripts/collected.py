@@ -60,6 +60,9 @@ def run_of(found: Path) -> dict[str, str]:
 def show_tables(path: Path, measures: Mapping[str, str], sign: int = 1) -> None:
     """Print a Markdown table for each task, the best stochastic row first.
 
+    The interval of a mean over seeds is over seeds; that of one seed is over episodes, if the table
+    has a column `MEASURE_half_width`, and marked so.
+
     Args:
         path: the table.
         measures: columns that are shown, and their titles; rows are in the order of the first.
@@ -68,11 +71,11 @@ def show_tables(path: Path, measures: Mapping[str, str], sign: int = 1) -> None:
     tasks: dict[str, dict[str, list[dict[str, str]]]] = {}
     for row in read_rows(path):
         tasks.setdefault(row["task"], {}).setdefault(row["row"], []).append(row)
-    first, policies = next(iter(measures)), ("greedy", "stochastic")
+    first = next(iter(measures))
     for task, rows in tasks.items():
         print(f"**{task}**\n")
         heads = ["row", "reward", "seeds", "env steps", "minutes"]
-        heads += [f"{title}{policy}" for title in measures.values() for policy in policies]
+        heads += [f"{title}{policy}" for title in measures.values() for policy in POLICIES]
         print("| " + " | ".join(heads) + " |")
         print("| --- " * len(heads) + "|")
         order = sorted(rows.items(), key=lambda item: -sign * _mean(item[1], first))
@@ -80,15 +83,12 @@ def show_tables(path: Path, measures: Mapping[str, str], sign: int = 1) -> None:
             minutes = [float(row["minutes"]) for row in each]
             cells = [name, each[0]["reward"], str(len(each) // 2)]
             cells += [f"{int(each[0]['env_steps']):,}", f"{sum(minutes) / len(minutes):.1f}"]
-            cells += [
-                str(confidence_interval(_values(each, measure, policy)))
-                for measure in measures
-                for policy in policies
-            ]
+            cells += [_cell(each, measure, policy) for measure in measures for policy in POLICIES]
             print("| " + " | ".join(cells) + " |")
         print()
 
 
+POLICIES = ("greedy", "stochastic")
 YARDSTICKS = Path(__file__).parent.parent / "datasets" / "yardsticks.csv"
 
 
@@ -110,6 +110,15 @@ def yardsticks(task: str, measure: str) -> str:
     """What controllers reach in a task, as words."""
     rows = [r for r in read_rows(YARDSTICKS) if (r["task"], r["measure"]) == (task, measure)]
     return "; ".join(f"{r['controller']} {r['mean']} +- {r['half_width']}" for r in rows)
+
+
+def _cell(rows: list[dict[str, str]], measure: str, policy: str) -> str:
+    """A mean over seeds with its interval, or one seed's over its episodes."""
+    column = f"{measure}_half_width"
+    if len(rows) > len(POLICIES) or column not in rows[0]:
+        return str(confidence_interval(_values(rows, measure, policy)))
+    (mean,), (half,) = (_values(rows, name, policy) for name in (measure, column))
+    return f"{mean:.2f} (+- {half:.2f})"
 
 
 def _values(rows: list[dict[str, str]], measure: str, policy: str) -> list[float]:

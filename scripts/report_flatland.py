@@ -11,12 +11,14 @@ from collected import collect_runs, command, show_tables, yardsticks
 from graphmarl.envs.flatland import TASKS
 
 MEASURED = Path(__file__).parent.parent / "datasets" / "measured_flatland.csv"
-METRICS = ("arrived", "deadlocked", "return")
+METRICS = ("arrived", "deadlocked")
 
 
 def collect(runs: Path, commit: str) -> None:
-    """The shares of trains at the end of an episode."""
-    collect_runs(runs, commit, MEASURED, {metric: (metric,) for metric in METRICS})
+    """The shares of trains at the end of an episode, and their intervals over episodes."""
+    measures = {metric: (metric,) for metric in (*METRICS, "return")}
+    measures |= {f"{metric}_half_width": (f"{metric}.half_width",) for metric in METRICS}
+    collect_runs(runs, commit, MEASURED, measures)
 
 
 def show() -> None:

@@ -105,8 +105,9 @@ FLATLAND = """
 `python scripts/train_flatland.py --rows ... --seeds ...`; shares of trains that arrive and that
 are in a deadlock at the end, over 100 fresh episodes of flatland-5 (five trains), acting greedily
 and as in training, the most arrivals of the latter first. `links` hear the trains that they meet on
-the rails ahead, the other rows everybody. The MAMBA paper trains for 300,000 steps and more; each
-row here has one setting, which stands in that script. Minutes were measured beside other work.
+the rails ahead, the other rows everybody. Intervals are over episodes: a second seed may well lie
+outside. The MAMBA paper trains for 300,000 steps and more; each row here has one setting, which
+stands in that script. Minutes were measured beside other work.
 """
 
 

@@ -11,6 +11,7 @@ from functools import wraps
 from pathlib import Path
 
 import pytest
+import torch
 
 import graphmarl.cli
 from graphmarl import jobs
@@ -169,7 +170,8 @@ class Counting(Hallway):
 
     def observe(self):
         seen = super().observe()
-        return seen | {"info": {"half": self.time / 2, "steps": self.time * 10.0}}
+        number = torch.arange(len(self.time)).float()
+        return seen | {"info": {"half": self.time / 2, "steps": self.time * 10.0, "copy": number}}
 
 
 def test_an_evaluation_keeps_all_metrics_and_none_replaces_a_column(tmp_path):
@@ -180,6 +182,8 @@ def test_an_evaluation_keeps_all_metrics_and_none_replaces_a_column(tmp_path):
     for row in read_rows(tmp_path / "a-seed0" / "evaluation.csv"):
         assert float(row["half"]) == pytest.approx(float(row["steps"]) / 2, abs=1e-3)
         assert float(row["info.steps"]) == pytest.approx(float(row["steps"]) * 10, abs=1e-2)
+        # Of 0, 1, 2, 3: the mean is 1.5, the deviation 1.291, and Student's t with 3 degrees 3.182.
+        assert float(row["copy.half_width"]) == pytest.approx(3.182 * 1.291 / 2, abs=1e-3)
 
 
 def test_training_may_end_with_an_evaluation(tmp_path):

@@ -11,7 +11,7 @@ from torch.nn.utils import clip_grad_norm_
 
 from graphmarl.data import Replay, Trajectory
 from graphmarl.learners.base import Learner
-from graphmarl.learners.sequences import Sequences, model_losses, unroll
+from graphmarl.learners.sequences import RewardLoss, Sequences, model_losses, unroll
 from graphmarl.nn import LatentAgent
 
 PARTS = ("replay", "model", "imagination", "policy")
@@ -32,6 +32,9 @@ class ModelBased(Learner):
             sum divided by 32.
         balance: share of the prior's training in the divergence; 0.5 is none.
         information: weight of the loss by which a state tells its previous action; 0 is none.
+        reward_loss: `smooth_l1` as in the paper's code, or half the `squared` error, the -ln p of
+            its text. Only the latter predicts the mean of what may come: the former comes near the
+            median, for which a win that is less likely than not is worth little.
         masked_training: train and imagine over the edges that were used in play; otherwise everyone
             hears everyone there, as in the paper's code.
         reward_scale: factor on every reward before learning.
@@ -61,6 +64,7 @@ class ModelBased(Learner):
         kl: float = 1.0,
         balance: float = 0.8,
         information: float = 1.0,
+        reward_loss: RewardLoss = "smooth_l1",
         masked_training: bool = False,
         reward_scale: float = 1.0,
         every: int = 30,
@@ -80,6 +84,7 @@ class ModelBased(Learner):
             raise ValueError(f"balance is {balance}; allowed is 0 to 1")
         self.model_rate, self.max_gradient = model_rate, max_gradient
         self.weights = (kl, balance, information)
+        self.reward_loss: RewardLoss = reward_loss
         self.masked_training, self.reward_scale = masked_training, reward_scale
         self.every, self.warmup = every, warmup
         self.model_updates, self.agent_updates = model_updates, agent_updates
@@ -137,7 +142,7 @@ class ModelBased(Learner):
         with self.timer.part("model"):
             model = self.network.model
             known = unroll(model, seq, drop=True)
-            losses = model_losses(model, seq, known, *self.weights)
+            losses = model_losses(model, seq, known, *self.weights, self.reward_loss)
             each = torch.stack(list(losses.values()))
             norm = self.step(0, each.sum(), list(model.parameters()))
         return torch.cat([each.detach(), norm[None]])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor
@@ -12,6 +12,8 @@ from torch.nn import functional as F
 from graphmarl.data import Trajectory
 from graphmarl.functional import balanced_kl
 from graphmarl.nn import Cliques, Hearing, Latent, WorldModel, hearing_of
+
+RewardLoss = Literal["smooth_l1", "squared"]
 
 
 @dataclass(frozen=True)
@@ -143,6 +145,7 @@ def model_losses(
     kl: float,
     balance: float,
     information: float,
+    reward_loss: RewardLoss = "smooth_l1",
 ) -> dict[str, Tensor]:
     """The losses of the world model, one number each.
 
@@ -156,6 +159,7 @@ def model_losses(
         kl: weight of the divergence.
         balance: share of the prior's training in it.
         information: weight of the previous action's prediction; 0 leaves it out.
+        reward_loss: `smooth_l1`, or half the `squared` error.
     """
     z, h = known.latent
     features = known.latent.features
@@ -163,7 +167,10 @@ def model_losses(
     present = model.present(features)
     reward, goes_on = model.future(z[:-1], h[1:])
     error = F.smooth_l1_loss(present.obs, seq.obs, reduction="none").sum(-1)
-    reward_error = F.smooth_l1_loss(reward, seq.reward, reduction="none")
+    if reward_loss == "smooth_l1":
+        reward_error = F.smooth_l1_loss(reward, seq.reward, reduction="none")
+    else:
+        reward_error = (reward - seq.reward) ** 2 / 2
     end_error = F.binary_cross_entropy_with_logits(goes_on, seq.goes_on, reduction="none")
     losses = {
         "kl": kl * balanced_kl(known.logits, prior, balance).mean(),

@@ -201,6 +201,27 @@ def test_nothing_is_learned_of_rewards_on_the_seam():
     assert told["discount"].item() == pytest.approx(2 * torch.tensor(2.0).log().item() / 3)
 
 
+@pytest.mark.parametrize(("reward_loss", "best"), [("squared", 2.5), ("smooth_l1", 1 / 3)])
+def test_a_chance_of_a_reward_is_worth_its_mean_only_by_the_squared_error(reward_loss, best):
+    # Of 10 in one transition of four. By smooth L1, three pull down by what is told, one up by 1.
+    model = WorldModel(3, 3, categoricals=2, classes=1, positional=False, **SMALL)
+    last: Any = model.reward[-1]
+    nn.init.zeros_(last.weight)
+    nn.init.constant_(last.bias, best)
+    nobody = [[]] * 5
+    game = batch(
+        torch.rand(5, 1, 3).tolist(),
+        [[0]] * 4,
+        [[10.0], [0.0], [0.0], [0.0]],
+        nobody,
+        last_action=torch.zeros(5, 1, dtype=torch.long),
+    )
+    seq = Sequences.of(game, masked=True)
+    told = model_losses(model, seq, unroll(model, seq), 1.0, 0.8, 1.0, reward_loss)
+    (pull,) = torch.autograd.grad(told["reward"], last.bias)
+    assert pull.item() == pytest.approx(0, abs=1e-6)
+
+
 @pytest.mark.parametrize(("standardise", "wanted"), [(False, [2.0, 6.0]), (True, [-1.0, 1.0])])
 def test_advantages_are_standardised_only_if_asked_for(standardise, wanted, monkeypatch):
     learner = MAMBASmall(Toy().spec, standardise=standardise, epochs=1)

@@ -93,7 +93,7 @@ class MAMBASmall(MAMBA):
         batch: sequences in each update.
         length: states in each sequence.
         warmup: environment steps before the first round.
-        starts: joint states at most from which a dream begins.
+        starts: joint states at most from which a dream begins; 0 for all of a batch.
         horizon: steps that are imagined.
         epochs: times that each dream is seen.
         minibatch: joint states in each step of the policy.
@@ -121,11 +121,11 @@ class MAMBASmall(MAMBA):
         batch: int = 16,
         length: int = 16,
         warmup: int = 1000,
-        starts: int = 100,
+        starts: int = 0,
         horizon: int = 12,
         epochs: int = 3,
-        minibatch: int = 600,
-        entropy: float = 0.03,
+        minibatch: int = 1600,
+        entropy: float = 0.05,
         entropy_decay: float = 0.9998,
         legal: Legal = "likely",
         reward: Paid = "team_to_end",

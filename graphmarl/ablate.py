@@ -14,7 +14,6 @@ from graphmarl.curves import draw_results
 from graphmarl.evaluate import evaluate
 from graphmarl.grid import PARTS, Cell
 from graphmarl.inspection import save_picture
-from graphmarl.interval import confidence_interval
 from graphmarl.jobs import Job, run_jobs
 from graphmarl.messages import under_cut
 from graphmarl.plan import Named, Plan
@@ -267,9 +266,9 @@ def score(run: Run, episodes: int = 32) -> None:
         numbers = (returns.mean, played.mean_length.mean, returns.half_width)
         told = (name, seed, steps, policy, *(f"{number:.3f}" for number in numbers))
         row: dict[str, object] = dict(zip(COLUMNS, (*told, f"{seconds / 3600:.4f}"), strict=True))
-        for metric, each in played.info.items():
+        for metric in played.info:
             column = f"info.{metric}" if metric in COLUMNS else metric
-            found = confidence_interval(each)
+            found = played.mean_info(metric)
             row |= {column: f"{found.mean:.3f}", f"{column}.half_width": f"{found.half_width:.3f}"}
         rows.append(row)
     run.write_rows("evaluation.csv", rows)

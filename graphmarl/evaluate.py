@@ -51,6 +51,10 @@ class Evaluation:
         """Mean length with its 95 % interval over episodes."""
         return confidence_interval(self.lengths)
 
+    def mean_info(self, metric: str) -> Interval:
+        """Mean of a metric of the environment with its 95 % interval over episodes."""
+        return confidence_interval(self.info[metric])
+
     def mean_sent(self, name: str) -> float:
         """Mean of `messages`, `bits` or `bytes` over all steps of all episodes."""
         total = sum(each * steps for each, steps in zip(self.sent[name], self.lengths, strict=True))

@@ -12,6 +12,10 @@ from graphmarl.evaluate import make_cut
 from graphmarl.results import printed
 from graphmarl.run import Run
 
+# Of `mamba_small`, for short runs and long episodes: a smaller model and smaller dreams, and less
+# entropy, so that it gets further at first.
+BRISK = "hidden=64,recurrent=64,starts=100,minibatch=600,entropy=0.03"
+
 
 class Row(NamedTuple):
     """What a row of the table trains.

@@ -10,16 +10,15 @@ shorter than in the MAMBA paper (300,000 steps and more), with settings for that
 paper's baseline are the defaults of `flatland_winner`.
 """
 
-from rows import Row, Task, command
+from rows import BRISK, Row, Task, command
 
 from graphmarl.envs.flatland import TASKS
 
 ON = "learning_rate=5e-4,gamma=0.995,rollout=64,epochs=4,minibatch=512,reward_scale=0.3"
 OFF = "learning_rate=5e-4,batch=8,updates=4,rollout=4,replay=512"
 # In most dreams nobody arrives, and standardised advantages would be noise; each train has its own
-# reward, as in Flatland. Its episodes are long, and the model and the dreams are smaller for that.
-SMALL = "mamba_small:standardise=false,reward=agent,hidden=64,recurrent=64,starts=100,minibatch=600"
-SMALL += ",entropy=0.03"
+# reward, as in Flatland.
+SMALL = f"mamba_small:standardise=false,reward=agent,{BRISK}"
 ROWS = {
     "mamba_small": Row(SMALL, graph="complete"),
     "mamba_small_links": Row(SMALL, graph="links"),

@@ -11,7 +11,7 @@ policies that learn nothing. On the maps of the NDQ paper, where agents see no f
 rows and QMIX's have memories, know their last action and their place, and train longer.
 """
 
-from rows import Row, Task, command
+from rows import BRISK, Row, Task, command
 
 from graphmarl.envs.skirmish import MAPS
 
@@ -34,12 +34,13 @@ ROWS = {
     "mamba_small": Row(SMALL),
 }
 NDQ_MAPS = ("3b_vs_1h1m", "1o2r_vs_4r", "1o10b_vs_1r", "5z_vs_1ul", "ndq_3s_vs_5z", "ndq_MMM")
+BRISK_SMALL = f"{SMALL},{BRISK}"
 ABLATIONS = {
-    "mamba_small": Row(SMALL),
-    "no_information": Row(f"{SMALL},information=0"),
-    "no_balance": Row(f"{SMALL},balance=0.5"),
-    "no_dropout": Row(f"{SMALL},dropout=0"),
-    "no_position": Row(f"{SMALL},positional=false"),
+    "mamba_small": Row(BRISK_SMALL),
+    "no_information": Row(f"{BRISK_SMALL},information=0"),
+    "no_balance": Row(f"{BRISK_SMALL},balance=0.5"),
+    "no_dropout": Row(f"{BRISK_SMALL},dropout=0"),
+    "no_position": Row(f"{BRISK_SMALL},positional=false"),
 }
 
 

@@ -84,9 +84,10 @@ COMBAT = """
 over 100 fresh games of skirmish, acting greedily and as in training, the most wins of the latter
 first (1,000 games on the maps of the NDQ paper). All that learn from a replay share one setting,
 all on-policy methods another, COMA has its own; they stand in that script and were found on 3m in
-a few trials each. Rows of 3m-ablations are MAMBA's without one of its parts. Skirmish follows
-SMAC's rules but is not StarCraft II: its figures must not be compared with those of the game, of
-which Table 3 of the MAMBA paper has won games in percent: {paper}. Policies that learn nothing
+a few trials each. Rows of 3m-ablations are MAMBA's without one of its parts, with a smaller model
+than its row of 3m. Skirmish follows SMAC's rules but is not StarCraft II: its figures must not be
+compared with those of the game, of which Table 3 of the MAMBA paper has won games in percent:
+{paper}. Policies that learn nothing
 (`scripts/yardsticks_skirmish.py --games 1000 --keep`), share of won games on 3m: {yardsticks}.
 Minutes were measured beside other work.
 """

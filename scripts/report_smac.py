@@ -17,6 +17,8 @@ MEASURED = Path(__file__).parent.parent / "datasets" / "measured_smac.csv"
 CUTS = MEASURED.with_name("measured_smac_cuts.csv")
 CUT_RULES = {"none": "nothing cut", "rank=80": "80 % cut", "rank=100": "all cut"}
 METRICS = ("win", "return", "dead_allies")
+# What is known of a run is replaced as a whole: another run may have fewer points.
+RUN = ("task", "row", "seed")
 # For each way to measure how long a run has trained: where its curve is kept, and at which points.
 CURVES: dict[str, tuple[Path, tuple[float, ...]]] = {
     "env_steps": (
@@ -36,12 +38,12 @@ def collect(runs: Path, commit: str) -> None:
             for point, won in curve(found, axis, points):
                 told = {"commit": commit, axis: f"{point:g}", "win": f"{won:.3f}"}
                 lines.append(run_of(found) | told)
-        keep(path, lines, ("task", "row", "seed", axis))
+        keep(path, lines, RUN)
     lines = []
     for found in sorted(runs.glob("*/*/cuts.csv")):
         lines += [run_of(found) | {"commit": commit} | row for row in read_rows(found)]
     if lines:
-        keep(CUTS, lines, ("task", "row", "seed", "cut"))
+        keep(CUTS, lines, RUN)
 
 
 def curve(metrics: Path, axis: str, points: Sequence[float]) -> list[tuple[float, float]]:

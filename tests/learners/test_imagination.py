@@ -13,7 +13,7 @@ from toy import Toy
 from graphmarl.data import Collector
 from graphmarl.functional import mean_of_living
 from graphmarl.graphs import make_graph
-from graphmarl.learners import imagination
+from graphmarl.learners import imagination, model_based
 from graphmarl.learners.imagination import dream, imagine_step
 from graphmarl.learners.sequences import Sequences, model_losses, unroll
 from graphmarl.methods import MAMBASmall
@@ -220,6 +220,23 @@ def test_a_chance_of_a_reward_is_worth_its_mean_only_by_the_squared_error(reward
     told = model_losses(model, seq, unroll(model, seq), 1.0, 0.8, 1.0, reward_loss)
     (pull,) = torch.autograd.grad(told["reward"], last.bias)
     assert pull.item() == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize("reward_loss", ["squared", "smooth_l1"])
+def test_a_learner_weighs_rewards_as_it_is_told_to(reward_loss, monkeypatch):
+    learner = MAMBASmall(Toy().spec, reward_loss=reward_loss)
+    seen = []
+
+    def watched(*told):
+        seen.append(told[-1])
+        return {"reward": torch.zeros(())}
+
+    monkeypatch.setattr(learner, "draw", lambda: (None, None))
+    monkeypatch.setattr(learner, "step", lambda *_: torch.zeros(()))
+    monkeypatch.setattr(model_based, "unroll", lambda *_, drop: None)
+    monkeypatch.setattr(model_based, "model_losses", watched)
+    learner.learn_model()
+    assert seen == [reward_loss]
 
 
 @pytest.mark.parametrize(("standardise", "wanted"), [(False, [2.0, 6.0]), (True, [-1.0, 1.0])])

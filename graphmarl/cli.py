@@ -15,19 +15,21 @@ import yaml
 from jsonargparse import ArgumentParser
 from matplotlib.figure import Figure
 
-from graphmarl.ablate import Settings, commands, run_grid, runs_of, score, write_report
 from graphmarl.envs import ENVS
-from graphmarl.evaluate import evaluate
-from graphmarl.film import draw_frame, save_film, watch
+from graphmarl.experiment.ablate import Settings, commands, run_grid, runs_of, write_report
+from graphmarl.experiment.communication import cut_curve
+from graphmarl.experiment.evaluate import evaluate, score
+from graphmarl.experiment.recording import watch
+from graphmarl.experiment.sweep import grid
+from graphmarl.experiment.train import resume, train
 from graphmarl.graphs import GRAPHS
-from graphmarl.grid import grid
-from graphmarl.inspection import draw_cut_curve, draw_legend, save_picture
-from graphmarl.messages import cut_curve
 from graphmarl.methods import METHODS
-from graphmarl.naming import lookup, split_name
-from graphmarl.results import printed
-from graphmarl.run import Run
-from graphmarl.train import resume, train
+from graphmarl.resolver import lookup, split_name
+from graphmarl.results.plots import draw_cut_curve, save_picture
+from graphmarl.results.run import Run
+from graphmarl.results.tables import printed
+from graphmarl.visualization.animation import draw_frame, save_animation
+from graphmarl.visualization.graphs import draw_legend
 
 USAGE = """usage: graphmarl COMMAND [OPTIONS]
 
@@ -198,7 +200,7 @@ def _film(words: list[str]) -> None:
     given = _parse(parser, words)
     run, speed = Run(given.pop("run")), given.pop("per_second", 5)
     frames = watch(run, **given)
-    save_film(frames, run.path / "film.gif", speed)
+    save_animation(frames, run.path / "film.gif", speed)
     figure = Figure(figsize=(6, 6.4), layout="constrained")
     axes = draw_frame(frames[-1], figure.subplots())
     draw_legend(figure)

@@ -1,9 +1,10 @@
 """Print agent-steps per second of environments by the number of copies, under random actions.
 
-python scripts/benchmark_envs.py --envs hallway hallway:lengths=6x6 --copies 1 4096
-python scripts/benchmark_envs.py --compare   # navigation beside simple_spread of mpe2 and VMAS
-
 The last needs `pip install graphmarl[mpe,vmas]`.
+
+Examples:
+  python scripts/benchmark_envs.py --envs hallway hallway:lengths=6x6 --copies 1 4096
+  python scripts/benchmark_envs.py --compare   # navigation beside simple_spread of mpe2 and VMAS
 """
 
 import argparse
@@ -101,7 +102,9 @@ def compare(agents: int, seconds: float) -> None:
 
 def main() -> None:
     """Print one line for each environment and number of copies."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--envs", nargs="+", default=list(ENVS), help="names, with options or not")
     parser.add_argument("--copies", nargs="+", type=int, default=[1, 64, 4096])
     parser.add_argument("--seconds", type=float, default=2.0, help="for each line")

@@ -1,11 +1,12 @@
 """Steps of Flatland per second: our tree, nothing, and flatland-rl's own tree, on the same maps.
 
-python scripts/benchmark_flatland.py
-python scripts/benchmark_flatland.py --tasks flatland-15 --seconds 20
-
 Trains act at random and new episodes are left out of the time. flatland-rl's tree has depth 2 and
 predicts 30 steps of the shortest path, as in its examples; ours has depth 3. What "engine alone"
 reads is no observation at all.
+
+Examples:
+  python scripts/benchmark_flatland.py
+  python scripts/benchmark_flatland.py --tasks flatland-15 --seconds 20
 """
 
 import argparse
@@ -63,7 +64,9 @@ def theirs(task: str, own_tree: bool, seconds: float) -> float:
 
 def main() -> None:
     """Measure what the command line asks for."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--tasks", nargs="+", default=["flatland-5"], choices=TASKS)
     parser.add_argument("--seconds", type=float, default=10.0)
     parser.add_argument("--copies", type=int, default=8)

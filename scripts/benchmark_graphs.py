@@ -1,7 +1,8 @@
 """Time of the geometric graph builders by the size of the crowd, beside a bare k-d tree.
 
-python scripts/benchmark_graphs.py            # up to 100,000 agents
-python scripts/benchmark_graphs.py --quick    # up to 10,000 agents
+Examples:
+  python scripts/benchmark_graphs.py            # up to 100,000 agents
+  python scripts/benchmark_graphs.py --quick    # up to 10,000 agents
 """
 
 import math

@@ -1,6 +1,7 @@
 """Print how fast MAMBA learns its world and imagines play in it, and where the time goes.
 
-python scripts/benchmark_mamba.py --methods mamba_small mamba --map 3m
+Examples:
+  python scripts/benchmark_mamba.py --methods mamba_small mamba --map 3m
 """
 
 import argparse
@@ -10,23 +11,23 @@ from typing import Any
 import torch
 
 from graphmarl.data import Collector
-from graphmarl.learners import WorldModelLearner
-from graphmarl.plan import Plan
+from graphmarl.experiment.config import Config
+from graphmarl.learners import Dreamer
 
 LEARNING = ("replay", "model", "imagination", "policy")
 
 
-def prepared(name: str, env: str, steps: int) -> tuple[WorldModelLearner, Collector]:
+def prepared(name: str, env: str, steps: int) -> tuple[Dreamer, Collector]:
     """A learner that has played and not yet learned, with optimisers of its own."""
-    plan = Plan({"method": name, "env": env, "graph": None, "seed": 0, "steps": steps})
+    plan = Config({"method": name, "env": env, "graph": None, "seed": 0, "steps": steps})
     environment = plan.environment()
     learner = plan.learner(environment.spec).train()
-    assert isinstance(learner, WorldModelLearner), f"{name} learns no world model"
+    assert isinstance(learner, Dreamer), f"{name} learns no world model"
     optimizers = learner.configure_optimizers()
     parts: dict[str, Any] = {"optimizers": lambda: optimizers, "manual_backward": backward}
     for part, function in parts.items():
         setattr(learner, part, function)
-    collector = Collector(environment, plan.builder(), learner, steps, learner.rollout)
+    collector = Collector(environment, plan.builder(), learner, steps, learner.rollout_length)
     return learner, collector
 
 
@@ -46,7 +47,9 @@ def seconds_of(action: Any, least: float) -> tuple[float, Any]:
 
 def main() -> None:
     """Measure each method and print its line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--methods", nargs="+", default=["mamba_small", "mamba"])
     parser.add_argument("--map", default="3m")
     parser.add_argument("--copies", type=int, default=8, help="of the environment")
@@ -69,15 +72,20 @@ def main() -> None:
         spent = {
             part: policy * parts[part] / sum(parts.values()) for part in LEARNING if part in parts
         }
-        share = {"acting": acting * learner.every, "model": update * learner.model_updates}
-        share["imagination"] = learner.agent_updates * (spent["imagination"] + spent["replay"])
-        share["policy"] = learner.agent_updates * spent["policy"]
+        share = {
+            "acting": acting * learner.train_interval,
+            "model": update * learner.model_gradient_steps,
+        }
+        share["imagination"] = learner.policy_gradient_steps * (
+            spent["imagination"] + spent["buffer_size"]
+        )
+        share["policy"] = learner.policy_gradient_steps * spent["policy"]
         total = sum(share.values())
         said = ", ".join(f"{part} {seconds / total:.1%}" for part, seconds in share.items())
         print(
             f"{name} on {given.map}: {1 / update:.1f} model updates/s, "
             f"{imagined.action.numel() / dreaming:,.0f} agent-steps imagined/s, "
-            f"{learner.every / total:.1f} env steps/s; {said}",
+            f"{learner.train_interval / total:.1f} env steps/s; {said}",
             flush=True,
         )
 

@@ -1,6 +1,7 @@
 """Train for a while in large particle worlds; print agent-steps per second and peak memory.
 
-python scripts/benchmark_particle.py --steps 20000
+Examples:
+  python scripts/benchmark_particle.py --steps 20000
 """
 
 import argparse
@@ -9,9 +10,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from graphmarl.report import time_shares
+from graphmarl.results.tables import time_shares
 
-METHOD = "vpp:learning_rate=1e-3,batch=32,updates=1,rollout=4,replay=20000,warmup=500"
+METHOD = (
+    "vpp:learning_rate=1e-3,batch_size=32,gradient_steps=1,rollout_length=4,buffer_size=20000,"
+    "learning_starts=500"
+)
 ENVS = {
     "prey_predator:num_agents=100,num_envs=16": 100,
     "push:num_agents=100,num_envs=16": 100,
@@ -30,7 +34,9 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 def main() -> None:
     """Print one line for each world."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--method", default=METHOD)
     parser.add_argument("--graph", default="knn:k=8,refresh=5")
     parser.add_argument("--envs", nargs="+", default=list(ENVS), choices=ENVS)

@@ -1,6 +1,7 @@
 """Print the memory of a replay and how fast batches come out of it as agent graphs.
 
-python scripts/benchmark_replay.py --agents 100 --neighbors 8 --obs 26 --batch 1024
+Examples:
+  python scripts/benchmark_replay.py --agents 100 --neighbors 8 --obs 26 --batch 1024
 """
 
 import argparse
@@ -8,8 +9,9 @@ import time
 
 import torch
 
+from graphmarl.agent_graph import Edges
 from graphmarl.data import Replay, Trajectory
-from graphmarl.step import Edges, Spec
+from graphmarl.step import Spec
 
 
 def trajectory(spec: Spec, steps: int, copies: int, neighbors: int) -> Trajectory:
@@ -50,12 +52,14 @@ def milliseconds(work, repeat: int) -> tuple[float, float]:  # noqa: ANN001
 
 def main() -> None:
     """Fill a replay, weigh it and draw from it."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--agents", type=int, default=100)
     parser.add_argument("--neighbors", type=int, default=8)
     parser.add_argument("--obs", type=int, default=26, help="numbers in one observation")
     parser.add_argument("--copies", type=int, default=16)
-    parser.add_argument("--rollout", type=int, default=25)
+    parser.add_argument("--rollout_length", type=int, default=25)
     parser.add_argument("--capacity", type=int, default=20_000, help="steps over all copies")
     parser.add_argument("--batch", type=int, default=1024)
     parser.add_argument("--repeat", type=int, default=30)
@@ -63,10 +67,10 @@ def main() -> None:
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     torch.manual_seed(0)
-    spec = Spec(given.agents, (given.obs,), num_actions=5, horizon=given.rollout)
+    spec = Spec(given.agents, (given.obs,), num_actions=5, horizon=given.rollout_length)
     replay = Replay(given.capacity)
     while not replay.rings or replay.added < replay.slots:
-        replay.add(trajectory(spec, given.rollout, given.copies, given.neighbors))
+        replay.add(trajectory(spec, given.rollout_length, given.copies, given.neighbors))
     # Observation, reward, action (4 bytes each) and life of each agent; two ends of each edge.
     payload = given.agents * (4 * given.obs + 4 + 4 + 1 + 2 * 4 * given.neighbors)
     stored = replay.num_bytes / (replay.added * given.copies)

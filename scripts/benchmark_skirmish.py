@@ -1,6 +1,7 @@
 """Print how many agent-steps per second skirmish plays under random legal actions.
 
-python scripts/benchmark_skirmish.py --maps 3m 25m MMM2 --copies 1 64 1024 --threads 1 [--compile]
+Examples:
+  python scripts/benchmark_skirmish.py --maps 3m 25m MMM2 --copies 1 64 1024 --threads 1 [--compile]
 """
 
 import argparse
@@ -44,7 +45,9 @@ def rate(env: Skirmish, seconds: float) -> tuple[float, float]:
 @torch.inference_mode()
 def main() -> None:
     """Print one line for each map and number of copies."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--maps", nargs="+", default=["3m", "25m", "MMM2"], choices=MAPS)
     parser.add_argument("--copies", nargs="+", type=int, default=[1, 64, 1024])
     parser.add_argument("--seconds", type=float, default=5.0, help="of play, for each line")

@@ -1,9 +1,10 @@
 """Play traffic under random phases; print vehicle-steps per second of the embedded engine.
 
-python scripts/benchmark_traffic.py --threads 1
-
 A vehicle-step is one vehicle in the network for one second. Where the module `cityflow` is
 installed, CityFlow plays the same trips under the same phases beside it.
+
+Examples:
+  python scripts/benchmark_traffic.py --threads 1
 """
 
 import argparse
@@ -54,7 +55,9 @@ def ours(engine: Engine) -> Callable[[Tensor], int]:
 
 def main() -> None:
     """Print one line for each window of each run."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--seconds", type=int, default=1200)

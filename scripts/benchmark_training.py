@@ -1,6 +1,7 @@
 """Print how fast methods act, store and learn on Gather, and which part takes which share.
 
-python scripts/benchmark_training.py --methods ippo nvif_ppo --steps 16000
+Examples:
+  python scripts/benchmark_training.py --methods ippo nvif_ppo --steps 16000
 """
 
 import argparse
@@ -8,16 +9,18 @@ import tempfile
 
 import torch
 
-from graphmarl.plan import Plan
-from graphmarl.report import time_shares
-from graphmarl.train import train
+from graphmarl.experiment.config import Config
+from graphmarl.experiment.train import train
+from graphmarl.results.tables import time_shares
 
 QUICK = {"nvif_ppo": {"episodes": 4, "code_epochs": 1, "flow_epochs": 1}}
 
 
 def main() -> None:
     """Train each method for a while and print its line."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--methods", nargs="+", default=["ippo", "nvif_ppo"])
     parser.add_argument("--map", default="normal", choices=("normal", "random"))
     parser.add_argument("--size", type=int, default=24)
@@ -31,7 +34,7 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             run = train(method, env, steps=given.steps, runs=folder, name=name, progress=False)
             found = time_shares(run.path / "timing.csv")
-            agents = Plan(run.config()).environment(num_envs=1).spec.num_agents
+            agents = Config(run.config()).environment(num_envs=1).spec.num_agents
         rate = found.pop("steps_per_second")
         seconds = found.pop("seconds")
         shares = ", ".join(f"{part} {share:.1%}" for part, share in found.items())

@@ -1,7 +1,8 @@
 """Print what an update of VPP costs, and one evaluation of its policy by the number of agents.
 
-python scripts/benchmark_vpp.py --threads 2
-python scripts/benchmark_vpp.py --agents 1000 10000 100000
+Examples:
+  python scripts/benchmark_vpp.py --threads 2
+  python scripts/benchmark_vpp.py --agents 1000 10000 100000
 """
 
 import argparse
@@ -13,13 +14,14 @@ import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
+from graphmarl.agent_graph import Edges
 from graphmarl.data import Trajectory
 from graphmarl.graphs import make_graph
-from graphmarl.learners import SoftActorCritic
+from graphmarl.learners import SAC
 from graphmarl.methods import METHODS
-from graphmarl.naming import construct, split_name
 from graphmarl.nn import NeighborCritic
-from graphmarl.step import Edges, Spec
+from graphmarl.resolver import construct, split_name
+from graphmarl.step import Spec
 
 OBS = 26
 
@@ -78,7 +80,7 @@ def update_cost(method: str, graphs: int, agents: int, neighbors: int, device: s
     """One update: all losses, backward, clipping, Adam and the targets."""
     name, options = split_name(method, "method")
     learner = construct("method", name, METHODS[name], options, spec_of(agents))
-    assert isinstance(learner, SoftActorCritic), "a method of soft actor-critic"
+    assert isinstance(learner, SAC), "a method of soft actor-critic"
     learner.to(device)
     batch = batch_of_transitions(graphs, agents, neighbors).to(torch.device(device))
     optimizer = learner.configure_optimizers()
@@ -140,7 +142,9 @@ def evaluation_cost(method: str, agents: int, neighbors: int) -> None:
 
 def main() -> None:
     """Print what the command line asks for."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--methods", nargs="+", default=["vpp"], help="vpp or vpp:rounds=3")
     parser.add_argument("--batch", type=int, default=256, help="graphs of an update")
     parser.add_argument("--size", type=int, default=15, help="agents of each")

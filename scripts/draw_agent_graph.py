@@ -1,6 +1,7 @@
 """Draw the picture of the README: one state of Gather under three graphs.
 
-python scripts/draw_agent_graph.py
+Examples:
+  python scripts/draw_agent_graph.py
 """
 
 import argparse
@@ -13,11 +14,11 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
+from graphmarl.agent_graph import agent_graph
 from graphmarl.envs import Gather
-from graphmarl.evaluate import random_policy
+from graphmarl.experiment.evaluate import random_policy
 from graphmarl.graphs import KNN, Complete, Directional
-from graphmarl.inspection import describe, draw_graph, draw_legend, one_graph
-from graphmarl.step import agent_graph
+from graphmarl.visualization.graphs import describe, draw_graph, draw_legend, one_graph
 
 PICTURE = Path(__file__).parent.parent / "notebooks" / "agent_graph.png"
 BUILDERS = {"Directional()": Directional(), "KNN(k=3)": KNN(3), "Complete()": Complete()}
@@ -41,7 +42,9 @@ def draw(steps: int, seed: int) -> Figure:
 
 def main() -> None:
     """Write the picture."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--steps", type=int, default=12, help="random steps before the picture")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--path", type=Path, default=PICTURE)

@@ -1,6 +1,7 @@
 """Play random games of skirmish on all maps and hold every step against the rules.
 
-python scripts/fuzz_skirmish.py --games 3000
+Examples:
+  python scripts/fuzz_skirmish.py --games 3000
 """
 
 import argparse
@@ -108,7 +109,9 @@ def fuzz(env: Skirmish, games: int, seed: int) -> tuple[int, int]:
 @torch.inference_mode()
 def main() -> None:
     """Print one line for each map."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--games", type=int, default=3000, help="over all maps together")
     parser.add_argument("--maps", nargs="+", default=list(MAPS), choices=MAPS)
     parser.add_argument("--copies", type=int, default=64, help="at most; never more than games")

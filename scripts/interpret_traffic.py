@@ -1,19 +1,20 @@
 """Print how near the phases that a policy samples are to where the vehicles are (IP, Fig. 12).
 
-python scripts/interpret_traffic.py runs/hangzhou_4x4/vpp-seed0 runs/hangzhou_4x4/dgn-seed0
-
 Each interval is of so many choices in so many episodes: their product in environment steps.
+
+Examples:
+  python scripts/interpret_traffic.py runs/hangzhou_4x4/vpp-seed0 runs/hangzhou_4x4/dgn-seed0
 """
 
 import argparse
 from pathlib import Path
 
 import torch
-from collected import keep
 
 from graphmarl.envs.traffic import Movements, Traffic
-from graphmarl.evaluate import playing
-from graphmarl.interval import confidence_interval
+from graphmarl.experiment.evaluate import playing
+from graphmarl.results.collect import merge_rows
+from graphmarl.results.stats import confidence_interval
 
 
 @torch.inference_mode()
@@ -32,7 +33,9 @@ def intervals(run: str, episodes: int, choices: int, seed: int) -> list[Movement
 
 def main() -> None:
     """Run what the command line asks for."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("runs", nargs="+", help="run folders")
     parser.add_argument("--episodes", type=int, default=64)
     parser.add_argument("--choices", type=int, default=10, help="of an episode in an interval")
@@ -53,7 +56,7 @@ def main() -> None:
             told = {"run": Path(run).name, "interval": str(number)}
             rows.append(told | {"kl": f"{first:.5f}", "euclidean": f"{second:.5f}"})
     if given.out:
-        keep(given.out, rows, ("run", "interval"))
+        merge_rows(given.out, rows, ("run", "interval"))
 
 
 if __name__ == "__main__":

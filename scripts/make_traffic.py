@@ -1,15 +1,16 @@
 """Write a grid of intersections and the vehicles in it as CityFlow's files.
 
-python scripts/make_traffic.py --task hangzhou_4x4 --out tasks/hangzhou_4x4
-python scripts/make_traffic.py --rows 4 --columns 4 --rate 300 --peak 0.5 --seed 1 --out tasks/mine
+Examples:
+  python scripts/make_traffic.py --task hangzhou_4x4 --out tasks/hangzhou_4x4
+  python scripts/make_traffic.py --rows 4 --columns 4 --rate 300 --peak 0.5 --out tasks/mine
 """
 
 import argparse
 from pathlib import Path
 
 from graphmarl.envs.traffic.grid import Grid
+from graphmarl.envs.traffic.schema import VehicleKind
 from graphmarl.envs.traffic.tasks import TASKS, Generated
-from graphmarl.envs.traffic.things import VehicleKind
 from graphmarl.envs.traffic.turning import TurningTrips
 
 

@@ -1,6 +1,7 @@
 """Compare our engine of traffic with recorded runs of CityFlow; print a table and draw the curves.
 
-python scripts/parity_traffic.py --picture parity_traffic.png
+Examples:
+  python scripts/parity_traffic.py --picture parity_traffic.png
 """
 
 import argparse
@@ -31,7 +32,9 @@ def draw(runs: list[Parity], path: str) -> None:
 
 def main() -> None:
     """Print one line for each recorded run."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--traces", type=Path, default=TRACES)
     parser.add_argument("--single", action="store_true", help="single precision")
     parser.add_argument("--picture", help="where to draw the curves")

@@ -2,7 +2,8 @@
 
 Where a mixer's slope dQ_tot / dq_i vanishes, neither actions nor messages get a gradient.
 
-python scripts/probe_mixer.py runs/hallway-4x4-ndq-seed0 runs/hallway-4x4-ndq-mixer=qmix-seed0
+Examples:
+  python scripts/probe_mixer.py runs/hallway-4x4-ndq-seed0 runs/hallway-4x4-ndq-mixer=qmix-seed0
 """
 
 import argparse
@@ -11,21 +12,21 @@ from contextlib import closing
 import torch
 from torch import Tensor
 
-from graphmarl.learners import ValueBased
+from graphmarl.agent_graph import agent_graph
+from graphmarl.experiment.config import Config
+from graphmarl.learners import QLearning
 from graphmarl.nn import Output
-from graphmarl.plan import Plan
-from graphmarl.run import Run, load_checkpoint
-from graphmarl.step import agent_graph
+from graphmarl.results.run import Run, load_checkpoint
 
 
 def probe(path: str) -> tuple[Tensor, Tensor, Tensor]:
     """Places of the two agents, Q_tot of their best actions, and its slopes, in every state."""
     run = Run(path)
-    plan = Plan(run.config())
+    plan = Config(run.config())
     lengths = torch.cartesian_prod(*(torch.arange(1, n + 1) for n in sizes(plan)))
     with closing(plan.environment(num_envs=len(lengths))) as env:
         learner = plan.learner(env.spec)
-        assert isinstance(learner, ValueBased) and learner.mixer is not None, "runs of a mixer"
+        assert isinstance(learner, QLearning) and learner.mixer is not None, "runs of a mixer"
         learner.load_state_dict(load_checkpoint(run.last())["state_dict"])
         env.reset(0)
         step = env.load_state_dict(env.state_dict() | {"place": lengths.float()})
@@ -39,7 +40,7 @@ def probe(path: str) -> tuple[Tensor, Tensor, Tensor]:
     return lengths, total.detach(), slope
 
 
-def sizes(plan: Plan) -> tuple[int, ...]:
+def sizes(plan: Config) -> tuple[int, ...]:
     """The lengths of the hallways of a run."""
     with closing(plan.environment(num_envs=1)) as env:
         return env.lengths  # type: ignore[attr-defined]
@@ -47,7 +48,9 @@ def sizes(plan: Plan) -> tuple[int, ...]:
 
 def main() -> None:
     """Print one line for each kind of state of each run."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("runs", nargs="+")
     for path in parser.parse_args().runs:
         place, total, slope = probe(path)

@@ -6,21 +6,24 @@ from contextlib import closing
 import torch
 from matplotlib.figure import Figure
 
+from graphmarl.agent_graph import agent_graph
 from graphmarl.envs import Gather
 from graphmarl.envs.magent.scripted import scripted_policy
-from graphmarl.evaluate import evaluate, play, random_policy
+from graphmarl.experiment.evaluate import evaluate, play, random_policy
+from graphmarl.experiment.train import resume, train
 from graphmarl.graphs import Directional
-from graphmarl.inspection import draw_curve, draw_graph, draw_legend, one_graph, save_picture
-from graphmarl.run import Run
-from graphmarl.step import agent_graph
-from graphmarl.train import resume, train
+from graphmarl.results.plots import draw_curve, save_picture
+from graphmarl.results.run import Run
+from graphmarl.visualization.graphs import draw_graph, draw_legend, one_graph
 
 EPISODES = 20
 
 
 def main() -> None:
     """Train, or go on with what was begun, then evaluate and draw."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--steps", type=int, default=80_000, help="environment steps")
     parser.add_argument("--runs", default="runs", help="where run folders are")
     parser.add_argument("--name", default="quickstart", help="name of the run folder")

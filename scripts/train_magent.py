@@ -1,6 +1,7 @@
 """Train methods on Gather over several seeds and print them beside Table II of the NVIF paper.
 
-python scripts/train_magent.py --method nvif_ppo --map normal --size 24 --steps 80000 --seeds 0 1 2
+Examples:
+  python scripts/train_magent.py --method nvif_ppo --map normal --size 24 --seeds 0 1 2
 """
 
 import argparse
@@ -8,21 +9,21 @@ from pathlib import Path
 
 import torch
 
-from graphmarl.ablate import run_seeds
+from graphmarl.experiment.ablate import run_seeds
+from graphmarl.experiment.suite import GATHER_OFF_POLICY
 from graphmarl.learners import OffPolicy
 from graphmarl.methods import METHODS
-from graphmarl.naming import split_name
-from graphmarl.report import read_rows, summary
+from graphmarl.resolver import split_name
+from graphmarl.results.tables import read_rows, summary
 
 PAPER = Path(__file__).parent.parent / "datasets" / "nvif_table2.csv"
-# Of all value methods, from the on-policy ones' learning rate, discount and reward scale.
-VALUE = {"learning_rate": 5e-4, "gamma": 0.97, "reward_scale": 0.3, "batch": 64, "updates": 4}
-VALUE |= {"replay": 20_000, "half": True}
 
 
 def main() -> None:
     """Run what the command line asks for."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--method", default="nvif_ppo", help="as in `graphmarl methods`")
     parser.add_argument("--options", nargs="*", default=[], help="of the method: alpha=0 layers=1")
     parser.add_argument("--map", default="normal", choices=("normal", "random"))
@@ -39,7 +40,7 @@ def main() -> None:
     words = given.method + (":" + ",".join(given.options) if given.options else "")
     options = split_name(words, "method")[1]
     if issubclass(METHODS[given.method], OffPolicy):
-        options = VALUE | options
+        options = GATHER_OFF_POLICY | options
     method = {"name": given.method, **options}
     env = {"name": "gather", "map": given.map, "size": given.size}
     env["view_radius"] = given.view_radius

@@ -5,9 +5,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from graphmarl.agent_graph import Edges
 from graphmarl.data import Trajectory
 from graphmarl.nn import AgentNetwork, Output
-from graphmarl.step import Edges, Spec
+from graphmarl.step import Spec
 
 
 class Seen(AgentNetwork):

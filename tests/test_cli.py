@@ -10,10 +10,10 @@ from graphmarl.cli import main
 from graphmarl.envs import ENVS
 from graphmarl.graphs import GRAPHS
 from graphmarl.methods import METHODS
-from graphmarl.run import Run
+from graphmarl.results.run import Run
 
 TRAIN = ["train", "--method", "ippo", "--env", "toy:Toy", "--steps", "60", "--progress", "false"]
-SMALL = ["--method.rollout", "10", "--method.minibatch", "60"]
+SMALL = ["--method.rollout_length", "10", "--method.minibatch_size", "60"]
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,16 @@ def test_a_mistake_is_one_line_that_says_what_is_allowed(words, message, capsys,
 
 
 NDQ = ["train", "--method", "ndq", "--env", "toy:Toy", "--steps", "40", "--progress", "false"]
-NDQ += ["--method.rollout", "5", "--method.warmup", "10", "--method.batch", "4", "--name", "ndq"]
+NDQ += [
+    "--method.rollout_length",
+    "5",
+    "--method.learning_starts",
+    "10",
+    "--method.batch_size",
+    "4",
+    "--name",
+    "ndq",
+]
 
 
 @pytest.fixture(scope="module")

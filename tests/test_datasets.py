@@ -22,7 +22,7 @@ WORDS = {
     "measure",
     "grid_distribution_of_cities",
 }
-WORDS |= {"name", "policy", "controller", "commit", "run", "cut"}
+WORDS |= {"name", "policy", "metric", "commit", "run", "cut"}
 # Where a paper may print nothing, and what not every task or method has.
 OPTIONAL = {"std", "hops", "steps", "win", "messages", "bits", "bytes"}
 

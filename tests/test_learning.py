@@ -16,8 +16,8 @@ after 50,000 transitions; 0.35 is what the nearest-target script wins.
 
 import pytest
 
-from graphmarl.evaluate import evaluate
-from graphmarl.train import train
+from graphmarl.experiment.evaluate import evaluate
+from graphmarl.experiment.train import train
 
 QUICK = {"nvif_ppo": {"episodes": 16, "code_epochs": 1, "flow_epochs": 2}}
 
@@ -44,7 +44,7 @@ def test_sensors_learn_to_tell_what_one_cannot_see(seed, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("method", ["commnet", "g2anet:entropy=0.2"])
+@pytest.mark.parametrize("method", ["commnet", "g2anet:entropy_coef=0.2"])
 def test_sensors_on_the_policy_learn_to_tell_it_too(method, tmp_path):
     env = "sensor:num_envs=64"
     run = train(method, env, None, 100_000, 1, "a", runs=str(tmp_path), progress=False)
@@ -54,7 +54,9 @@ def test_sensors_on_the_policy_learn_to_tell_it_too(method, tmp_path):
 
 @pytest.mark.slow
 def test_marines_learn_to_win_more_often_than_by_shooting_at_the_nearest(tmp_path):
-    method = "ippo:rollout=30,minibatch=512,learning_rate=1e-3,gamma=0.99,reward=team_to_end"
+    method = (
+        "ippo:rollout_length=30,minibatch_size=512,learning_rate=1e-3,gamma=0.99,reward=team_to_end"
+    )
     env = "skirmish:map=3m,num_envs=16"
     run = train(method, env, None, 60_000, 0, "a", str(tmp_path), progress=False)
     won = evaluate(run, 200, greedy=False).info["win"]
@@ -71,7 +73,7 @@ def test_agents_in_a_hallway_learn_to_arrive_together(tmp_path):
 @pytest.mark.slow
 @pytest.mark.parametrize("method", ["vpp", "ip", "vpp:approximation=bethe", "vpp:gradient=exact"])
 def test_cells_of_a_grid_learn_to_agree(method, tmp_path):
-    options = "learning_rate=1e-2,batch=128,updates=2,warmup=512"
+    options = "learning_rate=1e-2,batch_size=128,gradient_steps=2,learning_starts=512"
     method += ("," if ":" in method else ":") + options
     env = "grid_agreement:num_envs=64"
     run = train(method, env, "links", 40_000, 0, "a", runs=str(tmp_path), progress=False)

@@ -50,7 +50,15 @@ def test_ones_own_builder_joins_the_living_of_each_graph(my_module):
 
 
 def test_ones_own_method_and_environment_train_from_the_command_line(my_module, tmp_path, capsys):
-    words = ["train", "--method", "my_module:Shy", "--method.hidden", "8", "--method.rollout", "5"]
+    words = [
+        "train",
+        "--method",
+        "my_module:Shy",
+        "--method.hidden",
+        "8",
+        "--method.rollout_length",
+        "5",
+    ]
     words += ["--env", "my_module:Meet", "--env.num_agents", "3", "--steps", "40"]
     assert main([*words, "--progress", "false", "--runs", str(tmp_path), "--name", "own"]) == 0
     assert (tmp_path / "own" / "config.yaml").exists()

@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from graphmarl.step import Edges, Spec, Step, agent_graph, check_action, check_step
+from graphmarl.agent_graph import Edges, agent_graph
+from graphmarl.step import Spec, Step, check_action, check_step
 
 SPEC = Spec(num_agents=3, obs_shape=(2,), num_actions=4, horizon=5)
 

@@ -13,9 +13,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 from torch_geometric.data import Data
 
+from graphmarl.agent_graph import Edges, agent_graph
 from graphmarl.data.timer import Timer
 from graphmarl.data.trajectory import Trajectory
-from graphmarl.step import Edges, Environment, Step, agent_graph, check_step
+from graphmarl.step import Environment, Step, check_step
 
 
 @runtime_checkable
@@ -68,7 +69,7 @@ class Collector(LightningDataModule):
         builder: says who hears whom, once for each step.
         player: chooses the actions.
         steps: transitions after which the run ends.
-        rollout: steps in each trajectory, T.
+        rollout_length: steps in each trajectory, T.
         seed: seed of the environments.
         window: finished episodes over which the training metrics are averaged.
     """
@@ -79,13 +80,13 @@ class Collector(LightningDataModule):
         builder: Builder,
         player: Player,
         steps: int,
-        rollout: int = 50,
+        rollout_length: int = 50,
         seed: int = 0,
         window: int = 32,
     ) -> None:
         super().__init__()
         self.env, self.builder, self.player = env, builder, player
-        self.steps, self.rollout, self.seed = steps, rollout, seed
+        self.steps, self.rollout_length, self.seed = steps, rollout_length, seed
         self.timer = Timer()
         self.env_steps = 0
         self.episodes = 0
@@ -95,7 +96,7 @@ class Collector(LightningDataModule):
 
     def __len__(self) -> int:
         """An upper bound: at most every second step is a seam."""
-        return math.ceil(2 * self.steps / (self.env.num_envs * self.rollout)) + 1
+        return math.ceil(2 * self.steps / (self.env.num_envs * self.rollout_length)) + 1
 
     def __iter__(self) -> Iterator[Trajectory]:
         """Play on until the transitions are used up."""
@@ -146,7 +147,7 @@ class Collector(LightningDataModule):
         memory = self.memory
         shape = self.current.alive.shape
         with torch.inference_mode():
-            moves = [self._move() for _ in range(self.rollout)]
+            moves = [self._move() for _ in range(self.rollout_length)]
             with self.timer.part("network"):
                 value = self.player.last_value(self.graph, self.memory)
         # Outside of inference mode stacking makes ordinary tensors, which autograd may keep.

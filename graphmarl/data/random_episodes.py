@@ -10,9 +10,10 @@ from lightning.pytorch import LightningDataModule
 from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
+from graphmarl.agent_graph import Edges, agent_graph
 from graphmarl.data.collector import Builder, stack_steps
 from graphmarl.data.trajectory import Trajectory
-from graphmarl.step import Edges, Environment, Step, agent_graph, check_step
+from graphmarl.step import Environment, Step, check_step
 
 
 class RandomEpisodes(LightningDataModule):

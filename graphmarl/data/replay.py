@@ -11,8 +11,9 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from graphmarl.agent_graph import Edges
 from graphmarl.data.trajectory import Trajectory
-from graphmarl.step import Edges, Spec
+from graphmarl.step import Spec
 
 APART = ("spec", "edges", "memory", "last_value", "env_steps", "progress")
 FIELDS = tuple(field.name for field in fields(Trajectory) if field.name not in APART)

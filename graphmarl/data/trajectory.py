@@ -9,7 +9,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch_geometric.data import Data
 
-from graphmarl.step import Edges, Spec, Step, agent_graph
+from graphmarl.agent_graph import Edges, agent_graph
+from graphmarl.step import Spec, Step
 
 
 @dataclass

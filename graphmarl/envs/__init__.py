@@ -17,7 +17,7 @@ from graphmarl.envs.to_pettingzoo import ToPettingZoo
 from graphmarl.envs.traffic import Traffic
 from graphmarl.envs.vector import Vector
 from graphmarl.envs.workers import Engine, Frame
-from graphmarl.naming import construct, joined, lookup, split_name
+from graphmarl.resolver import construct, joined, lookup, split_name
 from graphmarl.step import Environment
 
 ENVS: dict[str, type[Environment]] = {

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from graphmarl.envs.draws import Draws
+from graphmarl.envs.counter_rng import Draws
 from graphmarl.step import Environment, Spec, Step, check_action
 
 OUTCOME = ("time", "episode", "reward", "terminated", "truncated")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,14 +12,6 @@ from torch import Tensor
 
 from graphmarl.envs.workers import Buffers, Engine, Layout, Share, Workers, allocate
 from graphmarl.step import Environment, Scene, Spec, Step, check_action
-
-
-def choose(name: str, came: object, allowed: Iterable[object]) -> None:
-    """Refuse a value that is not among those allowed."""
-    allowed = tuple(allowed)
-    if came not in allowed:
-        choices = ", ".join(str(choice) for choice in allowed)
-        raise ValueError(f"{name} is {came!r}; allowed are {choices}")
 
 
 class Vector(Environment):

@@ -8,12 +8,7 @@ from graphmarl.functional.inference import (
     reverse_edges,
 )
 from graphmarl.functional.latent import balanced_kl, sample_index, straight_through
-from graphmarl.functional.losses import (
-    clipped_surrogate,
-    consistency,
-    cosine,
-    standard_normal_kl,
-)
+from graphmarl.functional.losses import clipped_surrogate, consistency, cosine, standard_normal_kl
 from graphmarl.functional.masking import (
     inherited,
     mask_logits,

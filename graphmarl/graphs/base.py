@@ -13,7 +13,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.transforms import BaseTransform
 
-from graphmarl.graphs.crowd import Crowd
+from graphmarl.graphs.agents import LiveAgents
 
 
 class GraphBuilder(BaseTransform):
@@ -40,8 +40,8 @@ class GraphBuilder(BaseTransform):
     generator: torch.Generator | None = None
 
     @abstractmethod
-    def edges(self, data: Data, crowd: Crowd) -> Int[Tensor, "2 edge"]:
-        """Edges among the living agents `crowd` of `data`, as rows of `data`, in order."""
+    def edges(self, data: Data, agents: LiveAgents) -> Int[Tensor, "2 edge"]:
+        """Edges among the living agents `agents` of `data`, as rows of `data`, in order."""
 
     def forward(self, data: Data) -> Data:
         """A shallow copy of the data with edges."""
@@ -49,8 +49,8 @@ class GraphBuilder(BaseTransform):
         # Edges outlive the step that made them (replay, Refresh), so that they must be ordinary
         # tensors even where an agent acts under inference mode.
         with torch.inference_mode(False), torch.no_grad():
-            crowd = Crowd.of(data, self.needs_position)
-            edge_index = self.edges(data, crowd)
+            agents = LiveAgents.of(data, self.needs_position)
+            edge_index = self.edges(data, agents)
         graph = copy.copy(data)
         graph.edge_index = edge_index
         if "edge_attr" in graph:

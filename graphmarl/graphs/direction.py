@@ -8,33 +8,33 @@ from jaxtyping import Int
 from torch import Tensor
 from torch_geometric.data import Data
 
+from graphmarl.graphs.agents import LiveAgents, dense_is_faster
 from graphmarl.graphs.base import GraphBuilder
-from graphmarl.graphs.crowd import Crowd, dense_is_faster
+from graphmarl.graphs.kd_tree import multiplicity
 from graphmarl.graphs.sectors import SECTORS, Sectors, nearest_in_sectors
-from graphmarl.graphs.tree import multiplicity
 
 
-def directional_dense(crowd: Crowd, sectors: Sectors) -> Int[Tensor, "2 edge"]:
+def directional_dense(agents: LiveAgents, sectors: Sectors) -> Int[Tensor, "2 edge"]:
     """The nearest agent in each sector, from all pairs at once, in both directions."""
     hears = torch.zeros(
-        (*crowd.grid.shape, crowd.largest), dtype=torch.bool, device=crowd.index.device
+        (*agents.grid.shape, agents.largest), dtype=torch.bool, device=agents.index.device
     )
-    if crowd.largest < 2:
-        return crowd.edges_of(hears)
-    square = crowd.square_distance()
-    a, b = (crowd.difference(c) for c in sectors.axes(*crowd.grid_pos.unbind(2)))
+    if agents.largest < 2:
+        return agents.edges_of(hears)
+    square = agents.square_distance()
+    a, b = (agents.difference(c) for c in sectors.axes(*agents.grid_pos.unbind(2)))
     inside = torch.stack(sectors.inside(a, b))
     inside &= square < torch.inf
     nearest = torch.where(inside, square, torch.inf).argmin(3, keepdim=True)
     found = inside.gather(3, nearest)
     for sector in range(4):
         hears.scatter_(2, nearest[sector], found[sector] | hears.gather(2, nearest[sector]))
-    return crowd.edges_of(hears | hears.mT)
+    return agents.edges_of(hears | hears.mT)
 
 
-def directional_tree(crowd: Crowd, sectors: Sectors) -> Int[Tensor, "2 edge"]:
+def directional_tree(agents: LiveAgents, sectors: Sectors) -> Int[Tensor, "2 edge"]:
     """The nearest agent in each sector, through k-d trees, in both directions."""
-    pos, graph = crowd.places.cpu().numpy(), crowd.graph.cpu().numpy()
+    pos, graph = agents.places.cpu().numpy(), agents.graph.cpu().numpy()
     # Agents on one place see the same, and only the lowest of them is seen.
     lowest = multiplicity(pos, graph)[0]
     point = np.flatnonzero(lowest == np.arange(len(pos)))
@@ -45,8 +45,8 @@ def directional_tree(crowd: Crowd, sectors: Sectors) -> Int[Tensor, "2 edge"]:
     key = np.sort(np.concatenate([edge[1] * len(pos) + edge[0], edge[0] * len(pos) + edge[1]]))
     key = key[np.diff(key, prepend=-1) > 0]
     receiver, sender = np.divmod(key, max(len(pos), 1))
-    edge_index = torch.from_numpy(np.stack([sender, receiver])).to(crowd.index.device)
-    return crowd.index[edge_index]
+    edge_index = torch.from_numpy(np.stack([sender, receiver])).to(agents.index.device)
+    return agents.index[edge_index]
 
 
 class Directional(GraphBuilder):
@@ -83,10 +83,10 @@ class Directional(GraphBuilder):
             raise ValueError(f"sector is {sector!r}; choose from {', '.join(SECTORS)}")
         self.sector = sector
 
-    def edges(self, data: Data, crowd: Crowd) -> Int[Tensor, "2 edge"]:
+    def edges(self, data: Data, agents: LiveAgents) -> Int[Tensor, "2 edge"]:
         """Edges between each agent and the nearest in its sectors."""
-        form = directional_dense if dense_is_faster(crowd) else directional_tree
-        return form(crowd, SECTORS[self.sector])
+        form = directional_dense if dense_is_faster(agents) else directional_tree
+        return form(agents, SECTORS[self.sector])
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(sector={self.sector!r})"

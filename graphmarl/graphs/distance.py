@@ -10,16 +10,16 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch_geometric.data import Data
 
+from graphmarl.graphs.agents import LiveAgents, canonical, dense_is_faster
 from graphmarl.graphs.base import GraphBuilder
-from graphmarl.graphs.crowd import Crowd, canonical, dense_is_faster
+from graphmarl.graphs.kd_tree import TIE, Forest, multiplicity
 from graphmarl.graphs.topology import complete_edges
-from graphmarl.graphs.tree import TIE, Forest, multiplicity
 
 
-def nearest_dense(crowd: Crowd, k: int) -> Int[Tensor, "2 edge"]:
-    """Edges to each agent from its k nearest, from all pairs at once; k is below the crowd."""
-    square = crowd.square_distance()
-    return crowd.edges_of(smallest(square, k))
+def nearest_dense(agents: LiveAgents, k: int) -> Int[Tensor, "2 edge"]:
+    """Edges to each agent from its k nearest, from all pairs at once; k is below the agents."""
+    square = agents.square_distance()
+    return agents.edges_of(smallest(square, k))
 
 
 def smallest(square: Float[Tensor, "graph slot slot"], k: int) -> Bool[Tensor, "graph slot slot"]:
@@ -35,9 +35,9 @@ def smallest(square: Float[Tensor, "graph slot slot"], k: int) -> Bool[Tensor, "
     return keep
 
 
-def nearest_tree(crowd: Crowd, k: int) -> Int[Tensor, "2 edge"]:
-    """Edges to each agent from its k nearest, through a k-d tree; k is below the crowd."""
-    pos, graph = crowd.places.cpu().numpy(), crowd.graph.cpu().numpy()
+def nearest_tree(agents: LiveAgents, k: int) -> Int[Tensor, "2 edge"]:
+    """Edges to each agent from its k nearest, through a k-d tree; k is below the agents."""
+    pos, graph = agents.places.cpu().numpy(), agents.graph.cpu().numpy()
     # Of many agents on one place only the first k + 1 can be among anyone's k nearest.
     rank = multiplicity(pos, graph)[1]
     candidates = np.flatnonzero(rank <= k) if (rank > k).any() else None
@@ -46,15 +46,15 @@ def nearest_tree(crowd: Crowd, k: int) -> Int[Tensor, "2 edge"]:
     near.sort(axis=1)
     receiver = np.repeat(rows, k)
     edge = np.stack([near.ravel(), receiver])
-    edge_index = torch.from_numpy(edge[:, edge[0] < len(pos)]).to(crowd.index.device)
-    return crowd.index[edge_index]
+    edge_index = torch.from_numpy(edge[:, edge[0] < len(pos)]).to(agents.index.device)
+    return agents.index[edge_index]
 
 
-def nearest(crowd: Crowd, k: int) -> Int[Tensor, "2 edge"]:
+def nearest(agents: LiveAgents, k: int) -> Int[Tensor, "2 edge"]:
     """Edges to each agent from its k nearest of the same graph, in the faster of both forms."""
-    if crowd.largest <= k + 1:
-        return complete_edges(crowd)
-    return (nearest_dense if dense_is_faster(crowd) else nearest_tree)(crowd, k)
+    if agents.largest <= k + 1:
+        return complete_edges(agents)
+    return (nearest_dense if dense_is_faster(agents) else nearest_tree)(agents, k)
 
 
 class KNN(GraphBuilder):
@@ -77,34 +77,34 @@ class KNN(GraphBuilder):
             raise ValueError(f"k is {k}; each agent must hear at least 1 other")
         self.k = k
 
-    def edges(self, data: Data, crowd: Crowd) -> Int[Tensor, "2 edge"]:
+    def edges(self, data: Data, agents: LiveAgents) -> Int[Tensor, "2 edge"]:
         """Edges from the k nearest."""
-        return nearest(crowd, self.k)
+        return nearest(agents, self.k)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(k={self.k})"
 
 
-def within_dense(crowd: Crowd, r: float) -> Int[Tensor, "2 edge"]:
+def within_dense(agents: LiveAgents, r: float) -> Int[Tensor, "2 edge"]:
     """All edges no longer than r, from all pairs at once."""
-    square = crowd.square_distance()
-    return crowd.edges_of((square <= r * r) & (square < torch.inf))
+    square = agents.square_distance()
+    return agents.edges_of((square <= r * r) & (square < torch.inf))
 
 
-def within_tree(crowd: Crowd, r: float) -> Int[Tensor, "2 edge"]:
+def within_tree(agents: LiveAgents, r: float) -> Int[Tensor, "2 edge"]:
     """All edges no longer than r, through a k-d tree."""
-    pos, graph = crowd.places.cpu().numpy(), crowd.graph.cpu().numpy()
+    pos, graph = agents.places.cpu().numpy(), agents.graph.cpu().numpy()
     forest = Forest(pos, graph)
     # The tree proposes a little more than asked for, but nothing of another graph.
     reach = min(r * (1 + TIE), forest.gap / 2)
     pairs = torch.from_numpy(forest.tree.query_pairs(reach, output_type="ndarray"))
-    edge = torch.cat([pairs, pairs.flip(1)]).T.long().to(crowd.index.device)
-    return canonical(crowd.index[shorter(crowd, edge, r)], crowd.num_nodes)
+    edge = torch.cat([pairs, pairs.flip(1)]).T.long().to(agents.index.device)
+    return canonical(agents.index[shorter(agents, edge, r)], agents.num_nodes)
 
 
-def shorter(crowd: Crowd, edge: Int[Tensor, "2 edge"], r: float) -> Int[Tensor, "2 kept"]:
+def shorter(agents: LiveAgents, edge: Int[Tensor, "2 edge"], r: float) -> Int[Tensor, "2 kept"]:
     """Those of some edges (of the crowd's numbers) that are no longer than r."""
-    dx, dy = (crowd.places[edge[0]] - crowd.places[edge[1]]).unbind(1)
+    dx, dy = (agents.places[edge[0]] - agents.places[edge[1]]).unbind(1)
     return edge[:, dx * dx + dy * dy <= r * r]
 
 
@@ -128,14 +128,14 @@ class Radius(GraphBuilder):
             raise ValueError(f"max_neighbors is {max_neighbors}; it must be at least 1, or None")
         self.r, self.max_neighbors = r, max_neighbors
 
-    def edges(self, data: Data, crowd: Crowd) -> Int[Tensor, "2 edge"]:
+    def edges(self, data: Data, agents: LiveAgents) -> Int[Tensor, "2 edge"]:
         """Edges within the distance."""
-        if self.max_neighbors is not None and self.max_neighbors < crowd.largest - 1:
-            near = crowd.number[nearest(crowd, self.max_neighbors)]
-            return crowd.index[shorter(crowd, near, self.r)]
+        if self.max_neighbors is not None and self.max_neighbors < agents.largest - 1:
+            near = agents.number[nearest(agents, self.max_neighbors)]
+            return agents.index[shorter(agents, near, self.r)]
         if self.r == math.inf:
-            return complete_edges(crowd)
-        return (within_dense if dense_is_faster(crowd) else within_tree)(crowd, self.r)
+            return complete_edges(agents)
+        return (within_dense if dense_is_faster(agents) else within_tree)(agents, self.r)
 
     def __repr__(self) -> str:
         cap = "" if self.max_neighbors is None else f", max_neighbors={self.max_neighbors}"

@@ -9,7 +9,7 @@ from graphmarl.graphs.direction import Directional
 from graphmarl.graphs.distance import KNN, Radius
 from graphmarl.graphs.topology import Complete, Links, NoEdges, Random
 from graphmarl.graphs.wrappers import DropEdges, Refresh
-from graphmarl.naming import construct, joined, lookup, split_name
+from graphmarl.resolver import construct, joined, lookup, split_name
 
 GRAPHS: dict[str, type[GraphBuilder]] = {
     "knn": KNN,

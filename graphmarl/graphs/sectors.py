@@ -8,14 +8,14 @@ from typing import Any, TypeVar
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from graphmarl.graphs.tree import TIE, Forest, pieces
+from graphmarl.graphs.kd_tree import TIE, Forest, pieces
 
 Array = TypeVar("Array", bound=Any)
 
 # Candidates of the first query: of 11 others, all lie on one side of an agent 4 times in 2048.
 FIRST_QUERY = 12
-# Widening queries stop when they would return this many candidates for each point of the crowd. A
-# uniform crowd, where only those at the rim look further, stays below 4.
+# Widening queries stop when they would return this many candidates for each point of the agents. A
+# uniform agents, where only those at the rim look further, stays below 4.
 MOST_CANDIDATES = 8
 # A tree bounds how far away a group lies only by its outermost box, which all groups share. Asked
 # from far outside a group, it looks at all of that group: cheap up to this size, dear beyond.

@@ -7,36 +7,36 @@ from jaxtyping import Int
 from torch import Tensor
 from torch_geometric.data import Data
 
+from graphmarl.graphs.agents import LiveAgents, canonical
 from graphmarl.graphs.base import GraphBuilder
-from graphmarl.graphs.crowd import Crowd, canonical
 
 
-def complete_edges(crowd: Crowd) -> Int[Tensor, "2 edge"]:
+def complete_edges(agents: LiveAgents) -> Int[Tensor, "2 edge"]:
     """All ordered pairs of living agents of the same graph."""
-    device = crowd.index.device
-    count = crowd.count[crowd.graph]
+    device = agents.index.device
+    count = agents.count[agents.graph]
     receiver = torch.repeat_interleave(torch.arange(len(count), device=device), count)
     first = count.cumsum(0) - count
     sender = torch.arange(len(receiver), device=device) - first[receiver]
-    sender += crowd.start[crowd.graph[receiver]]
+    sender += agents.start[agents.graph[receiver]]
     other = sender != receiver
-    return crowd.index[torch.stack([sender[other], receiver[other]])]
+    return agents.index[torch.stack([sender[other], receiver[other]])]
 
 
 class Complete(GraphBuilder):
     """Everyone hears everyone."""
 
-    def edges(self, data: Data, crowd: Crowd) -> Int[Tensor, "2 edge"]:
+    def edges(self, data: Data, agents: LiveAgents) -> Int[Tensor, "2 edge"]:
         """All ordered pairs."""
-        return complete_edges(crowd)
+        return complete_edges(agents)
 
 
 class NoEdges(GraphBuilder):
     """No one hears anyone."""
 
-    def edges(self, data: Data, crowd: Crowd) -> Int[Tensor, "2 edge"]:
+    def edges(self, data: Data, agents: LiveAgents) -> Int[Tensor, "2 edge"]:
         """None."""
-        return crowd.index.new_empty(2, 0)
+        return agents.index.new_empty(2, 0)
 
 
 class Links(GraphBuilder):
@@ -51,10 +51,10 @@ class Links(GraphBuilder):
 
     needs_links = True
 
-    def edges(self, data: Data, crowd: Crowd) -> Int[Tensor, "2 edge"]:
+    def edges(self, data: Data, agents: LiveAgents) -> Int[Tensor, "2 edge"]:
         """The links between living agents."""
         links = data.links
-        rows = crowd.num_nodes
+        rows = agents.num_nodes
         if links.dim() != 2 or links.shape[0] != 2:
             raise ValueError(f"`links` has shape {tuple(links.shape)}; expected (2, edges)")
         if ((links < 0) | (links >= rows)).any():
@@ -63,10 +63,10 @@ class Links(GraphBuilder):
         if (links[0] == links[1]).any():
             row = int(links[0][links[0] == links[1]][0])
             raise ValueError(f"`links` joins agent {row} with itself; self loops are not allowed")
-        graph = torch.searchsorted(crowd.ptr, links.contiguous(), right=True)
+        graph = torch.searchsorted(agents.ptr, links.contiguous(), right=True)
         if (graph[0] != graph[1]).any():
             raise ValueError("`links` joins agents of different graphs of the batch")
-        links = links[:, (crowd.number[links] >= 0).all(0)].long()
+        links = links[:, (agents.number[links] >= 0).all(0)].long()
         key = torch.unique(links[1] * rows + links[0])
         return torch.stack([key % rows, key // rows]) if rows else links
 
@@ -91,14 +91,14 @@ class Random(GraphBuilder):
             raise ValueError(f"k is {k}; each agent must hear at least 1 other")
         self.k = k
 
-    def edges(self, data: Data, crowd: Crowd) -> Int[Tensor, "2 edge"]:
+    def edges(self, data: Data, agents: LiveAgents) -> Int[Tensor, "2 edge"]:
         """Floyd's sampling without replacement for all agents at once, one draw per round.
 
         Of the others 0..n-1, round s draws t from 0..j with j = n - k + s, and takes j itself where
         t has been taken before.
         """
-        others = crowd.count[crowd.graph] - 1
-        k = max(0, min(self.k, crowd.largest - 1))
+        others = agents.count[agents.graph] - 1
+        k = max(0, min(self.k, agents.largest - 1))
         draw = torch.rand(len(others), k, generator=self._drawn(), dtype=torch.float64)
         draw = draw.to(others.device)
         first = others - others.clamp(max=k)
@@ -109,10 +109,10 @@ class Random(GraphBuilder):
             taken = (chosen[:, :s] == pick.unsqueeze(1)).any(1)
             chosen[:, s] = torch.where(last < others, torch.where(taken, last, pick), -1)
         receiver, column = (chosen >= 0).nonzero().unbind(1)
-        sender = chosen[receiver, column] + crowd.start[crowd.graph[receiver]]
+        sender = chosen[receiver, column] + agents.start[agents.graph[receiver]]
         sender += sender >= receiver
-        edge_index = crowd.index[torch.stack([sender, receiver])]
-        return canonical(edge_index, crowd.num_nodes)
+        edge_index = agents.index[torch.stack([sender, receiver])]
+        return canonical(edge_index, agents.num_nodes)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(k={self.k})"

@@ -10,8 +10,8 @@ from jaxtyping import Int
 from torch import Tensor
 from torch_geometric.data import Data
 
+from graphmarl.graphs.agents import LiveAgents, canonical
 from graphmarl.graphs.base import GraphBuilder
-from graphmarl.graphs.crowd import Crowd, canonical
 
 
 class Wrapper(GraphBuilder):
@@ -80,34 +80,34 @@ class Refresh(Wrapper):
         if data.get("time") is None:
             raise ValueError("Refresh needs the steps since each episode began; no `time` in data")
 
-    def edges(self, data: Data, crowd: Crowd) -> Int[Tensor, "2 edge"]:
+    def edges(self, data: Data, agents: LiveAgents) -> Int[Tensor, "2 edge"]:
         """Stored edges, and new ones for the graphs whose time has come."""
         time: Tensor = data["time"]
-        if tuple(time.shape) != (crowd.num_graphs,):
+        if tuple(time.shape) != (agents.num_graphs,):
             came = tuple(time.shape)
-            raise ValueError(f"`time` has shape {came}; expected ({crowd.num_graphs},)")
+            raise ValueError(f"`time` has shape {came}; expected ({agents.num_graphs},)")
         due = time % self.every == 0
         if self._edges is not None and self._ptr is not None:
             self._edges, self._ptr = self._edges.to(due.device), self._ptr.to(due.device)
-        if self._ptr is None or not torch.equal(self._ptr, crowd.ptr):
+        if self._ptr is None or not torch.equal(self._ptr, agents.ptr):
             due = torch.ones_like(due)
         if due.all():
-            self._edges = self.builder.edges(data, crowd)
+            self._edges = self.builder.edges(data, agents)
         else:
-            self._edges = self._mixed(data, crowd, due)
-        self._ptr = crowd.ptr.clone()
+            self._edges = self._mixed(data, agents, due)
+        self._ptr = agents.ptr.clone()
         return self._edges.clone()
 
-    def _mixed(self, data: Data, crowd: Crowd, due: Tensor) -> Int[Tensor, "2 edge"]:
+    def _mixed(self, data: Data, agents: LiveAgents, due: Tensor) -> Int[Tensor, "2 edge"]:
         assert self._edges is not None, "the first call rebuilds everything"
-        sender, receiver = crowd.number[self._edges]
+        sender, receiver = agents.number[self._edges]
         living = (sender >= 0) & (receiver >= 0)
-        living &= ~due[crowd.graph[receiver.clamp(min=0)]] if len(crowd.graph) else living
+        living &= ~due[agents.graph[receiver.clamp(min=0)]] if len(agents.graph) else living
         stale = self._edges[:, living]
         if not due.any():
             return stale
-        fresh = self.builder.edges(data, crowd.select(due))
-        return canonical(torch.cat([stale, fresh], dim=1), crowd.num_nodes)
+        fresh = self.builder.edges(data, agents.select(due))
+        return canonical(torch.cat([stale, fresh], dim=1), agents.num_nodes)
 
     def state_dict(self) -> dict[str, Any]:
         """The last edges, and the state of the builder inside."""
@@ -142,9 +142,9 @@ class DropEdges(Wrapper):
         self.p = p
         self.stochastic = True
 
-    def edges(self, data: Data, crowd: Crowd) -> Int[Tensor, "2 edge"]:
+    def edges(self, data: Data, agents: LiveAgents) -> Int[Tensor, "2 edge"]:
         """The edges that are not lost."""
-        edge_index = self.builder.edges(data, crowd)
+        edge_index = self.builder.edges(data, agents)
         draw = torch.rand(edge_index.shape[1], generator=self._drawn(), dtype=torch.float64)
         return edge_index[:, (draw >= self.p).to(edge_index.device)]
 

@@ -1,25 +1,25 @@
 """How a method learns: Lightning modules that know no method and no environment."""
 
-from graphmarl.learners.advantage import AdvantageActorCritic
+from graphmarl.learners.a2c import A2C
 from graphmarl.learners.base import Learner, Stage, approach
-from graphmarl.learners.deterministic import Deterministic
+from graphmarl.learners.ddpg import DDPG
+from graphmarl.learners.dreamer import Dreamer
 from graphmarl.learners.off_policy import OffPolicy, team_reward
-from graphmarl.learners.on_policy import OnPolicy, Reward
-from graphmarl.learners.soft_actor_critic import SoftActorCritic
-from graphmarl.learners.value import ValueBased
-from graphmarl.learners.world_model import WorldModelLearner
+from graphmarl.learners.ppo import PPO, Reward
+from graphmarl.learners.q_learning import QLearning
+from graphmarl.learners.sac import SAC
 
 __all__ = [
-    "AdvantageActorCritic",
-    "Deterministic",
+    "A2C",
+    "DDPG",
     "Learner",
     "OffPolicy",
-    "OnPolicy",
+    "PPO",
     "Reward",
-    "SoftActorCritic",
+    "SAC",
     "Stage",
-    "ValueBased",
-    "WorldModelLearner",
+    "QLearning",
+    "Dreamer",
     "approach",
     "team_reward",
 ]

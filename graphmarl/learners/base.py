@@ -21,16 +21,16 @@ class Learner(LightningModule):
     Attributes:
         metrics: numbers of the last training step, by name.
         timer: seconds of the training steps.
-        rollout: steps of each trajectory that it trains on.
+        rollout_length: steps of each trajectory that it trains on.
     """
 
     default_graph: str = "none"
     """Builder that a run gets unless it names another, as `make_graph` reads it."""
 
-    def __init__(self, network: AgentNetwork, rollout: int) -> None:
+    def __init__(self, network: AgentNetwork, rollout_length: int) -> None:
         super().__init__()
         self.network = network
-        self.rollout = rollout
+        self.rollout_length = rollout_length
         self.metrics: dict[str, float] = {}
         self.timer = Timer()
         self.automatic_optimization = False

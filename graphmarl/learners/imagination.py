@@ -9,14 +9,14 @@ import torch
 from torch import Tensor
 
 from graphmarl.functional import lambda_return, mean_of_living
-from graphmarl.nn import Hearing, LatentAgent, LatentCritic
+from graphmarl.nn import Adjacency, LatentAgent, LatentCritic
 
-Legal = Literal["drawn", "likely"]
-Paid = Literal["team", "team_to_end", "agent"]
+ImaginedActions = Literal["drawn", "likely"]
+ImaginedReward = Literal["team", "team_to_end", "agent"]
 
 
 @dataclass(frozen=True)
-class Dream:
+class ImaginedRollout:
     """Joint states that were imagined, S in all.
 
     Args:
@@ -38,7 +38,7 @@ class Dream:
     target: Tensor
 
 
-class Moment(NamedTuple):
+class ImaginedStep(NamedTuple):
     """One imagined step, (graph, agent, ...)."""
 
     features: Tensor
@@ -51,18 +51,18 @@ class Moment(NamedTuple):
 
 
 @torch.no_grad()
-def dream(
+def imagine_rollout(
     agent: LatentAgent,
     critic: LatentCritic,
     features: Tensor,
     alive: Tensor,
-    hearing: Hearing,
+    hearing: Adjacency,
     horizon: int,
     gamma: float,
     trace: float,
-    reward: Paid,
-    legal: Legal,
-) -> Dream:
+    reward: ImaginedReward,
+    legal: ImaginedActions,
+) -> ImaginedRollout:
     """Imagine some steps from every joint state, and value them.
 
     An agent of which the model says that it rather does not go on is dead from there on: it is
@@ -82,7 +82,7 @@ def dream(
             the mean even after one's death, until nobody goes on.
         legal: whether the legal actions are drawn from what the model says, or the likely ones.
     """
-    moments: list[Moment] = []
+    moments: list[ImaginedStep] = []
     now = features
     for _ in range(horizon):
         moment, following = imagine_step(agent, now, alive, hearing, legal)
@@ -103,12 +103,16 @@ def dream(
     mixed[-1] = 0
     target = lambda_return(paid, gamma * goes_on, mixed, value[1:])
     each = (known, lived, action, log_prob, allowed, value[:-1], target)
-    return Dream(*(None if part is None else part.flatten(0, 1) for part in each))  # type: ignore[arg-type]
+    return ImaginedRollout(*(None if part is None else part.flatten(0, 1) for part in each))  # type: ignore[arg-type]
 
 
 def imagine_step(
-    agent: LatentAgent, features: Tensor, alive: Tensor, hearing: Hearing, legal: Legal = "drawn"
-) -> tuple[Moment, Tensor]:
+    agent: LatentAgent,
+    features: Tensor,
+    alive: Tensor,
+    hearing: Adjacency,
+    legal: ImaginedActions = "drawn",
+) -> tuple[ImaginedStep, Tensor]:
     """What is done in some states, what it earns, and the states that follow."""
     model, (graphs, agents) = agent.model, alive.shape
     rows = features.flatten(0, 1)
@@ -126,7 +130,7 @@ def imagine_step(
     def joint(value: Tensor) -> Tensor:
         return value.unflatten(0, (graphs, agents))
 
-    moment = Moment(
+    moment = ImaginedStep(
         features,
         alive,
         joint(action),

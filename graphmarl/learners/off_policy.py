@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import clip_grad_norm_
 
+from graphmarl.checks import check_at_least, check_between, check_positive
 from graphmarl.data import Replay, Trajectory
 from graphmarl.learners.base import Learner, approach
 from graphmarl.nn import AgentNetwork, Output
@@ -25,19 +26,19 @@ class OffPolicy(Learner):
         network: what acts.
         learning_rate: of the optimiser.
         optimizer: `adam`, or `rmsprop` with the settings of PyMARL.
-        target: `hard` copies the online modules every `target_every` updates; `soft` moves the
-            targets by the share `tau` in each update.
-        target_every: updates between hard copies.
+        target: `hard` copies the online modules every `target_update_interval` updates; `soft`
+            moves the targets by the share `tau` in each update.
+        target_update_interval: updates between hard copies.
         tau: share of a soft update.
-        replay: steps over all copies that are kept.
-        batch: transitions or episodes in each update.
+        buffer_size: steps over all copies that are kept.
+        batch_size: transitions or episodes in each update.
         sample: learn from single `transition`s, or from whole `episode`s; None is the former but
             for networks with memory, which need the latter.
-        updates: updates for each trajectory that was played.
-        warmup: steps that are played before the first update.
-        max_gradient: largest norm of the gradient, of each part that is clipped by itself.
-        half: keep observations in half precision.
-        rollout: steps of each trajectory.
+        gradient_steps: updates for each trajectory that was played.
+        learning_starts: steps that are played before the first update.
+        max_grad_norm: largest norm of the gradient, of each part that is clipped by itself.
+        half_precision: keep observations in half precision.
+        rollout_length: steps of each trajectory.
 
     Raises:
         ValueError: a network with memory is to learn from single transitions, or a number is out of
@@ -54,27 +55,30 @@ class OffPolicy(Learner):
         learning_rate: float = 3e-3,
         optimizer: Literal["adam", "rmsprop"] = "adam",
         target: Literal["hard", "soft"] = "soft",
-        target_every: int = 200,
+        target_update_interval: int = 200,
         tau: float = 0.01,
-        replay: int = 30_000,
-        batch: int = 192,
+        buffer_size: int = 30_000,
+        batch_size: int = 192,
         sample: Literal["transition", "episode"] | None = None,
-        updates: int = 3,
-        warmup: int = 1_000,
-        max_gradient: float = 10.0,
-        half: bool = False,
-        rollout: int = 8,
+        gradient_steps: int = 3,
+        learning_starts: int = 1_000,
+        max_grad_norm: float = 10.0,
+        half_precision: bool = False,
+        rollout_length: int = 8,
     ) -> None:
-        super().__init__(network, rollout)
+        super().__init__(network, rollout_length)
         if network.sequential and sample == "transition":
             raise ValueError("sample is 'transition'; a network with memory needs 'episode'")
-        _check(tau, batch=batch, updates=updates, target_every=target_every)
+        check_positive(tau=tau)
+        check_between(0, 1, tau=tau)
+        check_at_least(1, batch_size=batch_size, gradient_steps=gradient_steps)
+        check_at_least(1, target_update_interval=target_update_interval)
         self.learning_rate, self.optimizer = learning_rate, optimizer
-        self.target, self.target_every, self.tau = target, target_every, tau
-        self.batch, self.updates, self.warmup = batch, updates, warmup
+        self.target, self.target_update_interval, self.tau = target, target_update_interval, tau
+        self.batch_size, self.gradient_steps = batch_size, gradient_steps
+        self.max_grad_norm, self.learning_starts = max_grad_norm, learning_starts
         self.episodic = network.sequential or sample == "episode"
-        self.max_gradient = max_gradient
-        self.replay = Replay(replay, half)
+        self.replay = Replay(buffer_size, half_precision)
         self.targets = nn.ModuleDict()
         self.register_buffer("progress", torch.zeros(()))
         self.register_buffer("updated", torch.zeros((), dtype=torch.long))
@@ -102,13 +106,13 @@ class OffPolicy(Learner):
         names = (*self.measures, "q", "gradient")
         means = [float("nan")] * len(names)
         if self._ready(trajectory):
-            rows = [self._learn() for _ in range(self.updates)]
+            rows = [self._learn() for _ in range(self.gradient_steps)]
             means = torch.stack(rows).mean(0).tolist()
         return dict(zip(names, means, strict=True))
 
     def _ready(self, trajectory: Trajectory) -> bool:
         """Whether enough was played to learn from."""
-        if trajectory.env_steps < self.warmup:
+        if trajectory.env_steps < self.learning_starts:
             return False
         return len(self.replay.ready()) > 0 if self.episodic else self.replay.drawable
 
@@ -117,17 +121,17 @@ class OffPolicy(Learner):
         if self.updated == 0:
             self.move_targets(1.0)
         draw = self.replay.whole_episodes if self.episodic else self.replay.transitions
-        losses = self.losses(draw(self.batch).to(self.device))
+        losses = self.losses(draw(self.batch_size).to(self.device))
         assert tuple(losses) == self.measures, f"losses are {tuple(losses)}, not {self.measures}"
         optimizer: Any = self.optimizers()
         optimizer.zero_grad()
         self.manual_backward(torch.stack(list(losses.values())).sum())
-        norms = [clip_grad_norm_(part, self.max_gradient) for part in self.parts()]
+        norms = [clip_grad_norm_(part, self.max_grad_norm) for part in self.parts()]
         optimizer.step()
         self.updated += 1
         if self.target == "soft":
             self.move_targets(self.tau)
-        elif self.updated % self.target_every == 0:
+        elif self.updated % self.target_update_interval == 0:
             self.move_targets(1.0)
         norm = torch.stack(norms).max()
         return torch.stack([*losses.values(), self.estimate, norm]).detach()
@@ -194,12 +198,3 @@ def one_hot_action(action: Tensor, spec: Spec) -> Float[Tensor, "row action"]:
 def team_reward(batch: Trajectory) -> Float[Tensor, "time env"]:
     """The sum of rewards over those who acted."""
     return torch.where(batch.acted, batch.reward, 0.0).sum(-1)
-
-
-def _check(tau: float, **whole: int) -> None:
-    """Refuse numbers out of range."""
-    for name, number in whole.items():
-        if number < 1:
-            raise ValueError(f"{name} is {number}; allowed are 1 and more")
-    if not 0 < tau <= 1:
-        raise ValueError(f"tau is {tau}; allowed is more than 0, up to 1")

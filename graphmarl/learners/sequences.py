@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from graphmarl.data import Trajectory
 from graphmarl.functional import balanced_kl
-from graphmarl.nn import Cliques, Hearing, Latent, WorldModel, hearing_of
+from graphmarl.nn import Adjacency, BlockMask, Latent, WorldModel, adjacency_of
 
 RewardLoss = Literal["smooth_l1", "squared"]
 
@@ -47,7 +47,7 @@ class Sequences:
     reward: Tensor
     goes_on: Tensor
     available: Tensor | None
-    hearing: list[Hearing]
+    hearing: list[Adjacency]
     start: Tensor
     alive: Tensor
 
@@ -94,21 +94,21 @@ class Sequences:
         return self.alive.shape[2]
 
 
-def _hearing(batch: Trajectory, begins: Tensor, masked: bool) -> list[Hearing]:
+def _hearing(batch: Trajectory, begins: Tensor, masked: bool) -> list[Adjacency]:
     """For each state, the edges of the one before, or its own where nothing was before."""
     steps, graphs = begins.shape
     said = torch.arange(steps, device=begins.device)[:, None] - (~begins).long()
     graph = said.clamp(min=0) * graphs + torch.arange(graphs, device=begins.device)
     if masked:
-        return [hearing_over(batch, some) for some in graph]
+        return [adjacency_over(batch, some) for some in graph]
     alive = batch.alive.flatten(0, 1)
-    return [Cliques.living(alive[some]) for some in graph]
+    return [BlockMask.living(alive[some]) for some in graph]
 
 
-def hearing_over(batch: Trajectory, pick: Tensor) -> Hearing:
+def adjacency_over(batch: Trajectory, pick: Tensor) -> Adjacency:
     """Who heard whom in some graphs of a batch."""
     edge_index, _ = batch.edges.select(pick)
-    return hearing_of(edge_index, len(pick), batch.spec.num_agents)
+    return adjacency_of(edge_index, len(pick), batch.spec.num_agents)
 
 
 class Unrolled(NamedTuple):

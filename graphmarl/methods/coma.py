@@ -12,13 +12,12 @@ from torch_geometric.data import Data
 
 from graphmarl.data import Trajectory
 from graphmarl.functional import taken
-from graphmarl.learners import AdvantageActorCritic, Reward, approach
-from graphmarl.methods.ippo import require_discrete
+from graphmarl.learners import A2C, Reward, approach
 from graphmarl.nn import Actor, CounterfactualCritic, Output
-from graphmarl.step import Spec
+from graphmarl.step import Spec, require_discrete
 
 
-class COMA(AdvantageActorCritic):
+class COMA(A2C):
     r"""Actor-critic whose advantage is what an agent's own action changed (eq. 4).
 
     .. math::
@@ -39,14 +38,14 @@ class COMA(AdvantageActorCritic):
         critic_learning_rate: of the critic; falls as the actor's does.
         critic_hidden: width of the critic's layers.
         counterfactual: subtract the counterfactual baseline; without it the advantage is Q_i.
-        target: `hard` copies the critic every `target_every` trajectories; `soft` moves the target
-            by the share `tau` after each.
-        target_every: trajectories between hard copies.
+        target: `hard` copies the critic every `target_update_interval` trajectories; `soft` moves
+            the target by the share `tau` after each.
+        target_update_interval: trajectories between hard copies.
         tau: share of a soft update.
-        reward: `team` as in the paper, `team_to_end` where agents die, or `agent`; see `OnPolicy`.
+        reward: `team` as in the paper, `team_to_end` where agents die, or `agent`; see `PPO`.
         gae_lambda: lambda of the critic's returns.
-        max_gradient: largest norm of the gradient.
-        learner: arguments of `AdvantageActorCritic`.
+        max_grad_norm: largest norm of the gradient.
+        learner: arguments of `A2C`.
 
     Raises:
         ValueError: the environment has no global state, or a number is out of range.
@@ -61,30 +60,32 @@ class COMA(AdvantageActorCritic):
         critic_hidden: int = 128,
         counterfactual: bool = True,
         target: Literal["hard", "soft"] = "hard",
-        target_every: int = 20,
+        target_update_interval: int = 20,
         tau: float = 0.01,
         reward: Reward = "team",
         gae_lambda: float = 0.8,
-        max_gradient: float = 10.0,
+        max_grad_norm: float = 10.0,
         **learner: Any,
     ) -> None:
         require_discrete(spec, "COMA")
         if not spec.state_size:
             raise ValueError("COMA's critic reads the global state; this environment has none")
-        if target_every < 1:
-            raise ValueError(f"target_every is {target_every}; allowed are 1 and more")
+        if target_update_interval < 1:
+            raise ValueError(
+                f"target_update_interval is {target_update_interval}; allowed are 1 and more"
+            )
         if not 0 < tau <= 1:
             raise ValueError(f"tau is {tau}; allowed is more than 0, up to 1")
         shapes = (spec.obs_size, spec.num_actions)
         agents = spec.num_agents
         network = Actor(*shapes, hidden=hidden, recurrent=recurrent, agent_id=agents)
         super().__init__(
-            network, reward=reward, gae_lambda=gae_lambda, max_gradient=max_gradient, **learner
+            network, reward=reward, gae_lambda=gae_lambda, max_grad_norm=max_grad_norm, **learner
         )
         self.critic = CounterfactualCritic(agents, spec.state_size, *shapes, critic_hidden)
         self.targets = nn.ModuleDict({"critic": copy.deepcopy(self.critic).requires_grad_(False)})
         self.critic_learning_rate, self.counterfactual = critic_learning_rate, counterfactual
-        self.target, self.target_every, self.tau = target, target_every, tau
+        self.target, self.target_update_interval, self.tau = target, target_update_interval, tau
         self.register_buffer("updated", torch.zeros((), dtype=torch.long))
         self.updated: Tensor
 
@@ -131,6 +132,6 @@ class COMA(AdvantageActorCritic):
         self.updated += 1
         if self.target == "soft":
             approach(self.targets["critic"], self.critic, self.tau)
-        elif self.updated % self.target_every == 0:
+        elif self.updated % self.target_update_interval == 0:
             approach(self.targets["critic"], self.critic, 1.0)
         return metrics

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphmarl.learners import OnPolicy
-from graphmarl.methods.ippo import require_discrete
-from graphmarl.nn import ActorCritic, Communicated
-from graphmarl.step import Spec
+from graphmarl.learners import PPO
+from graphmarl.nn import ActorCritic, CommNetCommunication
+from graphmarl.step import Spec, require_discrete
 
 
-class CommNet(OnPolicy):
+class CommNet(PPO):
     r"""Actor-critic whose agents tell each other all they know and hear the mean of it (eqs. 1-3).
 
     .. math::
@@ -30,7 +29,7 @@ class CommNet(OnPolicy):
         rounds: communications in each step, with weights of their own.
         skip: let every round read h_i^0, the paper's skip connection.
         recurrent: give agents a memory (GRU), which their messages then depend on.
-        learner: arguments of `OnPolicy`.
+        learner: arguments of `PPO`.
 
     Raises:
         ValueError: fewer than one round, or actions that are not discrete.
@@ -56,7 +55,7 @@ class CommNet(OnPolicy):
             spec.obs_size,
             spec.num_actions,
             hidden=hidden,
-            context=Communicated(known, message, rounds, skip),
+            communication=CommNetCommunication(known, message, rounds, skip),
             recurrent=recurrent,
         )
         super().__init__(network, **learner)

@@ -11,10 +11,9 @@ from torch_geometric.data import Data
 
 from graphmarl.data import Trajectory
 from graphmarl.functional import masked_mean
-from graphmarl.learners import ValueBased
-from graphmarl.methods.ippo import require_discrete
+from graphmarl.learners import QLearning
 from graphmarl.nn import AgentNetwork, AttentionConv, Output, mlp, orthogonal_linear
-from graphmarl.step import Spec
+from graphmarl.step import Spec, require_discrete
 
 
 class Relations(nn.Module):
@@ -80,13 +79,13 @@ class DGNNetwork(AgentNetwork):
         return Output(q=self.head(joined), features=joined, attention=alpha[0]), memory
 
 
-class DGN(ValueBased):
+class DGN(QLearning):
     """Deep Q-learning on graph convolutions by attention (eqs. 1-4).
 
     With `temporal` the attention of the last layer is pulled towards that in the next state among
     the same neighbours (temporal relation regularisation, eq. 5); the paper's code has it for its
     routing task only. Unlike the paper's code, the next state has the graph of the next state.
-    Unlike the paper, targets are those of double Q-learning unless `double` is off.
+    Unlike the paper, targets are those of double Q-learning unless `double_q` is off.
 
     Args:
         spec: shapes of the environment.
@@ -95,7 +94,7 @@ class DGN(ValueBased):
         heads: attention heads of each convolution.
         layers: convolutions.
         temporal: weight of the temporal regularisation; the paper's value is 0.03.
-        learner: arguments of `ValueBased`.
+        learner: arguments of `QLearning`.
     """
 
     default_graph = "knn:k=3"

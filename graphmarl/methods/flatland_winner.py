@@ -12,17 +12,9 @@ from torch.nn import functional as F
 from torch_geometric.data import Data
 
 from graphmarl.functional import mask_logits
-from graphmarl.learners import OnPolicy
-from graphmarl.methods.ippo import require_discrete
-from graphmarl.nn import (
-    AgentNetwork,
-    AttentionConv,
-    Output,
-    TreeEncoder,
-    mlp,
-    orthogonal_linear,
-)
-from graphmarl.step import Spec
+from graphmarl.learners import PPO
+from graphmarl.nn import AgentNetwork, AttentionConv, Output, TreeEncoder, mlp, orthogonal_linear
+from graphmarl.step import Spec, require_discrete
 
 
 class RailNetwork(AgentNetwork):
@@ -94,7 +86,7 @@ class RailNetwork(AgentNetwork):
         return output, memory
 
 
-class FlatlandWinner(OnPolicy):
+class FlatlandWinner(PPO):
     """PPO of trains that fold the tree that they see and attend to each other's signals.
 
     The settings are those of the `solution <https://github.com/jbr-ai-labs/
@@ -112,9 +104,9 @@ class FlatlandWinner(OnPolicy):
         signal: numbers in each signal.
         heads: of the attention.
         hidden: width of the layer below the actions, and of that below the value.
-        learning_rate, final_learning_rate, gamma, entropy, final_entropy: as in `OnPolicy`.
-        epochs, minibatch, reward_scale, rollout: as in `OnPolicy`.
-        learner: further arguments of `OnPolicy`.
+        learning_rate, final_learning_rate, gamma, entropy_coef, final_entropy_coef: as in `PPO`.
+        epochs, minibatch_size, reward_scale, rollout_length: as in `PPO`.
+        learner: further arguments of `PPO`.
 
     Raises:
         ValueError: the observation has no such tree, or actions are not discrete.
@@ -134,12 +126,12 @@ class FlatlandWinner(OnPolicy):
         learning_rate: float = 1e-5,
         final_learning_rate: float = 1.0,
         gamma: float = 0.995,
-        entropy: float = 0.01,
-        final_entropy: float = 1.0,
+        entropy_coef: float = 0.01,
+        final_entropy_coef: float = 1.0,
         epochs: int = 3,
-        minibatch: int = 32,
+        minibatch_size: int = 32,
         reward_scale: float = 1.0,
-        rollout: int = 16,
+        rollout_length: int = 16,
         **learner: Any,
     ) -> None:
         require_discrete(spec, "FlatlandWinner")
@@ -151,12 +143,12 @@ class FlatlandWinner(OnPolicy):
             learning_rate=learning_rate,
             final_learning_rate=final_learning_rate,
             gamma=gamma,
-            entropy=entropy,
-            final_entropy=final_entropy,
+            entropy_coef=entropy_coef,
+            final_entropy_coef=final_entropy_coef,
             epochs=epochs,
-            minibatch=minibatch,
+            minibatch_size=minibatch_size,
             reward_scale=reward_scale,
-            rollout=rollout,
+            rollout_length=rollout_length,
             **learner,
         )
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphmarl.learners import OnPolicy
-from graphmarl.methods.ippo import require_discrete
-from graphmarl.nn import ActorCritic, Attended, Encoded, GatedConv
-from graphmarl.step import Spec
+from graphmarl.learners import PPO
+from graphmarl.nn import ActorCritic, AttentionCommunication, EncodedCommunication, GatedConv
+from graphmarl.step import Spec, require_discrete
 
 
-class G2ANet(OnPolicy):
+class G2ANet(PPO):
     """Actor-critic that learns which edges count (hard attention) and how much (soft attention).
 
     The paper's GA-Comm: what was heard is read beside one's own. Edges whose gate is closed have
@@ -26,7 +25,7 @@ class G2ANet(OnPolicy):
         key: numbers in each signature and query.
         temperature: how far from its threshold a gate has a gradient.
         recurrent: give agents a memory (GRU), which their messages then depend on.
-        learner: arguments of `OnPolicy`.
+        learner: arguments of `PPO`.
     """
 
     default_graph = "complete"
@@ -43,12 +42,12 @@ class G2ANet(OnPolicy):
     ) -> None:
         require_discrete(spec, "G2ANet")
         known = spec.obs_size + (hidden if recurrent else 0)
-        heard = Attended(GatedConv(hidden, message, key, temperature), message)
+        heard = AttentionCommunication(GatedConv(hidden, message, key, temperature), message)
         network = ActorCritic(
             spec.obs_size,
             spec.num_actions,
             hidden=hidden,
-            context=Encoded(known, hidden, heard),
+            communication=EncodedCommunication(known, hidden, heard),
             recurrent=recurrent,
         )
         super().__init__(network, **learner)

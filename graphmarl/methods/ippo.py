@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from graphmarl.learners import OnPolicy
+from graphmarl.learners import PPO
 from graphmarl.nn import ActorCritic
-from graphmarl.step import Spec
+from graphmarl.step import Spec, require_discrete
 
 
-class IPPO(OnPolicy):
+class IPPO(PPO):
     """Independent PPO: policy and value of the own observation, agents' own rewards.
 
     Reads no edges. The settings are those of NVIF-PPO, as in the NVIF paper's comparison.
@@ -16,7 +16,7 @@ class IPPO(OnPolicy):
         spec: shapes of the environment.
         hidden: width of every layer.
         recurrent: give agents a memory (GRU) that is trained.
-        learner: arguments of `OnPolicy`.
+        learner: arguments of `PPO`.
     """
 
     def __init__(
@@ -25,13 +25,3 @@ class IPPO(OnPolicy):
         require_discrete(spec, "IPPO")
         network = ActorCritic(spec.obs_size, spec.num_actions, hidden=hidden, recurrent=recurrent)
         super().__init__(network, **learner)
-
-
-def require_discrete(spec: Spec, method: str) -> None:
-    """Refuse an environment of continuous actions.
-
-    Raises:
-        ValueError: the actions are not discrete.
-    """
-    if spec.action != "discrete":
-        raise ValueError(f"{method} has {spec.action} actions to choose; it takes discrete ones")

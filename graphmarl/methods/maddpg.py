@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphmarl.learners import Deterministic
+from graphmarl.learners import DDPG
 from graphmarl.nn import Actor, ConcatCritic
 from graphmarl.step import Spec
 
 
-class MADDPG(Deterministic):
+class MADDPG(DDPG):
     """Actors of their own observation under a critic of everybody's observations and actions.
 
     Reads no edges; the number of agents is fixed by the critic, though not by the actors. Unlike
@@ -18,7 +18,7 @@ class MADDPG(Deterministic):
     Args:
         spec: shapes of the environment.
         hidden: width of every layer.
-        learner: arguments of `Deterministic` and `OffPolicy`.
+        learner: arguments of `DDPG` and `OffPolicy`.
     """
 
     def __init__(self, spec: Spec, hidden: int = 128, **learner: Any) -> None:
@@ -34,7 +34,7 @@ class MADDPGS(MADDPG):
         spec: shapes of the environment.
         hidden: width of every layer.
         shuffle: draw an order for each batch.
-        learner: arguments of `Deterministic` and `OffPolicy`.
+        learner: arguments of `DDPG` and `OffPolicy`.
     """
 
     def __init__(self, spec: Spec, hidden: int = 128, shuffle: bool = True, **learner: Any) -> None:

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphmarl.learners import WorldModelLearner
-from graphmarl.learners.imagination import Legal, Paid
-from graphmarl.methods.ippo import require_discrete
+from graphmarl.learners import Dreamer
+from graphmarl.learners.imagination import ImaginedActions, ImaginedReward
 from graphmarl.nn import LatentAgent, LatentCritic, WorldModel
-from graphmarl.step import Spec
+from graphmarl.step import Spec, require_discrete
 
 
-class MAMBA(WorldModelLearner):
+class MAMBA(Dreamer):
     """Agents with a world model that talk by its discrete states, and learn in its imagination.
 
-    The settings are those of the paper on SMAC. Its ablations are flags: `information=0`,
-    `balance=0.5`, `dropout=0` and `positional=false`. Local graphs are used in acting alone, as in
-    the paper's code, unless `masked_training`. Unlike the paper, an agent makes of its neighbours'
-    messages what it can by itself (`TransformerConv`), who is dead in imagination counts no more,
-    and no table limits the number of agents.
+    The settings are those of the paper on SMAC. Its ablations are flags: `information_coef=0`,
+    `kl_balance=0.5`, `dropout=0` and `positional=false`. Local graphs are used in acting alone, as
+    in the paper's code, unless `masked_training`. Unlike the paper, an agent makes of its
+    neighbours' messages what it can by itself (`CommunicationTransformer`), who is dead in
+    imagination counts no more, and no table limits the number of agents.
 
     Args:
         spec: shapes of the environment.
@@ -30,7 +29,7 @@ class MAMBA(WorldModelLearner):
         heads: heads of their attention.
         dropout: in these layers, while the model is trained.
         positional: let agents tell each other apart by their places.
-        learner: arguments of `WorldModelLearner`.
+        learner: arguments of `Dreamer`.
 
     Raises:
         ValueError: a number out of range, or the actions are not discrete.
@@ -87,20 +86,20 @@ class MAMBASmall(MAMBA):
         classes: classes of each.
         layers: transformer layers of the communication block.
         heads: heads of their attention.
-        model_rate: learning rate of the world model.
-        kl: weight of the divergence.
-        every: environment steps between rounds of learning.
-        model_updates: of the model in each round.
-        batch: sequences in each update.
-        length: states in each sequence.
-        warmup: environment steps before the first round.
-        starts: joint states at most from which a dream begins; 0 for all of a batch.
-        horizon: steps that are imagined.
+        model_learning_rate: learning rate of the world model.
+        kl_coef: weight of the divergence.
+        train_interval: environment steps between rounds of learning.
+        model_gradient_steps: of the model in each round.
+        batch_size: sequences in each update.
+        sequence_length: states in each sequence.
+        learning_starts: environment steps before the first round.
+        imagination_starts: joint states at most from which a dream begins; 0 for all of a batch.
+        imagination_horizon: steps that are imagined.
         epochs: times that each dream is seen.
-        minibatch: joint states in each step of the policy.
-        entropy: weight of the entropy bonus.
+        minibatch_size: joint states in each step of the policy.
+        entropy_coef: weight of the entropy bonus.
         entropy_decay: factor on it with each minibatch.
-        legal: which actions are legal in imagination.
+        imagined_actions: which actions are legal in imagination.
         reward: who is paid what there.
         mamba: other arguments of `MAMBA`.
     """
@@ -115,33 +114,31 @@ class MAMBASmall(MAMBA):
         classes: int = 8,
         layers: int = 1,
         heads: int = 4,
-        model_rate: float = 1e-3,
-        kl: float = 0.1,
-        every: int = 100,
-        model_updates: int = 30,
-        batch: int = 16,
-        length: int = 16,
-        warmup: int = 1000,
-        starts: int = 0,
-        horizon: int = 12,
+        model_learning_rate: float = 1e-3,
+        kl_coef: float = 0.1,
+        train_interval: int = 100,
+        model_gradient_steps: int = 30,
+        batch_size: int = 16,
+        sequence_length: int = 16,
+        learning_starts: int = 1000,
+        imagination_starts: int = 0,
+        imagination_horizon: int = 12,
         epochs: int = 3,
-        minibatch: int = 1600,
-        entropy: float = 0.1,
+        minibatch_size: int = 1600,
+        entropy_coef: float = 0.1,
         entropy_decay: float = 0.9998,
-        legal: Legal = "likely",
-        reward: Paid = "team_to_end",
+        imagined_actions: ImaginedActions = "likely",
+        reward: ImaginedReward = "team_to_end",
         **mamba: Any,
     ) -> None:
         size = {"hidden": hidden, "recurrent": recurrent, "layers": layers, "heads": heads}
         size |= {"categoricals": categoricals, "classes": classes}
-        work = {"every": every, "model_updates": model_updates, "warmup": warmup}
-        work |= {"batch": batch, "length": length}
-        dreams = {"starts": starts, "horizon": horizon, "epochs": epochs, "minibatch": minibatch}
-        rest: dict[str, Any] = {
-            "model_rate": model_rate,
-            "kl": kl,
-            "entropy": entropy,
-            "legal": legal,
-        }
-        rest |= {"entropy_decay": entropy_decay, "reward": reward} | mamba
-        super().__init__(spec, **size, **work, **dreams, **rest)
+        updates: dict[str, Any] = {"train_interval": train_interval, "batch_size": batch_size}
+        updates |= {"model_gradient_steps": model_gradient_steps, "kl_coef": kl_coef}
+        updates |= {"learning_starts": learning_starts, "sequence_length": sequence_length}
+        updates |= {"model_learning_rate": model_learning_rate}
+        rollouts = {"imagination_starts": imagination_starts, "epochs": epochs}
+        rollouts |= {"imagination_horizon": imagination_horizon, "minibatch_size": minibatch_size}
+        policy: dict[str, Any] = {"entropy_coef": entropy_coef, "entropy_decay": entropy_decay}
+        policy |= {"imagined_actions": imagined_actions, "reward": reward}
+        super().__init__(spec, **size, **updates, **rollouts, **policy, **mamba)

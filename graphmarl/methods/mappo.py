@@ -2,13 +2,12 @@
 
 from typing import Any
 
-from graphmarl.learners import OnPolicy
-from graphmarl.methods.ippo import require_discrete
+from graphmarl.learners import PPO
 from graphmarl.nn import ActorCritic
-from graphmarl.step import Spec
+from graphmarl.step import Spec, require_discrete
 
 
-class MAPPO(OnPolicy):
+class MAPPO(PPO):
     """IPPO with a central critic: the value also reads the global state.
 
     Reads no edges. Unlike the paper, observations, optimiser and losses are those of NVIF-PPO, so
@@ -18,7 +17,7 @@ class MAPPO(OnPolicy):
         spec: shapes of the environment, which must have a global state.
         hidden: width of every layer.
         recurrent: give agents a memory (GRU) that is trained.
-        learner: arguments of `OnPolicy`.
+        learner: arguments of `PPO`.
     """
 
     def __init__(

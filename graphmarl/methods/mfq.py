@@ -18,7 +18,7 @@ class MFQ(QAgents):
 
     Args:
         spec: shapes of the environment.
-        explore: `boltzmann` as in the paper, or `epsilon`.
+        exploration: `boltzmann` as in the paper, or `epsilon`.
         final_epsilon: the last temperature, or the last probability of a random action.
         agents: arguments of `QAgents`.
     """
@@ -28,7 +28,7 @@ class MFQ(QAgents):
     def __init__(
         self,
         spec: Spec,
-        explore: Literal["boltzmann", "epsilon"] = "boltzmann",
+        exploration: Literal["boltzmann", "epsilon"] = "boltzmann",
         final_epsilon: float = 0.1,
         **agents: Any,
     ) -> None:
@@ -36,7 +36,7 @@ class MFQ(QAgents):
             spec,
             None,
             lambda known: MeanAction(spec.num_actions),
-            explore=explore,
+            exploration=exploration,
             final_epsilon=final_epsilon,
             **agents,
         )

@@ -10,16 +10,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from graphmarl.data import Trajectory
-from graphmarl.functional import (
-    geometric,
-    greedy_action,
-    linear,
-    masked_mean,
-    standard_normal_kl,
-)
-from graphmarl.methods.q_agents import QAgents
-from graphmarl.methods.qmix import Mixing, make_mixer
-from graphmarl.nn import Channel, GaussianConv, Messages, Output, Rank, mlp
+from graphmarl.functional import geometric, greedy_action, linear, masked_mean, standard_normal_kl
+from graphmarl.methods.q_agents import Mixing, QAgents, make_mixer
+from graphmarl.nn import Channel, GaussianCommunication, GaussianConv, Output, Rank, mlp
 from graphmarl.step import Spec
 
 
@@ -87,14 +80,16 @@ class NDQ(QAgents):
         super().__init__(
             spec,
             lambda: make_mixer(mixer, spec, embed, hyper_hidden),
-            lambda known: Messages(GaussianConv(known, bits, message_hidden, slots, test_noise)),
+            lambda known: GaussianCommunication(
+                GaussianConv(known, bits, message_hidden, slots, test_noise)
+            ),
             **agents,
         )
         Rank(train_cut)  # which refuses what is no percentage
         self.train_cut = train_cut
         self.betas, self.c_beta = (beta, beta if final_beta is None else final_beta), c_beta
-        assert isinstance(self.network.context, Messages), "made above"
-        size = self.network.context.size
+        assert isinstance(self.network.communication, GaussianCommunication), "made above"
+        size = self.network.communication.size
         known = self.network.inputs.size + size
         self.posterior = mlp(known, 4 * size, 4 * size, spec.num_actions, last_gain=1.0)
 

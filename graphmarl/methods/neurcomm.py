@@ -14,18 +14,17 @@ from torch_geometric.utils import scatter
 
 from graphmarl.data import Trajectory
 from graphmarl.functional import mask_logits
-from graphmarl.learners import AdvantageActorCritic
-from graphmarl.methods.ippo import require_discrete
+from graphmarl.learners import A2C
 from graphmarl.nn import (
+    AgentLinear,
     AgentNetwork,
+    ConcatConv,
     Output,
-    OwnLinear,
-    SlotConv,
+    concatenate_slots,
+    neighbor_slots,
     orthogonal_linear,
-    side_by_side,
-    slots_of,
 )
-from graphmarl.step import Spec
+from graphmarl.step import Spec, require_discrete
 
 
 class NeurCommNetwork(AgentNetwork):
@@ -59,14 +58,14 @@ class NeurCommNetwork(AgentNetwork):
 
         def linear(size: int, out: int, gain: float = 2**0.5) -> nn.Module:
             if own_weights:
-                return OwnLinear(own_weights, size, out, gain)
+                return AgentLinear(own_weights, size, out, gain)
             return orthogonal_linear(size, out, gain)
 
         self.num_agents, self.neighbors = own_weights, neighbors
         self.parts = [hidden, hidden, num_actions]
         self.memory_size = sum(self.parts)
         self.told = [obs_size, num_actions, hidden]
-        self.conv = SlotConv(neighbors)
+        self.conv = ConcatConv(neighbors)
         self.see = linear((1 + neighbors) * obs_size, hidden)
         self.guess = linear(neighbors * num_actions, hidden)
         self.feel = linear(neighbors * hidden, hidden)
@@ -82,7 +81,7 @@ class NeurCommNetwork(AgentNetwork):
         self.check_agents(graph)
         x = graph.x.flatten(1)
         h, c, policy = memory.split(self.parts, 1)
-        slot = slots_of(graph.edge_index, graph.pos, self.neighbors)
+        slot = neighbor_slots(graph.edge_index, graph.pos, self.neighbors)
         heard = self.conv(torch.cat([x, policy, h], 1), graph.edge_index, slot)
         seen, policies, states = (part.flatten(1) for part in heard.split(self.told, 2))
         known = [self.see(torch.cat([x, seen], 1)), self.guess(policies), self.feel(states)]
@@ -110,12 +109,12 @@ class NeurCommNetwork(AgentNetwork):
         """
         assert graph.edge_index is not None, "a builder has set the edges"
         sender, receiver = graph.edge_index
-        slot = slots_of(graph.edge_index, graph.pos, self.neighbors)
-        theirs = side_by_side(done[sender], receiver, slot, len(h), self.neighbors)
+        slot = neighbor_slots(graph.edge_index, graph.pos, self.neighbors)
+        theirs = concatenate_slots(done[sender], receiver, slot, len(h), self.neighbors)
         return self.critic(torch.cat([h, theirs], 1)).squeeze(-1)
 
 
-class NeurComm(AdvantageActorCritic):
+class NeurComm(A2C):
     r"""A2C of agents that tell neighbours what they see, their last policy and hidden state.
 
     Agent i learns from the spatially discounted reward (Section 3.3)
@@ -141,9 +140,9 @@ class NeurComm(AdvantageActorCritic):
             global reward and this does not matter.
         learning_rate: of the optimiser.
         optimizer: `rmsprop` as in the paper, or `adam`.
-        max_gradient: largest norm of the gradient.
-        rollout: steps of each trajectory.
-        learner: arguments of `AdvantageActorCritic`.
+        max_grad_norm: largest norm of the gradient.
+        rollout_length: steps of each trajectory.
+        learner: arguments of `A2C`.
 
     Raises:
         ValueError: the agents have no positions, or a number is out of range.
@@ -161,8 +160,8 @@ class NeurComm(AdvantageActorCritic):
         spatial_discount: float = 0.9,
         learning_rate: float = 5e-4,
         optimizer: Literal["adam", "rmsprop"] = "rmsprop",
-        max_gradient: float = 40.0,
-        rollout: int = 120,
+        max_grad_norm: float = 40.0,
+        rollout_length: int = 120,
         **learner: Any,
     ) -> None:
         require_discrete(spec, "NeurComm")
@@ -182,8 +181,8 @@ class NeurComm(AdvantageActorCritic):
             NeurCommNetwork(spec.obs_size, spec.num_actions, neighbors, hidden, own),
             learning_rate=learning_rate,
             optimizer=optimizer,
-            max_gradient=max_gradient,
-            rollout=rollout,
+            max_grad_norm=max_grad_norm,
+            rollout_length=rollout_length,
             **learner,
         )
         self.spatial_discount = spatial_discount

@@ -6,11 +6,10 @@ from abc import abstractmethod
 from pathlib import Path
 from typing import Any, Literal
 
-from graphmarl.learners import Learner, OnPolicy, Stage, ValueBased
-from graphmarl.methods.ippo import require_discrete
+from graphmarl.learners import PPO, Learner, QLearning, Stage
 from graphmarl.methods.nvif_stages import CodeStage, FlowStage
 from graphmarl.nn import ActorCritic, FlowEncoder, MeanObservation, QNetwork, Trunk
-from graphmarl.step import Spec
+from graphmarl.step import Spec, require_discrete
 
 
 class NVIF(Learner):
@@ -18,19 +17,19 @@ class NVIF(Learner):
 
     Before learning begins, an autoencoder of observations and then the flow are trained on episodes
     of a random policy; both are frozen from there on. `--graph complete` is the paper's Fully-VIF,
-    `--method.context mean` its MS, `--method.alpha 0` leaves out the consistency loss. Unlike the
-    paper, agents see the raw observation: trained on its code alone they do not learn.
+    `--method.communication mean` its MS, `--method.alpha 0` leaves out the consistency loss. Unlike
+    the paper, agents see the raw observation: trained on its code alone they do not learn.
 
     Args:
         spec: shapes of the environment.
         flow: checkpoint of a trained flow (`flow.ckpt` of a run) to use instead of training one.
-        context: `flow` is NVIF; `mean` is MS, the mean observation of all living agents.
+        communication: `flow` is NVIF; `mean` is MS, the mean observation of all living agents.
         layers: rounds of communication within a step, L.
-        code: size of the observation code.
+        code_size: size of the observation code.
         flow_hidden: size of the flow's features and memory.
         latent: size of the latent s.
         alpha: weight of the consistency loss (eq. 8).
-        kl: weight of the divergence from the prior.
+        kl_coef: weight of the divergence from the prior.
         consistency_on: `mean` pulls the means mu together, `sample` the samples (as in eq. 7).
         sample: give agents samples of s instead of means.
         likelihood: `bernoulli` for observations in [0, 1] (eq. 6), `gaussian` for any others.
@@ -49,13 +48,13 @@ class NVIF(Learner):
         self,
         spec: Spec,
         flow: str | None = None,
-        context: Literal["flow", "mean"] = "flow",
+        communication: Literal["flow", "mean"] = "flow",
         layers: int = 2,
-        code: int = 64,
+        code_size: int = 64,
         flow_hidden: int = 64,
         latent: int = 32,
         alpha: float = 0.1,
-        kl: float = 1.0,
+        kl_coef: float = 1.0,
         consistency_on: Literal["mean", "sample"] = "mean",
         sample: bool = False,
         likelihood: Literal["bernoulli", "gaussian"] = "bernoulli",
@@ -70,16 +69,16 @@ class NVIF(Learner):
         require_discrete(spec, "NVIF")
         view = spec.layout.get("view", slice(0, spec.obs_size))
         unique = spec.layout.get("position", slice(0, 0))
-        heard = FlowEncoder(view, unique, code, flow_hidden, latent, layers, sample)
-        chosen = heard if context == "flow" else MeanObservation(spec.obs_size)
+        heard = FlowEncoder(view, unique, code_size, flow_hidden, latent, layers, sample)
+        chosen = heard if communication == "flow" else MeanObservation(spec.obs_size)
         network = self.agents(
-            spec, hidden=hidden, context=chosen.requires_grad_(False), recurrent=recurrent
+            spec, hidden=hidden, communication=chosen.requires_grad_(False), recurrent=recurrent
         )
         super().__init__(network, **learner)
         self.flow = Path(flow) if flow else None
         self.episodes, self.likelihood = episodes, likelihood
         self.code_epochs, self.flow_epochs = code_epochs, flow_epochs
-        self.weights = (alpha, kl, consistency_on, decoded)
+        self.weights = (alpha, kl_coef, consistency_on, decoded)
 
     @staticmethod
     @abstractmethod
@@ -88,7 +87,7 @@ class NVIF(Learner):
 
     def stages(self) -> list[Stage]:
         """The observation autoencoder, then the flow; none for MS."""
-        encoder = self.network.context
+        encoder = self.network.communication
         if not isinstance(encoder, FlowEncoder):
             return []
         flow = FlowStage(
@@ -105,7 +104,7 @@ class NVIF(Learner):
         return [code, flow]
 
 
-class NVIFPPO(NVIF, OnPolicy):
+class NVIFPPO(NVIF, PPO):
     """PPO whose agents hear a pre-trained variational information flow (Algorithm 2).
 
     Unlike the paper, the value's target is the lambda return; `value_target="monte_carlo"` is
@@ -118,7 +117,7 @@ class NVIFPPO(NVIF, OnPolicy):
         return ActorCritic(spec.obs_size, spec.num_actions, **trunk)
 
 
-class NVIFDQN(NVIF, ValueBased):
+class NVIFDQN(NVIF, QLearning):
     """Deep Q-learning whose agents hear a pre-trained variational information flow (Section V).
 
     Every agent learns Q(o_i, s_i, a) from its own reward.

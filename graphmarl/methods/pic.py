@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphmarl.learners import Deterministic
+from graphmarl.learners import DDPG
 from graphmarl.nn import Actor, PooledCritic
 from graphmarl.step import Spec
 
 
-class PIC(Deterministic):
+class PIC(DDPG):
     """MADDPG with a critic of graph convolutions, which has no order of agents and any number.
 
     Unlike the paper, the critic's graph is the builder's; `complete` is the paper's.
@@ -19,7 +19,7 @@ class PIC(Deterministic):
         hidden: width of every layer.
         layers: graph convolutions of the critic.
         normalise: divide each of them by the number of agents, as the paper's code does.
-        learner: arguments of `Deterministic` and `OffPolicy`.
+        learner: arguments of `DDPG` and `OffPolicy`.
     """
 
     default_graph = "complete"

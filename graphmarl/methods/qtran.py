@@ -21,7 +21,7 @@ class QTRAN(QAgents):
     L = L_td + w_opt L_opt + w_nopt L_nopt, where u* is the joint action of each agent's best one:
     L_td = (r + gamma Q_jt^-(s', u*') - Q_jt(s, u))^2, L_opt = (sum_i Q_i(u*_i) - Q_jt(s, u*) + V)^2
     and L_nopt = min(sum_i Q_i(u_i) - Q_jt(s, u) + V, 0)^2, with Q_jt held fixed in the last two.
-    Reads no edges. Rewards are the team's, and u* is always the online agents' (`double`).
+    Reads no edges. Rewards are the team's, and u* is always the online agents' (`double_q`).
 
     Args:
         spec: shapes of the environment; the joint value reads the global state if there is one.

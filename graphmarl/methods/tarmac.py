@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphmarl.learners import OnPolicy
-from graphmarl.methods.ippo import require_discrete
-from graphmarl.methods.q_agents import QAgents
-from graphmarl.methods.qmix import Mixing, make_mixer
-from graphmarl.nn import ActorCritic, Attended, AttentionConv
-from graphmarl.step import Spec
+from graphmarl.learners import PPO
+from graphmarl.methods.q_agents import Mixing, QAgents, make_mixer
+from graphmarl.nn import ActorCritic, AttentionCommunication, AttentionConv
+from graphmarl.step import Spec, require_discrete
 
 
-class TarMAC(OnPolicy):
+class TarMAC(PPO):
     """Actor-critic whose agents attend to each other's messages, by signature and query (eq. 3).
 
     Unlike the paper, whose learner is A2C with a central critic, this is PPO with the settings of
-    IPPO, so that the messages are the only difference from it; `epochs` 1 and `clip` None is A2C,
-    and the critic reads the state if `central` is set. One round of messages in each step.
+    IPPO, so that the messages are the only difference from it; `epochs` 1 and `clip_range` None is
+    A2C, and the critic reads the state if `central` is set. One round of messages in each step.
 
     Args:
         spec: shapes of the environment.
@@ -26,7 +24,7 @@ class TarMAC(OnPolicy):
         key: numbers in each signature and query.
         recurrent: give agents a memory (GRU), which their messages then depend on.
         central: let the critic read the global state.
-        learner: arguments of `OnPolicy`.
+        learner: arguments of `PPO`.
     """
 
     default_graph = "complete"
@@ -50,7 +48,7 @@ class TarMAC(OnPolicy):
             spec.num_actions,
             hidden=hidden,
             state_size=spec.state_size if central else 0,
-            context=Attended(AttentionConv(known, message, key=key), message),
+            communication=AttentionCommunication(AttentionConv(known, message, key=key), message),
             recurrent=recurrent,
         )
         super().__init__(network, **learner)
@@ -87,6 +85,6 @@ class TarMACQMIX(QAgents):
         super().__init__(
             spec,
             lambda: make_mixer(mixer, spec, embed, hyper_hidden),
-            lambda known: Attended(AttentionConv(known, message, key=key), message),
+            lambda known: AttentionCommunication(AttentionConv(known, message, key=key), message),
             **agents,
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphmarl.learners import SoftActorCritic
+from graphmarl.learners import SAC
 from graphmarl.nn import (
     Aggregator,
     Approximation,
@@ -16,14 +16,14 @@ from graphmarl.nn import (
 from graphmarl.step import Spec
 
 
-class VPP(SoftActorCritic):
+class VPP(SAC):
     """Policies that unroll variational inference about each other, under soft actor-critic.
 
     With `--graph none` nothing is heard and this is independent soft actor-critic. Unlike the
     paper, agents attend to themselves too, the scores of the attention are divided by the root of
     the size of the keys, continuous actions are squashed into their range, and learning rate, batch
-    and replay are those of a run on two cores; the paper's are `learning_rate` 0.01, `batch` 1024
-    and `replay` 1000000.
+    and replay are those of a run on two cores; the paper's are `learning_rate` 0.01, `batch_size`
+    1024 and `buffer_size` 1000000.
 
     Args:
         spec: shapes of the environment.
@@ -38,7 +38,7 @@ class VPP(SoftActorCritic):
         damping: share of old messages that `bethe` keeps in each round.
         reweight: rho of tree-reweighted belief propagation under `bethe`; 1 is Bethe.
         critics: number of Q-functions of which the smaller value counts.
-        learner: arguments of `SoftActorCritic` and `OffPolicy`.
+        learner: arguments of `SAC` and `OffPolicy`.
 
     Raises:
         ValueError: a number out of range.

@@ -1,15 +1,23 @@
 """Networks: message-passing layers, actors, critics and what they are made of."""
 
 from graphmarl.nn.actor_critic import Actor, ActorCritic
-from graphmarl.nn.channel import Channel, Sent
-from graphmarl.nn.context import (
-    Attended,
-    Communicated,
-    Context,
-    Encoded,
+from graphmarl.nn.adjacency import Adjacency, BlockMask, NeighborLists, adjacency_of
+from graphmarl.nn.communication.channel import Channel, Sent
+from graphmarl.nn.communication.cuts import CUTS, Cut, Rank
+from graphmarl.nn.communication.flow import (
+    FlowDecoder,
+    FlowEncoder,
+    FlowNet,
+    ObservationAutoencoder,
+)
+from graphmarl.nn.communication.modules import (
+    AttentionCommunication,
+    CommNetCommunication,
+    CommunicationModule,
+    EncodedCommunication,
+    GaussianCommunication,
     MeanAction,
     MeanObservation,
-    Messages,
     last_action,
     no_memory,
 )
@@ -18,32 +26,30 @@ from graphmarl.nn.conv import (
     AttentionConv,
     BetheConv,
     CommConv,
+    CommunicationTransformer,
+    ConcatConv,
     FlowConv,
     GatedConv,
     GaussianConv,
     PairConv,
-    SlotConv,
     SumConv,
-    TransformerConv,
     TransformerLayer,
-    side_by_side,
-    slots_of,
+    concatenate_slots,
+    neighbor_slots,
     symmetric_norm,
 )
-from graphmarl.nn.counterfactual import CounterfactualCritic
-from graphmarl.nn.critics import NeighborCritic, NeighborValue
-from graphmarl.nn.cuts import CUTS, Cut, Rank
-from graphmarl.nn.flow import FlowDecoder, FlowEncoder, FlowNet, ObservationAutoencoder
-from graphmarl.nn.hearing import Cliques, Ears, Hearing, hearing_of
+from graphmarl.nn.critics.central import CentralCritic, ConcatCritic, PooledCritic
+from graphmarl.nn.critics.counterfactual import CounterfactualCritic
+from graphmarl.nn.critics.joint import JointCritic
+from graphmarl.nn.critics.latent import LatentCritic
+from graphmarl.nn.critics.neighbor import NeighborCritic, NeighborValue
 from graphmarl.nn.inference import Aggregator, Approximation, First, InferencePolicy, StateMessages
-from graphmarl.nn.kinds import KindLinear
-from graphmarl.nn.latent_agent import LatentAgent, LatentCritic
-from graphmarl.nn.mixers import JointCritic, Mixer, MonotonicMixer, SumMixer
+from graphmarl.nn.latent_agent import LatentAgent
+from graphmarl.nn.linear import AgentLinear, KindLinear
+from graphmarl.nn.mixers import Mixer, MonotonicMixer, SumMixer
 from graphmarl.nn.network import AgentNetwork, Output, batch_of, mlp, orthogonal_linear
-from graphmarl.nn.own_linear import OwnLinear
 from graphmarl.nn.policy import PolicyHead, SquashedNormal
 from graphmarl.nn.q_network import QNetwork
-from graphmarl.nn.team_critics import ConcatCritic, PooledCritic, TeamCritic
 from graphmarl.nn.tree_encoder import TreeEncoder
 from graphmarl.nn.trunk import AgentInput, Trunk
 from graphmarl.nn.world_model import Latent, WorldModel
@@ -55,21 +61,21 @@ __all__ = [
     "AgentNetwork",
     "Aggregator",
     "Approximation",
-    "Attended",
+    "AttentionCommunication",
     "AttentionConv",
     "BetheConv",
     "CONVS",
     "CUTS",
     "Channel",
-    "Cliques",
+    "BlockMask",
     "CommConv",
-    "Communicated",
+    "CommNetCommunication",
     "ConcatCritic",
-    "Context",
+    "CommunicationModule",
     "CounterfactualCritic",
     "Cut",
-    "Ears",
-    "Encoded",
+    "NeighborLists",
+    "EncodedCommunication",
     "First",
     "FlowConv",
     "FlowDecoder",
@@ -77,7 +83,7 @@ __all__ = [
     "FlowNet",
     "GatedConv",
     "GaussianConv",
-    "Hearing",
+    "Adjacency",
     "InferencePolicy",
     "JointCritic",
     "KindLinear",
@@ -86,38 +92,38 @@ __all__ = [
     "LatentCritic",
     "MeanAction",
     "MeanObservation",
-    "Messages",
+    "GaussianCommunication",
     "Mixer",
     "MonotonicMixer",
     "NeighborCritic",
     "NeighborValue",
     "ObservationAutoencoder",
     "Output",
-    "OwnLinear",
+    "AgentLinear",
     "PairConv",
     "PolicyHead",
     "PooledCritic",
     "QNetwork",
     "Rank",
     "Sent",
-    "SlotConv",
+    "ConcatConv",
     "SquashedNormal",
     "StateMessages",
     "SumConv",
     "SumMixer",
-    "TeamCritic",
+    "CentralCritic",
     "TreeEncoder",
-    "TransformerConv",
+    "CommunicationTransformer",
     "TransformerLayer",
     "Trunk",
     "WorldModel",
     "batch_of",
-    "hearing_of",
+    "adjacency_of",
     "last_action",
     "mlp",
     "no_memory",
     "orthogonal_linear",
-    "side_by_side",
-    "slots_of",
+    "concatenate_slots",
+    "neighbor_slots",
     "symmetric_norm",
 ]

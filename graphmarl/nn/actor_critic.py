@@ -20,7 +20,7 @@ class Actor(Trunk):
         num_actions: number of actions, or of their components.
         action: discrete or continuous.
         hidden: width of every layer.
-        trunk: context, memory and inputs; arguments of `Trunk`.
+        trunk: communication, memory and inputs; arguments of `Trunk`.
 
     Shapes:
         graph.x (row, obs_size), memory (row, memory_size); distribution over rows.
@@ -59,7 +59,7 @@ class ActorCritic(Actor):
         num_actions: number of actions.
         hidden: width of every layer.
         state_size: size of the global state that the critic reads; 0 for a critic of o_i and s_i.
-        trunk: context, memory and inputs; arguments of `Trunk`.
+        trunk: communication, memory and inputs; arguments of `Trunk`.
 
     Shapes:
         graph.x (row, obs_size), memory (row, memory_size); value (row,), distribution over rows.

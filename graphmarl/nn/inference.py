@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch_geometric.data import Data
 
-from graphmarl.nn.blocks import Blocks, Rows, blocks_of, watched
+from graphmarl.nn.adjacency import CSRMatrix, DenseMatrix, adjacency_matrix, watched
 from graphmarl.nn.conv import AttentionConv, BetheConv, SumConv
-from graphmarl.nn.kinds import KindLinear
+from graphmarl.nn.linear import KindLinear
 from graphmarl.nn.network import AgentNetwork, Output, at_once, mlp, orthogonal_linear
 from graphmarl.nn.policy import Action, PolicyHead, parameters_of
 
@@ -50,14 +50,14 @@ class StateMessages(nn.Module):
         self.own = nn.ModuleList(orthogonal_linear(each, size) for each in kept)
         self.others = nn.ModuleList(SumConv(each, size) for each in kept)
 
-    def forward(self, graph: Data, blocks: Blocks | Rows | None = None) -> list[Tensor]:
+    def forward(self, graph: Data, blocks: DenseMatrix | CSRMatrix | None = None) -> list[Tensor]:
         """s^0 to s^M; pass the `blocks` of the graph if they are known."""
         assert graph.x is not None, "the agent graph carries observations"
         assert graph.edge_index is not None, "a builder has set the edges"
         x = graph.x.flatten(1)
         states = [x if self.inputs is None else F.relu(self.inputs(x, graph))]
         if blocks is None and self.others:
-            blocks = blocks_of(graph)
+            blocks = adjacency_matrix(graph)
         for own, others in zip(self.own, self.others, strict=True):
             s = states[-1]
             assert isinstance(own, nn.Linear), "made above"
@@ -102,7 +102,12 @@ class MeanFieldRound(nn.Module):
             self.conv = SumConv(state_size + mu_size, size, include_self=True)
 
     def forward(
-        self, mu: Tensor, s: Tensor, graph: Data, blocks: Blocks | Rows | None, output: Output
+        self,
+        mu: Tensor,
+        s: Tensor,
+        graph: Data,
+        blocks: DenseMatrix | CSRMatrix | None,
+        output: Output,
     ) -> Tensor:
         """mu^m from mu^{m-1} and s^{m-1}; notes who attended to whom."""
         assert graph.edge_index is not None, "a builder has set the edges"
@@ -196,7 +201,7 @@ class InferencePolicy(AgentNetwork):
     ) -> tuple[Output, Float[Tensor, "row memory"]]:
         """The policy; there is nothing to remember."""
         assert graph.edge_index is not None, "a builder has set the edges"
-        blocks = blocks_of(graph)
+        blocks = adjacency_matrix(graph)
         output, states = Output(), self.states(graph, blocks)
         mu = self.intention(states[0], graph)
         if isinstance(self.inference, BetheConv):

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 from torch.distributions import Categorical
-from torch.nn import functional as F
 from torch_geometric.data import Data
 
 from graphmarl.functional import mask_logits
-from graphmarl.nn.context import last_action
-from graphmarl.nn.conv.transformer import TransformerLayer
-from graphmarl.nn.hearing import Cliques
+from graphmarl.nn.communication.modules import last_action
 from graphmarl.nn.network import AgentNetwork, Output, count_graphs, mlp
-from graphmarl.nn.world_model import WorldModel, xavier
+from graphmarl.nn.world_model import WorldModel
 
 
 class LatentAgent(AgentNetwork):
@@ -65,28 +62,3 @@ class LatentAgent(AgentNetwork):
         """The policy in some states."""
         logits = mask_logits(self.actor(features), available)
         return Categorical(logits=logits, validate_args=False)
-
-
-class LatentCritic(nn.Module):
-    """Values V_i of all agents' states: a transformer layer over the living of each graph.
-
-    Args:
-        size: numbers of an agent's state.
-        hidden: width of every layer.
-        heads: heads of the attention.
-
-    Shapes:
-        features (graph, agent, size), alive (graph, agent); out (graph, agent).
-    """
-
-    def __init__(self, size: int, hidden: int = 256, heads: int = 8) -> None:
-        super().__init__()
-        self.embed = nn.Linear(size, hidden)
-        self.layer = TransformerLayer(hidden, heads)
-        self.head = mlp(hidden, hidden, 1)
-        xavier(self)
-
-    def forward(self, features: Tensor, alive: Tensor) -> Tensor:
-        """The value of each agent."""
-        x = self.layer(F.relu(self.embed(features)), Cliques.living(alive).mask)
-        return self.head(F.relu(x)).squeeze(-1)

@@ -18,7 +18,7 @@ class QNetwork(Trunk):
         num_actions: number of actions.
         hidden: width of every layer.
         layers: linear layers above the features; 1 is the agent of PyMARL.
-        trunk: context, memory and inputs; arguments of `Trunk`.
+        trunk: communication, memory and inputs; arguments of `Trunk`.
 
     Shapes:
         graph.x (row, obs_size), memory (row, memory_size); q (row, num_actions).

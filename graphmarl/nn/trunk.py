@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch_geometric.data import Data
 
-from graphmarl.nn.context import Context, last_action
+from graphmarl.nn.communication.modules import CommunicationModule, last_action
 from graphmarl.nn.network import AgentNetwork, Output, batch_of, orthogonal_linear
 
 
@@ -52,7 +52,7 @@ class Trunk(AgentNetwork):
     Args:
         obs_size: numbers in an agent's observation o_i.
         hidden: width of the features.
-        context: gives s_i; None for agents that hear nothing.
+        communication: gives s_i; None for agents that hear nothing.
         recurrent: put a GRU behind the input layer.
         last_action: number of actions, for agents that know their last one; else 0.
         agent_id: number of agents, for agents that know which one they are; else 0.
@@ -66,22 +66,22 @@ class Trunk(AgentNetwork):
         obs_size: int,
         *,
         hidden: int = 128,
-        context: Context | None = None,
+        communication: CommunicationModule | None = None,
         recurrent: bool = False,
         last_action: int = 0,
         agent_id: int = 0,
     ) -> None:
         super().__init__()
         self.inputs = AgentInput(obs_size, last_action, agent_id)
-        self.context, self.hidden = context, hidden
-        size = self.inputs.size + (context.size if context else 0)
-        self.context_memory = context.memory_size if context else 0
+        self.communication, self.hidden = communication, hidden
+        size = self.inputs.size + (communication.size if communication else 0)
+        self.communication_memory = communication.memory_size if communication else 0
         self.encoder = nn.Sequential(orthogonal_linear(size, hidden), nn.ReLU(inplace=True))
         self.gru = nn.GRUCell(hidden, hidden) if recurrent else None
-        self.memory_size = self.context_memory + (hidden if recurrent else 0)
+        self.memory_size = self.communication_memory + (hidden if recurrent else 0)
         self.sequential = recurrent
-        self.rounds = context.rounds if context else 0
-        self.num_agents = agent_id or (context.num_agents if context else 0)
+        self.rounds = communication.rounds if communication else 0
+        self.num_agents = agent_id or (communication.num_agents if communication else 0)
 
     def features(
         self, graph: Data, memory: Float[Tensor, "row memory"]
@@ -89,11 +89,11 @@ class Trunk(AgentNetwork):
         """What the heads read, as the `features` of an output, and what to remember."""
         self.check_agents(graph)
         x = self.inputs(graph)
-        own, heard = memory[:, self.context_memory :], memory[:, : self.context_memory]
+        own, heard = memory[:, self.communication_memory :], memory[:, : self.communication_memory]
         output = Output()
-        if self.context is not None:
-            heard = self._hear(self.context, graph, x, own, heard, output)
-            assert output.latent is not None, "a context sets it"
+        if self.communication is not None:
+            heard = self._hear(self.communication, graph, x, own, heard, output)
+            assert output.latent is not None, "a communication module sets it"
             x = torch.cat([x, output.latent], 1)
         h = self.encoder(x)
         if self.gru is not None:
@@ -102,14 +102,20 @@ class Trunk(AgentNetwork):
         return output, torch.cat([heard, own], 1)
 
     def _hear(
-        self, context: Context, graph: Data, x: Tensor, own: Tensor, heard: Tensor, output: Output
+        self,
+        communication: CommunicationModule,
+        graph: Data,
+        x: Tensor,
+        own: Tensor,
+        heard: Tensor,
+        output: Output,
     ) -> Tensor:
-        """Let the context fill the output, or take what was stored when this graph was played."""
-        if context.stored and "latent" in graph:
+        """Compute the latent, or take the one that was stored when this graph was played."""
+        if communication.stored and "latent" in graph:
             output.latent = graph.latent
         else:
-            heard = context(graph, torch.cat([x, own], 1), heard, output)
-        if context.stored:
-            assert output.latent is not None, "a context sets it"
+            heard = communication(graph, torch.cat([x, own], 1), heard, output)
+        if communication.stored:
+            assert output.latent is not None, "a communication module sets it"
             output.stored["latent"] = output.latent
         return heard

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from graphmarl.functional import sample_index, straight_through
-from graphmarl.nn.conv.transformer import TransformerConv
-from graphmarl.nn.hearing import Hearing
+from graphmarl.nn.adjacency import Adjacency
+from graphmarl.nn.conv.transformer import CommunicationTransformer
 from graphmarl.nn.network import mlp
 
 
@@ -101,7 +101,7 @@ class WorldModel(nn.Module):
         self.size, self.num_actions = self.stochastic + recurrent, num_actions
         letters = (*(classes,) * categoricals, num_actions)
         block = (layers, heads, dropout, positional, letters)
-        self.talk = TransformerConv(self.stochastic + num_actions, hidden, *block)
+        self.talk = CommunicationTransformer(self.stochastic + num_actions, hidden, *block)
         self.gru = nn.GRUCell(hidden, recurrent)
         self.encoder = mlp(obs_size, hidden, hidden, hidden)
         self.prior = mlp(recurrent, hidden, self.stochastic)
@@ -128,7 +128,7 @@ class WorldModel(nn.Module):
         return Latent(*features.split([self.stochastic, self.recurrent], -1))
 
     def advance(
-        self, latent: Latent, did: Tensor, hearing: Hearing, num_agents: int, drop: bool = False
+        self, latent: Latent, did: Tensor, hearing: Adjacency, num_agents: int, drop: bool = False
     ) -> Tensor:
         """The next h, when all do what is `did` (row, action), one-hot."""
         tokens = self.talk.tokens(torch.cat([latent.z, did], -1), num_agents)

@@ -3,9 +3,9 @@
 import torch
 from toy import Toy
 
+from graphmarl.agent_graph import agent_graph
 from graphmarl.data import Collector, RandomEpisodes, Trajectory
 from graphmarl.graphs import make_graph
-from graphmarl.step import agent_graph
 
 
 class Scripted:
@@ -22,8 +22,8 @@ class Scripted:
         return memory[:, 0] * 1.0
 
 
-def collect(steps: int = 60, rollout: int = 10, graph: str = "knn:k=1") -> list[Trajectory]:
-    collector = Collector(Toy(), make_graph(graph), Scripted(), steps, rollout, seed=3)
+def collect(steps: int = 60, rollout_length: int = 10, graph: str = "knn:k=1") -> list[Trajectory]:
+    collector = Collector(Toy(), make_graph(graph), Scripted(), steps, rollout_length, seed=3)
     return list(collector)
 
 

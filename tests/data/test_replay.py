@@ -40,16 +40,20 @@ class Uneven(Toy):
         return step.replace(truncated=late)
 
 
-def play(count: int, rollout: int = 4, attr: bool = False, agents: int = 3) -> list[Trajectory]:
+def play(
+    count: int, rollout_length: int = 4, attr: bool = False, agents: int = 3
+) -> list[Trajectory]:
     """Trajectories of 4 copies; `mark` numbers each state, 4 * step + copy."""
     env, builder = Uneven(4, agents), make_graph("random:k=1,drop=0.3")
-    collector = Collector(env, builder, Wandering(), 10**6, rollout, seed=3)
+    collector = Collector(env, builder, Wandering(), 10**6, rollout_length, seed=3)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
         collector._begin()
         played = [collector.play() for _ in range(count)]
     for number, trajectory in enumerate(played):
-        mark = torch.arange(4 * rollout).view(rollout, 4) + number * 4 * rollout
+        mark = (
+            torch.arange(4 * rollout_length).view(rollout_length, 4) + number * 4 * rollout_length
+        )
         trajectory.stored["mark"] = mark[..., None].repeat(1, 1, agents)
         if attr:
             trajectory.edges.attr = torch.rand(trajectory.edges.index.shape[1], 2)
@@ -161,7 +165,7 @@ def test_nothing_is_drawn_before_there_is_something_to_draw():
     with pytest.raises(ValueError, match="no whole episode yet"):
         replay.whole_episodes(1)
     assert len(replay) == 0
-    replay.add(play(1, rollout=1)[0])
+    replay.add(play(1, rollout_length=1)[0])
     with pytest.raises(ValueError, match="no transition yet"):
         replay.transitions(1)
     with pytest.raises(ValueError, match="replay is 0; there must be room for at least 1 step"):
@@ -169,8 +173,8 @@ def test_nothing_is_drawn_before_there_is_something_to_draw():
 
 
 def test_there_is_something_to_draw_once_a_transition_has_a_successor():
-    replay, record = Replay(10**4), Record(play(9, rollout=1))
-    for steps, trajectory in enumerate(play(9, rollout=1), 1):
+    replay, record = Replay(10**4), Record(play(9, rollout_length=1))
+    for steps, trajectory in enumerate(play(9, rollout_length=1), 1):
         replay.add(trajectory)
         assert replay.drawable == bool(record.drawable(0, steps - 1))
     assert replay.drawable
@@ -178,7 +182,7 @@ def test_there_is_something_to_draw_once_a_transition_has_a_successor():
 
 
 def test_seams_beside_the_newest_step_are_no_transition_to_wait_for():
-    first, second, _ = play(3, rollout=1)
+    first, second, _ = play(3, rollout_length=1)
     first.valid[:] = False
     with pytest.raises(ValueError, match="no transition yet"):
         filled([first, second]).transitions(1)
@@ -210,7 +214,7 @@ def test_whole_episodes_are_those_that_were_played_to_their_end(capacity, oldest
 
 
 def test_an_episode_waits_for_the_state_in_which_it_ended():
-    played = play(20, rollout=1)
+    played = play(20, rollout_length=1)
     replay, record = Replay(10**4), Record(played)
     for steps, trajectory in enumerate(played, 1):
         replay.add(trajectory)
@@ -280,7 +284,7 @@ def drawn_by(replay: Replay, draw: str) -> Trajectory:
     return getattr(replay, draw)(40)
 
 
-@pytest.mark.parametrize("other", [{"rollout": 5}, {"agents": 4}])
+@pytest.mark.parametrize("other", [{"rollout_length": 5}, {"agents": 4}])
 def test_a_trajectory_of_another_shape_is_refused_and_changes_nothing(other):
     replay, before = filled(play(3)), filled(play(3))
     with pytest.raises(ValueError, match="this replay keeps 4 steps of"):

@@ -2,8 +2,9 @@
 
 import torch
 
+from graphmarl.agent_graph import Edges
 from graphmarl.data import Replay, Trajectory
-from graphmarl.step import Edges, Spec
+from graphmarl.step import Spec
 
 
 def test_a_transition_takes_hardly_more_than_what_it_says():

@@ -9,12 +9,12 @@ from graphmarl.data import Collector, Replay
 from graphmarl.graphs import make_graph
 from graphmarl.learners.sequences import Sequences
 from graphmarl.methods.mamba import MAMBASmall
-from graphmarl.nn import Cliques, Ears
+from graphmarl.nn import BlockMask, NeighborLists
 
 
 def test_sequences_are_stretches_of_what_was_played_with_the_edges_of_each_state():
     env = Toy(num_envs=2, num_agents=4)
-    learner = MAMBASmall(env.spec, warmup=10_000)
+    learner = MAMBASmall(env.spec, learning_starts=10_000)
     replay, whole = Replay(60), []
     for trajectory in Collector(env, make_graph("random:k=1"), learner, 100, 10, seed=1):
         replay.add(trajectory)
@@ -89,8 +89,8 @@ def test_who_is_cut_off_goes_on():
 def test_messages_go_over_the_edges_of_the_state_in_which_they_were_said():
     heard = []
     for each in absorbed("terminated").hearing:
-        if isinstance(each, Cliques):
-            each = Ears(torch.arange(3)[None].expand(3, 3), each.mask[0])
+        if isinstance(each, BlockMask):
+            each = NeighborLists(torch.arange(3)[None].expand(3, 3), each.mask[0])
         rows = zip(each.place, each.heard, strict=True)
         heard.append([set(p[h].tolist()) for p, h in rows])
     first, later, new = [{0}, {0, 1}, {1, 2}], [{0}, {1}, {1, 2}], [{0, 2}, {1}, {2}]

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from graphmarl.envs import Batched, Hallway, Sensor, check_env
 from graphmarl.envs.batched import ADVANCE, BEGIN, OBSERVE
-from graphmarl.envs.draws import Draws
+from graphmarl.envs.counter_rng import Draws
 from graphmarl.step import Spec
 
 

@@ -11,11 +11,11 @@ import torch
 from scipy import stats
 from torch import Tensor
 
+from graphmarl.agent_graph import agent_graph
 from graphmarl.cli import main
 from graphmarl.envs import GridAgreement, Hallway, IndependentSearch, Sensor, make_env
 from graphmarl.graphs import Links
-from graphmarl.run import Run
-from graphmarl.step import agent_graph
+from graphmarl.results.run import Run
 
 NORTH, EAST, SOUTH, WEST, NOOP = range(5)
 
@@ -258,7 +258,7 @@ def test_lengths_in_a_name():
     [(["hallway", "--env.lengths", "[3,5]"], [3, 5]), (["hallway:lengths=3x5"], "3x5")],
 )
 def test_lengths_on_the_command_line(words, kept, tmp_path, capsys):
-    words = ["train", "--method", "ippo", "--method.rollout", "5", "--env", *words]
+    words = ["train", "--method", "ippo", "--method.rollout_length", "5", "--env", *words]
     words += ["--steps", "40", "--progress", "false", "--runs", str(tmp_path), "--name", "a"]
     assert main(words) == 0
     env = Run(tmp_path / "a").config()["env"]

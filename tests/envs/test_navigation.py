@@ -6,9 +6,9 @@ import pytest
 import torch
 from particles import places, put, whole
 
+from graphmarl.checks import check_choice
 from graphmarl.envs import Navigation
 from graphmarl.envs.particle.covering import CoverReward
-from graphmarl.envs.particle.world import choose
 
 CONTACT = 0.3
 REWARDS: tuple[CoverReward, ...] = ("team", "agent", "difference")
@@ -193,7 +193,7 @@ def test_what_is_refused(options, message):
 
 def test_a_name_that_is_unknown_is_refused():
     with pytest.raises(ValueError, match="reward is 'own'; allowed are team, agent"):
-        choose("reward", "own", ("team", "agent"))
+        check_choice("reward", "own", ("team", "agent"))
 
 
 def test_continuous_actions_are_shares_of_the_force():

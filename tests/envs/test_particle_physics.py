@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn.functional import softplus
 
-from graphmarl.envs.draws import Draws
+from graphmarl.envs.counter_rng import Draws
 from graphmarl.envs.particle.physics import Gaps, Physics
 from graphmarl.envs.particle.placement import check_room, poisson_disc
 

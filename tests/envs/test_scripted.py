@@ -5,7 +5,7 @@ import torch
 
 from graphmarl.envs import Gather
 from graphmarl.envs.magent.scripted import GatherState, ScriptedGatherer, scripted_policy
-from graphmarl.evaluate import play
+from graphmarl.experiment.evaluate import play
 
 # Return and length of a full-information script: measured once, apart from this code.
 EXPECTED = {

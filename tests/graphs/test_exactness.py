@@ -7,14 +7,14 @@ import torch
 from torch_geometric.data import Data
 
 from graphmarl.graphs import KNN, Directional, Radius
-from graphmarl.graphs import crowd as crowd_module
+from graphmarl.graphs import agents as agents_module
 from graphmarl.graphs import sectors as sectors_module
 from graphmarl.graphs.sectors import HalfPlanes, Quadrants, nearest_below, nearest_in_sectors
 
 
 def use(form: str, monkeypatch) -> None:
     """Build in the dense form, or through the tree, whatever the size."""
-    monkeypatch.setattr(crowd_module, "DENSE_AGENTS", {"dense": 10**9, "tree": -1}[form])
+    monkeypatch.setattr(agents_module, "DENSE_AGENTS", {"dense": 10**9, "tree": -1}[form])
 
 
 @pytest.mark.parametrize("first", range(0, 350, 50))

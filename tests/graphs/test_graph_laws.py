@@ -10,6 +10,7 @@ from torch_geometric.data import Data
 from torch_geometric.transforms import Compose
 from torch_geometric.utils import to_networkx
 
+from graphmarl.agent_graph import agent_graph
 from graphmarl.graphs import (
     GRAPHS,
     Directional,
@@ -18,8 +19,8 @@ from graphmarl.graphs import (
     RelativePosition,
     make_graph,
 )
-from graphmarl.graphs import crowd as crowd_module
-from graphmarl.step import Spec, Step, agent_graph
+from graphmarl.graphs import agents as agents_module
+from graphmarl.step import Spec, Step
 
 
 def required(name: str) -> dict[str, int]:
@@ -52,7 +53,7 @@ every_builder, every_fixed_builder = over(BUILDERS), over(FIXED)
 
 @pytest.fixture(params=["dense", "tree"], autouse=True)
 def form(request, monkeypatch):
-    monkeypatch.setattr(crowd_module, "DENSE_AGENTS", {"dense": 10**9, "tree": -1}[request.param])
+    monkeypatch.setattr(agents_module, "DENSE_AGENTS", {"dense": 10**9, "tree": -1}[request.param])
 
 
 def full_crowd(seed: int, **options) -> Data:

@@ -14,10 +14,10 @@ from graphmarl.data import Collector
 from graphmarl.functional import mean_of_living
 from graphmarl.graphs import make_graph
 from graphmarl.learners import imagination, model_based
-from graphmarl.learners.imagination import dream, imagine_step
+from graphmarl.learners.imagination import imagine_rollout, imagine_step
 from graphmarl.learners.sequences import Sequences, model_losses, unroll
 from graphmarl.methods import MAMBASmall
-from graphmarl.nn import Cliques, LatentAgent, LatentCritic, WorldModel
+from graphmarl.nn import BlockMask, LatentAgent, LatentCritic, WorldModel
 from graphmarl.step import Environment, Spec, Step
 
 SMALL: dict[str, Any] = {"hidden": 16, "recurrent": 8, "heads": 2, "layers": 1}
@@ -48,8 +48,8 @@ class Four(LatentCritic):
 def dreamt(reward: list[float], goes_on: list[float], paid: Any = "agent", horizon: int = 2):
     agent = LatentAgent(Known(reward, goes_on), 16)
     alive = torch.ones(5, len(reward), dtype=torch.bool)
-    start = torch.zeros(5, len(reward), agent.model.size), alive, Cliques.living(alive)
-    return dream(agent, Four(), *start, horizon, 0.5, 0.5, paid, "drawn")
+    start = torch.zeros(5, len(reward), agent.model.size), alive, BlockMask.living(alive)
+    return imagine_rollout(agent, Four(), *start, horizon, 0.5, 0.5, paid, "drawn")
 
 
 def test_returns_mix_all_lengths_under_the_predicted_discount():
@@ -80,7 +80,7 @@ def test_who_rather_does_not_go_on_earns_no_more_and_is_heard_no_more():
         after = []
         for features in (here, moved):
             torch.manual_seed(0)
-            hearing = Cliques.living(alive).among(living)
+            hearing = BlockMask.living(alive).among(living)
             after.append(imagine_step(agent, features, living, hearing)[1][0, 0])
         assert torch.equal(*after) == (not living[0, 1])
 
@@ -116,12 +116,12 @@ def test_actions_that_are_held_to_be_illegal_are_not_imagined():
     last.bias.data = torch.tensor([-50.0, 50.0, -50.0, -0.847])  # 0.3 of the last
     agent, alive = LatentAgent(model, 16), torch.ones(100, 1, dtype=torch.bool)
     features = torch.zeros(100, 1, model.size)
-    moment, _ = imagine_step(agent, features, alive, Cliques.living(alive))
+    moment, _ = imagine_step(agent, features, alive, BlockMask.living(alive))
     assert moment.available is not None
     assert moment.available.float().mean((0, 1)).tolist() == pytest.approx([0, 1, 0, 0.3], abs=0.2)
     assert set(moment.action.flatten().tolist()) == {1, 3}
     assert torch.isfinite(moment.log_prob).all()
-    moment, _ = imagine_step(agent, features, alive, Cliques.living(alive), "likely")
+    moment, _ = imagine_step(agent, features, alive, BlockMask.living(alive), "likely")
     assert moment.available is not None
     assert moment.available.float().mean((0, 1)).tolist() == [0, 1, 0, 0]
 
@@ -239,9 +239,11 @@ def test_a_learner_weighs_rewards_as_it_is_told_to(reward_loss, monkeypatch):
     assert seen == [reward_loss]
 
 
-@pytest.mark.parametrize(("standardise", "wanted"), [(False, [2.0, 6.0]), (True, [-1.0, 1.0])])
-def test_advantages_are_standardised_only_if_asked_for(standardise, wanted, monkeypatch):
-    learner = MAMBASmall(Toy().spec, standardise=standardise, epochs=1)
+@pytest.mark.parametrize(
+    ("normalize_advantage", "wanted"), [(False, [2.0, 6.0]), (True, [-1.0, 1.0])]
+)
+def test_advantages_are_standardised_only_if_asked_for(normalize_advantage, wanted, monkeypatch):
+    learner = MAMBASmall(Toy().spec, normalize_advantage=normalize_advantage, epochs=1)
     told = SimpleNamespace(
         target=torch.tensor([[3.0, 5.0], [8.0, 5.0]]),
         value=torch.tensor([[1.0, 0.0], [2.0, 9.0]]),
@@ -258,7 +260,13 @@ def test_advantages_are_standardised_only_if_asked_for(standardise, wanted, monk
 def test_rounds_of_learning_depend_on_environment_steps_alone(copies, monkeypatch):
     env = Toy(num_envs=copies, num_agents=3)
     learner = MAMBASmall(
-        env.spec, every=30, warmup=60, model_updates=3, agent_updates=2, length=4, **SMALL
+        env.spec,
+        train_interval=30,
+        learning_starts=60,
+        model_gradient_steps=3,
+        policy_gradient_steps=2,
+        sequence_length=4,
+        **SMALL,
     )
     done = {"learn_model": 0, "learn_policy": 0}
 
@@ -283,10 +291,10 @@ def test_rounds_of_learning_depend_on_environment_steps_alone(copies, monkeypatc
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"balance": 1.5}, "balance is 1.5; allowed is 0 to 1"),
-        ({"length": 1}, "length is 1; allowed are 2 and more"),
-        ({"every": 0}, "every is 0; allowed are 1 and more"),
-        ({"starts": -1}, "starts is -1; allowed are 0 and more"),
+        ({"kl_balance": 1.5}, "kl_balance is 1.5; allowed are 0 to 1"),
+        ({"sequence_length": 1}, "sequence_length is 1; allowed are 2 and more"),
+        ({"train_interval": 0}, "train_interval is 0; allowed are 1 and more"),
+        ({"imagination_starts": -1}, "imagination_starts is -1; allowed are 0 and more"),
     ],
 )
 def test_bad_input_fails_at_the_door(options, message):
@@ -354,10 +362,10 @@ def test_a_trained_model_imagines_the_rewards_that_were_recorded(monkeypatch):
         **sizes,
         layers=1,
         heads=2,
-        batch=16,
-        length=8,
-        warmup=10**6,
-        model_rate=5e-3,
+        batch_size=16,
+        sequence_length=8,
+        learning_starts=10**6,
+        model_learning_rate=5e-3,
         dropout=0.0,
     )
     optimizers = learner.configure_optimizers()
@@ -377,15 +385,15 @@ def test_a_trained_model_imagines_the_rewards_that_were_recorded(monkeypatch):
 def share_that_comes_true(learner: MAMBASmall) -> float:
     """Of the rewards of 5 imagined steps, after 4 states that were seen: 0, 1 or 2, rounded."""
     torch.manual_seed(1)
-    learner.batch, learner.length = 200, 9
+    learner.batch_size, learner.sequence_length = 200, 9
     game, seq = learner.draw()
-    learner.batch, learner.length = 16, 8
+    learner.batch_size, learner.sequence_length = 16, 8
     agent = Scripted(learner.network.model)
     whole = (seq.same[1:, ::2, 0] > 0).all(0)
     now = unroll(agent.model, seq).latent.features.unflatten(1, (-1, 2))[3]
     alive, right = game.alive[3], []
     for t in range(3, 8):
         agent.told = game.action[t].flatten()
-        moment, now = imagine_step(agent, now, alive, Cliques.living(alive))
+        moment, now = imagine_step(agent, now, alive, BlockMask.living(alive))
         right.append((moment.reward.round() == game.reward[t])[whole])
     return float(torch.stack(right).float().mean())

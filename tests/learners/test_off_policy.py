@@ -10,7 +10,7 @@ from toy import Toy
 
 from graphmarl.data import Collector, Trajectory
 from graphmarl.graphs import make_graph
-from graphmarl.learners import Learner, ValueBased
+from graphmarl.learners import Learner, QLearning
 from graphmarl.methods import NDQ, NVIFDQN
 from graphmarl.nn import QNetwork
 
@@ -24,7 +24,10 @@ def able_to_update(learner: Learner, monkeypatch: pytest.MonkeyPatch, rate: floa
 
 
 def learner(**options: Any) -> Any:
-    return ValueBased(Seen(), **{"warmup": 0, "batch": 4, "updates": 1, "gamma": 0.5, **options})
+    return QLearning(
+        Seen(),
+        **{"learning_starts": 0, "batch_size": 4, "gradient_steps": 1, "gamma": 0.5, **options},
+    )
 
 
 def played(steps: int = 0, progress: float = 0.0, reward: float = 1.0) -> Trajectory:
@@ -50,7 +53,7 @@ def test_a_soft_target_moves_by_its_share_after_each_update(monkeypatch):
 
 
 def test_a_hard_target_jumps_every_so_many_updates(monkeypatch):
-    taught = learner(target="hard", target_every=3)
+    taught = learner(target="hard", target_update_interval=3)
     able_to_update(taught, monkeypatch)
     follows = []
     for number in range(1, 8):
@@ -71,18 +74,18 @@ def test_the_first_update_starts_from_the_online_network(monkeypatch):
 
 def test_the_target_of_a_pre_trained_encoder_is_that_encoder(monkeypatch):
     env = Toy(num_envs=2)
-    taught = NVIFDQN(env.spec, warmup=0, batch=4, rollout=4, episodes=1)
+    taught = NVIFDQN(env.spec, learning_starts=0, batch_size=4, rollout_length=4, episodes=1)
     able_to_update(taught, monkeypatch)
-    for parameter in taught.network.context.parameters():  # type: ignore[union-attr]
+    for parameter in taught.network.communication.parameters():  # type: ignore[union-attr]
         parameter.data += 1.0  # as a stage does, after the learner was made
     taught.update(next(iter(Collector(env, make_graph("complete"), taught, 8, 4))))
     for key, value in taught.network.state_dict().items():
-        if key.startswith("context"):
+        if key.startswith("communication"):
             assert torch.equal(value, taught.targets["network"].state_dict()[key]), key
 
 
 def test_an_update_is_a_step_down_the_gradient(monkeypatch):
-    taught = learner(max_gradient=1e9)
+    taught = learner(max_grad_norm=1e9)
     able_to_update(taught, monkeypatch, rate=0.1)
     metrics = taught.update(played(reward=2.0))
     error = 3 - (2 + 0.5 * 5)
@@ -93,14 +96,14 @@ def test_an_update_is_a_step_down_the_gradient(monkeypatch):
 
 
 def test_a_long_gradient_is_shortened(monkeypatch):
-    taught = learner(max_gradient=0.5)
+    taught = learner(max_grad_norm=0.5)
     able_to_update(taught, monkeypatch, rate=1.0)
     taught.update(played(reward=100.0))
     assert taught.network.scale.item() == pytest.approx(1 + 0.5, abs=1e-4)
 
 
 def test_nothing_is_learned_before_the_warmup(monkeypatch):
-    taught = learner(warmup=3, updates=2)
+    taught = learner(learning_starts=3, gradient_steps=2)
     able_to_update(taught, monkeypatch)
     for steps in (1, 2, 3, 4):
         metrics = taught.update(played(steps))
@@ -128,10 +131,12 @@ def test_a_learner_waits_for_what_it_draws(monkeypatch):
 
 
 def test_the_schedule_falls_linearly_and_stays(monkeypatch):
-    taught = learner(epsilon=0.8, final_epsilon=0.2, exploration=0.5, warmup=10**9)
+    taught = learner(
+        epsilon=0.8, final_epsilon=0.2, exploration_fraction=0.5, learning_starts=10**9
+    )
     said = [taught.update(played(progress=p))["exploring"] for p in (0.0, 0.25, 0.5, 0.9)]
     assert said == pytest.approx([0.8, 0.5, 0.2, 0.2])
-    assert learner(final_epsilon=0.1, exploration=0).exploring == 0.1
+    assert learner(final_epsilon=0.1, exploration_fraction=0).exploring == 0.1
 
 
 def graph_of(q: list[float], available: list[bool] | None = None, rows: int = 10_000) -> Data:
@@ -141,7 +146,7 @@ def graph_of(q: list[float], available: list[bool] | None = None, rows: int = 10
     return graph
 
 
-def frequencies(taught: ValueBased, graph: Data, greedy: bool = False) -> torch.Tensor:
+def frequencies(taught: QLearning, graph: Data, greedy: bool = False) -> torch.Tensor:
     action, _, _ = taught.act(graph, torch.zeros(10_000, 0), greedy)
     return torch.bincount(action, minlength=4) / 10_000
 
@@ -159,7 +164,7 @@ def test_a_share_of_actions_is_legal_and_random_and_the_rest_is_best(epsilon):
 
 
 def test_the_temperature_weighs_actions_by_their_values():
-    taught = learner(explore="boltzmann", epsilon=0.5)
+    taught = learner(exploration="boltzmann", epsilon=0.5)
     weights = torch.tensor([0.0, 1.0, 2.0]).div(0.5).exp()
     found = frequencies(taught, graph_of(Q, LEGAL))
     assert torch.allclose(found[:3], weights / weights.sum(), atol=0.025)
@@ -169,7 +174,7 @@ def test_the_temperature_weighs_actions_by_their_values():
 @pytest.mark.parametrize("explore", ["epsilon", "boltzmann"])
 def test_a_greedy_action_is_the_best_and_draws_nothing(explore):
     state = torch.get_rng_state()
-    taught = learner(explore=explore)
+    taught = learner(exploration=explore)
     assert frequencies(taught, graph_of(Q, LEGAL), greedy=True).tolist() == [0, 0, 1, 0]
     assert frequencies(taught, graph_of(Q), greedy=True).tolist() == [0, 0, 0, 1]
     assert torch.equal(state, torch.get_rng_state())
@@ -178,10 +183,10 @@ def test_a_greedy_action_is_the_best_and_draws_nothing(explore):
 @pytest.mark.parametrize("option", ["epsilon", "final_epsilon"])
 def test_a_temperature_of_nothing_is_refused(option):
     with pytest.raises(ValueError, match=f"{option} is 0.0; .*temperature"):
-        learner(explore="boltzmann", **{option: 0.0})
+        learner(exploration="boltzmann", **{option: 0.0})
 
 
-class Watched(ValueBased):
+class Watched(QLearning):
     """Stores the values by which it acts."""
 
     def act(self, graph, memory, greedy=False):
@@ -199,7 +204,7 @@ class Telling(Watched, NDQ):
 def test_a_network_sees_in_training_what_it_saw_when_it_acted(kind, recurrent):
     env = Toy()
     options = {"recurrent": recurrent, "last_action": True, "agent_id": True}
-    learning = {"sample": "episode", "rollout": 7}
+    learning = {"sample": "episode", "rollout_length": 7}
     if kind == "telling":
         taught: Watched = Telling(env.spec, test_noise=False, **options, **learning)
     else:
@@ -217,9 +222,9 @@ def test_a_network_sees_in_training_what_it_saw_when_it_acted(kind, recurrent):
 
 def test_memory_and_single_transitions_do_not_go_together():
     with pytest.raises(ValueError, match="a network with memory needs 'episode'"):
-        ValueBased(QNetwork(6, 3, recurrent=True), sample="transition")
-    assert ValueBased(QNetwork(6, 3, recurrent=True)).episodic
-    assert not ValueBased(QNetwork(6, 3)).episodic
+        QLearning(QNetwork(6, 3, recurrent=True), sample="transition")
+    assert QLearning(QNetwork(6, 3, recurrent=True)).episodic
+    assert not QLearning(QNetwork(6, 3)).episodic
 
 
 @pytest.mark.parametrize(("name", "kind"), [("adam", "Adam"), ("rmsprop", "RMSprop")])
@@ -231,7 +236,14 @@ def test_the_optimiser_trains_all_but_the_targets(name, kind):
 
 
 @pytest.mark.parametrize(
-    "options", [{"batch": 0}, {"updates": 0}, {"target_every": 0}, {"tau": 0.0}, {"tau": 1.5}]
+    "options",
+    [
+        {"batch_size": 0},
+        {"gradient_steps": 0},
+        {"target_update_interval": 0},
+        {"tau": 0.0},
+        {"tau": 1.5},
+    ],
 )
 def test_a_number_out_of_range_is_refused(options):
     (name, value), *_ = options.items()

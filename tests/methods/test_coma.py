@@ -8,13 +8,14 @@ from torch import Tensor, nn
 from torch_geometric.data import Data
 from toy import Toy
 
+from graphmarl.agent_graph import agent_graph
 from graphmarl.data import Collector
-from graphmarl.evaluate import evaluate
+from graphmarl.experiment.evaluate import evaluate
+from graphmarl.experiment.train import train
 from graphmarl.graphs import make_graph
 from graphmarl.methods import COMA
 from graphmarl.nn import CounterfactualCritic
-from graphmarl.step import Spec, agent_graph
-from graphmarl.train import train
+from graphmarl.step import Spec
 
 SPEC = Spec(num_agents=3, obs_shape=(6,), num_actions=3, horizon=6, state_size=3)
 
@@ -30,8 +31,8 @@ class Given(nn.Module):
         return self.q.expand(len(action), -1)
 
 
-def played(learner: COMA, rollout: int = 6) -> Any:
-    (trajectory, *_) = Collector(Toy(2), make_graph("none"), learner, 12, rollout)
+def played(learner: COMA, rollout_length: int = 6) -> Any:
+    (trajectory, *_) = Collector(Toy(2), make_graph("none"), learner, 12, rollout_length)
     return trajectory
 
 
@@ -120,9 +121,11 @@ def test_the_critic_learns_the_lambda_return_of_the_target_critic():
     assert torch.equal(target[1, 0], torch.tensor([2.0, 2.0, 2.0]))
 
 
-@pytest.mark.parametrize(("options", "moves"), [({"target_every": 2}, [0, 1, 0]), ({}, [0, 0, 0])])
+@pytest.mark.parametrize(
+    ("options", "moves"), [({"target_update_interval": 2}, [0, 1, 0]), ({}, [0, 0, 0])]
+)
 def test_the_target_is_copied_when_it_is_due(options, moves, monkeypatch):
-    learner = COMA(SPEC, rollout=6, **options)
+    learner = COMA(SPEC, rollout_length=6, **options)
     optimizer = learner.configure_optimizers()
     assert [group["lr"] for group in optimizer.param_groups] == [5e-4, 1e-3]
     monkeypatch.setattr(learner, "optimizers", lambda: optimizer)
@@ -144,14 +147,16 @@ def test_the_target_is_copied_when_it_is_due(options, moves, monkeypatch):
 def test_bad_numbers_and_a_missing_state_are_refused():
     with pytest.raises(ValueError, match="reads the global state; this environment has none"):
         COMA(Spec(num_agents=3, obs_shape=(6,), num_actions=3, horizon=6))
-    with pytest.raises(ValueError, match="target_every is 0; allowed are 1 and more"):
-        COMA(SPEC, target_every=0)
+    with pytest.raises(ValueError, match="target_update_interval is 0; allowed are 1 and more"):
+        COMA(SPEC, target_update_interval=0)
     with pytest.raises(ValueError, match="tau is 2; allowed is more than 0, up to 1"):
         COMA(SPEC, tau=2)
 
 
 @pytest.mark.slow
 def test_sensors_learn_to_scan_the_area_that_surely_holds_a_target(tmp_path):
-    run = train("coma:rollout=8", "sensor", None, 40_000, 0, "a", str(tmp_path), progress=False)
+    run = train(
+        "coma:rollout_length=8", "sensor", None, 40_000, 0, "a", str(tmp_path), progress=False
+    )
     # 20 for the target less 5 for each of two scans; a policy that has learned nothing has -9.
     assert evaluate(run, 2048).mean_return.mean >= 9.5

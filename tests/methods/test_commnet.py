@@ -23,11 +23,11 @@ def graph() -> Data:
 
 def test_commnet_encodes_and_then_communicates_as_often_as_it_is_told():
     network: Any = CommNet(SPEC, rounds=3, message=5).network
-    seen, context = graph(), network.context
+    seen, communication = graph(), network.communication
     output, _ = network(seen, torch.zeros(3, 0))
-    h = first = context.encoder(seen.x)
-    assert len(context.convs) == network.rounds == 3
-    for conv in context.convs:
+    h = first = communication.encoder(seen.x)
+    assert len(communication.convs) == network.rounds == 3
+    for conv in communication.convs:
         h = conv(h, EDGES, first)
     assert torch.equal(output.latent, h)
     assert h.shape == (3, 5)
@@ -36,7 +36,7 @@ def test_commnet_encodes_and_then_communicates_as_often_as_it_is_told():
 
 def test_without_the_skip_a_round_reads_less():
     networks: list[Any] = [CommNet(SPEC, message=5, skip=s).network for s in (True, False)]
-    with_skip, without = (network.context for network in networks)
+    with_skip, without = (network.communication for network in networks)
     assert [conv.linear.in_features for conv in with_skip.convs] == [15, 15]
     assert [conv.linear.in_features for conv in without.convs] == [10, 10]
     output, _ = CommNet(SPEC, skip=False).network(graph(), torch.zeros(3, 0))
@@ -50,9 +50,9 @@ def test_commnet_without_rounds_is_refused():
 
 def test_g2anet_shows_its_attention_and_what_is_closed():
     network: Any = G2ANet(SPEC, message=5, key=7).network
-    seen, context = graph(), network.context
+    seen, communication = graph(), network.communication
     output, _ = network(seen, torch.zeros(3, 0))
-    h, conv = context.encoder(seen.x), context.context.conv
+    h, conv = communication.encoder(seen.x), communication.module.conv
     assert (conv.key, network.rounds) == (7, 1)
     assert torch.equal(output.latent, conv(h, EDGES))
     assert torch.equal(output.attention, conv.attention(h, EDGES)[0])
@@ -78,7 +78,7 @@ def test_messages_depend_on_memory_if_there_is_one(kind):
 @pytest.mark.parametrize("recurrent", [False, True])
 def test_training_finds_the_probabilities_that_acting_stored(kind, recurrent):
     env = Toy(num_envs=3, num_agents=4)
-    learner = kind(env.spec, rollout=6, hidden=16, recurrent=recurrent).train()
+    learner = kind(env.spec, rollout_length=6, hidden=16, recurrent=recurrent).train()
     trajectory = next(iter(Collector(env, make_graph("complete"), learner, 64, 6, seed=1)))
     log_prob, _, value = learner.evaluate(trajectory, torch.arange(18))
     acted = trajectory.acted.flatten()
@@ -90,7 +90,7 @@ def test_training_finds_the_probabilities_that_acting_stored(kind, recurrent):
 @both
 def test_messages_are_the_only_difference_from_ippo(kind):
     ours, theirs = kind(SPEC), IPPO(SPEC)
-    names = [name for name, _ in ours.network.named_parameters() if "context" not in name]
+    names = [name for name, _ in ours.network.named_parameters() if "communication" not in name]
     assert names == [name for name, _ in theirs.network.named_parameters()]
     kept = {k: v for k, v in vars(ours).items() if isinstance(v, (int, float, str, bool))}
     assert kept == {k: v for k, v in vars(theirs).items() if k in kept}

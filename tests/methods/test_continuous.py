@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from graphmarl.evaluate import evaluate
-from graphmarl.run import load_checkpoint
-from graphmarl.train import train
+from graphmarl.experiment.evaluate import evaluate
+from graphmarl.experiment.train import train
+from graphmarl.results.run import load_checkpoint
 
 ENV = "navigation:num_agents=3,num_envs=4,action=continuous"
 METHODS = ["vpp", "vpp:approximation=bethe,target_entropy=0.5", "ip", "maddpg", "pic"]
@@ -13,7 +13,7 @@ METHODS = ["vpp", "vpp:approximation=bethe,target_entropy=0.5", "ip", "maddpg", 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_two_hundred_steps_are_finite_and_change_the_policy(method, tmp_path):
-    method += ("," if ":" in method else ":") + "warmup=64,batch=16,updates=1"
+    method += ("," if ":" in method else ":") + "learning_starts=64,batch_size=16,gradient_steps=1"
     options = {"runs": str(tmp_path), "progress": False, "checkpoint_every": 32}
     run = train(method, ENV, None, 200, name="a", **options)
     numbers = run.metrics()[-1]

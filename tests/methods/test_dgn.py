@@ -7,12 +7,13 @@ import torch
 from batches import batch
 from toy import Toy
 
+from graphmarl.agent_graph import agent_graph
 from graphmarl.data import Collector, Trajectory
 from graphmarl.graphs import make_graph
 from graphmarl.methods import DGN
 from graphmarl.methods.dgn import DGNNetwork, divergence
 from graphmarl.nn import Output
-from graphmarl.step import Spec, agent_graph
+from graphmarl.step import Spec
 
 OTHERS = Output()
 
@@ -94,7 +95,7 @@ def test_divergence_is_a_mean_over_heads_and_stands_zeros():
 
 def test_it_is_never_negative_and_pulls_the_present_alone():
     env = Toy(num_agents=5)
-    learner = DGN(env.spec, encoder=8, hidden=8, heads=2, temporal=1.0, rollout=9)
+    learner = DGN(env.spec, encoder=8, hidden=8, heads=2, temporal=1.0, rollout_length=9)
     losses = []
     for trajectory in Collector(env, make_graph("knn:k=2"), learner, 150, 9):
         loss = learner.extra_losses(trajectory, OTHERS, OTHERS)["temporal"]

@@ -19,9 +19,9 @@ def test_sizes_and_settings_are_those_of_the_solution():
     network: Any = learner.network
     assert (network.fold.size, network.signal.out_features, network.conv.heads) == (128, 32, 5)
     assert network.actor[0].out_features == 256
-    assert (learner.learning_rate, learner.rollout, learner.epochs) == (1e-5, 16, 3)
-    assert (learner.gamma, learner.gae_lambda, learner.minibatch) == (0.995, 0.95, 32)
-    assert (learner.clip, learner.value, learner.entropy) == (0.2, 0.5, 0.01)
+    assert (learner.learning_rate, learner.rollout_length, learner.epochs) == (1e-5, 16, 3)
+    assert (learner.gamma, learner.gae_lambda, learner.minibatch_size) == (0.995, 0.95, 32)
+    assert (learner.clip_range, learner.value_coef, learner.entropy_coef) == (0.2, 0.5, 0.01)
 
 
 def test_the_value_reads_no_signal_and_the_policy_does():

@@ -5,18 +5,31 @@ import torch
 from torch_geometric.data import Data
 from toy import Toy
 
+from graphmarl.agent_graph import agent_graph
 from graphmarl.data import Collector
 from graphmarl.graphs import GRAPHS, make_graph
 from graphmarl.learners import Learner
 from graphmarl.methods import METHODS
-from graphmarl.naming import construct, options_of
 from graphmarl.nn import AttentionConv, Channel, Cut, GatedConv
-from graphmarl.step import agent_graph
+from graphmarl.resolver import construct, options_of
 
 RING = torch.tensor([[0, 1, 1, 2, 2, 3, 3, 4], [1, 0, 2, 1, 3, 2, 4, 3]])
 # A world model of the size of a toy, that learns in every trajectory.
-WORLD = {"hidden": 16, "recurrent": 8, "categoricals": 3, "classes": 4, "layers": 2, "every": 12}
-WORLD |= {"model_updates": 1, "agent_updates": 1, "epochs": 1, "length": 6, "horizon": 3}
+WORLD = {
+    "hidden": 16,
+    "recurrent": 8,
+    "categoricals": 3,
+    "classes": 4,
+    "layers": 2,
+    "train_interval": 12,
+}
+WORLD |= {
+    "model_gradient_steps": 1,
+    "policy_gradient_steps": 1,
+    "epochs": 1,
+    "sequence_length": 6,
+    "imagination_horizon": 3,
+}
 # Forms of a method that have laws of their own, by what they are called here.
 FORMS = {name: (name, {}) for name in METHODS} | {
     "ndq-mean": ("ndq", {"receiver": "mean"}),
@@ -32,7 +45,7 @@ RECURRENT = [
     name for name, (method, _) in FORMS.items() if "recurrent" in options_of(METHODS[method])
 ]
 # Small enough for a few steps of a toy, and without noise where laws are about what is said.
-SMALL = {"rollout": 8, "warmup": 8, "batch": 4, "test_noise": False}
+SMALL = {"rollout_length": 8, "learning_starts": 8, "batch_size": 4, "test_noise": False}
 # The toy's view as a tree of two nodes.
 SMALL |= {"tree": "view", "depth": 1}
 every_method = pytest.mark.parametrize("name", FORMS)
@@ -209,7 +222,7 @@ def test_any_graph_and_a_single_agent_work(name, graph, num_agents):
 
 
 def play(learner: Learner, env: Toy) -> Collector:
-    return Collector(env, make_graph("knn:k=2"), learner, 64, learner.rollout, seed=4)
+    return Collector(env, make_graph("knn:k=2"), learner, 64, learner.rollout_length, seed=4)
 
 
 every_case = pytest.mark.parametrize(

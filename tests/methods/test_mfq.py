@@ -21,10 +21,10 @@ def graph(*time: int) -> Data:
 
 
 def mean(made: Data) -> list[list[float]]:
-    context, output = MeanAction(3), Output()
-    context.embed = nn.Identity()  # type: ignore[assignment]
+    communication, output = MeanAction(3), Output()
+    communication.embed = nn.Identity()  # type: ignore[assignment]
     memory = torch.zeros(6, 0)
-    assert context(made, made.x, memory, output) is memory  # type: ignore[arg-type]
+    assert communication(made, made.x, memory, output) is memory  # type: ignore[arg-type]
     assert output.latent is not None
     return output.latent.tolist()
 
@@ -53,8 +53,8 @@ def test_values_change_with_what_the_neighbours_did_and_not_with_what_others_did
 def test_the_policy_is_boltzmann_with_a_temperature_that_falls():
     spec = Spec(num_agents=3, obs_shape=(2,), num_actions=3, horizon=9)
     learner = MFQ(spec)
-    assert learner.explore == "boltzmann"
+    assert learner.exploration == "boltzmann"
     assert learner.exploring == 1.0
     learner.progress.fill_(1.0)
     assert abs(learner.exploring - 0.1) < 1e-6
-    assert MFQ(spec, explore="epsilon").explore == "epsilon"
+    assert MFQ(spec, exploration="epsilon").exploration == "epsilon"

@@ -101,7 +101,7 @@ def test_padding_is_in_neither():
 def test_gradients_of_both_reach_the_encoder_and_none_the_target():
     env = Toy()
     learner = NDQ(env.spec)
-    conv = learner.network.context.conv  # type: ignore[union-attr]
+    conv = learner.network.communication.conv  # type: ignore[union-attr]
     x, edges = torch.randn(6, 6), torch.tensor([[1, 2, 0, 3], [0, 0, 1, 5]])
     means = conv.mean(x, edges)  # type: ignore[operator, union-attr]
     heard = conv(x, edges, means)  # type: ignore[operator]
@@ -220,7 +220,7 @@ def test_what_is_cut_in_training_gets_no_gradient_from_the_values():
         assert torch.rand(()) > 0.5
         torch.manual_seed(1)
         sum(learner.losses(trajectory).values()).backward()  # type: ignore[union-attr]
-        encoder = learner.network.context.conv.encoder  # type: ignore[union-attr]
+        encoder = learner.network.communication.conv.encoder  # type: ignore[union-attr]
         grads = [p.grad for p in encoder.parameters()]  # type: ignore[union-attr]
         sizes.append(sum(float(g.abs().sum()) for g in grads if g is not None))
     assert sizes[0] > 0 == sizes[1]

@@ -9,10 +9,10 @@ from toy import Toy
 
 from graphmarl.data import Collector
 from graphmarl.graphs import make_graph
-from graphmarl.learners.on_policy import _Rows
+from graphmarl.learners.ppo import _Rows
 from graphmarl.methods import NeurComm
 from graphmarl.methods.neurcomm import spatially_discounted
-from graphmarl.nn import OwnLinear, SlotConv, slots_of
+from graphmarl.nn import AgentLinear, ConcatConv, neighbor_slots
 from graphmarl.step import Spec
 
 SPEC = Spec(num_agents=3, obs_shape=(2,), num_actions=2, horizon=9)
@@ -28,17 +28,17 @@ def graph() -> Data:
 
 def test_neighbours_fill_the_slots_by_distance_and_ties_go_to_the_lower_row():
     # Agent 0 hears 1 before 2, agent 1 hears 0 before 2, agent 2 hears 1 before 0.
-    assert slots_of(ALL, POS, 2).tolist() == [1, 0, 0, 1, 0, 1]
+    assert neighbor_slots(ALL, POS, 2).tolist() == [1, 0, 0, 1, 0, 1]
     tied = torch.tensor([[1.0, 0], [0, 0], [-1, 0]])
-    assert slots_of(torch.tensor([[2, 0], [1, 1]]), tied, 2).tolist() == [1, 0]
+    assert neighbor_slots(torch.tensor([[2, 0], [1, 1]]), tied, 2).tolist() == [1, 0]
     with pytest.raises(ValueError, match="hears 2 others; it has 1 slots"):
-        slots_of(ALL, POS, 1)
+        neighbor_slots(ALL, POS, 1)
     with pytest.raises(ValueError, match="no positions"):
-        slots_of(ALL, None, 2)
+        neighbor_slots(ALL, None, 2)
 
 
 def test_what_is_said_stands_in_the_slot_and_missing_neighbours_are_zeros():
-    said = SlotConv(3)(torch.tensor([[1.0], [2.0], [3.0]]), ALL, slots_of(ALL, POS, 3))
+    said = ConcatConv(3)(torch.tensor([[1.0], [2.0], [3.0]]), ALL, neighbor_slots(ALL, POS, 3))
     assert said.squeeze(-1).tolist() == [[2, 3, 0], [1, 3, 0], [2, 1, 0]]
 
 
@@ -100,7 +100,7 @@ def test_rewards_of_others_count_less_with_every_hop():
 
 def test_the_learner_reads_its_own_reward_alone_at_zero_and_the_mean_for_the_team():
     env = Toy(2, 3)
-    learner = NeurComm(env.spec, rollout=6)
+    learner = NeurComm(env.spec, rollout_length=6)
     (played, *_) = Collector(env, make_graph("knn:k=1"), learner, 12, 6)
     paid = torch.where(played.acted, played.reward, 0.0)
     near = learner.rewards(played)
@@ -113,7 +113,7 @@ def test_the_learner_reads_its_own_reward_alone_at_zero_and_the_mean_for_the_tea
 
 def test_own_weights_are_one_linear_layer_for_each_place():
     torch.manual_seed(0)
-    layer, x = OwnLinear(3, 4, 2), torch.randn(6, 4)
+    layer, x = AgentLinear(3, 4, 2), torch.randn(6, 4)
     torch.nn.init.normal_(layer.bias)
     each = [layer.weight[row % 3] @ x[row] + layer.bias[row % 3] for row in range(6)]
     assert torch.allclose(layer(x), torch.stack(each), atol=1e-6)
@@ -124,7 +124,7 @@ def test_own_weights_are_one_linear_layer_for_each_place():
 
 def test_the_loss_is_that_of_actor_and_critic():
     env = Toy(1, 3, horizon=20)
-    learner = NeurComm(env.spec, rollout=2)
+    learner = NeurComm(env.spec, rollout_length=2)
     (played, *_) = Collector(env, make_graph("knn:k=1"), learner, 2, 2)
     advantage = torch.tensor([[[1.0, 2, 3]], [[4, 5, 6]]])
     target = torch.zeros(2, 1, 3)

@@ -8,7 +8,7 @@ from torch import nn
 from torch_geometric.data import Data
 
 from graphmarl.methods import IPPO, TarMAC, TarMACQMIX
-from graphmarl.nn import Attended, Output
+from graphmarl.nn import AttentionCommunication, Output
 from graphmarl.step import Spec
 
 SPEC = Spec(num_agents=3, obs_shape=(4,), num_actions=2, horizon=9)
@@ -28,7 +28,7 @@ def graph() -> Data:
 def test_an_agent_reads_what_it_attends_to_beside_what_it_sees(kind, options):
     made, seen = network(kind, message=5, key=7, **options), graph()
     output, _ = made(seen, torch.zeros(3, 0))
-    conv = made.context.conv
+    conv = made.communication.conv
     assert (conv.heads, conv.key, conv.width) == (1, 7, 5)
     heard = conv(seen.x, EDGES)
     assert torch.equal(output.latent, heard)
@@ -43,7 +43,7 @@ def test_what_is_done_trains_what_was_said_through_the_message(kind, options):
     seen.x.requires_grad_()
     output, _ = made(seen, torch.zeros(3, 0))
     output.features[0].sum().backward()
-    conv = made.context.conv
+    conv = made.communication.conv
     for part in (conv.query, conv.signature, conv.value):
         assert part.weight.grad.abs().sum() > 0
     # What is said reaches the speaker even where nobody cares who speaks.
@@ -67,8 +67,8 @@ def test_messages_depend_on_memory_if_there_is_one(kind, options):
 
 
 def test_attention_is_a_context_for_any_network():
-    made, output = network(TarMAC).context, Output()
-    assert isinstance(made, Attended)
+    made, output = network(TarMAC).communication, Output()
+    assert isinstance(made, AttentionCommunication)
     memory = torch.zeros(3, 0)
     assert made(graph(), torch.randn(3, 4), memory, output) is memory
     assert output.latent is not None
@@ -85,7 +85,7 @@ def test_a_central_critic_reads_the_state_and_needs_one():
 
 def test_messages_are_the_only_difference_from_ippo():
     ours, theirs = TarMAC(SPEC), IPPO(SPEC)
-    names = [name for name, _ in ours.network.named_parameters() if "context" not in name]
+    names = [name for name, _ in ours.network.named_parameters() if "communication" not in name]
     assert names == [name for name, _ in theirs.network.named_parameters()]
     kept = {k: v for k, v in vars(ours).items() if isinstance(v, (int, float, str, bool))}
     assert kept == {k: v for k, v in vars(theirs).items() if k in kept}

@@ -7,11 +7,11 @@ import torch
 from batches import batch
 from toy import Toy
 
+from graphmarl.agent_graph import agent_graph
 from graphmarl.data import Trajectory
 from graphmarl.graphs import make_graph
 from graphmarl.learners.sequences import Sequences, unroll
-from graphmarl.nn import Channel, LatentAgent, LatentCritic, WorldModel, hearing_of
-from graphmarl.step import agent_graph
+from graphmarl.nn import Channel, LatentAgent, LatentCritic, WorldModel, adjacency_of
 
 LINE = torch.tensor([[0, 1, 1, 2, 2, 3], [1, 0, 2, 1, 3, 2]])
 SMALL: dict[str, Any] = {"hidden": 16, "recurrent": 8, "heads": 2}
@@ -40,7 +40,7 @@ def test_a_message_is_a_state_of_160_bits_and_an_action():
 def test_no_information_from_beyond_the_neighbourhood_enters_a_state(local):
     model = WorldModel(6, 3, layers=3, categoricals=2, classes=4, **SMALL)
     edges = LINE if local else torch.tensor([[i, j] for i in range(4) for j in range(4) if i != j])
-    hearing = hearing_of(edges if local else edges.T, 1, 4)
+    hearing = adjacency_of(edges if local else edges.T, 1, 4)
     knows, did = torch.randn(4, model.size), torch.randn(4, 3)
 
     def first(knows, did):

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple
 
+from graphmarl.checks import check_choice
 from graphmarl.envs.flatland.engine import INFO, STATE_SIZE, RailEngine
 from graphmarl.envs.flatland.simulator import load_flatland, make_rail_env
 from graphmarl.envs.flatland.tree import OBS_SIZE, ROOT
-from graphmarl.envs.vector import Vector, choose
+from graphmarl.envs.vector import Vector
 from graphmarl.envs.workers import Engine
 from graphmarl.step import Spec
 
@@ -99,7 +100,7 @@ class Flatland(Vector):
         rail_pairs: int = 2,
         horizon: int | None = None,
     ) -> None:
-        choose("task", task, TASKS)
+        check_choice("task", task, TASKS)
         given = Task(height, width, num_agents, cities, malfunction_rate)  # type: ignore[arg-type]
         sizes: dict[str, Any] = {
             name: own if value is None else value

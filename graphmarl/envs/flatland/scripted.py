@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from jaxtyping import Int
+from torch import Tensor
 
 from graphmarl.envs.flatland.environment import Flatland
 from graphmarl.envs.flatland.tree import FEATURES

@@ -11,11 +11,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from graphmarl.checks import check_choice
 from graphmarl.envs.magent import maps
 from graphmarl.envs.magent.rewards import Rewards
 from graphmarl.envs.magent.window import CHANNELS, CircleView, Density, circle
 from graphmarl.envs.magent.world import Unit, World, load_engine
-from graphmarl.envs.vector import Vector, choose
+from graphmarl.envs.vector import Vector
 from graphmarl.envs.workers import Engine, Frame
 from graphmarl.step import Scene, Spec
 
@@ -171,7 +172,7 @@ class Battle(Vector):
         workers: int = 0,
     ) -> None:
         load_engine("Battle")
-        choose("opponent", opponent, OPPONENTS)
+        check_choice("opponent", opponent, OPPONENTS)
         maps.two_armies(size, army)
         self.opponent, self.army, self.size = opponent, army, size
         both, split = opponent == "self", CELLS * CHANNELS

@@ -13,11 +13,12 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
+from graphmarl.checks import check_choice
 from graphmarl.envs.magent import maps
 from graphmarl.envs.magent.rewards import Rewards
 from graphmarl.envs.magent.window import CHANNELS, CircleView, Density, circle
 from graphmarl.envs.magent.world import Unit, World, load_engine
-from graphmarl.envs.vector import Vector, choose
+from graphmarl.envs.vector import Vector
 from graphmarl.envs.workers import Engine, Frame
 from graphmarl.step import Scene, Spec
 
@@ -145,11 +146,11 @@ class Gather(Vector):
         workers: int = 0,
     ) -> None:
         load_engine("Gather")
-        choose("map", map, ("normal", "random"))
-        choose("size", size, maps.SIZES)
-        choose("view_radius", view_radius, range(1, 8))
-        choose("rewards", rewards, REWARDS)
-        choose("penalise", penalise, ("attack", "blank"))
+        check_choice("map", map, ("normal", "random"))
+        check_choice("size", size, maps.SIZES)
+        check_choice("view_radius", view_radius, range(1, 8))
+        check_choice("rewards", rewards, REWARDS)
+        check_choice("penalise", penalise, ("attack", "blank"))
         if hp <= 0:
             raise ValueError(f"hp is {hp}; it must be positive")
         self.map, self.size, self.view_radius, self.hp = map, size, view_radius, float(hp)

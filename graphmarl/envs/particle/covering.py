@@ -9,9 +9,10 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from graphmarl.checks import bounded_or_default, check_choice
 from graphmarl.envs.particle.physics import Gaps, Physics
 from graphmarl.envs.particle.placement import check_room, poisson_disc
-from graphmarl.envs.particle.world import Crowd, Particle, between, choose, parts
+from graphmarl.envs.particle.world import AgentProperties, Particle, parts
 from graphmarl.step import Scene
 
 CoverReward = Literal["team", "agent", "difference"]
@@ -63,7 +64,7 @@ class Covering(Particle):
     """N agents cover N landmarks and keep out of each other's way.
 
     Args:
-        crowd: the agents.
+        properties: of the agents.
         price: what a collision of agents i and j costs i; one number, or a matrix.
         apart: least distance between landmarks.
         half_width: of the square in which agents and landmarks begin.
@@ -81,7 +82,7 @@ class Covering(Particle):
 
     def __init__(
         self,
-        crowd: Crowd,
+        properties: AgentProperties,
         price: float | Tensor,
         apart: float,
         half_width: float,
@@ -93,25 +94,25 @@ class Covering(Particle):
         contact_distance: float | None = None,
         **world: Any,
     ) -> None:
-        choose("reward", reward, ("team", "agent", "difference"))
-        count = len(crowd.size)
+        check_choice("reward", reward, ("team", "agent", "difference"))
+        count = len(properties.size)
         if reward == "difference" and count < 2:
             raise ValueError("reward is 'difference' with 1 agent; without it there is no team")
         if half_width <= 0:
             raise ValueError(f"half_width is {half_width}; it must be positive")
         check_room(count, half_width, apart)
-        seen = between("landmarks_seen", landmarks_seen, 0, count, min(6, count))
-        met = between("agents_seen", agents_seen, 0, count - 1, min(5, count - 1))
+        seen = bounded_or_default("landmarks_seen", landmarks_seen, 0, count, min(6, count))
+        met = bounded_or_default("agents_seen", agents_seen, 0, count - 1, min(5, count - 1))
         self._sight = (seen, met)
         layout = parts(velocity=2, position=2, landmarks=2 * seen, agents=2 * met)
         physics = Physics(
-            crowd.size,
-            max_speed=crowd.max_speed,
+            properties.size,
+            max_speed=properties.max_speed,
             contact_distance=contact_distance,
             device=world["device"],
         )
-        super().__init__(physics, crowd, half_width, layout, 6 * count, **world)
-        sizes = torch.tensor(crowd.size, device=self.device)
+        super().__init__(physics, properties, half_width, layout, 6 * count, **world)
+        sizes = torch.tensor(properties.size, device=self.device)
         self._touch = (sizes[:, None] + sizes).square()
         self._price = price.to(self.device) if isinstance(price, Tensor) else price
         self._apart, self._paid, self.spread, self._quirk = apart, reward, spread, quirk
@@ -168,9 +169,9 @@ class Covering(Particle):
     def observe(self) -> dict[str, Any]:
         """Oneself, the nearest landmarks and the nearest others."""
         gaps, cover = self.cover()
-        crowd, wrong = self.gaps(), self.position if self._quirk else None
+        others, wrong = self.gaps(), self.position if self._quirk else None
         seen = self.own()
-        for things, number in zip((gaps, crowd), self._sight, strict=True):
+        for things, number in zip((gaps, others), self._sight, strict=True):
             seen.append(things.to(things.nearest(number, wrong)))
         return self.everything(self.landmarks) | {
             "obs": torch.cat(seen, 2),

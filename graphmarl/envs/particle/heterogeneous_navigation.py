@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from graphmarl.envs.particle.covering import Covering, CoverReward, usual_width
-from graphmarl.envs.particle.world import ActionKind, Crowd, row_for
+from graphmarl.envs.particle.world import ActionKind, AgentProperties, row_for
 
 HALF_WIDTHS = {4: 1.0, 8: 1.5, 16: 2.2, 30: 3.0, 100: 5.0}
 BIG_SIZES = {30: 0.10, 100: 0.15}
@@ -13,10 +13,10 @@ BIG, SMALL = 0, 1
 MIXED_PRICE = 10.0
 
 
-def two_kinds(half: int, size: float) -> Crowd:
+def two_kinds(half: int, size: float) -> AgentProperties:
     """Big agents of this radius, and as many small, strong and fast ones of half of it."""
     kind = (BIG,) * half + (SMALL,) * half
-    return Crowd(
+    return AgentProperties(
         size=[(size, size / 2)[k] for k in kind],
         sensitivity=[(3.0, 4.0)[k] for k in kind],
         max_speed=[(1.0, 1.3)[k] for k in kind],
@@ -85,10 +85,10 @@ class HeterogeneousNavigation(Covering):
         if size <= 0:
             raise ValueError(f"big_size is {size}; it must be positive")
         usual = usual_width(HALF_WIDTHS, num_agents)
-        crowd = two_kinds(num_agents // 2, size)
-        number = torch.tensor(crowd.kind)
+        properties = two_kinds(num_agents // 2, size)
+        number = torch.tensor(properties.kind)
         super().__init__(
-            crowd,
+            properties,
             price=torch.where(number[:, None] == number, 1.0, MIXED_PRICE),
             apart=4.5 * size,
             half_width=usual if half_width is None else half_width,

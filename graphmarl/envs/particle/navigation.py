@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from graphmarl.envs.particle.covering import Covering, CoverReward, spread_weight, usual_width
-from graphmarl.envs.particle.world import ActionKind, Crowd
+from graphmarl.envs.particle.world import ActionKind, AgentProperties
 
 SIZE = 0.15
 HALF_WIDTHS = {3: 3.0, 6: 1.5, 15: 2.2, 30: 3.0, 100: 5.0, 200: 7.0}
@@ -79,7 +79,7 @@ class Navigation(Covering):
         width = usual if half_width is None else half_width
         weight = spread_weight(num_agents, width, 2 * SIZE) if violate_locality else 0.0
         super().__init__(
-            Crowd.alike(num_agents, SIZE),
+            AgentProperties.alike(num_agents, SIZE),
             price=1.0,
             apart=4.5 * SIZE,
             half_width=width,

@@ -8,17 +8,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from graphmarl.checks import bounded_or_default, check_choice
 from graphmarl.envs.particle.flight import flee
 from graphmarl.envs.particle.physics import Physics
-from graphmarl.envs.particle.world import (
-    ActionKind,
-    Crowd,
-    Particle,
-    between,
-    choose,
-    parts,
-    row_for,
-)
+from graphmarl.envs.particle.world import ActionKind, AgentProperties, Particle, parts, row_for
 from graphmarl.step import Scene
 
 ADVERSARY_FORCE, PREY_FORCE = 3.0, 4.0
@@ -45,7 +38,7 @@ class Size(NamedTuple):
         """How many of each are seen: as wanted, or else as in this row, if there are so many."""
         usual = (self.obstacles_seen, self.adversaries_seen, self.prey_seen)
         return {
-            name: between(f"{name}_seen", wish, 0, most, min(row, most))
+            name: bounded_or_default(f"{name}_seen", wish, 0, most, min(row, most))
             for (name, most), wish, row in zip(counts.items(), wanted, usual, strict=True)
         }
 
@@ -123,10 +116,12 @@ class PreyPredator(Particle):
         num_envs: int = 16,
         device: str = "cpu",
     ) -> None:
-        choose("reward", reward, ("team", "agent"))
+        check_choice("reward", reward, ("team", "agent"))
         size = row_for(SIZES, num_agents)
-        prey = between("num_prey", num_prey, 1, 10_000, size.num_prey)
-        obstacles = between("num_obstacles", num_obstacles, 0, 10_000, size.num_obstacles)
+        prey = bounded_or_default("num_prey", num_prey, 1, 10_000, size.num_prey)
+        obstacles = bounded_or_default(
+            "num_obstacles", num_obstacles, 0, 10_000, size.num_obstacles
+        )
         width = size.half_width if half_width is None else half_width
         if width <= INSET:
             raise ValueError(f"half_width is {width}; it must be more than {INSET}")
@@ -134,12 +129,12 @@ class PreyPredator(Particle):
         wanted = (obstacles_seen, adversaries_seen, prey_seen)
         self._sight = size.sight(counts, wanted)
         physics = self._physics(size, num_agents, prey, obstacles, quirks, device)
-        crowd = Crowd([size.adversary] * num_agents, [ADVERSARY_FORCE] * num_agents)
+        properties = AgentProperties([size.adversary] * num_agents, [ADVERSARY_FORCE] * num_agents)
         widths = {name: 2 * number for name, number in self._sight.items()}
         layout = parts(velocity=2, position=2, **widths, prey_velocity=widths["prey"])
         state_size = 4 * (num_agents + prey) + 2 * obstacles
         world = (width, layout, state_size, action, horizon, num_envs, device)
-        super().__init__(physics, crowd, *world)
+        super().__init__(physics, properties, *world)
         self._paid, self._touch = reward, size.adversary + size.prey
         last = num_agents + prey
         self._who, self._what = slice(0, num_agents), slice(num_agents, last)

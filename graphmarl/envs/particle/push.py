@@ -8,16 +8,9 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from graphmarl.checks import bounded_or_default, check_choice
 from graphmarl.envs.particle.physics import Physics
-from graphmarl.envs.particle.world import (
-    ActionKind,
-    Crowd,
-    Particle,
-    between,
-    choose,
-    parts,
-    row_for,
-)
+from graphmarl.envs.particle.world import ActionKind, AgentProperties, Particle, parts, row_for
 from graphmarl.step import Scene
 
 INSET, FAR_ENOUGH = 0.2, 1.2
@@ -101,13 +94,13 @@ class Push(Particle):
         num_envs: int = 16,
         device: str = "cpu",
     ) -> None:
-        choose("reward", reward, ("team", "agent"))
+        check_choice("reward", reward, ("team", "agent"))
         size = row_for(SIZES, num_agents)
         width = size.half_width if half_width is None else half_width
         if width <= INSET:
             raise ValueError(f"half_width is {width}; it must be more than {INSET}")
         usual = min(size.agents_seen, num_agents - 1)
-        self._met = between("agents_seen", agents_seen, 0, num_agents - 1, usual)
+        self._met = bounded_or_default("agents_seen", agents_seen, 0, num_agents - 1, usual)
         ghosts = size.ghosts if num_agents > size.ghosts else 0
         physics = Physics(
             [size.agent] * num_agents + [size.ball],
@@ -117,9 +110,9 @@ class Push(Particle):
             device=device,
         )
         layout = parts(velocity=2, position=2, ball=2, target=2, agents=2 * self._met)
-        crowd, state_size = Crowd.alike(num_agents, size.agent), 4 * num_agents + 6
+        properties, state_size = AgentProperties.alike(num_agents, size.agent), 4 * num_agents + 6
         world = (width, layout, state_size, action, horizon, num_envs, device)
-        super().__init__(physics, crowd, *world)
+        super().__init__(physics, properties, *world)
         self._paid, self._touch = reward, size.agent + size.ball
 
     def begin(self) -> dict[str, Tensor]:
@@ -157,10 +150,10 @@ class Push(Particle):
     def observe(self) -> dict[str, Any]:
         """Oneself, ball, target and the nearest others."""
         agents = slice(0, self.spec.num_agents)
-        crowd = self.gaps().part(agents, agents)
+        others = self.gaps().part(agents, agents)
         ball, target = self.position[:, -1:], self.target
         _, here = own = self.own()
-        seen = [*own, ball - here, target - here, crowd.to(crowd.nearest(self._met))]
+        seen = [*own, ball - here, target - here, others.to(others.nearest(self._met))]
         return self.everything(self.target) | {
             "obs": torch.cat(seen, 2),
             "info": {

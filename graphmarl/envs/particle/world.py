@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from graphmarl.checks import check_choice
 from graphmarl.envs.batched import Batched
 from graphmarl.envs.particle.physics import Gaps, Physics
 from graphmarl.step import Scene, Spec
@@ -18,28 +19,6 @@ Row = TypeVar("Row")
 ActionKind = Literal["discrete", "continuous"]
 DIRECTIONS = ((0.0, 0.0), (1.0, 0.0), (-1.0, 0.0), (0.0, 1.0), (0.0, -1.0))
 SENSITIVITY = 5.0
-
-
-def choose(name: str, value: str, allowed: Sequence[str]) -> None:
-    """Refuse what is not among the allowed.
-
-    Raises:
-        ValueError: says what came and what is allowed.
-    """
-    if value not in allowed:
-        raise ValueError(f"{name} is {value!r}; allowed are {', '.join(allowed)}")
-
-
-def between(name: str, value: int | None, low: int, high: int, default: int) -> int:
-    """An option that may be left out.
-
-    Raises:
-        ValueError: it is outside its range.
-    """
-    number = default if value is None else value
-    if not low <= number <= high:
-        raise ValueError(f"{name} is {number}; allowed are {low} to {high}")
-    return number
 
 
 def row_for(table: Mapping[int, Row], number: int) -> Row:
@@ -60,7 +39,7 @@ def parts(**widths: int) -> dict[str, slice]:
 
 
 @dataclass(frozen=True)
-class Crowd:
+class AgentProperties:
     """What the agents are like, one entry each.
 
     Args:
@@ -78,7 +57,7 @@ class Crowd:
     kind: tuple[int, ...] = ()
 
     @classmethod
-    def alike(cls, number: int, size: float) -> Crowd:
+    def alike(cls, number: int, size: float) -> AgentProperties:
         """Agents of one size that no scenario says more about."""
         return cls([size] * number, [SENSITIVITY] * number)
 
@@ -92,7 +71,7 @@ class Particle(Batched):
 
     Args:
         physics: of all E things.
-        crowd: the agents.
+        properties: of the agents.
         half_width: agents begin in the square from minus to plus this.
         layout: of an observation.
         state_size: numbers of the global state.
@@ -114,7 +93,7 @@ class Particle(Batched):
     def __init__(
         self,
         physics: Physics,
-        crowd: Crowd,
+        properties: AgentProperties,
         half_width: float,
         layout: Mapping[str, slice],
         state_size: int,
@@ -123,21 +102,21 @@ class Particle(Batched):
         num_envs: int,
         device: str,
     ) -> None:
-        choose("action", action, ("discrete", "continuous"))
+        check_choice("action", action, ("discrete", "continuous"))
         spec = Spec(
-            num_agents=len(crowd.sensitivity),
+            num_agents=len(properties.sensitivity),
             obs_shape=(max(part.stop for part in layout.values()),),
             num_actions=len(DIRECTIONS) if action == "discrete" else 2,
             horizon=horizon,
             action=action,
             layout=layout,
-            kinds=crowd.kinds,
-            kind=crowd.kind,
+            kinds=properties.kinds,
+            kind=properties.kind,
             state_size=state_size,
         )
         super().__init__(spec, num_envs, device)
         self.physics, self.half_width = physics, half_width
-        self.sensitivity = torch.tensor(crowd.sensitivity, device=self.device).unsqueeze(1)
+        self.sensitivity = torch.tensor(properties.sensitivity, device=self.device).unsqueeze(1)
         self._direction = torch.tensor(DIRECTIONS, device=self.device)
         self._things = len(physics.contact)
         self._still = torch.zeros(num_envs, self._things, 2, device=self.device)

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graphmarl.envs.skirmish.army import Army
-from graphmarl.envs.skirmish.field import NOBODY, Field, above, at_most
 from graphmarl.envs.skirmish.movement import Movement
+from graphmarl.envs.skirmish.state import NOBODY, Field, above, at_most
 from graphmarl.envs.skirmish.targets import Rule, least
+from graphmarl.envs.skirmish.unit_stats import Army
 from graphmarl.envs.skirmish.units import LOOPS_PER_SECOND
 from graphmarl.envs.skirmish.volley import Volley
 

@@ -9,14 +9,14 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from graphmarl.envs.skirmish.armies import Armies
-from graphmarl.envs.skirmish.battlefield import Map
+from graphmarl.envs.skirmish.base import Armies
 from graphmarl.envs.skirmish.combat import Combat, Errand, Orders, late
-from graphmarl.envs.skirmish.field import NOBODY
+from graphmarl.envs.skirmish.map_loader import read_map
+from graphmarl.envs.skirmish.map_spec import Map
 from graphmarl.envs.skirmish.maps import MAPS
 from graphmarl.envs.skirmish.observation import ATTACK, COMPASS
-from graphmarl.envs.skirmish.reading import read_map
 from graphmarl.envs.skirmish.rewards import Judge, Pay
+from graphmarl.envs.skirmish.state import NOBODY
 
 ERRANDS: dict[Any, Errand] = {None: "stay", "allies": "foe"}
 

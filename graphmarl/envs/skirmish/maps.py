@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from graphmarl.envs.skirmish.battlefield import Kinds, Map
-from graphmarl.envs.skirmish.places import Box, Place, point
+from graphmarl.envs.skirmish.map_spec import Box, Kinds, Map, Place, point
 from graphmarl.envs.skirmish.terrain import TERRAINS
 
 __all__ = ["MAPS", "NDQ", "SMAC", "Map"]

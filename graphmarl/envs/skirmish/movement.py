@@ -6,9 +6,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graphmarl.envs.skirmish.army import Army
-from graphmarl.envs.skirmish.field import Field
 from graphmarl.envs.skirmish.paths import Paths
+from graphmarl.envs.skirmish.state import Field
+from graphmarl.envs.skirmish.unit_stats import Army
 from graphmarl.envs.skirmish.units import LOOPS_PER_SECOND
 
 SIZE = 32

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from graphmarl.envs.skirmish.army import Army
-from graphmarl.envs.skirmish.battlefield import Map
 from graphmarl.envs.skirmish.combat import ENERGY
+from graphmarl.envs.skirmish.map_spec import Map
 from graphmarl.envs.skirmish.movement import SIZE, moved_into
+from graphmarl.envs.skirmish.unit_stats import Army
 from graphmarl.envs.skirmish.units import LOOPS_PER_SECOND
 
 NOTHING, STOP, ATTACK = 0, 1, 6

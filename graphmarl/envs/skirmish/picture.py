@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from graphmarl.envs.skirmish.army import Army
-from graphmarl.envs.skirmish.battlefield import Map
+from graphmarl.envs.skirmish.map_spec import Map
 from graphmarl.envs.skirmish.movement import SIZE
 from graphmarl.envs.skirmish.observation import Situation
+from graphmarl.envs.skirmish.unit_stats import Army
 from graphmarl.step import Scene, Weighted
 
 CORNERS = 24

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from graphmarl.envs.skirmish.army import Army
+from graphmarl.envs.skirmish.unit_stats import Army
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from graphmarl.envs.skirmish.battlefield import Map
-from graphmarl.envs.skirmish.places import Place
+from graphmarl.envs.skirmish.map_spec import Map, Place
 from graphmarl.envs.skirmish.terrain import SIDE, nearest_cells
 
 NOISE, MOST = 0.05, 3.0  # standard deviation, and how many of it at most

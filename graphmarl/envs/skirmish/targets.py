@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from graphmarl.envs.skirmish.army import Army
-from graphmarl.envs.skirmish.field import NOBODY, Field, above, at_most, same
+from graphmarl.envs.skirmish.state import NOBODY, Field, above, at_most, same
+from graphmarl.envs.skirmish.unit_stats import Army
 
 FAR = 1e3
 SLOP = 1.0

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from graphmarl.envs.skirmish.army import Army
-from graphmarl.envs.skirmish.field import Field, above, at_most
+from graphmarl.envs.skirmish.state import Field, above, at_most
+from graphmarl.envs.skirmish.unit_stats import Army
 
 SHIELD_WAIT = 10.0
 LEAST = 0.5

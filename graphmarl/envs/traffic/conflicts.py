@@ -9,9 +9,9 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from graphmarl.envs.traffic.fleet import Fleet
-from graphmarl.envs.traffic.kinds import Kinds, pick, where_true
 from graphmarl.envs.traffic.network import Network
 from graphmarl.envs.traffic.speeds import can_yield, reach_seconds
+from graphmarl.envs.traffic.vehicle_params import Kinds, pick, where_true
 
 FREE = 2**62
 

@@ -8,7 +8,6 @@ from torch import Tensor
 
 from graphmarl.envs.traffic.conflicts import Approach, Conflicts
 from graphmarl.envs.traffic.fleet import NOBODY, Fleet, Lineup
-from graphmarl.envs.traffic.kinds import Kinds, pick, where_true
 from graphmarl.envs.traffic.network import Network
 from graphmarl.envs.traffic.speeds import (
     YIELD_DISTANCE,
@@ -17,6 +16,7 @@ from graphmarl.envs.traffic.speeds import (
     no_collision_speed,
     stop_before_speed,
 )
+from graphmarl.envs.traffic.vehicle_params import Kinds, pick, where_true
 
 ROLLING = 2.0
 """A lane is not full if its last vehicle is at least so fast, in m/s."""

@@ -10,14 +10,14 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from graphmarl.envs.traffic.conflicts import Conflicts
+from graphmarl.envs.traffic.departures import Entries
 from graphmarl.envs.traffic.driving import Moment, choose_speeds
-from graphmarl.envs.traffic.entries import Entries
 from graphmarl.envs.traffic.files import Flow, Roadnet
 from graphmarl.envs.traffic.fleet import NEVER, Fleet, line_up, look_ahead, standing_order
-from graphmarl.envs.traffic.kinds import pick, where_true
 from graphmarl.envs.traffic.protocol import check_phase
 from graphmarl.envs.traffic.speeds import brake_distance
 from graphmarl.envs.traffic.tables import compile_network
+from graphmarl.envs.traffic.vehicle_params import pick, where_true
 
 WAITING_SPEED = 0.1
 

@@ -9,13 +9,13 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from graphmarl.checks import check_choice
 from graphmarl.envs.batched import Batched
 from graphmarl.envs.traffic.cityflow import CityFlowEngine, load_cityflow
 from graphmarl.envs.traffic.engine import Engine
 from graphmarl.envs.traffic.junctions import Junctions
 from graphmarl.envs.traffic.protocol import TrafficEngine
 from graphmarl.envs.traffic.tasks import Generated, roads_of, task_of
-from graphmarl.envs.vector import choose
 from graphmarl.step import Scene, Spec, Step
 
 Reward = Literal["delay", "waiting", "pressure"]
@@ -94,8 +94,8 @@ class Traffic(Batched):
         num_envs: int = 8,
         device: str = "cpu",
     ) -> None:
-        choose("reward", reward, get_args(Reward))
-        choose("engine", engine, get_args(Player))
+        check_choice("reward", reward, get_args(Reward))
+        check_choice("engine", engine, get_args(Player))
         if not 0 <= yellow < decision:
             raise ValueError(f"yellow is {yellow}; allowed are 0 to decision - 1 = {decision - 1}")
         self.task, self.pays, self.fixed_flow = task_of(task), reward, fixed_flow

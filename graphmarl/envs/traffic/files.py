@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import get_args
 
 from graphmarl.envs.traffic.geometry import Point, at, bezier, lane_line, length
-from graphmarl.envs.traffic.place import Place
-from graphmarl.envs.traffic.things import (
+from graphmarl.envs.traffic.json_value import Place
+from graphmarl.envs.traffic.schema import (
     Config,
     Flow,
     Intersection,

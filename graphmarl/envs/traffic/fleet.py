@@ -10,8 +10,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from graphmarl.envs.traffic.kinds import Kinds, pick, where_true
 from graphmarl.envs.traffic.network import Network
+from graphmarl.envs.traffic.vehicle_params import Kinds, pick, where_true
 
 NOBODY = -1
 NEVER = 2**31 - 1

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from graphmarl.envs.traffic.geometry import Point, at, hermite, lane_line, length
-from graphmarl.envs.traffic.things import (
+from graphmarl.envs.traffic.schema import (
     Intersection,
     Lane,
     LaneLink,

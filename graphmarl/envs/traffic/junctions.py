@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from graphmarl.envs.traffic.things import Intersection, Road, Roadnet
+from graphmarl.envs.traffic.schema import Intersection, Road, Roadnet
 
 
 @dataclass(frozen=True)

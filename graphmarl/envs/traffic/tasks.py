@@ -8,7 +8,7 @@ from pathlib import Path
 
 from graphmarl.envs.traffic.files import Config, Flow, Roadnet, read_task, write_task
 from graphmarl.envs.traffic.grid import Grid
-from graphmarl.envs.traffic.things import VehicleKind
+from graphmarl.envs.traffic.schema import VehicleKind
 from graphmarl.envs.traffic.turning import TurningTrips
 
 

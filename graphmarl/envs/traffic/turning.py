@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from graphmarl.envs.traffic.grid import EAST, NORTH, SOUTH, STEPS, WEST, Grid, road_id
-from graphmarl.envs.traffic.things import Flow, VehicleKind
+from graphmarl.envs.traffic.schema import Flow, VehicleKind
 
 LEFT, STRAIGHT, RIGHT = 1, 0, 3
 

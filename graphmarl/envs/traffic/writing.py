@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from graphmarl.envs.traffic.geometry import Point
-from graphmarl.envs.traffic.things import (
+from graphmarl.envs.traffic.schema import (
     Config,
     Flow,
     Intersection,

@@ -5,13 +5,13 @@ from torch_geometric.nn import MessagePassing
 from graphmarl.nn.conv.attention import AttentionConv
 from graphmarl.nn.conv.bethe import BetheConv
 from graphmarl.nn.conv.comm import CommConv
+from graphmarl.nn.conv.concat import ConcatConv, concatenate_slots, neighbor_slots
 from graphmarl.nn.conv.flow import FlowConv, symmetric_norm
 from graphmarl.nn.conv.gated import GatedConv
 from graphmarl.nn.conv.gaussian import GaussianConv
 from graphmarl.nn.conv.pair import PairConv
-from graphmarl.nn.conv.slots import SlotConv, side_by_side, slots_of
 from graphmarl.nn.conv.sum import SumConv
-from graphmarl.nn.conv.transformer import TransformerConv, TransformerLayer
+from graphmarl.nn.conv.transformer import CommunicationTransformer, TransformerLayer
 
 CONVS: dict[str, type[MessagePassing]] = {
     "flow": FlowConv,
@@ -20,7 +20,7 @@ CONVS: dict[str, type[MessagePassing]] = {
     "sum": SumConv,
     "pair": PairConv,
     "bethe": BetheConv,
-    "transformer": TransformerConv,
+    "transformer": CommunicationTransformer,
     "comm": CommConv,
     "gated": GatedConv,
 }
@@ -34,11 +34,11 @@ __all__ = [
     "GatedConv",
     "GaussianConv",
     "PairConv",
-    "SlotConv",
+    "ConcatConv",
     "SumConv",
-    "TransformerConv",
+    "CommunicationTransformer",
     "TransformerLayer",
-    "side_by_side",
-    "slots_of",
+    "concatenate_slots",
+    "neighbor_slots",
     "symmetric_norm",
 ]

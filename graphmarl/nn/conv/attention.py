@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch_geometric.nn import MessagePassing
 from torch_geometric.utils import softmax
 
-from graphmarl.nn.blocks import Blocks, Rows
+from graphmarl.nn.adjacency import CSRMatrix, DenseMatrix
 from graphmarl.nn.network import at_once, orthogonal_linear
 
 
@@ -57,10 +57,10 @@ class AttentionConv(MessagePassing):
         self.value = orthogonal_linear(in_channels, out_channels, 1.0)
 
     def by_matrix(
-        self, x: Float[Tensor, "row in"], blocks: Blocks | Rows
+        self, x: Float[Tensor, "row in"], blocks: DenseMatrix | CSRMatrix
     ) -> tuple[Float[Tensor, "row out"], Float[Tensor, "edge head"]]:
         """The result and the attention on the edges, by matrices instead of by edges."""
-        if isinstance(blocks, Rows):
+        if isinstance(blocks, CSRMatrix):
             edge_alpha, self_alpha = self._normalised(
                 x, blocks.sender, blocks.receiver, blocks.product
             )
@@ -74,7 +74,7 @@ class AttentionConv(MessagePassing):
             for part in at_once(x, self.query, self.signature, self.value)
         )
         scores = (q @ k.transpose(-1, -2)) / self.key**0.5
-        scores = scores.masked_fill(~blocks.with_oneself(), float("-inf"))
+        scores = scores.masked_fill(~blocks.with_self_loops(), float("-inf"))
         # PyTorch's softmax is slow over rows as short as these.
         share = (scores - scores.detach().amax(-1, keepdim=True)).exp()
         alpha = share / share.sum(-1, keepdim=True)

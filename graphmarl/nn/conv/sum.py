@@ -6,7 +6,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch_geometric.nn import MessagePassing
 
-from graphmarl.nn.blocks import Blocks, Rows, watched
+from graphmarl.nn.adjacency import CSRMatrix, DenseMatrix, watched
 from graphmarl.nn.network import orthogonal_linear
 
 
@@ -34,7 +34,7 @@ class SumConv(MessagePassing):
         self,
         x: Float[Tensor, "row in"],
         edge_index: Int[Tensor, "2 edge"],
-        blocks: Blocks | Rows | None = None,
+        blocks: DenseMatrix | CSRMatrix | None = None,
     ) -> Float[Tensor, "row out"]:
         """One round; quicker with the `blocks` of the edges, if there are any."""
         return self.heard(self.linear(x), edge_index, blocks)
@@ -43,7 +43,7 @@ class SumConv(MessagePassing):
         self,
         told: Float[Tensor, "row out"],
         edge_index: Int[Tensor, "2 edge"],
-        blocks: Blocks | Rows | None = None,
+        blocks: DenseMatrix | CSRMatrix | None = None,
     ) -> Float[Tensor, "row out"]:
         """The same from W x_j, for who has it already."""
         if blocks is None or watched(self):

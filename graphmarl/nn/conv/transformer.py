@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch_geometric.nn import MessagePassing
 
-from graphmarl.nn.hearing import Cliques, Ears, Hearing
+from graphmarl.nn.adjacency import Adjacency, BlockMask, NeighborLists
 
 
 def dropped(x: Tensor, p: float) -> Tensor:
@@ -83,7 +83,7 @@ class TransformerLayer(nn.Module):
         return self.joined((alpha @ v).transpose(1, 2).flatten(2))
 
 
-class TransformerConv(MessagePassing):
+class CommunicationTransformer(MessagePassing):
     """A transformer over oneself and those that one hears, in one round of messages (MAMBA).
 
     What is sent is the features as they are; the receiver embeds them, adds a code of the sender's
@@ -146,10 +146,10 @@ class TransformerConv(MessagePassing):
         tokens = self.tokens(x, num_agents)
         # Where something was cut on the way, receivers no longer know the same.
         if torch.equal(arrived, x[edge_index[0]]):
-            cliques = Cliques.of(edge_index, len(x) // num_agents, num_agents)
+            cliques = BlockMask.of(edge_index, len(x) // num_agents, num_agents)
             if cliques is not None:
                 return self.think(tokens, cliques)
-        ears, slot = Ears.of(edge_index, len(x))
+        ears, slot = NeighborLists.of(edge_index, len(x))
         told = F.relu(self.embed(arrived)) + self.code(edge_index[0] % num_agents)
         own = tokens[:, None] * (torch.arange(ears.place.shape[1], device=x.device) == 0)[:, None]
         return self._think(own.index_put((edge_index[1], slot), told), ears.heard)
@@ -176,9 +176,9 @@ class TransformerConv(MessagePassing):
         angle = place[:, None] * torch.exp(even * (-math.log(10_000.0) / size))
         return torch.stack([angle.sin(), angle.cos()], -1).flatten(1)[:, :size]
 
-    def think(self, tokens: Tensor, hearing: Hearing, drop: bool = False) -> Tensor:
+    def think(self, tokens: Tensor, hearing: Adjacency, drop: bool = False) -> Tensor:
         """The layers, where all messages arrive whole: tokens (row, out) to result (row, out)."""
-        if isinstance(hearing, Ears):
+        if isinstance(hearing, NeighborLists):
             return self._think(tokens[hearing.place], hearing.heard, drop)
         x = tokens.unflatten(0, hearing.mask.shape[:2])
         for layer in self.layers:

@@ -8,13 +8,13 @@ import torch
 from laid import EAST, WEST, engine_of, engine_on, frame_of, line, siding
 from walked import Walker
 
+from graphmarl.agent_graph import agent_graph
 from graphmarl.envs import Flatland
 from graphmarl.envs.flatland.engine import STATE_SIZE
 from graphmarl.envs.flatland.rails import Rails
 from graphmarl.envs.flatland.simulator import kept_random
 from graphmarl.envs.flatland.tree import FEATURES, ROOT, Trains, observe
 from graphmarl.graphs import make_graph
-from graphmarl.step import agent_graph
 
 LEFT, RIGHT, STOP = 0, 1, 2
 TINY: dict[str, Any] = {"width": 18, "height": 18, "rail_pairs": 1, "cities": 2, "num_agents": 3}

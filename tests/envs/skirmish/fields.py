@@ -3,9 +3,9 @@
 import numpy as np
 import torch
 
-from graphmarl.envs.skirmish.army import Army, units_of
 from graphmarl.envs.skirmish.combat import Combat, Orders
-from graphmarl.envs.skirmish.field import NOBODY, Field
+from graphmarl.envs.skirmish.state import NOBODY, Field
+from graphmarl.envs.skirmish.unit_stats import Army, units_of
 
 OPEN = np.ones((32, 32), dtype=bool)
 CPU = torch.device("cpu")

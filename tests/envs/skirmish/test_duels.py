@@ -4,7 +4,7 @@ import pytest
 import torch
 from fields import army_of, combat_of, field_of, loops, orders_of, punctual
 
-from graphmarl.envs.skirmish.field import NOBODY
+from graphmarl.envs.skirmish.state import NOBODY
 
 SLOW = {"roach": {"period": 1.0}}
 # Attacks to kill and seconds between the first and the last hit, by the numbers of the units.

@@ -4,7 +4,7 @@ import pytest
 import torch
 from fields import army_of, combat_of, field_of, idle, loops, orders_of, punctual
 
-from graphmarl.envs.skirmish.field import NOBODY
+from graphmarl.envs.skirmish.state import NOBODY
 
 
 def target_of(army, places, threat=1.0, **given):

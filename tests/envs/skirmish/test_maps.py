@@ -2,8 +2,8 @@ from dataclasses import replace
 
 import pytest
 
+from graphmarl.envs.skirmish.map_spec import Place, point
 from graphmarl.envs.skirmish.maps import MAPS, NDQ, SMAC, army
-from graphmarl.envs.skirmish.places import Place, point
 from graphmarl.envs.skirmish.units import LIBERTY
 
 # Steps, actions, bits of type, observation, the same with last actions, state: as SMAC has them.

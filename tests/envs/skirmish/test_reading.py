@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from graphmarl.envs.skirmish.reading import read_map
+from graphmarl.envs.skirmish.map_loader import read_map
 from graphmarl.envs.skirmish.terrain import TERRAINS
 
 GATE = Path(__file__).parents[3] / "datasets" / "skirmish" / "gate.yaml"

@@ -3,7 +3,7 @@
 import pytest
 from fields import army_of, combat_of, field_of, idle, loops, orders_of, punctual
 
-from graphmarl.envs.skirmish.field import NOBODY
+from graphmarl.envs.skirmish.state import NOBODY
 
 
 def after(combat, field, orders, steps=1):

@@ -11,11 +11,11 @@ from fields import army_of, combat_of, field_of, orders_of, punctual
 from graphmarl.envs.check import random_actions
 from graphmarl.envs.skirmish import Skirmish
 from graphmarl.envs.skirmish.combat import Combat, Orders
-from graphmarl.envs.skirmish.field import NOBODY, Field
 from graphmarl.envs.skirmish.maps import MAPS
 from graphmarl.envs.skirmish.scripted import SCRIPTED, mirror
+from graphmarl.envs.skirmish.state import NOBODY, Field
 from graphmarl.envs.skirmish.terrain import TERRAINS
-from graphmarl.evaluate import play, random_policy
+from graphmarl.experiment.evaluate import play, random_policy
 
 
 def randomly(env, steps, seed=0):

@@ -4,8 +4,8 @@ from dataclasses import replace
 import pytest
 import torch
 
+from graphmarl.envs.skirmish.map_spec import Place, point
 from graphmarl.envs.skirmish.maps import MAPS
-from graphmarl.envs.skirmish.places import Place, point
 from graphmarl.envs.skirmish.spawn import Spawn, block
 from graphmarl.envs.skirmish.units import LIBERTY
 

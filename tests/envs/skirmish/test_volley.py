@@ -6,8 +6,8 @@ import pytest
 import torch
 from fields import army_of, combat_of, field_of, loops, orders_of, punctual
 
-from graphmarl.envs.skirmish.army import Army
-from graphmarl.envs.skirmish.field import NOBODY
+from graphmarl.envs.skirmish.state import NOBODY
+from graphmarl.envs.skirmish.unit_stats import Army
 from graphmarl.envs.skirmish.volley import Volley
 
 

@@ -220,7 +220,7 @@ def test_saved_and_loaded_goes_on_to_the_bit(tmp_path):
 
 
 def test_flows_without_an_end_go_on_past_what_was_known_first(monkeypatch):
-    monkeypatch.setattr("graphmarl.envs.traffic.entries.FIRST_SECONDS", 50)
+    monkeypatch.setattr("graphmarl.envs.traffic.departures.FIRST_SECONDS", 50)
     roadnet = grid(1, 1, all_green=True)
     links = [link for place in roadnet.intersections for link in place.road_links]
     flows = [

@@ -11,8 +11,8 @@ from graphmarl.envs.traffic.driving import Moment, follow_speed
 from graphmarl.envs.traffic.files import Flow, VehicleKind
 from graphmarl.envs.traffic.fleet import NOBODY, Fleet, Lineup, standing_order
 from graphmarl.envs.traffic.grid import Grid
-from graphmarl.envs.traffic.kinds import Kinds
 from graphmarl.envs.traffic.tables import compile_network
+from graphmarl.envs.traffic.vehicle_params import Kinds
 
 
 def test_a_chain_of_blockers_is_endless_if_it_leads_into_a_circle():

@@ -5,13 +5,8 @@ import torch
 from told import Told
 
 from graphmarl.envs.traffic import Traffic
-from graphmarl.envs.traffic.scripted import (
-    FixedTime,
-    MaxPressure,
-    SelfOrganising,
-    best,
-)
-from graphmarl.evaluate import play, random_policy
+from graphmarl.envs.traffic.scripted import FixedTime, MaxPressure, SelfOrganising, best
+from graphmarl.experiment.evaluate import play, random_policy
 
 
 def counting(env, vehicles, waiting=None):

@@ -1,0 +1,103 @@
+"""The agent graph of a step as PyTorch Geometric `Data`, and ragged edges."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch_geometric.data import Data
+
+from graphmarl.step import Spec, Step
+
+
+def agent_graph(step: Step, spec: Spec, last_action: Tensor | None = None) -> Data:
+    """The living and dead agents of a step as one disjoint union of B graphs without edges.
+
+    Agent i of environment b is row `b * N + i`. Node features: `x` (observations), `pos`, `alive`,
+    `kind`, `available`, `last_action`. Graph features: `time`, `state`; `links` for `Links`.
+
+    Args:
+        step: B environments, N slots.
+        spec: shapes of the environment.
+        last_action: what each agent did in the step before, zeros where an episode begins.
+
+    Shapes:
+        x (B*N, ...), pos (B*N, 2), alive, kind and batch (B*N,), edge_index (2, 0), ptr (B+1,).
+    """
+    num_envs, num_agents = step.alive.shape
+    device, rows = step.alive.device, num_envs * num_agents
+    fields = {
+        "x": step.obs.flatten(0, 1),
+        "pos": None if step.position is None else step.position.flatten(0, 1),
+        "alive": step.alive.flatten(),
+        "kind": torch.tensor(spec.kind or (0,) * num_agents, device=device).repeat(num_envs),
+        "available": None if step.available is None else step.available.flatten(0, 1),
+        "last_action": None if last_action is None else last_action.flatten(0, 1),
+        "time": step.time,
+        "state": step.state,
+        "links": step.links,
+    }
+    graph = Data(edge_index=torch.empty(2, 0, dtype=torch.long, device=device))
+    for name, value in fields.items():
+        if value is not None:
+            graph[name] = value
+    graph.batch = torch.arange(num_envs, device=device).repeat_interleave(num_agents)
+    graph.ptr = torch.arange(0, rows + 1, num_agents, device=device)
+    graph.num_nodes = rows
+    return graph
+
+
+@dataclass
+class Edges:
+    """Ragged edges of G graphs of N agents each, stored flat and never padded.
+
+    Args:
+        index: sender and receiver of each edge, as agent numbers within their own graph.
+        ptr: edges `ptr[g]` to `ptr[g + 1]` belong to graph g.
+        attr: features of the edges, or None.
+        num_agents: N.
+    """
+
+    index: Int[Tensor, "2 edge"]
+    ptr: Int[Tensor, " graph_plus_1"]
+    num_agents: int
+    attr: Float[Tensor, "edge feature"] | None = None
+
+    @classmethod
+    def of(cls, graph: Data, num_agents: int) -> Edges:
+        """The edges of a disjoint union, grouped by graph; int32 to halve the memory of replay."""
+        edge_index = graph.edge_index
+        assert edge_index is not None, "a builder has set the edges"
+        num_graphs = (graph.num_nodes or 0) // num_agents
+        owner = edge_index[1] // num_agents
+        order = torch.argsort(owner, stable=True)
+        ptr = torch.zeros(num_graphs + 1, dtype=torch.long, device=owner.device)
+        torch.cumsum(torch.bincount(owner, minlength=num_graphs), 0, out=ptr[1:])
+        attr = None if graph.edge_attr is None else graph.edge_attr[order]
+        index = (edge_index[:, order] % num_agents).to(torch.int32)
+        return cls(index, ptr, num_agents, attr)
+
+    @classmethod
+    def stack(cls, parts: list[Edges]) -> Edges:
+        """The edges of several batches of graphs, one after the other."""
+        counts = torch.cat([part.ptr.diff() for part in parts])
+        ptr = torch.cat([parts[0].ptr[:1], counts.cumsum(0)])
+        attrs = [part.attr for part in parts if part.attr is not None]
+        index = torch.cat([part.index for part in parts], 1)
+        return cls(index, ptr, parts[0].num_agents, torch.cat(attrs) if attrs else None)
+
+    def select(
+        self, graphs: Int[Tensor, " pick"] | slice
+    ) -> tuple[Int[Tensor, "2 picked"], Float[Tensor, "picked feature"] | None]:
+        """`edge_index` and features of the disjoint union of the named graphs, in that order."""
+        count, edge = self.ptr.diff()[graphs], slice(0, 0)
+        if isinstance(graphs, slice) and len(count):
+            edge = slice(int(self.ptr[graphs.start]), int(self.ptr[graphs.stop]))
+        elif not isinstance(graphs, slice):
+            edge = (self.ptr[graphs] - count.cumsum(0) + count).repeat_interleave(count)
+            edge = edge + torch.arange(len(edge), device=edge.device)
+        index, first = self.index[:, edge], torch.arange(len(count), device=count.device)
+        first = (first * self.num_agents).repeat_interleave(count, output_size=index.shape[1])
+        return index + first, None if self.attr is None else self.attr[edge]

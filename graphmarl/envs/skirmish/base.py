@@ -1,0 +1,183 @@
+"""Two armies on a map, and what the agents of one of them see."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from graphmarl.envs.batched import Batched
+from graphmarl.envs.skirmish.combat import FIRST_ENERGY
+from graphmarl.envs.skirmish.map_spec import Map
+from graphmarl.envs.skirmish.observation import NO_ACTION, Observer, Situation
+from graphmarl.envs.skirmish.picture import picture
+from graphmarl.envs.skirmish.spawn import Spawn
+from graphmarl.envs.skirmish.state import NOBODY, Field
+from graphmarl.envs.skirmish.unit_stats import Army, units_of
+from graphmarl.step import Scene, Spec
+
+UNIT_STATE = ("health", "shield", "energy", "cooldown", "quiet", "target", "grudge")
+
+
+class Armies(Batched):
+    """Two armies, from which a subclass makes a battle.
+
+    Args:
+        map: what is played.
+        units: whose numbers the units have: `liberty` or `void`.
+        obs_last_action: agents observe what the others did last.
+        obs_timestep_number: agents observe how much of the time is over.
+        obs_pathing_grid: agents observe where they could walk.
+        obs_instead_of_state: the state is all observations.
+        state_last_action: the state holds the last actions.
+        state_timestep_number: the state holds how much of the time is over.
+        num_envs: copies, B.
+        device: where the tensors are.
+
+    Raises:
+        ValueError: an unknown table of units.
+    """
+
+    position: Float[Tensor, "env unit 2"]
+    health: Float[Tensor, "env unit"]
+    shield: Float[Tensor, "env unit"]
+    energy: Float[Tensor, "env unit"]
+    cooldown: Float[Tensor, "env unit"]
+    quiet: Float[Tensor, "env unit"]
+    target: Int[Tensor, "env unit"]
+    grudge: Int[Tensor, "env unit"]
+    goal: Float[Tensor, "env 2"]
+    last_action: Int[Tensor, "env agent"]
+    won: Float[Tensor, " env"]
+
+    def __init__(
+        self,
+        map: Map,
+        units: str,
+        *,
+        obs_last_action: bool = False,
+        obs_timestep_number: bool = False,
+        obs_pathing_grid: bool = False,
+        obs_instead_of_state: bool = False,
+        state_last_action: bool = True,
+        state_timestep_number: bool = False,
+        num_envs: int = 32,
+        device: str = "cpu",
+    ) -> None:
+        self.map, self.agents = map, len(map.allies)
+        everyone = units_of((*map.allies, *map.enemies), units, map.overrides)
+        self.army = Army(everyone, self.agents, torch.device(device))
+        self.observer = Observer(
+            map,
+            self.army,
+            obs_last_action,
+            obs_timestep_number,
+            obs_pathing_grid,
+            state_last_action,
+            state_timestep_number,
+        )
+        self.joined = obs_instead_of_state
+        super().__init__(self._spec(), num_envs, device)
+        planes = [unit.plane == "air" for unit in everyone]
+        self.spawn = Spawn(map, [unit.radius for unit in everyone], planes, self.device)
+        self._state: Tensor | None = None
+        self._seen: tuple[Tensor, Tensor, Tensor] | None = None
+
+    def _spec(self) -> Spec:
+        names, seen = tuple(dict.fromkeys(self.map.allies)), self.observer
+        return Spec(
+            num_agents=self.agents,
+            obs_shape=(seen.obs_size,),
+            num_actions=seen.num_actions,
+            horizon=self.map.limit,
+            layout=seen.layout,
+            kinds=names,
+            kind=tuple(names.index(kind) for kind in self.map.allies),
+            state_size=self.agents * seen.obs_size if self.joined else seen.state_size,
+            has_available=True,
+        )
+
+    def begin(self) -> dict[str, Tensor]:
+        """Both armies at their points, whole."""
+        position, goal = self.spawn(self.uniform(self.spawn.draws))
+        army, count = self.army, self.num_envs
+        nobody = torch.full((count, len(army)), NOBODY, device=self.device)
+        zero = torch.zeros(count, len(army), device=self.device)
+        return {
+            "position": position,
+            "health": army.hp.T.expand(count, -1).clone(),
+            "shield": army.shield.T.expand(count, -1).clone(),
+            "energy": (FIRST_ENERGY * (army.heals > 0)).T.expand(count, -1).clone(),
+            "cooldown": zero,
+            "quiet": zero,
+            "target": nobody,
+            "grudge": nobody,
+            "goal": goal,
+            "last_action": torch.full((count, self.agents), NO_ACTION, device=self.device),
+            "won": zero[:, 0],
+        }
+
+    def situation(self) -> Situation:
+        """The units as they are now."""
+        names = ("position", "health", "shield", "energy", "cooldown", "last_action", "time")
+        return Situation(*(getattr(self, name) for name in names))
+
+    def look(self) -> tuple[Tensor, Tensor, Tensor]:
+        """What there is to see of the present state, found once for each.
+
+        Shapes:
+            returns: offsets from agents to units (B, n, N, 2), distances (B, n, N), legal actions
+                (B, n, A)
+        """
+        if self._seen is None or self._state is not self.position:
+            now = self.situation()
+            offset, distance = self.observer.gaps(now)
+            self._state = self.position
+            self._seen = (offset, distance, self.observer.available(now, distance))
+        return self._seen
+
+    def field(self) -> Field:
+        """The units as the rules of combat take them."""
+        parts = {"x": self.position[..., 0], "y": self.position[..., 1]}
+        parts |= {name: getattr(self, name) for name in UNIT_STATE}
+        goal_x, goal_y = self.goal.T.contiguous()
+        columns = {name: part.T.contiguous() for name, part in parts.items()}
+        return Field(**columns, goal_x=goal_x, goal_y=goal_y)
+
+    def put(self, field: Field) -> None:
+        """Let the units be as they are in the field."""
+        self.position = torch.stack([field.x.T, field.y.T], 2)
+        for name in UNIT_STATE:
+            setattr(self, name, getattr(field, name).T.contiguous())
+
+    def observe(self) -> dict[str, Any]:
+        """What SMAC gives."""
+        now, (offset, distance, available) = self.situation(), self.look()
+        obs = self.observer.observe(now, offset, distance, available)
+        lives = now.alive
+        dead = (~lives).float()
+        return {
+            "obs": obs,
+            "alive": lives[:, : self.agents],
+            "position": self.position[:, : self.agents],
+            "available": available,
+            "state": obs.flatten(1) if self.joined else self.observer.state(now),
+            "links": self._links(distance[:, :, : self.agents], lives[:, : self.agents]),
+            "info": {
+                "win": self.won,
+                "dead_allies": dead[:, : self.agents].sum(1),
+                "dead_enemies": dead[:, self.agents :].sum(1),
+            },
+        }
+
+    def _links(self, distance: Tensor, alive: Tensor) -> Tensor:
+        sees = (distance < self.map.sight) & alive.unsqueeze(1) & alive.unsqueeze(2)
+        sees = sees & ~torch.eye(self.agents, dtype=torch.bool, device=self.device)
+        copy, receiver, sender = sees.nonzero().unbind(1)
+        return torch.stack([sender, receiver]) + copy * self.agents
+
+    def scene(self, env: int) -> Scene:
+        """Units by side with their health, ranges and targets."""
+        return picture(self.map, self.army, self.situation(), self.target, env)

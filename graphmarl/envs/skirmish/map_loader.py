@@ -1,0 +1,244 @@
+"""Maps of one's own, from YAML files."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Hashable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from graphmarl.envs.skirmish.map_spec import Box, Kinds, Map, Place, known, point
+from graphmarl.envs.skirmish.terrain import SIDE, TERRAINS, Terrain
+
+NEEDED = "limit", "starts"
+MEASURES = "sight", "shoot", "shield_unit"
+FLAGS = "all_health", "enemy_health"
+KEYS = (*NEEDED, "name", "terrain", "goal", "center", "overrides", *MEASURES, *FLAGS)
+START_KEYS = "allies", "enemies", "at", "within"
+FREE, CLIFF, BLOCKED = ".~#"
+Counts = list[tuple[str, int]]
+
+
+class Loader(yaml.SafeLoader):
+    """Reads YAML in which no key comes twice."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """The mapping of a node."""
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise ValueError(f"line {node.start_mark.line + 1}: {key!r} comes twice")
+        return super().construct_mapping(node, deep)
+
+
+def read_map(path: str | Path) -> Map:
+    """The map of a YAML file.
+
+    Its keys, of which `limit` and `starts` are needed:
+
+    - `name`: without it, that of the file.
+    - `limit`: steps of an episode.
+    - `starts`: a list of places. Each has `allies`, `enemies` or both, as `{marine: 4}`, and either
+      `at: [x, y]` or `within:` a list of boxes `[lowest x, highest x, lowest y, highest y]`, of
+      which one is drawn, then a point in it.
+    - `terrain`: the name of one of `TERRAINS`, or 32 rows of 32 characters: `.` is free, `#`
+      blocked, and `~` a cliff that only units that walk over cliffs enter. The first row is the
+      top, y = 31. Without it, all is free.
+    - `goal`: `[x, y]`, `allies`, `between` or nothing, as in `Map`.
+    - `sight`, `shoot`, `all_health`, `enemy_health`, `overrides`, `shield_unit`, `center`: as in
+      `Map`.
+
+    Units of a side are put in alphabetic order of their kinds. Where a side has several kinds,
+    observations tell kinds apart by bits in this order.
+
+    Raises:
+        ValueError: says in which file what is wrong.
+    """
+    try:
+        return map_of(yaml.load(Path(path).read_text(), Loader), Path(path).stem)
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValueError) as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def map_of(found: Any, name: str) -> Map:
+    """The map of a file's contents."""
+    table = mapping("the file", found, KEYS)
+    for key in NEEDED:
+        if key not in table:
+            raise ValueError(f"{key} is missing")
+    limit = table["limit"]
+    if type(limit) is not int:
+        raise ValueError(f"limit is {limit!r}; it must be a whole number of steps")
+    if "name" in table and not (isinstance(table["name"], str) and table["name"]):
+        raise ValueError(f"name is {table['name']!r}; it must be a text")
+    options: dict[str, Any] = {key: number(key, table[key]) for key in MEASURES if key in table}
+    options |= {key: flag(key, table[key]) for key in FLAGS if key in table}
+    options |= {key: pair(key, table[key]) for key in ("center",) if key in table}
+    places, allies, enemies = starts_of(table["starts"])
+    orders = tuple(sorted(set(allies))), tuple(sorted(set(enemies)))
+    return Map(
+        table.get("name", name),
+        allies,
+        enemies,
+        limit,
+        terrain_of(table.get("terrain", "open")),
+        places,
+        goal_of(table.get("goal")),
+        overrides=overrides_of(table.get("overrides", {})),
+        one_hot_order=orders if max(map(len, orders)) > 1 else ((), ()),
+        **options,
+    )
+
+
+def mapping(key: str, found: Any, keys: tuple[str, ...] = ()) -> Mapping[Any, Any]:
+    """What was found, if it is a mapping with no other keys than these, or with any.
+
+    Raises:
+        ValueError: it is not.
+    """
+    if not isinstance(found, dict):
+        raise ValueError(f"{key} is {found!r}; it must be a mapping")
+    for name in found:
+        if keys and name not in keys:
+            raise ValueError(f"{key} has {name!r}; there are {', '.join(keys)}")
+    return found
+
+
+def number(key: str, found: Any) -> float:
+    """What was found, if it is a finite number."""
+    if type(found) not in (int, float) or not math.isfinite(found):
+        raise ValueError(f"{key} is {found!r}; it must be a number")
+    return float(found)
+
+
+def flag(key: str, found: Any) -> bool:
+    """What was found, if it is true or false."""
+    if not isinstance(found, bool):
+        raise ValueError(f"{key} is {found!r}; it must be true or false")
+    return found
+
+
+def numbers(key: str, found: Any, form: str, count: int) -> list[float]:
+    """What was found, if it is a list of so many numbers."""
+    if not isinstance(found, list) or len(found) != count:
+        raise ValueError(f"{key} is {found!r}; it must be {form}")
+    return [number(key, value) for value in found]
+
+
+def pair(key: str, found: Any) -> tuple[float, float]:
+    """What was found, if it is a point."""
+    x, y = numbers(key, found, "[x, y]", 2)
+    return x, y
+
+
+def goal_of(found: Any) -> Any:
+    """The goal, of which `Map` looks at the words."""
+    return pair("goal", found) if isinstance(found, list) else found
+
+
+def overrides_of(found: Any) -> dict[str, dict[str, float]]:
+    """For a kind the numbers that are changed."""
+    changed = {}
+    for kind, changes in mapping("overrides", found).items():
+        table = mapping(f"overrides of {kind}", changes)
+        changed[kind] = {
+            name: number(f"overrides of {kind}: {name}", value) for name, value in table.items()
+        }
+    return changed
+
+
+def terrain_of(found: Any) -> Terrain:
+    """The terrain of a name or a drawing."""
+    if not isinstance(found, str):
+        raise ValueError(f"terrain is {found!r}; it must be a name or {SIDE} rows of characters")
+    rows = found.split()
+    if len(rows) == 1 and rows[0] in TERRAINS:
+        return TERRAINS[rows[0]]
+    if len(rows) < 2:
+        names = ", ".join(TERRAINS)
+        raise ValueError(f"terrain is {found!r}; there are {names}, or {SIDE} rows of characters")
+    if len(rows) != SIDE:
+        raise ValueError(f"terrain has {len(rows)} rows; there must be {SIDE}")
+    for index, row in enumerate(rows):
+        strange = set(row) - {FREE, CLIFF, BLOCKED}
+        if len(row) != SIDE or strange:
+            raise ValueError(
+                f"row {index + 1} of terrain is {row!r}; it must be {SIDE} of the characters "
+                f"{FREE} {CLIFF} {BLOCKED}"
+            )
+    grid = np.array([list(row) for row in reversed(rows)]).T
+    return Terrain(grid == FREE, grid != BLOCKED)
+
+
+def starts_of(found: Any) -> tuple[tuple[Place, ...], Kinds, Kinds]:
+    """The places, and the kinds of both sides in the order of their slots."""
+    if not isinstance(found, list) or not found:
+        raise ValueError(f"starts is {found!r}; it must be a list of places")
+    boxes, parties = [], []
+    for index, start in enumerate(found):
+        key = f"place {index + 1} of starts"
+        table = mapping(key, start, START_KEYS)
+        boxes.append(boxes_of(key, table))
+        parties.append([counts_of(f"{key}: {side}", table.get(side)) for side in START_KEYS[:2]])
+        if not any(parties[-1]):
+            raise ValueError(f"{key} has no allies and no enemies")
+    sides = [in_slots([party[side] for party in parties]) for side in (0, 1)]
+    places = tuple(map(Place, boxes, sides[0][1], sides[1][1]))
+    return places, sides[0][0], sides[1][0]
+
+
+def boxes_of(key: str, table: Mapping[str, Any]) -> tuple[Box, ...]:
+    """Where units of a place start.
+
+    Raises:
+        ValueError: no point or box within the map, or both.
+    """
+    if ("at" in table) == ("within" in table):
+        raise ValueError(f"{key} must say either at or within, and not both")
+    if "at" in table:
+        return inside(key, (point(*pair(f"{key}: at", table["at"])),))
+    form = "[lowest x, highest x, lowest y, highest y]"
+    if not isinstance(table["within"], list) or not table["within"]:
+        raise ValueError(f"{key}: within is {table['within']!r}; it must be a list of {form}")
+    boxes = [numbers(f"{key}: a box of within", box, form, 4) for box in table["within"]]
+    return inside(key, tuple((x, x_high, y, y_high) for x, x_high, y, y_high in boxes))
+
+
+def inside(key: str, boxes: tuple[Box, ...]) -> tuple[Box, ...]:
+    """The boxes, if a place may have them."""
+    try:
+        return Place(boxes).boxes
+    except ValueError as error:
+        raise ValueError(f"{key}: {error}") from error
+
+
+def counts_of(key: str, found: Any) -> Counts:
+    """How many units of which kind."""
+    counts = []
+    for kind, count in mapping(key, {} if found is None else found).items():
+        try:
+            known(kind)
+        except ValueError as error:
+            raise ValueError(f"{key}: {error}") from error
+        if type(count) is not int or count < 1:
+            raise ValueError(f"{key} has {count!r} of {kind}; it must be a whole number above 0")
+        counts.append((kind, count))
+    return counts
+
+
+def in_slots(parties: list[Counts]) -> tuple[Kinds, list[tuple[int, ...]]]:
+    """The kinds of one side, in alphabetic order, and the slots of each place."""
+    units = sorted(
+        (kind, place)
+        for place, party in enumerate(parties)
+        for kind, count in party
+        for _ in range(count)
+    )
+    slots = [
+        tuple(slot for slot, (_, home) in enumerate(units) if home == place)
+        for place in range(len(parties))
+    ]
+    return tuple(kind for kind, _ in units), slots

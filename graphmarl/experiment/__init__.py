@@ -1,0 +1,1 @@
+"""Training, evaluation, ablations and their settings."""

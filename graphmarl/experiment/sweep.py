@@ -1,0 +1,152 @@
+"""The cells of an ablation: all combinations of methods, graphs and varied options."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import closing, suppress
+from dataclasses import dataclass, replace
+from itertools import product
+from typing import Any
+
+import torch
+
+from graphmarl.experiment.config import Config, Named
+from graphmarl.methods import METHODS
+from graphmarl.resolver import joined, lookup, split_name
+
+PARTS = ("method", "env", "graph")
+READABLE = 40
+"""Characters of a method or graph with its options that still make a name one can read."""
+LONGEST = 120
+"""Characters in the name of a cell; the names of files end at 255."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One combination; its runs differ in their seeds only.
+
+    Args:
+        name: of its run folders, which are called `name-seedN`.
+        method: what learns.
+        env: where it learns.
+        graph: who hears whom; None for the method's own.
+    """
+
+    name: str
+    method: Named
+    env: Named
+    graph: Named | None
+
+    def plan(self, steps: int = 1, seed: int = 0) -> Config:
+        """What a run of this cell is made from."""
+        chosen = {part: getattr(self, part) for part in PARTS}
+        return Config({**chosen, "steps": steps, "seed": seed})
+
+    def check(self) -> None:
+        """Build all parts once.
+
+        Raises:
+            ValueError: a name, option or value that is not allowed; says what is.
+        """
+        plan = self.plan()
+        with torch.random.fork_rng(devices=[]), closing(plan.environment()) as environment:
+            plan.learner(environment.spec)
+
+
+def grid(
+    methods: Sequence[str], env: str, graphs: Sequence[str] = (), vary: Sequence[str] = ()
+) -> list[Cell]:
+    """Every method on every graph under every combination of the varied options.
+
+    A cell is called by its method, its graph and what is varied, so that it has the same name in a
+    larger grid: `dgn-knn_k=3-method.layers=1`. Options that are too long for a name are left out,
+    and names that this makes the same are told apart by a mark.
+
+    Args:
+        methods: names, with options as in `dgn:layers=1`.
+        env: the environment, with options.
+        graphs: graphs, with options; each method's own without any.
+        vary: `part.option=value,value` for an option of a `method`, `env` or `graph`.
+
+    Raises:
+        ValueError: a name, option or value that is not allowed, or a cell that comes twice.
+    """
+    axes = varied(vary)
+    cells = []
+    for method, graph in product(methods, graphs or [None]):
+        name, _ = split_name(method, "method")
+        own = lookup("method", name, METHODS).default_graph if graph is None else graph
+        choices = [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
+        cells += [_cell(method, env, own, choice) for choice in choices]
+    for cell, count in Counter((c.method, c.env, c.graph) for c in cells).items():
+        if count > 1:
+            raise ValueError(f"the combination {', '.join(map(str, cell))} comes {count} times")
+    same = Counter(cell.name for cell in cells)
+    cells = [_told_apart(c) if same[c.name] > 1 or len(c.name) > LONGEST else c for c in cells]
+    for cell in cells:
+        cell.check()
+    return cells
+
+
+def varied(vary: Sequence[str]) -> dict[str, list[Any]]:
+    """The values of each varied option, by `part.option`.
+
+    Raises:
+        ValueError: not of the form `part.option=value,value`, or an option that comes twice.
+    """
+    axes: dict[str, list[Any]] = {}
+    for text in vary:
+        key, _, values = text.partition("=")
+        part, _, option = key.partition(".")
+        if part not in PARTS or not option or not all(values.split(",")):
+            raise ValueError(
+                f"cannot vary {text!r}; write part.option=value,value "
+                f"where part is {', '.join(PARTS[:-1])} or {PARTS[-1]}"
+            )
+        if key in axes:
+            raise ValueError(f"{key} is varied twice")
+        axes[key] = [
+            split_name(f"{part}:{option}={value}", part)[1][option] for value in values.split(",")
+        ]
+    return axes
+
+
+def _cell(method: str, env: str, graph: str, choice: Mapping[str, Any]) -> Cell:
+    """One combination, with the varied options written into the names of its parts."""
+    texts = {}
+    for part, text in zip(PARTS, (method, env, graph), strict=True):
+        name, options = split_name(text, part)
+        extra = {k.split(".", 1)[1]: v for k, v in choice.items() if k.startswith(f"{part}.")}
+        texts[part] = written(name, joined(options, extra))
+    told = [text if len(text) <= READABLE else text.split(":")[0] for text in (method, graph)]
+    words = [*told, *(f"{key}={_word(value)}" for key, value in choice.items())]
+    return Cell("-".join(re.sub(r"[^\w.=+-]", "_", word) for word in words), **texts)
+
+
+def _told_apart(cell: Cell) -> Cell:
+    """The cell under a name that no other has, and that is not too long."""
+    text = repr((cell.method, cell.env, cell.graph))
+    mark = hashlib.sha1(text.encode()).hexdigest()[:8]
+    return replace(cell, name=f"{cell.name[:LONGEST]}-{mark}")
+
+
+def written(name: str, options: Mapping[str, Any]) -> str:
+    """A name and its options as one word, which `split_name` reads back.
+
+    Raises:
+        ValueError: an option that cannot be written so.
+    """
+    text = ",".join(f"{key}={_word(value)}" for key, value in options.items())
+    text = f"{name}:{text}" if text else name
+    with suppress(ValueError):
+        if split_name(text, name) == (name, dict(options)):
+            return text
+    raise ValueError(f"the options of {name!r} cannot be written as one word: {options}")
+
+
+def _word(value: Any) -> str:
+    """A value as it is typed."""
+    return str(value).lower() if value is None or isinstance(value, bool) else str(value)

@@ -1,0 +1,167 @@
+"""Q-learning over agent graphs, with or without a mixer."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+from torch.distributions import Categorical
+from torch_geometric.data import Data
+
+from graphmarl.checks import check_between
+from graphmarl.data import Trajectory
+from graphmarl.functional import (
+    greedy_action,
+    lambda_return,
+    linear,
+    mask_logits,
+    masked_mean,
+    taken,
+)
+from graphmarl.learners.off_policy import OffPolicy, own_reward, team_reward
+from graphmarl.nn import AgentNetwork, Mixer, Output
+
+
+class QLearning(OffPolicy):
+    """Deep Q-learning from a replay with parameters shared by all agents.
+
+    Without a mixer each agent learns its own value Q_i from its own reward; with one, the mixed
+    value Q_tot is learned from the sum of rewards (QMIX: Rashid et al. 2018, eq. 6). A method adds
+    its own losses by `extra_losses`, or replaces the temporal-difference loss by `td_losses`.
+
+    Args:
+        network: action values of every agent.
+        mixer: from agents' values to the team's; None for independent learners.
+        gamma: discount.
+        td_lambda: lambda of the return that is learned from episodes: 0 for one step, up to 1 for
+            all that follows.
+        double_q: choose the next action by the online network, value it by the target network.
+        exploration: `epsilon` acts at random with a probability; `boltzmann` draws from
+            softmax(q / temperature).
+        epsilon: probability of a random action, or the temperature, at the beginning.
+        final_epsilon: the same after `exploration_fraction`.
+        exploration_fraction: share of the run in which it falls linearly.
+        reward_scale: factor on every reward before learning.
+        reward: without a mixer, `agent` gives each agent its own reward, `team` all of them the
+            mean over agents.
+        learner: arguments of `OffPolicy`.
+
+    Raises:
+        ValueError: lambda returns through single transitions, or a temperature that is not
+        positive.
+    """
+
+    measures = ("td",)
+    reward: Literal["agent", "team"]
+
+    def __init__(
+        self,
+        network: AgentNetwork,
+        mixer: Mixer | None = None,
+        *,
+        gamma: float = 0.99,
+        td_lambda: float = 0.0,
+        double_q: bool = True,
+        exploration: Literal["epsilon", "boltzmann"] = "epsilon",
+        epsilon: float = 1.0,
+        final_epsilon: float = 0.05,
+        exploration_fraction: float = 0.5,
+        reward_scale: float = 1.0,
+        reward: Literal["agent", "team"] = "agent",
+        **learner: Any,
+    ) -> None:
+        super().__init__(network, **learner)
+        self.add_target("network", network)
+        check_between(0, 1, td_lambda=td_lambda)
+        if td_lambda and not self.episodic:
+            raise ValueError(
+                f"td_lambda is {td_lambda}; without sample 'episode' nothing follows a step"
+            )
+        if exploration == "boltzmann":
+            for name, value in {"epsilon": epsilon, "final_epsilon": final_epsilon}.items():
+                if not value > 0:
+                    raise ValueError(f"{name} is {value}; a temperature must be positive")
+        self.mixer = mixer
+        if mixer is not None:
+            self.add_target("mixer", mixer)
+        self.gamma, self.td_lambda, self.double_q = gamma, td_lambda, double_q
+        self.exploration, self.exploration_fraction = exploration, exploration_fraction
+        self.epsilon, self.final_epsilon = epsilon, final_epsilon
+        self.reward_scale, self.reward = reward_scale, reward
+
+    @property
+    def exploring(self) -> float:
+        """The probability of a random action, or the temperature, now."""
+        if not self.exploration_fraction:
+            return self.final_epsilon
+        return linear(
+            self.epsilon, self.final_epsilon, float(self.progress) / self.exploration_fraction
+        )
+
+    def act(
+        self, graph: Data, memory: Float[Tensor, "row memory"], greedy: bool = False
+    ) -> tuple[Tensor, dict[str, Tensor], Float[Tensor, "row memory"]]:
+        """The best action, or one from the exploring policy."""
+        output, memory = self.network(graph, memory)
+        assert output.q is not None, "a value method has action values"
+        available = graph.available if "available" in graph else None
+        action = greedy_action(output.q, available)
+        if greedy:
+            return action, output.stored, memory
+        if self.exploration == "boltzmann":
+            logits = mask_logits(output.q / self.exploring, available)
+            return Categorical(logits=logits).sample(), output.stored, memory
+        anything = Categorical(logits=mask_logits(torch.zeros_like(output.q), available)).sample()
+        chance = torch.rand(action.shape, device=action.device) < self.exploring
+        return torch.where(chance, anything, action), output.stored, memory
+
+    def update(self, trajectory: Trajectory) -> dict[str, float]:
+        """Keep a trajectory and learn from what is kept; returns means over the updates."""
+        return super().update(trajectory) | {"exploring": self.exploring}
+
+    def losses(self, batch: Trajectory) -> dict[str, Tensor]:
+        """The temporal-difference loss and what a method adds to it."""
+        online = self.unroll(self.network, batch)
+        with torch.no_grad():
+            target = self.unroll(self.targets["network"], batch)
+        return self.td_losses(batch, online, target) | self.extra_losses(batch, online, target)
+
+    def td_losses(self, batch: Trajectory, online: Output, target: Output) -> dict[str, Tensor]:
+        """The squared temporal-difference error, as `td`."""
+        q, q_target = self.per_agent(batch, online.q), self.per_agent(batch, target.q)
+        best = greedy_action((q if self.double_q else q_target).detach(), batch.available)
+        q_t, v_tp1 = taken(q, batch.action)[:-1], taken(q_target, best)[1:]
+        if self.mixer is None:
+            reward = own_reward(batch, self.reward)
+            goes_on, mask = batch.survived & ~batch.terminated[..., None], batch.acted
+        else:
+            q_t = self._mixed("mixer", q_t, batch, slice(0, -1))
+            v_tp1 = self._mixed("targets.mixer", v_tp1, batch, slice(1, None))
+            reward, goes_on = team_reward(batch), ~batch.terminated
+            mask = batch.acted.any(-1)
+        error = q_t - self.returns(batch, reward[:-1], goes_on[:-1], v_tp1)
+        self.estimate = masked_mean(q_t, mask[:-1])
+        return {"td": masked_mean(error**2, mask[:-1])}
+
+    def _mixed(self, name: str, q: Tensor, batch: Trajectory, times: slice) -> Tensor:
+        """Team values at some times by the mixer or its target."""
+        state = None if batch.state is None else batch.state[times].flatten(0, 1)
+        alive = batch.alive[times].flatten(0, 1)
+        return self.get_submodule(name)(q.flatten(0, 1), alive, state).unflatten(0, q.shape[:2])
+
+    def returns(self, batch: Trajectory, reward: Tensor, goes_on: Tensor, v_tp1: Tensor) -> Tensor:
+        """What the values learn: one step, or the lambda return, without gradient."""
+        discount = self.gamma * goes_on.to(v_tp1.dtype)
+        reward = reward * self.reward_scale
+        if not self.td_lambda:
+            return (reward + discount * v_tp1).detach()
+        follows = ~(batch.terminated | batch.truncated)[:-1] & batch.valid[:-1]
+        follows[-1] = False
+        follows = follows.view(*follows.shape, *[1] * (v_tp1.ndim - 2)).expand_as(v_tp1)
+        return lambda_return(reward, discount, self.td_lambda * follows, v_tp1).detach()
+
+    def extra_losses(self, batch: Trajectory, online: Output, target: Output) -> dict[str, Tensor]:
+        """Further losses of a method, by name and weighted."""
+        return {}

@@ -1,0 +1,181 @@
+"""NVIF's parts: the observation code, the FlowNets, the variational encoder and its decoder."""
+
+from itertools import pairwise
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch_geometric.data import Data
+
+from graphmarl.nn.communication.modules import CommunicationModule
+from graphmarl.nn.conv import FlowConv, symmetric_norm
+from graphmarl.nn.network import Output, mlp
+
+
+class ObservationAutoencoder(nn.Module):
+    """Compresses one agent's observation to a code (NVIF, Section IV-A).
+
+    Args:
+        obs_size: numbers in one observation, each in [0, 1].
+        code_size: numbers in the code.
+        hidden: width of the layer on either side.
+
+    Shapes:
+        observations (row, obs_size); code (row, code_size); logits (row, obs_size).
+    """
+
+    def __init__(self, obs_size: int, code_size: int = 64, hidden: int = 256) -> None:
+        super().__init__()
+        self.code_size = code_size
+        self.encoder = mlp(obs_size, hidden, code_size, last_gain=1.0)
+        self.decoder = mlp(code_size, hidden, obs_size, last_gain=1.0)
+
+    def forward(self, obs: Float[Tensor, "row obs"]) -> Float[Tensor, "row obs"]:
+        """Logits of the reconstruction."""
+        return self.decoder(self.encoder(obs))
+
+
+class FlowNet(nn.Module):
+    """L stacked graph convolutions with ReLU: L rounds of communication in a step (NVIF, eq. 9).
+
+    Args:
+        in_size: size of the features that come in.
+        out_size: size of every layer's output.
+        layers: L.
+    """
+
+    def __init__(self, in_size: int, out_size: int, layers: int) -> None:
+        super().__init__()
+        sizes = [in_size] + [out_size] * layers
+        self.convs = nn.ModuleList(FlowConv(a, b) for a, b in pairwise(sizes))
+
+    def forward(
+        self,
+        x: Float[Tensor, "row in"],
+        edge_index: Int[Tensor, "2 edge"],
+        norm: tuple[Tensor, Tensor],
+    ) -> Float[Tensor, "row out"]:
+        """Features after L rounds."""
+        for conv in self.convs:
+            x = conv(x, edge_index, norm).relu()
+        return x
+
+
+class FlowEncoder(CommunicationModule):
+    """The variational encoder of NVIF: q(s | phi, psi) (eqs. 5, 10-12).
+
+    phi = FlowNet_o(o), psi = FlowNet_h(h), h' = GRU(phi, psi), mu, sigma = f(h'),
+    s ~ N(mu, sigma^2), where o is the code of what an agent sees and what is unique to it. As a
+    communication module of a policy it is frozen. Unlike the paper, the policy is given the mean mu
+    unless `sample` is set: the noise of a sample tells it nothing.
+
+    Args:
+        view: the part of an observation that is compressed.
+        unique: the part that is passed on as it is, such as the agent's position.
+        code_size: size of the code.
+        hidden: size of phi, psi and the memory h.
+        latent: size of s.
+        layers: rounds of communication within a step, L.
+        sample: take s as a sample instead of the mean mu.
+
+    Shapes:
+        graph.x (row, obs_size), memory (row, hidden); s (row, latent).
+    """
+
+    stored = True
+
+    def __init__(
+        self,
+        view: slice,
+        unique: slice,
+        code_size: int = 64,
+        hidden: int = 64,
+        latent: int = 32,
+        layers: int = 2,
+        sample: bool = False,
+    ) -> None:
+        super().__init__()
+        if layers < 1:
+            raise ValueError(f"layers is {layers}; allowed are 1 and more rounds of communication")
+        self.view, self.unique = view, unique
+        self.size = latent
+        self.memory_size = hidden
+        self.rounds = layers
+        self.sample = sample
+        self.autoencoder = ObservationAutoencoder(view.stop - view.start, code_size)
+        self.flow_o = FlowNet(code_size + unique.stop - unique.start, hidden, layers)
+        self.flow_h = FlowNet(hidden, hidden, layers)
+        self.gru = nn.GRUCell(hidden, hidden)
+        self.head = nn.Linear(hidden, 2 * latent)
+
+    def observe(self, graph: Data) -> Float[Tensor, "row code"]:
+        """The code of the view and what is unique, o_i; no gradient reaches the autoencoder."""
+        assert graph.x is not None, "the agent graph carries observations"
+        x = graph.x.flatten(1)
+        with torch.no_grad():
+            code = self.autoencoder.encoder(x[:, self.view])
+        return torch.cat([code, x[:, self.unique]], 1)
+
+    def inference(
+        self,
+        phi: Float[Tensor, "row hidden"],
+        memory: Float[Tensor, "row hidden"],
+        edge_index: Int[Tensor, "2 edge"],
+        norm: tuple[Tensor, Tensor],
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """The mean mu and deviation sigma of q(s | phi, psi), and the next memory."""
+        h = self.gru(phi, self.flow_h(memory, edge_index, norm))
+        mu, raw = self.head(h).chunk(2, -1)
+        return mu, F.softplus(raw) + 1e-3, h
+
+    def forward(
+        self,
+        graph: Data,
+        x: Float[Tensor, "row input"],
+        memory: Float[Tensor, "row memory"],
+        output: Output,
+    ) -> Float[Tensor, "row memory"]:
+        """The latent s and the next memory, without gradient."""
+        assert graph.edge_index is not None, "a builder has set the edges"
+        with torch.no_grad():
+            norm = symmetric_norm(graph.edge_index, graph.num_nodes or 0)
+            phi = self.flow_o(self.observe(graph), graph.edge_index, norm)
+            mu, sigma, h = self.inference(phi, memory, graph.edge_index, norm)
+            output.latent = mu + sigma * torch.randn_like(sigma) if self.sample else mu
+        return h
+
+
+class FlowDecoder(nn.Module):
+    """Reconstructs an observation from the latent s_i and what is unique to i, x_i (NVIF, eq. 13).
+
+    Args:
+        latent: size of s.
+        unique: size of x.
+        obs_size: numbers to reconstruct.
+        hidden: width of the layer between.
+        logits: where the logits begin: the log-odds of the data, so that training need not find the
+            mean of each cell first.
+    """
+
+    def __init__(
+        self,
+        latent: int,
+        unique: int,
+        obs_size: int,
+        hidden: int = 256,
+        logits: Tensor | None = None,
+    ) -> None:
+        super().__init__()
+        self.layers = mlp(latent + unique, hidden, obs_size, last_gain=1.0)
+        if logits is not None:
+            last = self.layers[-1]
+            assert isinstance(last, nn.Linear), "mlp ends in a linear layer"
+            with torch.no_grad():
+                last.bias.copy_(logits)
+
+    def forward(
+        self, s: Float[Tensor, "row latent"], x: Float[Tensor, "row unique"]
+    ) -> Float[Tensor, "row obs"]:
+        """Logits of the reconstruction."""
+        return self.layers(torch.cat([s, x], -1))

@@ -1,0 +1,36 @@
+"""State-value critic on the latent states of a world model."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from graphmarl.nn.adjacency import BlockMask
+from graphmarl.nn.conv.transformer import TransformerLayer
+from graphmarl.nn.network import mlp
+from graphmarl.nn.world_model import xavier
+
+
+class LatentCritic(nn.Module):
+    """Values V_i of all agents' states: a transformer layer over the living of each graph.
+
+    Args:
+        size: numbers of an agent's state.
+        hidden: width of every layer.
+        heads: heads of the attention.
+
+    Shapes:
+        features (graph, agent, size), alive (graph, agent); out (graph, agent).
+    """
+
+    def __init__(self, size: int, hidden: int = 256, heads: int = 8) -> None:
+        super().__init__()
+        self.embed = nn.Linear(size, hidden)
+        self.layer = TransformerLayer(hidden, heads)
+        self.head = mlp(hidden, hidden, 1)
+        xavier(self)
+
+    def forward(self, features: Tensor, alive: Tensor) -> Tensor:
+        """The value of each agent."""
+        x = self.layer(F.relu(self.embed(features)), BlockMask.living(alive).mask)
+        return self.head(F.relu(x)).squeeze(-1)

@@ -1,0 +1,1 @@
+"""Run folders, statistics, tables and plots of results."""

@@ -1,0 +1,158 @@
+"""The page of all measured results, `datasets/RESULTS.md`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from graphmarl.results.markdown import (
+    baselines,
+    benchmark_tables,
+    cut_table,
+    didactic_table,
+    gather_table,
+    interpretation_table,
+    smac_paper,
+    win_curves,
+)
+from graphmarl.results.tables import read_rows
+
+HEAD = """# Results
+
+`scripts/write_results.py` writes this page from the CSV files beside it; no number is typed in
+by hand in a table. `+-` is the half-width of the 95 % interval over seeds; a single seed has
+none. The commit of each run is in the CSV file; runs of an earlier commit than the current one were
+not repeated, and options are named as they are today.
+"""
+GATHER = """
+## Gather
+
+`python scripts/train_magent.py --method METHOD --map MAP --size SIZE --steps STEPS --seeds
+...`; mean return / steps over 32 evaluation episodes, greedy and stochastic, beside Table II of
+the NVIF paper. Baselines without learning (`scripts/baselines_magent.py --episodes 32 --keep`),
+return on normal-24: {baselines}. All rows are in `measured_gather.csv`. The paper's ranking is
+not reproduced: IPPO is as good as NVIF-PPO, and DGN and NVIF-DQN are better than printed.
+Off-policy methods share one setting, the first that was tried.
+"""
+DIDACTIC = """
+## Sensor, Hallway, Independent search
+
+`python scripts/train_didactic.py --task TASK --methods METHOD --seeds ...`; mean return over
+4,096 evaluation episodes, greedy with noisy messages, without a cut and with so many percent of
+the bits of each step cut by rank (all copies ranked together), with 80 % cut within each copy, and
+with all bits cut whose importance is under 2; in brackets the bits per step that are left. All
+rows are in `measured_didactic.csv`. Best returns: Sensor 15 with messages and 12.5 without;
+Hallway 10, without messages and memory 2.5 (4x4) and 1.67 (6x6); Independent search 96. Minutes
+were measured beside other work.
+
+The settings of NDQ on Hallway (`gamma`, `beta`, the mixer) were found in some fifteen trials on
+[4,4]; QMIX, VDN, TarMAC and TarMAC+QMIX had as many trials there, all of which are in the table.
+"""
+PARTICLE = """
+## Navigation, Grid agreement, Jungle
+
+`python scripts/train_mpe.py --task TASK --rows ... --seeds ...`; team return over evaluation
+episodes, greedy and stochastic, the best stochastic row first. Each row has one setting, in
+`graphmarl/experiment/suite.py`; none was tuned beyond it. Navigation (N = 15, 25 steps), baselines
+without learning (`scripts/baselines_particle.py --keep`): {baselines}; `difference` rewards an
+agent with what the team would lose without it, `team` is the papers' reward. Minutes were measured
+beside other work.
+"""
+TRAFFIC = """
+## Traffic
+
+`python scripts/train_cityflow.py --task TASK --rows ... --seeds ...`; average travel time in
+seconds (CityFlow's) and number of vehicles waiting at a signal, over 64 evaluation episodes of 100
+decisions, greedy and stochastic, the shortest stochastic travel time first. hangzhou_4x4 has the
+dimensions and volume of the public network, and trips of our own. Each row has one setting, in
+`graphmarl/experiment/suite.py`; none was tuned beyond it. Baselines without learning
+(`scripts/baselines_traffic.py --episodes 64 --seed 1000000 --keep`), travel time in the same
+episodes: {baselines}. Minutes were measured beside other work.
+"""
+INTERPRETATION = """
+Distance of the phases that a policy samples from the distribution of the vehicles (IP, Fig. 12),
+over all movements of hangzhou_4x4: `scripts/interpret_traffic.py`, ten intervals of 640 env steps
+each. In the first interval the network is almost empty.
+"""
+COMBAT = """
+## Combat
+
+`python scripts/train_smac.py --task MAP --rows ... --seeds ...`; share of games won and return
+over 100 games of Skirmish, greedy and stochastic, the most stochastic wins first (1,000 games on
+the maps of the NDQ paper). All off-policy methods share one setting, all on-policy methods
+another, COMA has its own; they are in `graphmarl/experiment/suite.py` and were found on 3m in a few
+trials each. Rows of 3m-ablations are MAMBA without one of its parts, with a smaller model than its
+row of 3m. Skirmish follows SMAC's rules but is not StarCraft II: its figures must not be compared
+with those of the game, for which Table 3 of the MAMBA paper has wins in percent: {paper}. Baselines
+without learning (`scripts/baselines_skirmish.py --games 1000 --keep`), share of games won on 3m:
+{baselines}. Minutes were measured beside other work.
+"""
+CUTS = """
+Maps of the NDQ paper, where agents see at most 2 cells: share of 1,000 games won greedily, when
+nothing, 80 % and all of the message bits of each step are cut
+(`scripts/train_smac.py --task MAP --rows ... --episodes 1000 --cuts rank=80 rank=100`).
+Baselines without learning, of which all but random and stop know all positions, share of games
+won on 3b_vs_1h1m: {banelings}; on 1o2r_vs_4r: {roaches}. The paper trains for 20 million steps.
+On 1o2r_vs_4r the overlord observes the same in each of the corners where it may begin, and walks a
+quarter of a cell in a step: it has no information to send yet.
+"""
+FLATLAND = """
+## Flatland
+
+`python scripts/train_flatland.py --rows ... --seeds ...`; shares of trains that arrive and that
+are in a deadlock at the end, over 100 evaluation episodes of flatland-5 (five trains), greedy and
+stochastic, the most stochastic arrivals first. Rows of `links` exchange messages with the trains
+that are met on the rails ahead, the other rows with all trains. Intervals are over episodes: a
+second seed may well lie outside. The MAMBA paper trains for 300,000 steps and more; each row has
+one setting, in `graphmarl/experiment/suite.py`. Minutes were measured beside other work.
+"""
+
+
+def results_page(folder: Path) -> str:
+    """The page, from the tables in a folder.
+
+    Args:
+        folder: holds the CSV files.
+    """
+
+    def block(lines: Sequence[str]) -> str:
+        return "\n" + "\n".join(lines) + "\n"
+
+    navigation = baselines(folder, "navigation-15", "team_return")
+    traffic = baselines(folder, "hangzhou_4x4", "average_travel_time")
+    combat = {"win": "won, ", "return": "return, "}
+    parts = [HEAD, GATHER.format(baselines=baselines(folder, "gather normal-24", "return"))]
+    parts += [block(gather_table(folder)), DIDACTIC, block(didactic_table(folder))]
+    parts += [PARTICLE.format(baselines=navigation)]
+    parts += [block(benchmark_tables(folder / "measured_mpe.csv", {"return": ""}))]
+    parts += [TRAFFIC.format(baselines=traffic)]
+    metrics = {"average_travel_time": "travel time, ", "queue": "queue, "}
+    parts += [block(benchmark_tables(folder / "measured_cityflow.csv", metrics, sign=-1))]
+    parts += [INTERPRETATION, block(interpretation_table(folder))]
+    parts += [
+        COMBAT.format(
+            paper=smac_paper(folder, ("3m", "8m")),
+            baselines=baselines(folder, "skirmish 3m", "win"),
+        )
+    ]
+    parts += [block(benchmark_tables(folder / "measured_smac.csv", combat))]
+    parts += [block(win_curves(folder, axis)) for axis in ("env_steps", "minutes")]
+    parts += [
+        CUTS.format(
+            banelings=baselines(folder, "skirmish 3b_vs_1h1m", "win"),
+            roaches=baselines(folder, "skirmish 1o2r_vs_4r", "win"),
+        ),
+        block(cut_table(folder)),
+        FLATLAND,
+        block(_flatland(folder)),
+    ]
+    return "".join(parts).rstrip() + "\n"
+
+
+def _flatland(folder: Path) -> list[str]:
+    path = folder / "measured_flatland.csv"
+    lines = benchmark_tables(path, {"arrived": "arrived, ", "deadlocked": "deadlocked, "})
+    for task in dict.fromkeys(row["task"] for row in read_rows(path)):
+        if found := baselines(folder, task, "arrived"):
+            lines += [f"{task}, share that arrives, baselines without learning: {found}"]
+    return lines

@@ -1,0 +1,61 @@
+"""Print what controllers of signals that learn nothing reach: means with 95 % intervals.
+
+One episode has its own trips, so that the interval is over seeds of the trips.
+
+Examples:
+  python scripts/baselines_traffic.py --task hangzhou_4x4 --episodes 8
+  python scripts/baselines_traffic.py --task hangzhou_4x4 --episodes 64 --seed 1000000 --keep
+"""
+
+import argparse
+from pathlib import Path
+
+import torch
+
+from graphmarl.envs.traffic import Traffic
+from graphmarl.envs.traffic.scripted import FixedTime, MaxPressure, SelfOrganising
+from graphmarl.experiment.evaluate import play, random_policy
+from graphmarl.results.collect import add_baseline
+from graphmarl.results.stats import confidence_interval
+
+DATASETS = Path(__file__).parent.parent / "datasets"
+
+METRICS = ("average_travel_time", "queue", "throughput")
+
+
+def main() -> None:
+    """Run what the command line asks for."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--task", default="hangzhou_4x4", help="a name, or a CityFlow config")
+    parser.add_argument("--horizon", type=int, default=100, help="choices, of 10 s each")
+    parser.add_argument("--episodes", type=int, default=8)
+    parser.add_argument("--engine", choices=["embedded", "cityflow"], default="embedded")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--keep", action="store_true", help="note it in datasets/baselines.csv")
+    given = parser.parse_args()
+    torch.set_num_threads(1)
+    # CityFlow plays one episode at a time, each with a seed of its own.
+    copies = given.episodes if given.engine == "embedded" else 1
+    env = Traffic(given.task, engine=given.engine, horizon=given.horizon, num_envs=copies)
+    controllers = {
+        "random": random_policy(env, given.seed),
+        "fixed time, 4 phases of 30 s": FixedTime(env),
+        "fixed time, all phases of 30 s": FixedTime(env, range(env.spec.num_actions)),
+        "self-organising (SOTL)": SelfOrganising(env),
+        "max-pressure": MaxPressure(env),
+    }
+    for name, controller in controllers.items():
+        seeds = range(given.seed, given.seed + given.episodes // copies)
+        played = [play(env, controller, seed).info for seed in seeds]
+        found = {name: [x for info in played for x in info[name]] for name in METRICS}
+        if given.keep:
+            add_baseline(DATASETS, given.task, name, found)
+        values = ", ".join(f"{metric} {confidence_interval(found[metric])}" for metric in METRICS)
+        print(f"{name}: {values}", flush=True)
+    env.close()
+
+
+if __name__ == "__main__":
+    main()

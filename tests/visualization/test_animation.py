@@ -1,0 +1,90 @@
+"""An episode of a run, drawn step by step."""
+
+from dataclasses import replace
+
+import matplotlib.image
+import numpy as np
+import pytest
+import torch
+from matplotlib.collections import LineCollection
+from matplotlib.colors import to_rgba_array
+from matplotlib.figure import Figure
+from torch_geometric.data import Data
+
+from graphmarl.cli import main
+from graphmarl.envs import Hallway
+from graphmarl.experiment.recording import watch
+from graphmarl.experiment.train import train
+from graphmarl.step import Scene
+from graphmarl.visualization.animation import Frame, draw_frame, save_animation
+from graphmarl.visualization.graphs import AGENT_RGB, LINE_COLOURS
+
+
+class Nowhere(Hallway):
+    """Agents without coordinates."""
+
+    def __init__(self, num_envs: int = 2) -> None:
+        super().__init__(num_envs=num_envs)
+        self.spec = replace(self.spec, has_position=False)
+
+    def observe(self):
+        return super().observe() | {"position": None}
+
+
+def trained(tmp_path, method, env):
+    return train(
+        method, env, graph="knn:k=2", steps=64, name="r", runs=str(tmp_path), progress=False
+    )
+
+
+def test_attention_is_that_of_the_policy_on_the_edges_that_it_used(tmp_path):
+    run = trained(tmp_path, "vpp:learning_starts=1000", "navigation:num_envs=2,num_agents=4")
+    frames = watch(run, steps=3, seed=1)
+    assert [frame.scene.time for frame in frames if frame.scene] == [0, 1, 2]
+    for frame in frames:
+        assert frame.graph.edge_index is not None and frame.attention is not None
+        assert frame.graph.edge_index.shape[1] == len(frame.attention)
+        # An agent attends to itself too: what it has left for the others is less than 1.
+        heard = torch.zeros(4).index_add(0, frame.graph.edge_index[1], frame.attention)
+        assert (heard > 0).all() and (heard < 1).all()
+    assert main(["film", str(run.path), "--steps", "2"]) == 0
+    assert matplotlib.image.imread(run.path / "film.gif").ndim == 3
+    assert (run.path / "film.png").stat().st_size > 1000
+
+
+def test_without_attention_there_are_plain_edges(tmp_path):
+    run = trained(tmp_path, "dgn:learning_starts=1000", "navigation:num_envs=2,num_agents=4")
+    assert watch(run, steps=1)[0].attention is not None
+    run = trained(tmp_path / "b", "ip:learning_starts=1000", "navigation:num_envs=2,num_agents=4")
+    (frame,) = watch(run, steps=1)
+    assert frame.attention is None and len(draw_frame(frame).patches) > 0
+
+
+def test_agents_that_are_nowhere_are_refused(tmp_path):
+    run = train(
+        "iql:learning_starts=1000",
+        "test_animation:Nowhere:num_envs=2",
+        steps=8,
+        name="r",
+        runs=str(tmp_path),
+        progress=False,
+    )
+    with pytest.raises(ValueError, match="no positions"):
+        watch(run)
+    with pytest.raises(ValueError, match="frames is empty"):
+        save_animation([], tmp_path / "film.gif")
+
+
+def test_the_more_weight_the_redder_a_line_and_the_darker_an_arrow():
+    ends = torch.tensor([[[0.0, 0.0], [1.0, 0.0]], [[0.0, 1.0], [1.0, 1.0]]])
+    scene = Scene((0.0, 0.0), (1.0, 1.0), {}, 7, {"road": (ends, torch.tensor([0.0, 1.0]))})
+    edges = torch.tensor([[0, 1], [1, 0]])
+    graph = Data(edge_index=edges, pos=torch.tensor([[0.0, 0], [1, 1]]), num_nodes=2)
+    axes = Figure().subplots()
+    draw_frame(Frame(graph, scene, torch.tensor([0.25, 1.0])), axes)
+    (lines,) = (each for each in axes.collections if isinstance(each, LineCollection))
+    np.testing.assert_allclose(to_rgba_array(lines.get_colors()), LINE_COLOURS([0.1, 0.9]))
+    shown = to_rgba_array([patch.get_edgecolor() for patch in axes.patches])
+    assert sorted(shown[:, 3]) == pytest.approx([0.1 + 0.9 * 0.25, 1.0])
+    np.testing.assert_allclose(shown[:, :3], [AGENT_RGB] * 2)
+    assert axes.get_title() == "step 7"

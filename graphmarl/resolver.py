@@ -1,4 +1,4 @@
-"""From the names and options that a person types to objects."""
+"""Names and options, as they are typed, to objects."""
 
 from __future__ import annotations
 
@@ -6,18 +6,31 @@ import difflib
 import importlib
 import inspect
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 T = TypeVar("T")
 
 
-def lookup(what: str, name: str, table: Mapping[str, type[T]]) -> type[T]:
+def lookup(
+    what: str,
+    name: str,
+    table: Mapping[str, type[T]],
+    base: type[T] | None = None,
+    advice: str = "",
+) -> type[T]:
     """The class of a name in a table, or of `module:Class` outside the library.
 
+    Args:
+        what: kind of thing, for messages.
+        name: the name.
+        table: classes by name.
+        base: class that a class from outside the library must derive from.
+        advice: end of the message if it does not.
+
     Raises:
-        ValueError: no such name; says what there is.
+        ValueError: no such name, or a class of another kind; the message names what there is.
     """
     if name in table:
         return table[name]
@@ -26,16 +39,41 @@ def lookup(what: str, name: str, table: Mapping[str, type[T]]) -> type[T]:
         if module in table:
             raise ValueError(f"{attribute!r} is no option; write name=value, as in knn:k=3")
         try:
-            return getattr(importlib.import_module(module), attribute)
+            found = getattr(importlib.import_module(module), attribute)
         except (ImportError, AttributeError) as error:
             raise ValueError(f"{what} {name!r} cannot be imported: {error}") from error
-    close = difflib.get_close_matches(name, table, 1)
-    hint = f"; did you mean {close[0]!r}?" if close else ""
-    raise ValueError(f"no {what} is called {name!r}; there are {', '.join(sorted(table))}{hint}")
+        if base is not None and not (isinstance(found, type) and issubclass(found, base)):
+            kind = "class" if isinstance(found, type) else type(found).__name__
+            raise ValueError(
+                f"{what} {name!r} is a {kind} that does not derive from "
+                f"{base.__module__}.{base.__qualname__}{advice}"
+            )
+        return found
+    raise ValueError(
+        f"no {what} is called {name!r}; there are {', '.join(sorted(table))}{hint(name, table)}"
+    )
+
+
+def hint(name: str, allowed: Iterable[str]) -> str:
+    """The nearest of the allowed names, as the end of a message; empty if none is near.
+
+    Args:
+        name: an unknown name.
+        allowed: the known ones.
+    """
+    known = list(allowed)
+    initials = [each for each in known if name == "".join(w[0] for w in each.split("_") if w)]
+    contains = [each for each in known if len(name) > 2 and name in each.split("_")]
+    close = initials or difflib.get_close_matches(name, known, 1) or contains
+    return f"; did you mean {close[0]!r}?" if close else ""
 
 
 def options_of(cls: type) -> dict[str, inspect.Parameter]:
-    """The options of a constructor, with those that it passes on to its base class."""
+    """The options of a constructor, with those that it passes on to its base class.
+
+    Args:
+        cls: the class.
+    """
     options: dict[str, inspect.Parameter] = {}
     for base in cls.__mro__:
         if "__init__" not in vars(base) or base is object:
@@ -56,7 +94,7 @@ def defaults_of(cls: type, given: int = 0) -> dict[str, Any]:
 
     Args:
         cls: the class.
-        given: how many first arguments are not for a person to set.
+        given: number of first arguments that are no options.
     """
     options = list(options_of(cls).values())[given:]
     return {option.name: option.default for option in options if option.default is not option.empty}
@@ -70,25 +108,27 @@ def construct(
     *given: Any,
     others: Sequence[str] = (),
 ) -> T:
-    """Make an object of a class from named options; texts are read as the type hints ask.
+    """Construct an object from named options, converted by the type hints of its constructor.
 
     Args:
         what: kind of thing, for messages.
         name: its name, for messages.
         cls: its class.
         options: arguments by name.
-        given: the first arguments, which are not for a person to set.
-        others: options that are allowed but handled elsewhere, for messages.
+        given: the first arguments, which are no options.
+        others: further options, handled elsewhere, for messages.
 
     Raises:
-        ValueError: an option that the constructor does not have, one that it needs and did not
-            get, or a text that is no such value.
+        ValueError: an unknown option, a missing one, or a value of the wrong type.
     """
     known = dict(list(options_of(cls).items())[len(given) :])
     for option in options:
         if option not in known:
             there = ", ".join([*known, *others])
-            raise ValueError(f"{what} {name!r} has no option {option!r}; its options are {there}")
+            near = hint(option, [*known, *others])
+            raise ValueError(
+                f"{what} {name!r} has no option {option!r}; its options are {there}{near}"
+            )
     for option, parameter in known.items():
         if parameter.default is parameter.empty and option not in options:
             raise ValueError(f"{what} {name!r} needs the option {option!r}")
@@ -103,7 +143,7 @@ def construct(
 
 
 def _converted(value: Any, hint: Any, option: str) -> Any:
-    """A number as the type hint wants it, or one of the values that it names."""
+    """A number of the type of the hint, or one of the values of a `Literal`."""
     kinds = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
     if type(None) in kinds and value is None:
         return None
@@ -119,12 +159,12 @@ def _converted(value: Any, hint: Any, option: str) -> Any:
         elif kind is not type(None):
             return value
     allowed = [get_args(k) if get_origin(k) is Literal else (k,) for k in kinds]
-    names = " or ".join(_said(k) for group in allowed for k in group)
+    names = " or ".join(_typename(k) for group in allowed for k in group)
     raise ValueError(f"option {option} is {value!r}; it takes {names}")
 
 
-def _said(kind: Any) -> str:
-    """A type, or a value that is allowed, for messages."""
+def _typename(kind: Any) -> str:
+    """A type or an allowed value, for messages."""
     if kind is type(None):
         return "None"
     return kind.__name__ if isinstance(kind, type) else repr(kind)
@@ -139,7 +179,7 @@ def split_name(value: str | Mapping[str, Any], what: str) -> tuple[str, dict[str
         what: kind of thing, for messages.
 
     Raises:
-        ValueError: a mapping without a name, or an option without a value.
+        ValueError: no name, or an option without a value.
     """
     if not isinstance(value, str):
         options = dict(value)
@@ -148,6 +188,8 @@ def split_name(value: str | Mapping[str, Any], what: str) -> tuple[str, dict[str
         name, inner = split_name(options.pop("name"), what)
         return name, joined(inner, options)
     head, _, text = value.strip().rpartition(":") if "=" in value else (value.strip(), "", "")
+    if not head:
+        raise ValueError(f"{value!r} names no {what}; write NAME:{value or 'option=value'}")
     options = {}
     for part in filter(None, (part.strip() for part in text.split(","))):
         key, equals, argument = part.partition("=")
@@ -158,7 +200,7 @@ def split_name(value: str | Mapping[str, Any], what: str) -> tuple[str, dict[str
 
 
 def _literal(text: str) -> Any:
-    """The number or truth value that a text writes, or the text."""
+    """The number, boolean or None that a text stands for, or the text."""
     words = {"true": True, "false": False, "none": None}
     if text.lower() in words:
         return words[text.lower()]
@@ -170,6 +212,10 @@ def _literal(text: str) -> Any:
 
 def joined(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
     """Both groups of options.
+
+    Args:
+        first: options.
+        second: further options.
 
     Raises:
         ValueError: an option that is in both.

@@ -12,7 +12,8 @@ import torch
 
 from graphmarl.envs.flatland import TASKS, Flatland
 from graphmarl.envs.flatland.scripted import ShortestPath
-from graphmarl.experiment.evaluate import play, random_policy
+from graphmarl.experiment.evaluate import play
+from graphmarl.experiment.policies import random_policy
 from graphmarl.results.collect import add_baseline
 from graphmarl.results.stats import confidence_interval
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from graphmarl.envs import Gather
 from graphmarl.envs.magent.scripted import scripted_policy
-from graphmarl.experiment.evaluate import play, random_policy
+from graphmarl.experiment.evaluate import play
+from graphmarl.experiment.policies import random_policy
 from graphmarl.results.collect import add_baseline
 from graphmarl.results.tables import read_rows
 

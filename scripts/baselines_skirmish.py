@@ -15,7 +15,8 @@ import torch
 
 from graphmarl.envs.skirmish import MAPS, Skirmish
 from graphmarl.envs.skirmish.scripted import SCRIPTED, mirror
-from graphmarl.experiment.evaluate import play, random_policy
+from graphmarl.experiment.evaluate import play
+from graphmarl.experiment.policies import random_policy
 from graphmarl.results.collect import add_baseline
 from graphmarl.results.stats import confidence_interval
 

@@ -14,7 +14,8 @@ import torch
 
 from graphmarl.envs.traffic import Traffic
 from graphmarl.envs.traffic.scripted import FixedTime, MaxPressure, SelfOrganising
-from graphmarl.experiment.evaluate import play, random_policy
+from graphmarl.experiment.evaluate import play
+from graphmarl.experiment.policies import random_policy
 from graphmarl.results.collect import add_baseline
 from graphmarl.results.stats import confidence_interval
 

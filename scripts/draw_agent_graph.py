@@ -16,7 +16,7 @@ from PIL import Image
 
 from graphmarl.agent_graph import agent_graph
 from graphmarl.envs import Gather
-from graphmarl.experiment.evaluate import random_policy
+from graphmarl.experiment.policies import random_policy
 from graphmarl.graphs import KNN, Complete, Directional
 from graphmarl.visualization.graphs import describe, draw_graph, draw_legend, one_graph
 

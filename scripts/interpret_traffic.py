@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 
 from graphmarl.envs.traffic import Movements, Traffic
-from graphmarl.experiment.evaluate import playing
+from graphmarl.experiment.policies import load_policy
 from graphmarl.results.collect import merge_rows
 from graphmarl.results.stats import confidence_interval
 
@@ -21,13 +21,13 @@ from graphmarl.results.stats import confidence_interval
 def intervals(run: str, episodes: int, choices: int, seed: int) -> list[Movements]:
     """The movements of a run in each interval of an episode, summed over episodes."""
     found: list[Movements] = []
-    with playing(run, episodes, greedy=False) as stage:
-        if not isinstance(stage.env, Traffic):
+    with load_policy(run, episodes, greedy=False) as loaded:
+        if not isinstance(loaded.env, Traffic):
             raise ValueError(f"{run} was not trained in traffic")
-        for number, (_, action, _) in enumerate(stage.walk(seed)):
+        for number, (_, action, _) in enumerate(loaded.episodes(seed)):
             if number % choices == 0:
-                found.append(Movements.none(stage.env))
-            found[-1].count(stage.env, action)
+                found.append(Movements.none(loaded.env))
+            found[-1].count(loaded.env, action)
     return found
 
 

@@ -16,7 +16,8 @@ from graphmarl.agent_graph import agent_graph
 from graphmarl.experiment.config import Config
 from graphmarl.learners import QLearning
 from graphmarl.nn import Output
-from graphmarl.results.run import Run, load_checkpoint
+from graphmarl.results.checkpoints import load_checkpoint
+from graphmarl.results.run import Run
 
 
 def probe(path: str) -> tuple[Tensor, Tensor, Tensor]:

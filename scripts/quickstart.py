@@ -9,7 +9,8 @@ from matplotlib.figure import Figure
 from graphmarl.agent_graph import agent_graph
 from graphmarl.envs import Gather
 from graphmarl.envs.magent.scripted import scripted_policy
-from graphmarl.experiment.evaluate import evaluate, play, random_policy
+from graphmarl.experiment.evaluate import evaluate, play
+from graphmarl.experiment.policies import random_policy
 from graphmarl.experiment.train import resume, train
 from graphmarl.graphs import Directional
 from graphmarl.results.plots import draw_curve, save_picture

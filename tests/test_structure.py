@@ -20,7 +20,7 @@ ARROWS: dict[str, set[str]] = {
     "nn": {"functional", "checks"},
     "data": {"step", "agent_graph", "functional"},
     "learners": {"step", "agent_graph", "checks", "functional", "graphs", "nn", "data"},
-    "methods": {"step", "checks", "functional", "graphs", "nn", "data", "learners"},
+    "methods": {"step", "checks", "functional", "resolver", "graphs", "nn", "data", "learners"},
     "visualization": {"step", "agent_graph", "results"},
 }
 LOWER = set(ARROWS)

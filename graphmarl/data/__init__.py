@@ -1,9 +1,19 @@
-"""Experience: how it is collected, kept and handed to a learner."""
+"""Experience: acting, collection, storage and sampling."""
 
+from graphmarl.data.acting import PolicyRunner, RandomPolicy, random_action
 from graphmarl.data.collector import Collector
-from graphmarl.data.random_episodes import RandomEpisodes, random_action
+from graphmarl.data.random_episodes import RandomEpisodes
 from graphmarl.data.replay import Replay
 from graphmarl.data.timer import Timer
 from graphmarl.data.trajectory import Trajectory
 
-__all__ = ["Collector", "RandomEpisodes", "Replay", "Timer", "Trajectory", "random_action"]
+__all__ = [
+    "Collector",
+    "PolicyRunner",
+    "RandomEpisodes",
+    "RandomPolicy",
+    "Replay",
+    "Timer",
+    "Trajectory",
+    "random_action",
+]

@@ -1,10 +1,10 @@
-"""Plays a policy in batched environments and hands what happened to Lightning."""
+"""Collection of trajectories in batched environments, as a Lightning data module."""
 
 from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
@@ -14,62 +14,33 @@ from torch.utils.data import DataLoader, IterableDataset
 from torch_geometric.data import Data
 
 from graphmarl.agent_graph import Edges, agent_graph
+from graphmarl.data.acting import Builder, Policy, PolicyRunner
 from graphmarl.data.timer import Timer
 from graphmarl.data.trajectory import Trajectory
 from graphmarl.step import Environment, Step, check_step
 
 
 @runtime_checkable
-class Player(Protocol):
-    """What a collector needs of a learner."""
-
-    @property
-    def device(self) -> torch.device:
-        """Where the network is."""
-        ...
-
-    @property
-    def memory_size(self) -> int:
-        """Numbers of memory per agent."""
-        ...
-
-    def act(self, graph: Data, memory: Tensor) -> tuple[Tensor, dict[str, Tensor], Tensor]:
-        """Action of each row, what to store with it, and the next memory."""
-        ...
+class TrainedPolicy(Policy, Protocol):
+    """A policy that can be asked for the value after the last transition of a trajectory."""
 
     def last_value(self, graph: Data, memory: Tensor) -> Tensor | None:
         """Value of each row where a trajectory is cut off; None if the learner needs none."""
         ...
 
 
-@runtime_checkable
-class Builder(Protocol):
-    """What a collector needs of a graph builder."""
-
-    def __call__(self, data: Data) -> Data:
-        """The same data with edges."""
-        ...
-
-    def state_dict(self) -> dict[str, Any]:
-        """Random states and kept edges."""
-        ...
-
-    def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go back to a saved state."""
-        ...
-
-
 class Collector(LightningDataModule):
-    """Yields trajectories of a player until enough transitions have been made.
+    """Yields trajectories of a policy until enough transitions have been made.
 
-    Transitions count for every environment copy; the seam between two episodes does not.
+    Transitions are counted over all environment copies; the step from the end of an episode to the
+    first observation of the next is no transition.
 
     Args:
         env: B environment copies.
-        builder: says who hears whom, once for each step.
-        player: chooses the actions.
+        builder: builds the agent graph of each step.
+        policy: chooses the actions.
         steps: transitions after which the run ends.
-        rollout_length: steps in each trajectory, T.
+        rollout_length: steps of each trajectory, T.
         seed: seed of the environments.
         window: finished episodes over which the training metrics are averaged.
     """
@@ -78,78 +49,74 @@ class Collector(LightningDataModule):
         self,
         env: Environment,
         builder: Builder,
-        player: Player,
+        policy: TrainedPolicy,
         steps: int,
         rollout_length: int = 50,
         seed: int = 0,
         window: int = 32,
     ) -> None:
         super().__init__()
-        self.env, self.builder, self.player = env, builder, player
+        self.env, self.builder, self.policy = env, builder, policy
         self.steps, self.rollout_length, self.seed = steps, rollout_length, seed
         self.timer = Timer()
         self.env_steps = 0
         self.episodes = 0
         self.finished: deque[dict[str, float]] = deque(maxlen=window)
         self.random_state: Tensor | None = None
-        self.graph: Data | None = None
+        self.runner: PolicyRunner | None = None
 
     def __len__(self) -> int:
-        """An upper bound: at most every second step is a seam."""
+        """An upper bound of the number of trajectories: at least every second step counts."""
         return math.ceil(2 * self.steps / (self.env.num_envs * self.rollout_length)) + 1
 
     def __iter__(self) -> Iterator[Trajectory]:
-        """Play on until the transitions are used up."""
+        """Collect until the transitions are used up."""
         if self.random_state is not None:
             torch.set_rng_state(self.random_state)
             self.random_state = None
-        if self.graph is None:
+        if self.runner is None:
             self._begin()
         while self.env_steps < self.steps:
-            yield self.play()
+            yield self.collect()
 
     def train_dataloader(self) -> DataLoader:
-        """A loader that passes each trajectory on as it is, played when it is asked for."""
+        """A loader that collects each trajectory when it is asked for."""
         return DataLoader(_Trajectories(self), batch_size=None)
 
     def transfer_batch_to_device(
         self, batch: Trajectory, device: torch.device, dataloader_idx: int
     ) -> Trajectory:
-        """Trajectories know how to move."""
+        """Move a trajectory to a device."""
         return batch.to(device)
 
     def _begin(self) -> None:
         with self.timer.part("engine"):
             step = self.env.reset(self.seed)
         check_step(step, self.env.spec, self.env.num_envs)
-        rows = step.alive.numel()
-        self.memory = torch.zeros(rows, self.player.memory_size, device=self.player.device)
-        spec = self.env.spec
-        self.last_action = (
-            torch.zeros(step.alive.shape, dtype=torch.long)
-            if spec.action == "discrete"
-            else torch.zeros(*step.alive.shape, spec.num_actions)
-        )
         self.returns = torch.zeros(step.alive.shape, dtype=torch.float64)
-        self._arrive(step)
+        self.runner = self._new_runner()
+        self._observe(self.runner, step)
 
-    def _arrive(self, step: Step) -> None:
-        """Make a step the current one and ask the builder who hears whom in it."""
+    def _new_runner(self) -> PolicyRunner:
+        return PolicyRunner(self.env.spec, self.env.num_envs, self.policy, self.builder)
+
+    def _observe(self, runner: PolicyRunner, step: Step) -> None:
+        """Make a step the current one and build its agent graph."""
         self.current = step
         with self.timer.part("graph"):
-            graph = agent_graph(step, self.env.spec, self.last_action)
-            self.graph = self.builder(graph).to(str(self.player.device))
-            self.edges = Edges.of(self.graph, self.env.spec.num_agents)
+            graph = runner.observe(step)
+            self.edges = Edges.of(graph, self.env.spec.num_agents)
 
-    def play(self) -> Trajectory:
+    def collect(self) -> Trajectory:
         """T steps of every environment copy."""
-        assert self.graph is not None, "the collector has begun"
-        memory = self.memory
+        assert self.runner is not None, "the collector has begun"
+        memory, runner = self.runner.memory, self.runner
         shape = self.current.alive.shape
         with torch.inference_mode():
-            moves = [self._move() for _ in range(self.rollout_length)]
+            moves = [self._step(runner) for _ in range(self.rollout_length)]
+            assert runner.graph is not None, "a step was observed"
             with self.timer.part("network"):
-                value = self.player.last_value(self.graph, self.memory)
+                value = self.policy.last_value(runner.graph, runner.memory)
         # Outside of inference mode stacking makes ordinary tensors, which autograd may keep.
         with self.timer.part("storing"), torch.no_grad():
             return Trajectory(
@@ -168,34 +135,24 @@ class Collector(LightningDataModule):
                 **stack_steps([move.step for move in moves], [move.next_step for move in moves]),
             )
 
-    def _move(self) -> _Move:
+    def _step(self, runner: PolicyRunner) -> _Move:
         """One step of every environment copy."""
-        step, edges, before = self.current, self.edges, self.last_action
-        assert self.graph is not None, "the collector has begun"
+        step, edges, last_action = self.current, self.edges, runner.last_action
         with self.timer.part("network"):
-            action, stored, memory = self.player.act(self.graph, self.memory)
-        action = action.unflatten(0, step.alive.shape)
+            action, stored = runner.act()
         with self.timer.part("engine"):
             next_step = self.env.step(action.cpu())
             check_step(next_step, self.env.spec, self.env.num_envs)
-        self._follow(next_step, action, memory)
-        return _Move(step, next_step, edges, action, before, stored)
-
-    def _follow(self, step: Step, action: Tensor, memory: Tensor) -> None:
-        """Count a transition and forget, where an episode begins, what was before."""
-        begins = ~step.valid
-        self.returns += step.reward
-        self.returns[begins] = 0  # also after an episode that a resumed run could not finish
-        self._finish(step)
-        self.env_steps += int(step.valid.sum())
-        rows = begins.repeat_interleave(self.env.spec.num_agents).to(memory.device)
-        self.memory = memory.masked_fill(rows[:, None], 0)
-        shape = begins.view(-1, *(1,) * (action.ndim - 1))
-        self.last_action = action.cpu().masked_fill(shape, 0)
-        self._arrive(step)
+        self.returns += next_step.reward
+        # Also after an episode that a resumed run could not finish.
+        self.returns[~next_step.valid] = 0
+        self._finish(next_step)
+        self.env_steps += int(next_step.valid.sum())
+        self._observe(runner, next_step)
+        return _Move(step, next_step, edges, action, last_action, stored)
 
     def _finish(self, step: Step) -> None:
-        """Note the episodes that end here."""
+        """Record the episodes that end here."""
         done = step.done.nonzero().flatten()
         if not len(done):
             return
@@ -218,15 +175,15 @@ class Collector(LightningDataModule):
         }
 
     def state_dict(self) -> dict[str, Any]:
-        """All that playing on depends on, besides the player's weights."""
-        if self.graph is None:
+        """The state of environments, builder and episodes; the policy's weights are not in it."""
+        if self.runner is None:
             return {}
         return {
             "env": self.env.state_dict(),
             "builder": self.builder.state_dict(),
             "edges": [self.edges.index, self.edges.ptr, self.edges.attr],
-            "memory": self.memory.clone(),
-            "last_action": self.last_action.clone(),
+            "memory": self.runner.memory.clone(),
+            "last_action": self.runner.last_action.clone(),
             "returns": self.returns.clone(),
             "env_steps": self.env_steps,
             "episodes": self.episodes,
@@ -235,27 +192,27 @@ class Collector(LightningDataModule):
         }
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go back to a saved state; the random state is set when playing goes on."""
+        """Restore a saved state; the random state is set when collection continues."""
         if not state_dict:
             return
-        state = dict(state_dict)
+        state, self.runner = dict(state_dict), self._new_runner()
         self.current = self.env.load_state_dict(state["env"])
         self.builder.load_state_dict(state["builder"])
-        self.memory = state["memory"].to(self.player.device)
-        self.last_action, self.returns = state["last_action"], state["returns"]
+        self.runner.memory = state["memory"].to(self.policy.device)
+        self.runner.last_action, self.returns = state["last_action"], state["returns"]
         self.env_steps, self.episodes = state["env_steps"], state["episodes"]
         self.finished.extend(state["finished"])
         self.random_state = state["random_state"]
         index, ptr, attr = state["edges"]
         self.edges = Edges(index, ptr, self.env.spec.num_agents, attr)
-        graph = agent_graph(self.current, self.env.spec, self.last_action)
+        graph = agent_graph(self.current, self.env.spec, self.runner.last_action)
         everything = torch.arange(self.env.num_envs, device=ptr.device)
         graph.edge_index, graph.edge_attr = self.edges.select(everything)
-        self.graph = graph.to(str(self.player.device))
+        self.runner.graph = graph.to(str(self.policy.device))
 
 
 class _Move(NamedTuple):
-    """What happened in one step."""
+    """One step of all environment copies, with the graph and the action."""
 
     step: Step
     next_step: Step
@@ -268,7 +225,7 @@ class _Move(NamedTuple):
 class _Trajectories(IterableDataset):
     """Has a length, so that Lightning does not ask for a trajectory before it is needed.
 
-    Without one, Lightning fetches one item ahead, which the policy would play before its update.
+    Without one, Lightning fetches one item ahead, which would be collected before its update.
     """
 
     def __init__(self, collector: Collector) -> None:
@@ -281,17 +238,22 @@ class _Trajectories(IterableDataset):
         return len(self.collector)
 
 
-def stack_steps(steps: list[Step], nexts: list[Step]) -> dict[str, Any]:
-    """The fields of a trajectory that come from the environment."""
+def stack_steps(steps: list[Step], next_steps: list[Step]) -> dict[str, Any]:
+    """The fields of a trajectory that come from the environment.
 
-    def each(of: list[Step], name: str) -> Any:
+    Args:
+        steps: the steps in which actions were chosen.
+        next_steps: the steps that they led to.
+    """
+
+    def stack(of: list[Step], name: str) -> Any:
         values = [getattr(step, name) for step in of]
         return None if values[0] is None else torch.stack(values)
 
-    now = ("obs", "alive", "time", "position", "available", "state")
-    then = ("reward", "terminated", "truncated", "valid")
+    fields = ("obs", "alive", "time", "position", "available", "state")
+    transition = ("reward", "terminated", "truncated", "valid")
     return (
-        {name: each(steps, name) for name in now}
-        | {name: each(nexts, name) for name in then}
-        | {"survived": each(nexts, "alive")}
+        {name: stack(steps, name) for name in fields}
+        | {name: stack(next_steps, name) for name in transition}
+        | {"survived": stack(next_steps, "alive")}
     )

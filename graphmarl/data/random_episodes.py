@@ -1,4 +1,4 @@
-"""Whole episodes of a uniformly random policy: the data of pre-training stages."""
+"""Whole episodes of a uniformly random policy, the data of pre-training stages."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from typing import Any
 
 import torch
 from lightning.pytorch import LightningDataModule
-from torch import Tensor
 from torch.utils.data import DataLoader, IterableDataset
 
-from graphmarl.agent_graph import Edges, agent_graph
-from graphmarl.data.collector import Builder, stack_steps
+from graphmarl.agent_graph import Edges
+from graphmarl.data.acting import Builder, PolicyRunner, RandomPolicy
+from graphmarl.data.collector import stack_steps
 from graphmarl.data.trajectory import Trajectory
-from graphmarl.step import Environment, Step, check_step
+from graphmarl.step import Environment, check_step
 
 
 class RandomEpisodes(LightningDataModule):
@@ -24,7 +24,7 @@ class RandomEpisodes(LightningDataModule):
 
     Args:
         env: B environment copies; B episodes make one trajectory.
-        builder: says who hears whom.
+        builder: builds the agent graph of each step.
         episodes: how many episodes at least.
         seed: seed of the episodes and of their order.
     """
@@ -45,15 +45,16 @@ class RandomEpisodes(LightningDataModule):
     @torch.no_grad()
     def _play(self, seed: int, generator: torch.Generator) -> Trajectory:
         """One episode of each environment copy."""
-        spec = self.env.spec
+        spec, policy = self.env.spec, RandomPolicy(self.env.spec, generator)
+        runner = PolicyRunner(spec, self.env.num_envs, policy, self.builder)
         step = self.env.reset(seed)
         running = torch.ones(self.env.num_envs, dtype=torch.bool)
         steps, nexts, edges, actions = [], [], [], []
         while running.any():
             check_step(step, spec, self.env.num_envs)
             step = step.replace(alive=step.alive & running[:, None])
-            graph = self.builder(agent_graph(step, spec))
-            action = random_action(self.env, step, generator)
+            graph = runner.observe(step)
+            action, _ = runner.act()
             after = self.env.step(action)
             steps.append(step.replace(obs=step.obs.half()))
             nexts.append(after)
@@ -76,15 +77,15 @@ class RandomEpisodes(LightningDataModule):
     def transfer_batch_to_device(
         self, batch: Trajectory, device: torch.device, dataloader_idx: int
     ) -> Trajectory:
-        """Trajectories know how to move."""
+        """Move a trajectory to a device."""
         return batch.to(device)
 
     def state_dict(self) -> dict[str, Any]:
-        """How many epochs have begun."""
+        """Number of epochs that have begun."""
         return {"epoch": self.epoch}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on with the next epoch."""
+        """Continue with the next epoch."""
         self.epoch = state_dict["epoch"]
 
 
@@ -103,15 +104,3 @@ class _Shuffled(IterableDataset):
         self.data.epoch += 1
         for index in torch.randperm(len(self)).tolist():
             yield self.data.trajectories[index]
-
-
-def random_action(env: Environment, step: Step, generator: torch.Generator) -> Tensor:
-    """A uniformly random legal action of every agent."""
-    spec = env.spec
-    shape = (env.num_envs, spec.num_agents, spec.num_actions)
-    noise = torch.rand(shape, generator=generator)
-    if spec.action == "continuous":
-        return noise * 2 - 1
-    if step.available is not None:
-        noise = noise.masked_fill(~step.available, -1.0)
-    return noise.argmax(-1)

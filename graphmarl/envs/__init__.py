@@ -18,7 +18,7 @@ from graphmarl.envs.traffic import Traffic
 from graphmarl.envs.vector import Vector
 from graphmarl.envs.workers import Engine, Frame
 from graphmarl.resolver import construct, joined, lookup, split_name
-from graphmarl.step import Environment
+from graphmarl.step import Environment, Spec, Step
 
 ENVS: dict[str, type[Environment]] = {
     "gather": Gather,
@@ -55,7 +55,20 @@ def make_env(env: str | Environment, **options: Any) -> Environment:
             raise ValueError(f"{type(env).__name__} is already built; got {', '.join(options)}")
         return env
     name, inner = split_name(env, "environment")
-    return construct("environment", name, lookup("environment", name, ENVS), joined(inner, options))
+    return construct("environment", name, find_env(name), joined(inner, options))
+
+
+def find_env(name: str) -> type[Environment]:
+    """The class of an environment.
+
+    Args:
+        name: a name in `ENVS`, or `module:Class` for one of your own.
+
+    Raises:
+        ValueError: an unknown name, or a class that is no environment.
+    """
+    advice = "; a PettingZoo environment is played by `pettingzoo` with the option make=MODULE:NAME"
+    return lookup("environment", name, ENVS, Environment, advice)
 
 
 __all__ = [
@@ -63,6 +76,7 @@ __all__ = [
     "Battle",
     "ENVS",
     "Engine",
+    "Environment",
     "Flatland",
     "Frame",
     "FromPettingZoo",
@@ -78,9 +92,12 @@ __all__ = [
     "SMAC",
     "Sensor",
     "Skirmish",
+    "Spec",
+    "Step",
     "ToPettingZoo",
     "Traffic",
     "Vector",
     "check_env",
+    "find_env",
     "make_env",
 ]

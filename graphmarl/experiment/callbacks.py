@@ -1,4 +1,4 @@
-"""What happens around training: metrics, progress, checkpoints."""
+"""Callbacks of training: metrics, checkpoints and the progress bar."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from graphmarl.learners import Learner, Stage
 from graphmarl.results.run import Run, Table
 
 
-class Recorder(Callback):
+class MetricsWriter(Callback):
     """Writes a line of `metrics.csv` and one of `timing.csv` for each trajectory.
 
     `metrics.csv` depends on nothing but configuration and seed; seconds are kept apart from it.
 
     Args:
         run: the run folder.
-        collector: where trajectories come from.
+        collector: yields the trajectories.
     """
 
     def __init__(self, run: Run, collector: Collector) -> None:
@@ -32,50 +32,50 @@ class Recorder(Callback):
         self.rate = 0.0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start the clock."""
+        """Start timing."""
         self.mark = time.perf_counter()
         self.steps = self.collector.env_steps
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Write what the last trajectory gave."""
+        """Write the metrics of the last trajectory."""
         assert isinstance(pl_module, Learner), "stages have no trajectories"
-        played = self.collector
-        count = {"env_steps": played.env_steps, "episodes": played.episodes}
-        self.row: dict[str, float] = count | played.metrics()
+        collector = self.collector
+        count = {"env_steps": collector.env_steps, "episodes": collector.episodes}
+        self.row: dict[str, float] = count | collector.metrics()
         self.table.add(self.row | pl_module.metrics)
         now = time.perf_counter()
-        seconds, new = now - self.mark, played.env_steps - self.steps
-        parts = played.timer.take() | pl_module.timer.take()
+        seconds, new = now - self.mark, collector.env_steps - self.steps
+        parts = collector.timer.take() | pl_module.timer.take()
         parts["other"] = seconds - sum(parts.values())
         self.rate = new / seconds
-        self.timing.add({"env_steps": played.env_steps, "seconds": seconds} | parts)
-        self.mark, self.steps = now, played.env_steps
+        self.timing.add({"env_steps": collector.env_steps, "seconds": seconds} | parts)
+        self.mark, self.steps = now, collector.env_steps
 
     def state_dict(self) -> dict[str, Any]:
-        """Where the files ended."""
+        """Sizes of the files."""
         return {"metrics": self.table.size(), "timing": self.timing.size()}
 
     def clear(self) -> None:
-        """Begin anew: what was written belongs to a run that ended before its first checkpoint."""
-        self.table.cut(0)
-        self.timing.cut(0)
+        """Empty the files, which hold a run that ended before its first checkpoint."""
+        self.table.truncate(0)
+        self.timing.truncate(0)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Cut off what was written after the checkpoint."""
-        self.table.cut(state_dict["metrics"])
-        self.timing.cut(state_dict["timing"])
+        """Remove the lines that were written after the checkpoint."""
+        self.table.truncate(state_dict["metrics"])
+        self.timing.truncate(state_dict["timing"])
 
 
 class Saver(Callback):
-    """Saves a checkpoint every so many transitions and at the end; keeps the last few.
+    """Saves a checkpoint at regular intervals and at the end; keeps the last few.
 
     Args:
         run: the run folder.
-        collector: counts the transitions.
-        every: transitions between checkpoints.
-        keep: how many checkpoints stay.
+        collector: counts the environment steps.
+        every: environment steps between checkpoints.
+        keep: number of checkpoints that are kept.
     """
 
     def __init__(self, run: Run, collector: Collector, every: int, keep: int = 2) -> None:
@@ -85,7 +85,7 @@ class Saver(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Save if it is time."""
+        """Save a checkpoint if one is due."""
         steps = self.collector.env_steps
         if steps // self.every > self.saved // self.every or steps >= self.collector.steps:
             self.saved = steps
@@ -94,11 +94,11 @@ class Saver(Callback):
                 old.unlink()
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on counting from the checkpoint."""
+        """Continue counting from the checkpoint."""
         self.saved = state_dict["saved"]
 
     def state_dict(self) -> dict[str, Any]:
-        """When the last checkpoint was saved: now."""
+        """Environment steps at the last checkpoint."""
         return {"saved": self.saved}
 
 
@@ -113,38 +113,38 @@ class StageSaver(Callback):
         self.path = path
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Save what the epoch gave."""
+        """Save a checkpoint."""
         trainer.save_checkpoint(self.path)
 
 
-class Bar(Callback):
-    """A progress bar with steps, return and speed; a line now and then where there is no terminal.
+class ProgressBar(Callback):
+    """Progress bar with steps, return and speed; lines of text where there is no terminal.
 
     Args:
-        recorder: knows the last metrics and the speed; None for a stage.
-        seconds: time between lines where there is no terminal.
+        writer: holds the last metrics and the speed; None for a stage.
+        seconds: seconds between lines where there is no terminal.
     """
 
-    def __init__(self, recorder: Recorder | None = None, seconds: float = 15.0) -> None:
-        self.recorder, self.seconds = recorder, seconds
+    def __init__(self, writer: MetricsWriter | None = None, seconds: float = 15.0) -> None:
+        self.writer, self.seconds = writer, seconds
         self.progress = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
-            TextColumn("{task.fields[said]}"),
+            TextColumn("{task.fields[text]}"),
             TimeElapsedColumn(),
             TimeRemainingColumn(),
         )
-        self.spoke = 0.0
+        self.printed = 0.0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Show the bar."""
-        self.spoke = time.monotonic()
-        if self.recorder is not None:
-            name, total = "train", self.recorder.collector.steps
+        self.printed = time.monotonic()
+        if self.writer is not None:
+            name, total = "train", self.writer.collector.steps
         else:
-            assert isinstance(pl_module, Stage), "what is not recorded is a stage"
+            assert isinstance(pl_module, Stage), "a module without a writer is a stage"
             name, total = f"pre-train {pl_module.name}", pl_module.epochs
-        self.task = self.progress.add_task(name, total=total, said="")
+        self.task = self.progress.add_task(name, total=total, text="")
         self.name, self.total = name, total
         if self.progress.console.is_terminal:
             self.progress.start()
@@ -152,27 +152,27 @@ class Bar(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Say where training is."""
-        if self.recorder is not None:
-            row = self.recorder.row
+        """Update the bar, or print a line."""
+        if self.writer is not None:
+            row = self.writer.row
             done: float = row["env_steps"]
-            said = (
+            text = (
                 f"{done:,} of {self.total:,} env steps, return {row['return']:.1f}, "
-                f"{self.recorder.rate:,.0f} steps/s"
+                f"{self.writer.rate:,.0f} steps/s"
             )
         else:
-            assert isinstance(pl_module, Stage), "what is not recorded is a stage"
+            assert isinstance(pl_module, Stage), "a module without a writer is a stage"
             done = trainer.current_epoch + (batch_idx + 1) / trainer.num_training_batches
             numbers = [f"{name} {value:.2f}" for name, value in pl_module.metrics.items()]
-            said = f"epoch {done:.1f} of {self.total}, " + ", ".join(numbers)
-        self.progress.update(self.task, completed=done, said=said)
+            text = f"epoch {done:.1f} of {self.total}, " + ", ".join(numbers)
+        self.progress.update(self.task, completed=done, text=text)
         ended = done >= self.total
         if not self.progress.console.is_terminal and (
-            ended or time.monotonic() - self.spoke > self.seconds
+            ended or time.monotonic() - self.printed > self.seconds
         ):
-            self.spoke = time.monotonic()
-            print(f"{self.name}: {said}", flush=True)
+            self.printed = time.monotonic()
+            print(f"{self.name}: {text}", flush=True)
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Leave the bar where it is."""
+        """Stop the bar."""
         self.progress.stop()

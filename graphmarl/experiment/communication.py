@@ -1,4 +1,4 @@
-"""What trained agents tell each other: how much of it they need, and who says what to whom."""
+"""Evaluation of communication: message cuts, recorded messages and the graph of messages."""
 
 from __future__ import annotations
 
@@ -13,13 +13,15 @@ import torch
 from torch import Tensor
 
 from graphmarl.experiment.config import Named
-from graphmarl.experiment.evaluate import evaluate, playing
+from graphmarl.experiment.evaluate import evaluate
+from graphmarl.experiment.policies import load_policy
 from graphmarl.nn import Cut, Sent
 from graphmarl.results.run import Run
 from graphmarl.results.tables import read_rows
 from graphmarl.step import Step
 
 PERCENTS = (0, 20, 40, 60, 80, 90, 100)
+CUT_COLUMNS = ("return", "half_width", "win", "messages", "bits", "bytes")
 
 
 def cut_curve(
@@ -28,22 +30,22 @@ def cut_curve(
     rule: str = "rank={percent}",
     **options: Any,
 ) -> list[dict[str, float]]:
-    """Play fresh episodes with growing shares of the messages cut (NDQ, Figs. 2c and 4c).
+    """Return and message volume against the percentage of bits cut (NDQ, Figs. 2c and 4c).
 
     Args:
         run: the run folder.
-        percents: of 100 bits, how many are cut.
-        rule: a cut in which `{percent}` is put in: `rank={percent}`, `random={percent}`.
+        percents: percentages of the bits that are cut.
+        rule: a cut with a place for the percentage: `rank={percent}`, `random={percent}`.
         options: arguments of `evaluate`.
 
     Returns:
-        one row for each share, of `percent` and what `evaluate_under_cut` measures.
+        one row for each percentage, of `percent` and the columns of `evaluate_under_cut`.
 
     Raises:
-        ValueError: no shares, a rule without `{percent}`, or what `evaluate` does not allow.
+        ValueError: no percentages, a rule without `{percent}`, or an error of `evaluate`.
     """
     if not percents:
-        raise ValueError("percents is empty; name at least one share, such as 0")
+        raise ValueError("percents is empty; name at least one percentage, such as 0")
     if "{percent}" not in rule:
         raise ValueError(f"rule is {rule!r}; it needs {{percent}}, as in rank={{percent}}")
     cuts = {percent: rule.replace("{percent}", str(percent)) for percent in percents}
@@ -54,11 +56,11 @@ def cut_curve(
 
 
 def evaluate_under_cut(run: str | Path | Run, cut: str | None, **options: Any) -> dict[str, float]:
-    """What agents reach, and how much they say, under one cut.
+    """Return and message volume under one cut.
 
     Args:
         run: the run folder.
-        cut: the rule, as in `evaluate`; None cuts nothing.
+        cut: the cut, as in `evaluate`; None cuts nothing.
         options: arguments of `evaluate`.
 
     Returns:
@@ -74,15 +76,36 @@ def evaluate_under_cut(run: str | Path | Run, cut: str | None, **options: Any) -
     return row | {name: played.mean_sent(name) for name in played.sent}
 
 
-@dataclass(frozen=True)
-class RecordedStep:
-    """One step of some episodes.
+def measure_cuts(run: Run, cuts: Sequence[str], episodes: int = 4096) -> list[dict[str, str]]:
+    """Evaluate a run under several cuts, once; writes `cuts.csv`.
 
     Args:
-        step: what the agents saw.
-        action: what they did.
-        sent: what they told each other before, one entry for each layer and round.
-        running: copies whose first episode goes on.
+        run: the run.
+        cuts: cuts as in `evaluate`; a method without messages is evaluated without a cut only.
+        episodes: number of episodes of each evaluation.
+    """
+    path = run.path / "cuts.csv"
+    if not path.exists():
+        rows = []
+        for cut in ("none", *cuts):
+            found = evaluate_under_cut(run, None if cut == "none" else cut, episodes=episodes)
+            values = {name: f"{found[name]:.4f}" for name in CUT_COLUMNS if name in found}
+            rows.append({"cut": cut} | {name: values.get(name, "") for name in CUT_COLUMNS})
+            if "bits" not in found:
+                break
+        run.write_rows(path.name, rows)
+    return read_rows(path)
+
+
+@dataclass(frozen=True)
+class RecordedStep:
+    """One step of some episodes, with its messages.
+
+    Args:
+        step: the environment's step.
+        action: the actions in it.
+        sent: the messages before the action, one entry for each layer and round.
+        running: copies that are in their first episode.
     """
 
     step: Step
@@ -100,76 +123,51 @@ def record_messages(
     cut: str | Cut | None = None,
     graph: Named | None = None,
 ) -> list[RecordedStep]:
-    """Play greedily and listen, until every first episode has ended.
+    """Play greedily and record all messages, until every first episode has ended.
 
     Args:
         run: the run folder of a method that sends messages.
         episodes: environment copies.
-        steps: stop after so many, or go on until the last episode has ended.
+        steps: stop after so many steps, or when the last episode has ended.
         seed: seed of the episodes and of the messages' noise.
         cut: which bits are not sent, as in `evaluate`.
-        graph: who hears whom; the run's own without it.
+        graph: another graph builder than that of the run.
 
     Raises:
         ValueError: the method sends no messages.
     """
-    moments = []
-    with playing(run, episodes, graph, cut=cut) as stage:
-        if stage.channel is None:
+    recorded = []
+    with load_policy(run, episodes, graph, cut=cut) as loaded:
+        if loaded.channel is None:
             raise ValueError("this method sends no messages")
-        for step, action, running in stage.walk(seed, steps):
-            moments.append(RecordedStep(step, action, list(stage.channel.sent), running))
-            stage.channel.take(episodes)
-    return moments
+        for step, action, running in loaded.episodes(seed, steps):
+            recorded.append(RecordedStep(step, action, list(loaded.channel.sent), running))
+            loaded.channel.take(episodes)
+    return recorded
 
 
-def message_graph(moments: Sequence[RecordedStep], num_agents: int) -> nx.DiGraph:
-    """Who tells whom how much: an arc for each pair between whom at least one bit was sent.
+def message_graph(recorded: Sequence[RecordedStep], num_agents: int) -> nx.DiGraph:
+    """The graph of messages: an edge from each sender to each receiver of at least one bit.
 
-    Arcs have `bits` and `messages`, means over the steps of first episodes.
+    Edges have the attributes `bits` and `messages`, means over the steps of first episodes.
 
     Args:
-        moments: what was overheard.
+        recorded: of `record_messages`.
         num_agents: slots for agents.
     """
     totals = torch.zeros(2, num_agents * num_agents)
-    for moment in moments:
-        for each in moment.sent:
-            running = moment.running[each.edge_index[1] // num_agents]
-            sender, receiver = each.edge_index % num_agents
-            bits = each.bits * running.float()
+    for moment in recorded:
+        for sent in moment.sent:
+            running = moment.running[sent.edge_index[1] // num_agents]
+            sender, receiver = sent.edge_index % num_agents
+            bits = sent.bits * running.float()
             counts = torch.stack([bits, (bits > 0).float()])
             totals.index_add_(1, sender * num_agents + receiver, counts)
-    steps = max(1, sum(int(moment.running.sum()) for moment in moments))
+    steps = max(1, sum(int(moment.running.sum()) for moment in recorded))
     bits, messages = (totals / steps).view(2, num_agents, num_agents)
     network = nx.DiGraph()
     network.add_nodes_from(range(num_agents))
-    for pair in bits.nonzero().tolist():
-        sender, receiver = pair
+    for sender, receiver in bits.nonzero().tolist():
         amounts = {"bits": bits[sender, receiver], "messages": messages[sender, receiver]}
         network.add_edge(sender, receiver, **{name: float(v) for name, v in amounts.items()})
     return network
-
-
-CUT_COLUMNS = ("return", "half_width", "win", "messages", "bits", "bytes")
-
-
-def measure_cuts(run: Run, cuts: Sequence[str], episodes: int = 4096) -> list[dict[str, str]]:
-    """Evaluate a run under several cuts, once; leaves `cuts.csv` in its folder.
-
-    Args:
-        run: the run.
-        cuts: rules as in `evaluate`; `none` cuts nothing. A method without messages gets only that.
-        episodes: fresh episodes of each evaluation.
-    """
-    path = run.path / "cuts.csv"
-    if not path.exists():
-        rows = []
-        for cut in ("none", *cuts):
-            found = evaluate_under_cut(run, None if cut == "none" else cut, episodes=episodes)
-            told = {name: f"{found[name]:.4f}" for name in CUT_COLUMNS if name in found}
-            rows.append({"cut": cut} | {name: told.get(name, "") for name in CUT_COLUMNS})
-            if "bits" not in found:
-                break
-        run.write_rows(path.name, rows)
-    return read_rows(path)

@@ -1,4 +1,4 @@
-"""From the configuration of a run to its parts."""
+"""From the configuration of a run to environment, graph builder and learner."""
 
 from __future__ import annotations
 
@@ -7,32 +7,35 @@ from typing import Any
 
 import torch
 
-from graphmarl.envs import ENVS, make_env
+from graphmarl.envs import find_env, make_env
 from graphmarl.graphs import GraphBuilder, make_graph
 from graphmarl.learners import Learner
-from graphmarl.methods import METHODS
-from graphmarl.resolver import construct, defaults_of, lookup, split_name
+from graphmarl.methods import find_method
+from graphmarl.resolver import construct, defaults_of, split_name
 from graphmarl.step import Environment, Spec
 
 Named = str | Mapping[str, Any]
-"""A name, or a mapping of `name` and options."""
+"""A name, a name with options (`knn:k=3`), or a mapping of `name` and options."""
 
 
 class Config:
-    """Makes the parts of a run from its configuration.
+    """Resolves the names of a configuration once, and builds the parts of a run.
 
     Args:
-        config: what `train` was called with.
+        config: the arguments of `train`.
+
+    Raises:
+        ValueError: a name or option that is not allowed.
     """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
         self.seed: int = config["seed"]
         self.method, self.method_options = split_name(config["method"], "method")
         self.env, self.env_options = split_name(config["env"], "environment")
-        method = lookup("method", self.method, METHODS)
-        self.method_options = defaults_of(method, 1) | self.method_options
-        self.env_options = defaults_of(lookup("environment", self.env, ENVS)) | self.env_options
-        graph = method.default_graph if config["graph"] is None else config["graph"]
+        self._learner = find_method(self.method)
+        self.method_options = defaults_of(self._learner, 1) | self.method_options
+        self.env_options = defaults_of(find_env(self.env)) | self.env_options
+        graph = self._learner.default_graph if config["graph"] is None else config["graph"]
         self.graph, self.graph_options = split_name(graph, "graph")
         self.builder()
         # With every default written out, a later change of a default cannot change this run.
@@ -44,7 +47,11 @@ class Config:
         }
 
     def environment(self, **changes: Any) -> Environment:
-        """A new environment, with some options changed."""
+        """A new environment.
+
+        Args:
+            changes: options that differ from the configuration.
+        """
         return make_env(self.env, **(self.env_options | changes))
 
     def builder(self) -> GraphBuilder:
@@ -54,7 +61,10 @@ class Config:
         return builder
 
     def learner(self, spec: Spec) -> Learner:
-        """A new learner; its weights depend on the seed."""
+        """A new learner; its initial weights depend on the seed.
+
+        Args:
+            spec: shapes of the environment.
+        """
         torch.manual_seed(self.seed)
-        kind = lookup("method", self.method, METHODS)
-        return construct("method", self.method, kind, self.method_options, spec)
+        return construct("method", self.method, self._learner, self.method_options, spec)

@@ -1,4 +1,4 @@
-"""Many commands, a few at a time, each in its own process."""
+"""Commands in processes of their own, a few at a time."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-PATIENCE = 20.0
-"""Seconds that a process has to end by itself when it is asked to."""
+GRACE_SECONDS = 20.0
+"""Seconds between the signals that terminate and kill a process."""
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,9 @@ class Job:
     """One command of `graphmarl`.
 
     Args:
-        name: what it is called.
+        name: name in messages.
         words: the command and its options.
-        log: file that its output is appended to.
+        log: file to which its output is appended.
     """
 
     name: str
@@ -32,18 +32,18 @@ class Job:
 
 
 def run_jobs(
-    jobs: Sequence[Job], at_once: int, threads: int = 1, tell: Callable[[str], Any] = print
+    jobs: Sequence[Job], at_once: int, threads: int = 1, report: Callable[[str], Any] = print
 ) -> list[Job]:
     """Run all jobs; one that fails does not stop the others.
 
-    Ctrl-C and the signal SIGTERM end what is running, and then raise KeyboardInterrupt. For the
-    main thread only, which alone is told of signals.
+    Ctrl-C and SIGTERM end the running jobs, then raise KeyboardInterrupt. For the main thread only,
+    which alone receives signals.
 
     Args:
-        jobs: what to run, in order.
-        at_once: how many processes there are at a time.
-        threads: of each process.
-        tell: is told what begins, ends and fails.
+        jobs: the jobs, in order.
+        at_once: number of processes at a time.
+        threads: threads of each process.
+        report: called with a line when a job starts, finishes or fails.
 
     Returns:
         the jobs that failed.
@@ -56,16 +56,16 @@ def run_jobs(
             while waiting and len(running) < at_once:
                 job = waiting.pop(0)
                 running.append((job, _start(job, threads)))
-                tell(f"{job.name}: started")
+                report(f"{job.name}: started")
             time.sleep(0.05)
             for job, process in [each for each in running if each[1].poll() is not None]:
                 running.remove((job, process))
                 left = len(waiting) + len(running)
                 if process.returncode:
                     failed.append(job)
-                    tell(f"{job.name}: failed ({_reason(process, job)}), {left} to go")
+                    report(f"{job.name}: failed ({_reason(process, job)}), {left} to go")
                 else:
-                    tell(f"{job.name}: finished, {left} to go")
+                    report(f"{job.name}: finished, {left} to go")
     finally:
         signal.signal(signal.SIGTERM, before)
         _stop([process for _, process in running])
@@ -73,22 +73,22 @@ def run_jobs(
 
 
 def _interrupt(number: int, frame: object) -> NoReturn:
-    """What ends this process must end those that it has started."""
+    """Stop the jobs as well as this process."""
     raise KeyboardInterrupt
 
 
 def _start(job: Job, threads: int) -> subprocess.Popen[bytes]:
-    """A process that imports what this one can import."""
+    """A process with the import path of this one."""
     job.log.parent.mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path or "." for path in sys.path)}
     environment["OMP_NUM_THREADS"] = str(threads)
-    command = [sys.executable, "-m", "graphmarl.cli", *job.words]
+    command = [sys.executable, "-m", "graphmarl", *job.words]
     with open(job.log, "ab") as log:
         return subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
 
 
 def _reason(process: subprocess.Popen[bytes], job: Job) -> str:
-    """How a process ended, and where to read more."""
+    """How a process ended, and where its output is."""
     code = process.returncode
     lines = job.log.read_text(errors="replace").strip().splitlines()
     ended = f"signal {-code}" if code < 0 else f"status {code}"
@@ -96,10 +96,10 @@ def _reason(process: subprocess.Popen[bytes], job: Job) -> str:
 
 
 def _stop(processes: Sequence[subprocess.Popen[bytes]]) -> None:
-    """Ask processes to end, and end those that do not."""
+    """Terminate processes, and kill those that do not end."""
     for process in processes:
         process.terminate()
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + GRACE_SECONDS
     while any(process.poll() is None for process in processes) and time.monotonic() < deadline:
         time.sleep(0.05)
     for process in processes:

@@ -1,4 +1,4 @@
-"""The cells of an ablation: all combinations of methods, graphs and varied options."""
+"""Grids of runs: all combinations of methods, graphs and varied options."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from typing import Any
 import torch
 
 from graphmarl.experiment.config import Config, Named
-from graphmarl.methods import METHODS
-from graphmarl.resolver import joined, lookup, split_name
+from graphmarl.methods import find_method
+from graphmarl.resolver import joined, split_name
 
 PARTS = ("method", "env", "graph")
 READABLE = 40
-"""Characters of a method or graph with its options that still make a name one can read."""
+"""Longest method or graph with its options that is part of a name."""
 LONGEST = 120
-"""Characters in the name of a cell; the names of files end at 255."""
+"""Longest name of a cell; file names end at 255 characters."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One combination; its runs differ in their seeds only.
+    """One combination; its runs differ in the seed only.
 
     Args:
-        name: of its run folders, which are called `name-seedN`.
-        method: what learns.
-        env: where it learns.
-        graph: who hears whom; None for the method's own.
+        name: name of its run folders, which are called `name-seedN`.
+        method: the method.
+        env: the environment.
+        graph: the graph builder; None for the method's own.
     """
 
     name: str
@@ -40,20 +40,25 @@ class Cell:
     env: Named
     graph: Named | None
 
-    def plan(self, steps: int = 1, seed: int = 0) -> Config:
-        """What a run of this cell is made from."""
+    def config(self, steps: int = 1, seed: int = 0) -> Config:
+        """The configuration of a run of this cell.
+
+        Args:
+            steps: environment steps.
+            seed: its seed.
+        """
         chosen = {part: getattr(self, part) for part in PARTS}
         return Config({**chosen, "steps": steps, "seed": seed})
 
     def check(self) -> None:
-        """Build all parts once.
+        """Build environment, graph builder and learner once.
 
         Raises:
-            ValueError: a name, option or value that is not allowed; says what is.
+            ValueError: a name, option or value that is not allowed; the message names what is.
         """
-        plan = self.plan()
-        with torch.random.fork_rng(devices=[]), closing(plan.environment()) as environment:
-            plan.learner(environment.spec)
+        config = self.config()
+        with torch.random.fork_rng(devices=[]), closing(config.environment()) as environment:
+            config.learner(environment.spec)
 
 
 def grid(
@@ -62,8 +67,8 @@ def grid(
     """Every method on every graph under every combination of the varied options.
 
     A cell is called by its method, its graph and what is varied, so that it has the same name in a
-    larger grid: `dgn-knn_k=3-method.layers=1`. Options that are too long for a name are left out,
-    and names that this makes the same are told apart by a mark.
+    larger grid: `dgn-knn_k=3-method.layers=1`. Options that are too long for a name are left out;
+    equal names get a hash.
 
     Args:
         methods: names, with options as in `dgn:layers=1`.
@@ -78,14 +83,14 @@ def grid(
     cells = []
     for method, graph in product(methods, graphs or [None]):
         name, _ = split_name(method, "method")
-        own = lookup("method", name, METHODS).default_graph if graph is None else graph
+        own = find_method(name).default_graph if graph is None else graph
         choices = [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
         cells += [_cell(method, env, own, choice) for choice in choices]
     for cell, count in Counter((c.method, c.env, c.graph) for c in cells).items():
         if count > 1:
             raise ValueError(f"the combination {', '.join(map(str, cell))} comes {count} times")
     same = Counter(cell.name for cell in cells)
-    cells = [_told_apart(c) if same[c.name] > 1 or len(c.name) > LONGEST else c for c in cells]
+    cells = [_with_hash(c) if same[c.name] > 1 or len(c.name) > LONGEST else c for c in cells]
     for cell in cells:
         cell.check()
     return cells
@@ -121,16 +126,16 @@ def _cell(method: str, env: str, graph: str, choice: Mapping[str, Any]) -> Cell:
         name, options = split_name(text, part)
         extra = {k.split(".", 1)[1]: v for k, v in choice.items() if k.startswith(f"{part}.")}
         texts[part] = written(name, joined(options, extra))
-    told = [text if len(text) <= READABLE else text.split(":")[0] for text in (method, graph)]
-    words = [*told, *(f"{key}={_word(value)}" for key, value in choice.items())]
+    parts = [text if len(text) <= READABLE else text.split(":")[0] for text in (method, graph)]
+    words = [*parts, *(f"{key}={_word(value)}" for key, value in choice.items())]
     return Cell("-".join(re.sub(r"[^\w.=+-]", "_", word) for word in words), **texts)
 
 
-def _told_apart(cell: Cell) -> Cell:
-    """The cell under a name that no other has, and that is not too long."""
+def _with_hash(cell: Cell) -> Cell:
+    """The cell under a unique name that is not too long."""
     text = repr((cell.method, cell.env, cell.graph))
-    mark = hashlib.sha1(text.encode()).hexdigest()[:8]
-    return replace(cell, name=f"{cell.name[:LONGEST]}-{mark}")
+    digest = hashlib.sha1(text.encode()).hexdigest()[:8]
+    return replace(cell, name=f"{cell.name[:LONGEST]}-{digest}")
 
 
 def written(name: str, options: Mapping[str, Any]) -> str:
@@ -148,5 +153,5 @@ def written(name: str, options: Mapping[str, Any]) -> str:
 
 
 def _word(value: Any) -> str:
-    """A value as it is typed."""
+    """A value as it is typed on the command line."""
     return str(value).lower() if value is None or isinstance(value, bool) else str(value)

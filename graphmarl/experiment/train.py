@@ -1,4 +1,4 @@
-"""Train a method in an environment on a graph; a run folder holds all that comes of it."""
+"""Training: a method in an environment on an agent graph; everything is kept in a run folder."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from pathlib import Path
 import torch
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 
+from graphmarl.checks import check_at_least
 from graphmarl.data import Collector, RandomEpisodes
-from graphmarl.experiment.callbacks import Bar, Recorder, Saver, StageSaver
+from graphmarl.experiment.callbacks import MetricsWriter, ProgressBar, Saver, StageSaver
 from graphmarl.experiment.config import Config, Named
 from graphmarl.learners import Learner, Stage
-from graphmarl.results.run import Run, WholeCheckpoints, load_checkpoint
+from graphmarl.results.checkpoints import WholeCheckpoints, load_checkpoint
+from graphmarl.results.run import Run
 from graphmarl.step import Environment
 
 
@@ -32,32 +34,31 @@ def train(
     threads: int | None = None,
     progress: bool = True,
 ) -> Run:
-    """Train from the beginning and return the run folder.
+    """Train a method from scratch; returns the run.
 
-    A method, environment or graph is its name, or a mapping of `name` and options.
+    Methods, environments and graphs are named, as in `knn`, with options as in `knn:k=3`, or as a
+    mapping of `name` and options.
 
     Args:
-        method: what learns; see `graphmarl methods`.
-        env: where it learns; see `graphmarl envs`.
-        graph: who hears whom; see `graphmarl graphs`. Without it the method's own.
-        steps: environment transitions, counted over all copies, after which training ends.
-        seed: seed of everything that is random.
-        name: name of the run folder; made of method, environment and time without it.
-        runs: where run folders are.
-        checkpoint_every: transitions between checkpoints.
-        device: where networks are.
-        threads: of PyTorch; as it is set without it. One is best where cores are shared.
+        method: the method; see `graphmarl methods`.
+        env: the environment; see `graphmarl envs`.
+        graph: the graph builder; see `graphmarl graphs`. The method's own without it.
+        steps: environment steps of the run, counted over all copies.
+        seed: seed of weights, episodes, actions, minibatches and random graphs.
+        name: name of the run folder; made of method, environment, graph and time without it.
+        runs: folder of the run folders.
+        checkpoint_every: environment steps between checkpoints.
+        device: device of the networks, such as `cpu` or `cuda:0`.
+        threads: threads of PyTorch; unchanged without it. One is often fastest on shared cores.
         progress: show a progress bar.
 
     Raises:
-        ValueError: a name or value that is not allowed; says what is.
+        ValueError: a name or value that is not allowed; the message names what is.
         FileExistsError: a run of that name exists.
     """
-    whole = {"steps": steps, "checkpoint_every": checkpoint_every, "threads": threads}
-    for what, value in whole.items():
-        if value is not None and value < 1:
-            raise ValueError(f"{what} is {value}; allowed are 1 and more")
-    plan = Config(
+    check_at_least(1, steps=steps, checkpoint_every=checkpoint_every, threads=threads)
+    check_device(device)
+    config = Config(
         {
             "method": method,
             "env": env,
@@ -70,71 +71,88 @@ def train(
         }
     )
     if name is None:
-        names = "-".join((plan.method, plan.env, plan.graph)).replace(":", "_")
+        names = "-".join((config.method, config.env, config.graph)).replace(":", "_")
         name = f"{names}-seed{seed}-{datetime.now():%Y%m%d-%H%M%S}"
-    with torch.random.fork_rng(), closing(plan.environment()) as environment:
-        learner = plan.learner(environment.spec)
-        run = Run.create(Path(runs) / name, plan.config)
-        return _train(run, plan, environment, learner, progress)
+    with torch.random.fork_rng(), closing(config.environment()) as environment:
+        learner = config.learner(environment.spec)
+        run = Run.create(Path(runs) / name, config.config)
+        return _train(run, config, environment, learner, progress)
 
 
 def resume(path: str | Path, steps: int | None = None, progress: bool = True) -> Run:
-    """Go on with a run from its newest checkpoint, as if it had never stopped.
+    """Continue a run from its last checkpoint, with the result of an uninterrupted run.
 
     Args:
         path: the run folder.
-        steps: a new number of transitions after which training ends; schedules stretch with it.
+        steps: a new number of environment steps; schedules stretch with it.
         progress: show a progress bar.
 
     Raises:
         FileNotFoundError: the folder holds no run.
-        CheckpointError: the newest checkpoint is damaged.
+        CheckpointError: the last checkpoint is damaged.
     """
+    check_at_least(1, steps=steps)
     run = Run(path)
-    plan = Config(run.config() | ({} if steps is None else {"steps": steps}))
-    with torch.random.fork_rng(), closing(plan.environment()) as environment:
-        learner = plan.learner(environment.spec)
-        return _train(run, plan, environment, learner, progress)
+    config = Config(run.config() | ({} if steps is None else {"steps": steps}))
+    with torch.random.fork_rng(), closing(config.environment()) as environment:
+        learner = config.learner(environment.spec)
+        return _train(run, config, environment, learner, progress)
 
 
-def _train(run: Run, plan: Config, env: Environment, learner: Learner, progress: bool) -> Run:
-    """Train the stages and the learner, from the newest checkpoint if there is one."""
-    if plan.config["threads"] is not None:
-        torch.set_num_threads(plan.config["threads"])
+def check_device(device: str) -> None:
+    """Refuse a device that this machine does not have.
+
+    Args:
+        device: its name.
+
+    Raises:
+        ValueError: says what came and what is allowed.
+    """
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    found = ["cpu", *(["cuda"] if count else []), *(f"cuda:{i}" for i in range(count))]
+    if device not in found:
+        raise ValueError(f"device is {device!r}; this machine has {', '.join(found)}")
+
+
+def _train(run: Run, config: Config, env: Environment, learner: Learner, progress: bool) -> Run:
+    """Train the stages and the learner, from the last checkpoint if there is one."""
+    if config.config["threads"] is not None:
+        torch.set_num_threads(config.config["threads"])
     saved = run.saved()
     for number, stage in enumerate(learner.stages()):
         if not saved:
-            torch.manual_seed(plan.seed + 1_000 * (number + 1))
-            _train_stage(stage, run, plan, progress)
+            torch.manual_seed(config.seed + 1_000 * (number + 1))
+            _train_stage(stage, run, config, progress)
         stage.requires_grad_(False)
-    torch.manual_seed(plan.seed)
-    steps, every, device = (plan.config[name] for name in ("steps", "checkpoint_every", "device"))
-    collector = Collector(env, plan.builder(), learner, steps, learner.rollout_length, plan.seed)
-    recorder = Recorder(run, collector)
+    torch.manual_seed(config.seed)
+    steps, every, device = (config.config[name] for name in ("steps", "checkpoint_every", "device"))
+    builder, length = config.builder(), learner.rollout_length
+    collector = Collector(env, builder, learner, steps, length, config.seed)
+    writer = MetricsWriter(run, collector)
     if not saved:
-        recorder.clear()
-    callbacks: list[Callback] = [recorder, Saver(run, collector, every)]
+        writer.clear()
+    callbacks: list[Callback] = [writer, Saver(run, collector, every)]
     if progress:
-        callbacks.append(Bar(recorder))
+        callbacks.append(ProgressBar(writer))
     fit(learner, collector, callbacks, 1, run.last() if saved else None, device)
     return run
 
 
-def _train_stage(stage: Stage, run: Run, plan: Config, progress: bool) -> None:
-    """Train a stage, go on where it was interrupted, or load what was given."""
+def _train_stage(stage: Stage, run: Run, config: Config, progress: bool) -> None:
+    """Train a stage, continue an interrupted one, or load the checkpoint that was given."""
     if stage.given is not None:
         stage.load_state_dict(load_checkpoint(stage.given)["state_dict"])
         return
     path = run.checkpoints / f"{stage.name}.ckpt"
-    with closing(plan.environment(num_envs=stage.copies)) as env:
-        episodes = RandomEpisodes(env, plan.builder(), stage.episodes, plan.seed)
+    with closing(config.environment(num_envs=stage.copies)) as env:
+        episodes = RandomEpisodes(env, config.builder(), stage.episodes, config.seed)
         episodes.setup("fit")
         stage.start(episodes.trajectories)
         callbacks: list[Callback] = [StageSaver(path)]
         if progress:
-            callbacks.append(Bar())
+            callbacks.append(ProgressBar())
         begun = path if path.exists() else None
-        fit(stage, episodes, callbacks, stage.epochs, begun, plan.config["device"])
+        fit(stage, episodes, callbacks, stage.epochs, begun, config.config["device"])
 
 
 def fit(
@@ -145,11 +163,20 @@ def fit(
     checkpoint: Path | None,
     device: str,
 ) -> None:
-    """Run Lightning's trainer, from a checkpoint if there is one."""
+    """Run Lightning's trainer.
+
+    Args:
+        module: learner or stage.
+        data: its data.
+        callbacks: callbacks of the trainer.
+        epochs: passes over the data.
+        checkpoint: where to continue; None starts from scratch.
+        device: device of the networks.
+    """
     kind, _, number = device.partition(":")
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     with warnings.catch_warnings():
-        # Data is played here and now by one process, and saves and restores its own place.
+        # Data is collected by this process, and saves and restores its own position.
         for harmless in ("does not have many workers", "`__len__` defined", "is not resumable"):
             warnings.filterwarnings("ignore", f".*{harmless}")
         warnings.filterwarnings("ignore", ".*treespec", FutureWarning)

@@ -10,7 +10,7 @@ import torch
 
 from graphmarl.experiment.ablate import run_seeds, write_report
 from graphmarl.experiment.communication import measure_cuts
-from graphmarl.experiment.evaluate import make_cut
+from graphmarl.experiment.policies import make_cut
 from graphmarl.experiment.suite import Benchmark
 from graphmarl.results.run import Run
 from graphmarl.results.tables import printed

@@ -43,7 +43,7 @@ def make_graph(graph: str | GraphBuilder, **options: Any) -> GraphBuilder:
         return graph
     name, inner = split_name(graph, "graph")
     options = joined(inner, options)
-    kind = lookup("graph", name, GRAPHS)
+    kind = find_graph(name)
     wraps = {"refresh": (Refresh, "every"), "drop": (DropEdges, "p")}
     own = {key: value for key, value in options.items() if key not in wraps}
     builder = construct("graph", name, kind, own, others=tuple(wraps))
@@ -51,3 +51,15 @@ def make_graph(graph: str | GraphBuilder, **options: Any) -> GraphBuilder:
         if option in options:
             builder = construct(option, name, wrapper, {argument: options[option]}, builder)
     return builder
+
+
+def find_graph(name: str) -> type[GraphBuilder]:
+    """The class of a graph builder.
+
+    Args:
+        name: a name in `GRAPHS`, or `module:Class` for one of your own.
+
+    Raises:
+        ValueError: an unknown name, or a class that is no graph builder.
+    """
+    return lookup("graph", name, GRAPHS, GraphBuilder)

@@ -22,6 +22,7 @@ from graphmarl.methods.qtran import QTRAN
 from graphmarl.methods.tarmac import TarMAC, TarMACQMIX
 from graphmarl.methods.vdn import VDN
 from graphmarl.methods.vpp import VPP
+from graphmarl.resolver import lookup
 
 METHODS: dict[str, type[Learner]] = {
     "ippo": IPPO,
@@ -51,6 +52,19 @@ METHODS: dict[str, type[Learner]] = {
     "mamba_small": MAMBASmall,
 }
 
+
+def find_method(name: str) -> type[Learner]:
+    """The class of a method.
+
+    Args:
+        name: a name in `METHODS`, or `module:Class` for one of your own.
+
+    Raises:
+        ValueError: an unknown name, or a class that is no method.
+    """
+    return lookup("method", name, METHODS, Learner)
+
+
 __all__ = [
     "COMA",
     "CommNet",
@@ -78,4 +92,5 @@ __all__ = [
     "TarMACQMIX",
     "VDN",
     "VPP",
+    "find_method",
 ]

@@ -1,7 +1,8 @@
-"""The picture of an ablation: learning curves beside final returns."""
+"""Plots of results: learning curves, final returns and message cuts."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,17 +19,17 @@ STYLES = ("-", "--")
 
 
 def draw_results(cells: Sequence[CellResult]) -> tuple[Axes, Axes]:
-    """Curves with bands on the left, final returns with 95 % intervals on the right.
+    """Plot learning curves with bands, beside final returns with 95 % intervals.
 
-    A band is the 95 % interval over seeds where all of them have played, from the returns of
-    training; final returns are of the evaluations. The names on the right are the legend.
+    Bands are 95 % intervals over seeds of the training return, where all seeds have values; final
+    returns are of the evaluations. The names on the right are the legend.
 
     Args:
-        cells: up to 16 can be told apart, by colour and dashes.
+        cells: results of the cells; colour and dashes distinguish up to 20.
     """
     figure = Figure(figsize=(13, max(4.0, 1.6 + 0.32 * len(cells))), layout="constrained")
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
-    measure = next((cell.measure for cell in cells if cell.returns), "return")
+    metric = next((cell.metric for cell in cells if cell.returns), "return")
     colours = colormaps["tab10"].colors  # type: ignore[attr-defined]
     for number, cell in enumerate(cells):
         colour = colours[number % len(colours)]
@@ -36,8 +37,8 @@ def draw_results(cells: Sequence[CellResult]) -> tuple[Axes, Axes]:
         _draw_curve(left, cell, colour, style)
         _draw_final(right, cell, number, colour, style)
     left.set_xlabel("environment steps")
-    left.set_ylabel(f"{measure.replace('_', ' ')} in training")
-    right.set_xlabel(f"final {measure.replace('_', ' ')}, 95 % interval over seeds")
+    left.set_ylabel(f"{metric.replace('_', ' ')} in training")
+    right.set_xlabel(f"final {metric.replace('_', ' ')}, 95 % interval over seeds")
     right.set_yticks(range(len(cells)), [_label(cell) for cell in cells], fontsize=8)
     right.set_ylim(len(cells) - 0.5, -0.5)
     right.grid(axis="x", alpha=0.3)
@@ -54,7 +55,7 @@ def _label(cell: CellResult) -> str:
 def _draw_curve(axes: Axes, cell: CellResult, colour: tuple[float, ...], style: str) -> None:
     """The mean over seeds, and its interval where there are several."""
     tables = [run.metrics() for run in cell.runs if (run.path / "metrics.csv").exists()]
-    curves = [curve for curve in (_curve(rows, cell.measure) for rows in tables) if len(curve)]
+    curves = [curve for curve in (_curve(rows, cell.metric) for rows in tables) if len(curve)]
     if not curves:
         return
     steps = np.linspace(
@@ -68,9 +69,9 @@ def _draw_curve(axes: Axes, cell: CellResult, colour: tuple[float, ...], style: 
         axes.fill_between(steps, low, high, color=colour, alpha=0.15, linewidth=0)
 
 
-def _curve(rows: Sequence[dict[str, float]], measure: str) -> np.ndarray:
-    """Steps and returns of one run, from when the first episode has ended."""
-    return np.array([(row["env_steps"], row[measure]) for row in rows if measure in row])
+def _curve(rows: Sequence[dict[str, float]], metric: str) -> np.ndarray:
+    """Steps and returns of one run, from the first finished episode on."""
+    return np.array([(row["env_steps"], row[metric]) for row in rows if metric in row])
 
 
 def _draw_final(
@@ -88,11 +89,11 @@ def _draw_final(
 
 
 def save_picture(axes: Axes, path: str | Path, dpi: int = 150) -> None:
-    """Write the figure that the axes belong to.
+    """Save the figure of some axes.
 
     Args:
         axes: any axes of the figure.
-        path: the file; its ending says the format.
+        path: the file, whose suffix is the format.
         dpi: pixels per inch.
     """
     figure = axes.get_figure(root=True)
@@ -103,12 +104,12 @@ def save_picture(axes: Axes, path: str | Path, dpi: int = 150) -> None:
 def draw_curve(
     rows: list[dict[str, float]], axes: Axes | None = None, name: str = "return", label: str = ""
 ) -> Axes:
-    """Draw a metric of a run against environment steps.
+    """Plot a metric of a run against environment steps.
 
     Args:
-        rows: lines of a run's metrics.
-        axes: where to draw; a new figure without it.
-        name: which metric.
+        rows: rows of a run's metrics.
+        axes: axes to draw on; a new figure without it.
+        name: the metric.
         label: name of the curve.
     """
     if axes is None:
@@ -123,11 +124,11 @@ def draw_curve(
 def draw_cut_curve(
     rows: list[dict[str, float]], axes: Axes | None = None, name: str = "return", label: str = ""
 ) -> Axes:
-    """Draw what agents reach against the share of their messages' bits that is cut.
+    """Plot return or another column against the percentage of message bits cut.
 
     Args:
         rows: of `cut_curve`.
-        axes: where to draw; a new figure without it.
+        axes: axes to draw on; a new figure without it.
         name: `return`, with its interval, or another column.
         label: name of the curve.
     """
@@ -139,3 +140,22 @@ def draw_cut_curve(
     axes.set_xlabel("bits cut, of 100")
     axes.set_ylabel(name)
     return axes
+
+
+def curve_svg(rows: list[dict[str, float]], name: str = "return") -> str:
+    """A small learning curve as an SVG element, for the representation of a run in notebooks.
+
+    Args:
+        rows: rows of a run's metrics.
+        name: the metric.
+    """
+    axes = draw_curve(rows, Figure(figsize=(3.2, 1.8), layout="constrained").subplots(), name)
+    axes.tick_params(labelsize=7)
+    axes.set_xlabel(axes.get_xlabel(), fontsize=8)
+    axes.set_ylabel(axes.get_ylabel(), fontsize=8)
+    file = io.StringIO()
+    figure = axes.get_figure(root=True)
+    assert figure is not None, "axes belong to a figure"
+    figure.savefig(file, format="svg")
+    text = file.getvalue()
+    return text[text.index("<svg") :]

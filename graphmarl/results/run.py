@@ -1,4 +1,4 @@
-"""The folder of a run: its configuration, metrics and checkpoints."""
+"""Run folders: configuration, metrics and checkpoints."""
 
 from __future__ import annotations
 
@@ -7,105 +7,81 @@ import io
 import os
 import platform
 from collections.abc import Mapping, Sequence
+from html import escape
 from importlib.metadata import PackageNotFoundError, version
 from math import nan
 from pathlib import Path
 from typing import Any
 
-import torch
 import yaml
-from lightning.pytorch.plugins.io import CheckpointIO
-
-
-class CheckpointError(ValueError):
-    """A checkpoint that cannot be trusted or read."""
-
-
-class WholeCheckpoints(CheckpointIO):
-    """Writes a checkpoint whole or not at all; loads tensors and plain containers only."""
-
-    def save_checkpoint(
-        self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None
-    ) -> None:
-        """Write a temporary file beside the path, then rename it.
-
-        Raises:
-            OSError: the disk is full or the folder cannot be written; what was there is untouched.
-        """
-        path = Path(path)
-        temporary = path.with_name(f".{path.name}.partial")
-        try:
-            with open(temporary, "wb") as file:
-                torch.save(checkpoint, file)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except (OSError, RuntimeError) as error:
-            temporary.unlink(missing_ok=True)
-            raise OSError(
-                f"checkpoint {path} could not be written ({error}); earlier ones are untouched"
-            ) from error
-
-    def load_checkpoint(
-        self, path: Any, map_location: Any = None, weights_only: bool | None = True
-    ) -> dict[str, Any]:
-        """Read a checkpoint.
-
-        Raises:
-            CheckpointError: damaged, or it holds objects other than tensors and containers.
-            FileNotFoundError: nothing is there.
-        """
-        return load_checkpoint(Path(path), map_location)
-
-    def remove_checkpoint(self, path: Any) -> None:
-        """Delete a checkpoint."""
-        Path(path).unlink(missing_ok=True)
-
-
-def load_checkpoint(path: Path, map_location: Any = "cpu") -> dict[str, Any]:
-    """Read a checkpoint of tensors and plain containers.
-
-    Raises:
-        CheckpointError: damaged, or it holds objects other than tensors and containers.
-        FileNotFoundError: nothing is there.
-    """
-    if not path.exists():
-        raise FileNotFoundError(f"there is no checkpoint {path}")
-    others = [other.name for other in sorted(path.parent.glob("*.ckpt")) if other != path]
-    hint = f"; beside it there are {', '.join(others)}" if others else ""
-    try:
-        return torch.load(path, map_location=map_location, weights_only=True)
-    except Exception as error:
-        reason = (
-            "contains objects other than tensors and plain containers"
-            if "weights_only" in str(error).lower() or "unpickl" in type(error).__name__.lower()
-            else "is damaged or cut short"
-        )
-        raise CheckpointError(f"checkpoint {path} {reason}{hint}") from error
 
 
 class Run:
     """A folder that holds one training run.
 
-    `config.yaml` gives the run back, `versions.yaml` says with what it was made, `metrics.csv` has
-    one line per trajectory, `timing.csv` the seconds of each part, `checkpoints/` the last states.
+    `config.yaml` is the whole configuration, `versions.yaml` the versions of packages,
+    `metrics.csv` has one row for each trajectory, `timing.csv` the seconds of each part,
+    `checkpoints/` the last checkpoints.
 
     Args:
-        path: the folder.
+        path: the run folder.
     """
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
         self.checkpoints = self.path / "checkpoints"
 
-    @classmethod
-    def create(cls, path: str | Path, config: Mapping[str, Any]) -> Run:
-        """Make the folder and write the configuration.
+    def __repr__(self) -> str:
+        """One line: method, environment, graph, steps and last return."""
+        return (
+            f"Run({str(self.path)!r}: {', '.join(f'{k} {v}' for k, v in self.summary().items())})"
+        )
+
+    def _repr_html_(self) -> str:
+        """A small table beside the learning curve, for notebooks."""
+        from graphmarl.results.plots import curve_svg
+
+        rows = "".join(
+            f"<tr><th style='text-align:left'>{escape(name)}</th><td>{escape(value)}</td></tr>"
+            for name, value in {"run": str(self.path), **self.summary()}.items()
+        )
+        picture = curve_svg(self.metrics()) if self._has_metrics else ""
+        return f"<div style='display:flex'><table>{rows}</table>{picture}</div>"
+
+    @property
+    def _has_metrics(self) -> bool:
+        path = self.path / "metrics.csv"
+        return path.exists() and path.stat().st_size > 0
+
+    def summary(self) -> dict[str, str]:
+        """Method, environment, graph, seed, environment steps and last return, as texts.
 
         Raises:
-            FileExistsError: a run is there already.
-            ValueError: an option that cannot be written down, such as a function.
-            OSError: the folder cannot be made or written.
+            FileNotFoundError: the folder holds no run.
+        """
+        config = self.config()
+        parts = {part: str(config[part]["name"]) for part in ("method", "env", "graph")}
+        rows = self.metrics() if self._has_metrics else []
+        done = int(rows[-1]["env_steps"]) if rows else 0
+        found = [row["return"] for row in rows if "return" in row]
+        return parts | {
+            "seed": str(config["seed"]),
+            "steps": f"{done:,} of {config['steps']:,}",
+            "return": f"{found[-1]:.2f}" if found else "none yet",
+        }
+
+    @classmethod
+    def create(cls, path: str | Path, config: Mapping[str, Any]) -> Run:
+        """Create the folder and write the configuration.
+
+        Args:
+            path: the run folder.
+            config: the configuration.
+
+        Raises:
+            FileExistsError: the folder holds a run.
+            ValueError: an option that is not a plain value, such as a function.
+            OSError: the folder cannot be created or written.
         """
         run = cls(path)
         if (run.path / "config.yaml").exists():
@@ -123,13 +99,23 @@ class Run:
         return run
 
     def write(self, name: str, text: str) -> None:
-        """Write a small file whole or not at all."""
+        """Write a text file atomically.
+
+        Args:
+            name: name of the file.
+            text: its content.
+        """
         temporary = self.path / f".{name}.partial"
         temporary.write_text(text)
         os.replace(temporary, self.path / name)
 
     def write_rows(self, name: str, rows: Sequence[Mapping[str, object]]) -> None:
-        """Write a table whole or not at all; the first row names the columns."""
+        """Write a CSV file atomically; the first row names the columns.
+
+        Args:
+            name: name of the file.
+            rows: its rows.
+        """
         text = io.StringIO()
         table = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
         table.writeheader()
@@ -137,7 +123,7 @@ class Run:
         self.write(name, text.getvalue())
 
     def config(self) -> dict[str, Any]:
-        """What `train` was called with.
+        """The configuration, with every default written out.
 
         Raises:
             FileNotFoundError: the folder holds no run.
@@ -148,31 +134,45 @@ class Run:
         return yaml.safe_load(path.read_text())
 
     def metrics(self) -> list[dict[str, float]]:
-        """The lines of `metrics.csv`; empty cells are left out."""
+        """The rows of `metrics.csv`, without empty cells."""
         with open(self.path / "metrics.csv", newline="") as file:
             return [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
 
     def saved(self) -> list[Path]:
-        """The checkpoints of the learner, oldest first."""
+        """Checkpoints of the learner, oldest first."""
         return sorted(self.checkpoints.glob("step_*.ckpt"))
 
     def stages(self) -> list[Path]:
-        """The checkpoints of pre-training stages."""
+        """Checkpoints of pre-training stages."""
         return sorted(set(self.checkpoints.glob("*.ckpt")) - set(self.saved()))
 
     def last(self) -> Path:
-        """The newest checkpoint.
+        """The last checkpoint.
 
         Raises:
-            FileNotFoundError: nothing was saved yet.
+            FileNotFoundError: there is no checkpoint yet.
         """
         if not self.saved():
             raise FileNotFoundError(f"{self.checkpoints} holds no checkpoint of the learner yet")
         return self.saved()[-1]
 
 
+def load(path: str | Path) -> Run:
+    """Open a run folder.
+
+    Args:
+        path: the run folder.
+
+    Raises:
+        FileNotFoundError: the folder holds no run.
+    """
+    run = Run(path)
+    run.config()
+    return run
+
+
 class Table:
-    """A CSV file that grows line by line, and can be cut back to where it was.
+    """A CSV file that grows row by row and can be truncated.
 
     Args:
         path: the file.
@@ -183,10 +183,13 @@ class Table:
         self.names: list[str] = []
 
     def add(self, row: Mapping[str, float]) -> None:
-        """Append a line; the first one names the columns.
+        """Append a row; the first one names the columns.
+
+        Args:
+            row: values by column; NaN becomes an empty cell.
 
         Raises:
-            ValueError: a column that the first line did not have.
+            ValueError: a column that the first row did not have.
         """
         if not self.names and self.path.exists() and self.path.stat().st_size:
             with open(self.path, newline="") as file:
@@ -205,17 +208,21 @@ class Table:
             file.write("\n".join(new) + "\n")
 
     def size(self) -> int:
-        """Bytes written so far."""
+        """Size of the file in bytes."""
         return self.path.stat().st_size if self.path.exists() else 0
 
-    def cut(self, size: int) -> None:
-        """Forget what was written after the file had this size."""
+    def truncate(self, size: int) -> None:
+        """Truncate the file.
+
+        Args:
+            size: size in bytes.
+        """
         if self.path.exists():
             os.truncate(self.path, size)
 
 
 def versions() -> dict[str, str]:
-    """Versions of what numbers may depend on, as far as it is installed."""
+    """Versions of the installed packages that results may depend on."""
     names = ("graphmarl", "torch", "torch-geometric", "lightning", "numpy", "scipy", "magent2")
     found = {"python": platform.python_version()} | {name: _version(name) for name in names}
     return {name: number for name, number in found.items() if number}

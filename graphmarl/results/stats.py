@@ -1,4 +1,4 @@
-"""Means with their uncertainty."""
+"""Confidence intervals."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Interval:
 
 
 def confidence_interval(values: Sequence[float], level: float = 0.95) -> Interval:
-    """Student's interval for the mean, with the true number of values.
+    """Student's t interval of a mean.
 
     Args:
         values: independent numbers, such as one result per seed.
-        level: confidence.
+        level: confidence level.
 
     Raises:
         ValueError: no values.

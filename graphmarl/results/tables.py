@@ -1,4 +1,4 @@
-"""What came of an ablation, read from its run folders."""
+"""Tables of results, read from run folders."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ from graphmarl.results.run import Run
 from graphmarl.results.stats import Interval, confidence_interval
 
 TEAM = "team_return"
-"""Metric of an environment whose return is another than the sum of its agents' rewards."""
+"""Metric of an environment whose return is not the sum of its agents' rewards."""
 
 
 @dataclass(frozen=True)
 class CellResult:
-    """The runs of one cell.
+    """Results of the runs of one cell of a grid.
 
     Args:
-        name: the cell.
+        name: name of the cell.
         options: `method`, `env` and `graph`, and their options as `method.gamma`.
-        runs: those that have begun, by seed.
-        measure: what is compared: `team_return` where the environment has it, else `return`, or
+        runs: runs that have begun, by seed.
+        metric: compared metric: `team_return` where the environment has it, else `return`, or
             another metric of an episode.
-        returns: of the finished runs.
-        unfinished: how many runs were not evaluated, because they failed or still train.
+        returns: values of the metric of the finished runs.
+        unfinished: number of runs that were not evaluated.
     """
 
     name: str
     options: dict[str, str]
     runs: list[Run]
-    measure: str = "return"
+    metric: str = "return"
     returns: list[float] = field(default_factory=list)
     unfinished: int = 0
 
@@ -46,18 +46,18 @@ class CellResult:
 def read_results(
     folder: str | Path,
     policy: Literal["greedy", "stochastic"] = "greedy",
-    measure: str | None = None,
+    metric: str | None = None,
 ) -> list[CellResult]:
     """The cells of an ablation, by name.
 
     Args:
         folder: holds run folders that are called `cell-seedN`.
-        policy: which of the two evaluations of a run counts.
-        measure: what is compared; without it as in `CellResult`.
+        policy: the evaluation that counts.
+        metric: compared metric; without it as in `CellResult`.
 
     Raises:
         FileNotFoundError: there are no such run folders.
-        ValueError: a run was evaluated without this measure.
+        ValueError: a run was evaluated without this metric.
     """
     cells: dict[str, list[tuple[int, Path]]] = {}
     for path in Path(folder).glob("*-seed*"):
@@ -67,7 +67,7 @@ def read_results(
     if not cells:
         raise FileNotFoundError(f"{folder} holds no runs that are called CELL-seedN")
     paths = {name: [path for _, path in sorted(cells[name])] for name in sorted(cells)}
-    return [_result(name, each, policy, measure) for name, each in paths.items()]
+    return [_result(name, each, policy, metric) for name, each in paths.items()]
 
 
 def _result(name: str, paths: Sequence[Path], policy: str, asked: str | None) -> CellResult:
@@ -75,22 +75,22 @@ def _result(name: str, paths: Sequence[Path], policy: str, asked: str | None) ->
     ended = [run for run in begun if (run.path / "evaluation.csv").exists()]
     lines = [row for run in ended for row in read_rows(run.path / "evaluation.csv")]
     lines = [row for row in lines if row["policy"] == policy]
-    measure = asked or (TEAM if lines and all(TEAM in row for row in lines) else "return")
+    metric = asked or (TEAM if lines and all(TEAM in row for row in lines) else "return")
     for row in lines:
-        if measure not in row:
-            raise ValueError(f"measure is {measure!r}; {name} has {', '.join(row)}")
+        if metric not in row:
+            raise ValueError(f"metric is {metric!r}; {name} has {', '.join(row)}")
     return CellResult(
         name,
         _flat(begun[0]) if begun else {},
         begun,
-        measure,
-        [float(row[measure]) for row in lines],
+        metric,
+        [float(row[metric]) for row in lines],
         len(paths) - len(ended),
     )
 
 
 def _flat(run: Run) -> dict[str, str]:
-    """The options of a run's parts, as texts."""
+    """The options of a run's parts, as strings."""
     config, flat = run.config(), {}
     for part in ("method", "env", "graph"):
         options = dict(config[part])
@@ -102,7 +102,7 @@ def _flat(run: Run) -> dict[str, str]:
 def differing(cells: Sequence[CellResult]) -> list[str]:
     """The parts that differ between cells, and the options that differ where the part is the same.
 
-    What only one of two methods has says nothing, since the method differs anyway.
+    Options that only one of two methods has are left out, since the method differs anyway.
     """
     known = [cell.options for cell in cells if cell.options]
     names = {name: None for options in known for name in options}
@@ -119,41 +119,41 @@ def differing(cells: Sequence[CellResult]) -> list[str]:
 
 
 def table(cells: Sequence[CellResult]) -> list[dict[str, str]]:
-    """A row for each cell: what is varied, seeds, transitions, return, speed and minutes.
+    """One row for each cell: varied options, seeds, environment steps, return, speed and minutes.
 
     `half_width` is of the 95 % interval over seeds, empty for one seed. `steps_per_second` and
     `minutes` are means over the runs that have begun.
     """
     columns = differing(cells)
-    measures = {cell.measure for cell in cells if cell.returns}
-    measure = measures.pop() if len(measures) == 1 else "return"
+    metrics = {cell.metric for cell in cells if cell.returns}
+    metric = metrics.pop() if len(metrics) == 1 else "return"
     return [
         {"cell": cell.name}
         | {name: cell.options.get(name, "") for name in columns}
         | {"seeds": str(len(cell.returns)), "unfinished": str(cell.unfinished)}
         | {"env_steps": _reached(cell)}
-        | _told(cell.interval, measure)
+        | _mean(cell.interval, metric)
         | _speed(cell)
         for cell in cells
     ]
 
 
-def _told(interval: Interval | None, measure: str) -> dict[str, str]:
+def _mean(interval: Interval | None, metric: str) -> dict[str, str]:
     if interval is None:
-        return {measure: "", "half_width": ""}
+        return {metric: "", "half_width": ""}
     half = f"{interval.half_width:.3f}" if interval.count > 1 else ""
-    return {measure: f"{interval.mean:.3f}", "half_width": half}
+    return {metric: f"{interval.mean:.3f}", "half_width": half}
 
 
 def _reached(cell: CellResult) -> str:
-    """The most transitions of a run."""
+    """The largest number of environment steps of a run."""
     tables = [run.path / "timing.csv" for run in cell.runs]
     rows = [read_rows(path) for path in tables if path.exists()]
     return str(max((int(row[-1]["env_steps"]) for row in rows if row), default=0))
 
 
 def _speed(cell: CellResult) -> dict[str, str]:
-    """Transitions per second and minutes of training, without start and evaluation."""
+    """Environment steps per second and minutes of training, without start and evaluation."""
     rates, minutes = [], []
     for run in cell.runs:
         path = run.path / "timing.csv"
@@ -171,16 +171,20 @@ def _speed(cell: CellResult) -> dict[str, str]:
 
 
 def printed(rows: Sequence[dict[str, str]]) -> str:
-    """A table in columns for a terminal; mean and half-width stand together."""
+    """A table in columns for a terminal, with mean and half-width in one column.
+
+    Args:
+        rows: rows of `table`.
+    """
     lines = []
     for row in rows:
         line = dict(row)
-        measure = list(line)[list(line).index("half_width") - 1]
+        metric = list(line)[list(line).index("half_width") - 1]
         half = line.pop("half_width")
         if half:
-            line[measure] += f" +- {half}"
-        elif line[measure]:
-            line[measure] += " (one seed)"
+            line[metric] += f" +- {half}"
+        elif line[metric]:
+            line[metric] += " (one seed)"
         lines.append(line)
     whole = [list(lines[0]), *(list(line.values()) for line in lines)]
     widths = [max(map(len, column)) for column in zip(*whole, strict=True)]
@@ -191,16 +195,20 @@ def printed(rows: Sequence[dict[str, str]]) -> str:
 
 
 def read_rows(path: Path) -> list[dict[str, str]]:
-    """The lines of a table."""
+    """The rows of a CSV file.
+
+    Args:
+        path: the file.
+    """
     with open(path, newline="") as file:
         return list(csv.DictReader(file))
 
 
 def summary(rows: Iterable[dict[str, str]]) -> list[dict[str, str]]:
-    """Mean and 95 % interval over seeds, for each name and way to act.
+    """Mean and 95 % interval over seeds, for each name and policy.
 
     Args:
-        rows: lines of `run_seeds`.
+        rows: rows of `run_seeds`.
     """
     groups: dict[tuple[str, str], list[dict[str, str]]] = {}
     for row in rows:
@@ -219,11 +227,10 @@ def summary(rows: Iterable[dict[str, str]]) -> list[dict[str, str]]:
 
 
 def time_shares(path: Path) -> dict[str, float]:
-    """Seconds of a run, its transitions per second, and the share of each part of the work.
+    """Seconds of a run, its environment steps per second, and the share of each part.
 
     Args:
-        path: a run's `timing.csv`. Its part `other` is what is neither engine, graph, network,
-            storing nor update: the trainer, metrics and checkpoints.
+        path: a run's `timing.csv`; its part `other` is the trainer, metrics and checkpoints.
     """
     rows = read_rows(path)[1:]
     total: dict[str, float] = {}

@@ -1,4 +1,4 @@
-"""Watch what was learned: the world, who hears whom and how much they attend, step by step."""
+"""Animations of recorded episodes, with agent graph and attention."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ class Frame:
     """One step of an episode, as it is drawn.
 
     Args:
-        graph: the agents with the edges that they used.
-        scene: what else there is; None if the environment says nothing of it.
-        attention: how much the receiver of each edge attends to its sender, mean over heads; None
-            for a network without attention.
+        graph: the agents with their edges.
+        scene: map and objects; None if the environment has none.
+        attention: attention weight of each edge, mean over heads; None for a network without
+            attention.
     """
 
     graph: Data
@@ -34,11 +34,11 @@ class Frame:
 
 
 def draw_frame(frame: Frame, axes: Axes | None = None, size: float = 60.0) -> Axes:
-    """Draw one step; the edges of a network with attention are the darker the more it attends.
+    """Draw one frame, with attention weights as width and opacity of the edges.
 
     Args:
-        frame: of `watch`.
-        axes: where to draw; a new figure without it.
+        frame: of `record_episode`.
+        axes: axes to draw on; a new figure without it.
         size: area of an agent, in square points.
     """
     axes = draw_graph(frame.graph, frame.scene, axes, size=size, weight=frame.attention)
@@ -53,16 +53,16 @@ def save_animation(
     """Write an animation as a GIF.
 
     Args:
-        frames: of `watch`.
+        frames: of `record_episode`.
         path: the file.
-        per_second: frames in a second.
+        per_second: frames per second.
         size: area of an agent, in square points.
 
     Raises:
         ValueError: there are no frames.
     """
     if not frames:
-        raise ValueError("frames is empty; there is nothing to show")
+        raise ValueError("frames is empty; there is nothing to animate")
     figure = Figure(figsize=(6, 6.4), layout="constrained")
     axes = figure.subplots()
     draw_frame(frames[0], axes, size)

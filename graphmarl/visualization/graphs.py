@@ -1,4 +1,4 @@
-"""Look at agent graphs: pictures over the map, and numbers."""
+"""Pictures of agent graphs over the map, and graph statistics."""
 
 from __future__ import annotations
 
@@ -26,7 +26,13 @@ AGENT_RGB, LINE_COLOURS = to_rgb(AGENT_COLOURS[0]), colormaps["YlOrRd"]
 
 
 def one_graph(graph: Data, env: int, num_agents: int) -> Data:
-    """One environment's agents out of a disjoint union, with their edges."""
+    """The agent graph of one environment out of a disjoint union.
+
+    Args:
+        graph: a batch of agent graphs.
+        env: number of the environment.
+        num_agents: slots for agents.
+    """
     edges = Edges.of(graph, num_agents)
     rows = slice(env * num_agents, (env + 1) * num_agents)
     low, high = int(edges.ptr[env]), int(edges.ptr[env + 1])
@@ -37,8 +43,12 @@ def one_graph(graph: Data, env: int, num_agents: int) -> Data:
     return part
 
 
-def living(graph: Data) -> nx.DiGraph:
-    """The living agents of one graph as networkx, an arc from who sends to who receives."""
+def live_subgraph(graph: Data) -> nx.DiGraph:
+    """The live agents of one graph as a networkx graph, with edges from sender to receiver.
+
+    Args:
+        graph: the agents of one environment; see `one_graph`.
+    """
     network = to_networkx(graph)
     if "alive" in graph:
         network.remove_nodes_from((~graph.alive).nonzero().flatten().tolist())
@@ -46,13 +56,16 @@ def living(graph: Data) -> nx.DiGraph:
 
 
 def describe(graph: Data) -> dict[str, float]:
-    """Numbers of one graph's living agents.
+    """Statistics of one agent graph.
 
-    `degree` is the mean number of senders to an agent, `components` counts the parts that hear
-    nothing of each other, `connected` is the share of pairs of agents between whom there is a path,
-    `diameter` the longest shortest path within a part, directions ignored.
+    `degree` is the mean in-degree, `components` the number of weakly connected components,
+    `connected` the share of pairs of agents with a path between them, `diameter` the longest
+    shortest path within a component, directions ignored.
+
+    Args:
+        graph: the agents of one environment; see `one_graph`.
     """
-    network = living(graph)
+    network = live_subgraph(graph)
     count = network.number_of_nodes()
     undirected = network.to_undirected()
     parts = list(nx.connected_components(undirected))
@@ -75,19 +88,18 @@ def draw_graph(
     size: float = 40.0,
     weight: Tensor | None = None,
 ) -> Axes:
-    """Draw one graph's living agents where they stand, over the map if there is one.
+    """Draw the live agents of one graph at their positions, over the map if there is one.
 
-    Who hear each other are joined by a line; an arrow goes from who is heard to who hears it
-    without being heard. With a weight for each edge every one is an arrow. `draw_legend` says what
-    is what.
+    A line joins agents with edges in both directions, an arrow points from sender to receiver of
+    other edges. With a weight for each edge, every edge is an arrow. `draw_legend` adds a legend.
 
     Args:
         graph: one environment's agents with `pos` and edges; see `one_graph`.
-        scene: what else there is to draw.
-        axes: where to draw; a new figure without it.
+        scene: map and objects to draw as well.
+        axes: axes to draw on; a new figure without it.
         kinds: names of the kinds of agents, for the legend.
         size: area of an agent, in square points.
-        weight: of each edge, in [0, 1]: the more, the wider and darker its arrow.
+        weight: weight of each edge in [0, 1], drawn as width and opacity of its arrow.
 
     Raises:
         ValueError: the graph has no positions.
@@ -100,7 +112,7 @@ def draw_graph(
     if scene is not None:
         _draw_scene(axes, scene, 0.5 * size)
     if weight is None:
-        _draw_edges(axes, living(graph), graph.pos, size)
+        _draw_edges(axes, live_subgraph(graph), graph.pos, size)
     else:
         _draw_weights(axes, graph, weight, size)
     axes.set_aspect("equal")
@@ -111,8 +123,8 @@ def draw_graph(
 
 
 def _draw_agents(axes: Axes, graph: Data, kinds: Sequence[str], size: float) -> None:
-    """Draw the living as dots, one colour for each kind; kinds without a name share the last."""
-    assert graph.pos is not None, "draw_graph has asked"
+    """Draw live agents as dots, one colour for each kind; kinds without a name share the last."""
+    assert graph.pos is not None, "checked by draw_graph"
     alive = graph.alive if "alive" in graph else slice(None)
     place = graph.pos[alive]
     kind = graph.kind[alive] if "kind" in graph else place.new_zeros(len(place))
@@ -123,10 +135,7 @@ def _draw_agents(axes: Axes, graph: Data, kinds: Sequence[str], size: float) -> 
 
 
 def _draw_scene(axes: Axes, scene: Scene, size: float) -> None:
-    """Draw things as squares, the fainter the lower their weight, within the world's border.
-
-    Lines go from yellow to red with their weight.
-    """
+    """Draw objects as squares with opacity by weight, and lines from yellow to red by weight."""
     for name, (ends, weight) in scene.lines.items():
         colour = LINE_COLOURS(0.1 + 0.8 * weight.clamp(0, 1).numpy())
         lines = LineCollection(list(ends.numpy()), colors=colour, linewidths=2.5, zorder=1)
@@ -134,7 +143,7 @@ def _draw_scene(axes: Axes, scene: Scene, size: float) -> None:
         axes.plot([], [], color=LINE_COLOURS(0.8), linewidth=2.5, label=name)
     for number, (name, (place, weight)) in enumerate(scene.points.items()):
         colour = THING_COLOURS[number % len(THING_COLOURS)]
-        # A thing of little weight is faint, but it is there.
+        # An object of little weight stays visible.
         opacity = 0.15 + 0.75 * weight.clamp(0, 1).numpy()
         faded = to_rgba_array([colour] * len(place), opacity)
         _scatter(axes, place, c=faded, marker="s", s=size, linewidths=0, zorder=1)
@@ -144,41 +153,50 @@ def _draw_scene(axes: Axes, scene: Scene, size: float) -> None:
 
 
 def _draw_edges(axes: Axes, network: nx.DiGraph, pos: Tensor, size: float) -> None:
-    """Draw pairs as lines and one-way edges as arrows, the finer the more there are."""
+    """Draw edges in both directions as lines and others as arrows, thinner in denser graphs."""
     where = {i: pos[i].tolist() for i in network.nodes}
     both = network.to_undirected(reciprocal=True)
     one_way = [edge for edge in network.edges if not both.has_edge(*edge)]
-    crowded = network.number_of_edges() / max(network.number_of_nodes(), 1)
-    style: dict[str, Any] = {"ax": axes, "alpha": min(0.9, 0.25 + 4 / (1 + crowded))}
-    style["width"] = min(1.2, 0.3 + 4 / (1 + crowded))
+    degree = network.number_of_edges() / max(network.number_of_nodes(), 1)
+    style: dict[str, Any] = {"ax": axes, "alpha": min(0.9, 0.25 + 4 / (1 + degree))}
+    style["width"] = min(1.2, 0.3 + 4 / (1 + degree))
     nx.draw_networkx_edges(both, where, edge_color=BOTH_WAYS, **style)
     arrow = {"edgelist": one_way, "edge_color": ONE_WAY, "arrowsize": 1.1 * size**0.5}
     nx.draw_networkx_edges(network, where, node_size=1.3 * size, **arrow, **style)
     if both.number_of_edges():
-        axes.plot([], [], color=BOTH_WAYS, label="hear each other")
+        axes.plot([], [], color=BOTH_WAYS, label="edges in both directions")
     if one_way:
-        axes.plot([], [], color=ONE_WAY, marker=">", markevery=[-1], label="heard one way")
+        axes.plot(
+            [], [], color=ONE_WAY, marker=">", markevery=[-1], label="edge, sender to receiver"
+        )
 
 
 def _draw_weights(axes: Axes, graph: Data, weight: Tensor, size: float) -> None:
-    """Draw every edge as a bent arrow, the wider and darker the more it weighs."""
-    assert graph.pos is not None and graph.edge_index is not None, "draw_graph has asked"
-    where, strong = dict(enumerate(graph.pos.tolist())), weight.clamp(0, 1).tolist()
+    """Draw every edge as a curved arrow, with its weight as width and opacity."""
+    assert graph.pos is not None and graph.edge_index is not None, "checked by draw_graph"
+    where, strength = dict(enumerate(graph.pos.tolist())), weight.clamp(0, 1).tolist()
     style: dict[str, Any] = {"connectionstyle": "arc3,rad=0.15", "arrowsize": 1.1 * size**0.5}
     style["edgelist"] = graph.edge_index.t().tolist()
-    style["edge_color"] = [(*AGENT_RGB, 0.1 + 0.9 * each) for each in strong]
-    style["width"] = [0.4 + 2.5 * each for each in strong]
+    style["edge_color"] = [(*AGENT_RGB, 0.1 + 0.9 * each) for each in strength]
+    style["width"] = [0.4 + 2.5 * each for each in strength]
     arrows = to_networkx(graph)
     nx.draw_networkx_edges(arrows, where, node_size=1.3 * size, ax=axes, **style)
-    axes.plot([], [], color=AGENT_RGB, marker=">", markevery=[-1], label="attends to")
+    axes.plot(
+        [],
+        [],
+        color=AGENT_RGB,
+        marker=">",
+        markevery=[-1],
+        label="attention weight, sender to receiver",
+    )
 
 
 def draw_legend(figure: Figure, columns: int = 4) -> Legend:
     """One legend below all pictures of a figure, each name once.
 
     Args:
-        figure: its layout must be `constrained` to make room.
-        columns: names beside each other.
+        figure: a figure with the layout `constrained`.
+        columns: number of columns.
     """
     handles: dict[str, Any] = {}
     for axes in figure.axes:
@@ -191,13 +209,13 @@ def draw_legend(figure: Figure, columns: int = 4) -> Legend:
 def draw_message_graph(
     network: nx.DiGraph, names: Sequence[str], axes: Axes | None = None, most: float = 1.0
 ) -> Axes:
-    """Draw who tells whom how much, on a circle: the more bits, the wider the arrow.
+    """Draw the graph of messages on a circle, with the bits of an edge as its width.
 
     Args:
-        network: of `message_graph`.
-        names: of the agents.
-        axes: where to draw; a new figure without it.
-        most: bits of a step that are drawn 5 points wide.
+        network: graph of `message_graph`.
+        names: names of the agents.
+        axes: axes to draw on; a new figure without it.
+        most: bits per step that are drawn 5 points wide.
     """
     if axes is None:
         axes = Figure(figsize=(4, 4), layout="constrained").subplots()
@@ -212,8 +230,8 @@ def draw_message_graph(
         nx.draw_networkx_edges(
             network, place, [edge], width=width, edge_color=ONE_WAY, node_size=900, **style
         )
-    told = {edge: f"{count:.2f}" for edge, count in bits.items()}
-    nx.draw_networkx_edge_labels(network, place, told, **style)
+    labels_of = {edge: f"{count:.2f}" for edge, count in bits.items()}
+    nx.draw_networkx_edge_labels(network, place, labels_of, **style)
     axes.margins(0.25)
     axes.set_axis_off()
     return axes

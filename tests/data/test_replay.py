@@ -49,7 +49,7 @@ def play(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
         collector._begin()
-        played = [collector.play() for _ in range(count)]
+        played = [collector.collect() for _ in range(count)]
     for number, trajectory in enumerate(played):
         mark = (
             torch.arange(4 * rollout_length).view(rollout_length, 4) + number * 4 * rollout_length

@@ -68,7 +68,7 @@ def test_a_return_is_not_that_of_the_episode_which_was_cut_off():
     assert collector.returns.sum() > 0
     after = Collector(make("3m", 1, harmless=True), make_graph("links"), learner, 99, 1)
     after.load_state_dict(collector.state_dict())
-    after.play()
+    after.collect()
     assert after.current.time.item() == 0
     assert after.returns.sum() == 0
 

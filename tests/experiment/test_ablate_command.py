@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 import torch
 
-import graphmarl.cli
+import graphmarl.cli.commands
 from graphmarl.cli import main
 from graphmarl.envs import Hallway
 from graphmarl.experiment import launcher as jobs
-from graphmarl.experiment.ablate import Settings, run_grid, runs_of
+from graphmarl.experiment.grid_runs import Settings, run_grid, runs_of
 from graphmarl.experiment.sweep import Cell, grid
 from graphmarl.results.run import Run
 from graphmarl.results.tables import read_rows
@@ -46,7 +46,7 @@ def test_a_killed_run_is_reported_and_the_same_command_goes_on(tmp_path, capsys,
     many = [*WORDS, "--vary", "method.gamma=0.5", "--runs", str(tmp_path / "killed")]
     with monkeypatch.context() as patch:
         patch.setattr(jobs, "_start", kill_the_first)
-        patch.setattr(graphmarl.cli, "_report", lambda words: None)
+        patch.setattr(graphmarl.cli.commands, "report_command", lambda words: None)
         assert main([*many, "--steps", "240"]) == 1
     said = capsys.readouterr()
     assert re.search(r"gamma=0.5-seed0: failed \(signal 9", said.out), said.out
@@ -74,7 +74,7 @@ def test_a_run_that_fails_does_not_stop_the_others(tmp_path, monkeypatch, capsys
 
     monkeypatch.setattr(jobs, "_start", quick)
     told: list[str] = []
-    assert jobs.run_jobs(short, 1, tell=told.append) == short[:1]
+    assert jobs.run_jobs(short, 1, report=told.append) == short[:1]
     assert told == [
         "a: started",
         "a: failed (status 1, it broke), 1 to go",
@@ -97,7 +97,7 @@ def test_an_interruption_ends_what_is_running(number, tmp_path, monkeypatch):
 
     monkeypatch.setattr(jobs, "_start", sleep)
     with pytest.raises(KeyboardInterrupt):
-        jobs.run_jobs([jobs.Job(n, [], tmp_path / "log") for n in "abc"], 2, tell=interrupt)
+        jobs.run_jobs([jobs.Job(n, [], tmp_path / "log") for n in "abc"], 2, report=interrupt)
     assert [process.poll() for process in sleeping] == [-signal.SIGTERM] * 2
 
 
@@ -111,9 +111,11 @@ def test_the_commands_that_are_printed_are_commands(tmp_path, capsys, monkeypatc
     scored: list[int] = []
     run = Run("made")
     # What is read from its signature stays: `called` is what it is called with.
-    train = wraps(graphmarl.cli.train)(lambda **given: called.append(given) or run)
-    monkeypatch.setattr(graphmarl.cli, "train", train)
-    monkeypatch.setattr(graphmarl.cli, "score", lambda run, episodes: scored.append(episodes))
+    train = wraps(graphmarl.cli.commands.train)(lambda **given: called.append(given) or run)
+    monkeypatch.setattr(graphmarl.cli.commands, "train", train)
+    monkeypatch.setattr(
+        graphmarl.cli.commands, "save_evaluation", lambda run, episodes: scored.append(episodes)
+    )
     for line in lines[:-1]:
         program, *rest = shlex.split(line)
         assert program == "graphmarl" and main(rest) == 0

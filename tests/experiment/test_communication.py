@@ -13,7 +13,8 @@ from graphmarl.experiment.communication import (
     message_graph,
     record_messages,
 )
-from graphmarl.experiment.evaluate import Evaluation, evaluate, make_cut, play, random_policy
+from graphmarl.experiment.evaluate import Evaluation, evaluate, play
+from graphmarl.experiment.policies import make_cut, random_policy
 from graphmarl.experiment.train import train
 from graphmarl.nn import CUTS, Channel, Sent
 from graphmarl.results.plots import draw_cut_curve, save_picture

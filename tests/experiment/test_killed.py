@@ -12,7 +12,8 @@ import pytest
 import torch
 
 from graphmarl.experiment.evaluate import evaluate
-from graphmarl.results.run import Run, load_checkpoint
+from graphmarl.results.checkpoints import load_checkpoint
+from graphmarl.results.run import Run
 
 NVIF = ["--method.episodes", "8", "--method.code_epochs", "2", "--method.flow_epochs", "3"]
 WORDS = ["--method", "nvif_ppo", *NVIF, "--method.rollout_length", "25", "--env", "gather"]

@@ -21,7 +21,7 @@ def test_cells_are_the_product_of_methods_graphs_and_varied_options():
     assert first.method == "dgn:hidden=16,batch_size=8"
     assert first.graph == "knn:k=3,refresh=1"
     assert cells[-1].name == "iql-complete-graph.refresh=5-method.batch_size=16"
-    assert cells[-1].plan().graph_options == {"refresh": 5}
+    assert cells[-1].config().graph_options == {"refresh": 5}
 
 
 def test_without_graphs_each_method_has_its_own():

@@ -15,7 +15,8 @@ from graphmarl.experiment.train import resume, train
 from graphmarl.graphs import GRAPHS
 from graphmarl.methods import METHODS
 from graphmarl.resolver import options_of
-from graphmarl.results.run import CheckpointError, Run, load_checkpoint
+from graphmarl.results.checkpoints import CheckpointError, load_checkpoint
+from graphmarl.results.run import Run
 
 # Small enough for a toy; of each method what it has of these.
 SMALL = {
@@ -104,7 +105,7 @@ def test_interrupted_and_resumed_equals_never_interrupted(
     graph, method = "random:k=1,refresh=2,drop=0.2", small(name, **options)
     whole = start(tmp_path, "whole", graph=graph, method=method)
     with monkeypatch.context() as patch:
-        interrupt(patch, callbacks.Recorder, "on_train_batch_end", trajectory)
+        interrupt(patch, callbacks.MetricsWriter, "on_train_batch_end", trajectory)
         with pytest.raises(InterruptionError):
             start(tmp_path, "broken", graph=graph, method=method)
     again = resume(tmp_path / "broken", progress=False)

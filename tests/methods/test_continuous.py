@@ -5,7 +5,7 @@ import torch
 
 from graphmarl.experiment.evaluate import evaluate
 from graphmarl.experiment.train import train
-from graphmarl.results.run import load_checkpoint
+from graphmarl.results.checkpoints import load_checkpoint
 
 ENV = "navigation:num_agents=3,num_envs=4,action=continuous"
 METHODS = ["vpp", "vpp:approximation=bethe,target_entropy=0.5", "ip", "maddpg", "pic"]

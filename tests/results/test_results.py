@@ -74,10 +74,10 @@ def test_another_metric_is_compared_where_it_was_measured(tmp_path):
     leave(tmp_path, "a-seed0", 1.0, {"name": "none"})
     path = tmp_path / "a-seed0" / "evaluation.csv"
     path.write_text("name,policy,return,queue\na,greedy,1,2.5\n")
-    (row,) = table(read_results(tmp_path, measure="queue"))
+    (row,) = table(read_results(tmp_path, metric="queue"))
     assert row["queue"] == "2.500" and "2.500 (one seed)" in printed([row])
-    with pytest.raises(ValueError, match="measure is 'delay'; a has name, policy, return, queue"):
-        read_results(tmp_path, measure="delay")
+    with pytest.raises(ValueError, match="metric is 'delay'; a has name, policy, return, queue"):
+        read_results(tmp_path, metric="delay")
 
 
 def test_the_picture_has_a_curve_a_band_and_a_final_return_for_each_cell(folder):

@@ -13,7 +13,7 @@ from torch_geometric.data import Data
 
 from graphmarl.cli import main
 from graphmarl.envs import Hallway
-from graphmarl.experiment.recording import watch
+from graphmarl.experiment.recording import record_episode
 from graphmarl.experiment.train import train
 from graphmarl.step import Scene
 from graphmarl.visualization.animation import Frame, draw_frame, save_animation
@@ -39,7 +39,7 @@ def trained(tmp_path, method, env):
 
 def test_attention_is_that_of_the_policy_on_the_edges_that_it_used(tmp_path):
     run = trained(tmp_path, "vpp:learning_starts=1000", "navigation:num_envs=2,num_agents=4")
-    frames = watch(run, steps=3, seed=1)
+    frames = record_episode(run, steps=3, seed=1)
     assert [frame.scene.time for frame in frames if frame.scene] == [0, 1, 2]
     for frame in frames:
         assert frame.graph.edge_index is not None and frame.attention is not None
@@ -47,16 +47,16 @@ def test_attention_is_that_of_the_policy_on_the_edges_that_it_used(tmp_path):
         # An agent attends to itself too: what it has left for the others is less than 1.
         heard = torch.zeros(4).index_add(0, frame.graph.edge_index[1], frame.attention)
         assert (heard > 0).all() and (heard < 1).all()
-    assert main(["film", str(run.path), "--steps", "2"]) == 0
-    assert matplotlib.image.imread(run.path / "film.gif").ndim == 3
-    assert (run.path / "film.png").stat().st_size > 1000
+    assert main(["animate", str(run.path), "--steps", "2"]) == 0
+    assert matplotlib.image.imread(run.path / "episode.gif").ndim == 3
+    assert (run.path / "episode.png").stat().st_size > 1000
 
 
 def test_without_attention_there_are_plain_edges(tmp_path):
     run = trained(tmp_path, "dgn:learning_starts=1000", "navigation:num_envs=2,num_agents=4")
-    assert watch(run, steps=1)[0].attention is not None
+    assert record_episode(run, steps=1)[0].attention is not None
     run = trained(tmp_path / "b", "ip:learning_starts=1000", "navigation:num_envs=2,num_agents=4")
-    (frame,) = watch(run, steps=1)
+    (frame,) = record_episode(run, steps=1)
     assert frame.attention is None and len(draw_frame(frame).patches) > 0
 
 
@@ -70,9 +70,9 @@ def test_agents_that_are_nowhere_are_refused(tmp_path):
         progress=False,
     )
     with pytest.raises(ValueError, match="no positions"):
-        watch(run)
+        record_episode(run)
     with pytest.raises(ValueError, match="frames is empty"):
-        save_animation([], tmp_path / "film.gif")
+        save_animation([], tmp_path / "episode.gif")
 
 
 def test_the_more_weight_the_redder_a_line_and_the_darker_an_arrow():

@@ -10,7 +10,13 @@ from torch_geometric.data import Batch, Data
 
 from graphmarl.results.plots import draw_curve, save_picture
 from graphmarl.step import Scene
-from graphmarl.visualization.graphs import describe, draw_graph, draw_legend, living, one_graph
+from graphmarl.visualization.graphs import (
+    describe,
+    draw_graph,
+    draw_legend,
+    live_subgraph,
+    one_graph,
+)
 
 # 0 and 1 hear each other, 2 hears 1; 4 and 5 hear each other; 3 is dead.
 EDGES = [(0, 1), (1, 0), (1, 2), (4, 5), (5, 4)]
@@ -53,7 +59,7 @@ def test_describe_knows_graphs_without_edges(agents, connected):
 
 
 def test_the_dead_are_no_part_of_the_network():
-    network = living(hand_made())
+    network = live_subgraph(hand_made())
     assert sorted(network.nodes) == [0, 1, 2, 4, 5]
     assert sorted(network.edges) == sorted(EDGES)
 
@@ -82,7 +88,7 @@ def test_a_picture_shows_the_living_over_the_map(tmp_path):
     assert left.get_xlim() == (0, 5)
     assert len(left.patches) == 1, "one edge goes one way"
     names = [text.get_text() for text in draw_legend(figure).get_texts()]
-    assert names == ["red", "blue", "food", "hear each other", "heard one way", "agents"]
+    assert names == ["red", "blue", "food", "edges in both directions", "edge, sender to receiver", "agents"]
     save_picture(left, tmp_path / "graph.png", dpi=50)
     assert plt.imread(tmp_path / "graph.png").shape[:2] == (150, 300)
 

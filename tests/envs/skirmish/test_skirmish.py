@@ -15,7 +15,8 @@ from graphmarl.envs.skirmish.maps import MAPS
 from graphmarl.envs.skirmish.scripted import SCRIPTED, mirror
 from graphmarl.envs.skirmish.state import NOBODY, Field
 from graphmarl.envs.skirmish.terrain import TERRAINS
-from graphmarl.experiment.evaluate import play, random_policy
+from graphmarl.experiment.evaluate import play
+from graphmarl.experiment.policies import random_policy
 
 
 def randomly(env, steps, seed=0):

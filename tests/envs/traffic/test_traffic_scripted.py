@@ -6,7 +6,8 @@ from told import Told
 
 from graphmarl.envs.traffic import Traffic
 from graphmarl.envs.traffic.scripted import FixedTime, MaxPressure, SelfOrganising, best
-from graphmarl.experiment.evaluate import play, random_policy
+from graphmarl.experiment.evaluate import play
+from graphmarl.experiment.policies import random_policy
 
 
 def counting(env, vehicles, waiting=None):

@@ -1,0 +1,67 @@
+"""The command line: `graphmarl train | evaluate | ablate | report | messages | ...`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+USAGE = """usage: graphmarl COMMAND [OPTIONS]
+
+commands:
+  train      train a method in an environment on an agent graph
+  evaluate   evaluate a trained policy on new episodes
+  ablate     train a grid of methods, graphs and options with several seeds
+  report     print the table of an ablation and plot its results again
+  messages   plot the return of a run against the percentage of message bits cut
+  animate    animate an episode of a run with its agent graph and attention
+  methods    list the methods and what they support
+  envs       list the environments
+  graphs     list the graph builders
+  info       print versions of packages, devices and threads
+
+options:
+  -h, --help     show this message
+  --version      print the version of graphmarl
+
+examples:
+  graphmarl train --method vpp --env navigation --graph knn --graph.k 4 --steps 300_000
+  graphmarl train --method dgn --env gather --help
+  graphmarl evaluate runs/NAME --episodes 20 --graph complete
+  graphmarl ablate --name graphs --method dgn --env gather --graphs knn:k=3 complete none
+
+`graphmarl train --method METHOD --env ENV --graph GRAPH --help` lists the options of all three.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; returns the exit status. A user's mistake is one line, not a traceback.
+
+    Args:
+        arguments: the command line; that of this process without it.
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    command, rest = (words[0], words[1:]) if words else ("", [])
+    if command in ("", "-h", "--help"):
+        print(USAGE, end="")
+        return 0
+    if command == "--version":
+        from importlib.metadata import version
+
+        print(f"graphmarl {version('graphmarl')}")
+        return 0
+    # Commands import PyTorch, which `--help` and `--version` do not need.
+    from graphmarl.cli.commands import COMMANDS
+    from graphmarl.resolver import hint
+
+    if command not in COMMANDS:
+        allowed = f"there are {', '.join(COMMANDS)}{hint(command, COMMANDS)}"
+        print(f"graphmarl: no command is called {command!r}; {allowed}", file=sys.stderr)
+        return 2
+    try:
+        return COMMANDS[command](rest) or 0
+    except KeyboardInterrupt:
+        print(f"graphmarl {command}: interrupted; saved files are complete", file=sys.stderr)
+        return 130
+    except (ValueError, OSError, ImportError) as error:
+        print(f"graphmarl {command}: {error}", file=sys.stderr)
+        return 2

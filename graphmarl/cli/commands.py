@@ -1,0 +1,256 @@
+"""The commands of the command line."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import os
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import torch
+import yaml
+from matplotlib.figure import Figure
+
+from graphmarl.checks import check_at_least
+from graphmarl.cli.parsing import (
+    EVALUATE,
+    PARTS,
+    Words,
+    epilog,
+    first_sentence,
+    new_parser,
+    parse,
+    train_parser,
+    whole_numbers,
+)
+from graphmarl.experiment.ablate import write_report
+from graphmarl.experiment.communication import cut_curve
+from graphmarl.experiment.evaluate import evaluate, save_evaluation
+from graphmarl.experiment.grid_runs import Settings, commands, run_grid, runs_of
+from graphmarl.experiment.recording import record_episode
+from graphmarl.experiment.sweep import grid
+from graphmarl.experiment.train import resume, train
+from graphmarl.methods import find_method
+from graphmarl.resolver import split_name
+from graphmarl.results.plots import draw_cut_curve, save_picture
+from graphmarl.results.run import Run, versions
+from graphmarl.results.tables import printed
+from graphmarl.visualization.animation import draw_frame, save_animation
+from graphmarl.visualization.graphs import draw_legend
+
+ABLATE = """Train every method on every graph under every combination of the varied options, with
+several seeds. The same command again keeps finished runs and continues interrupted ones."""
+
+
+def train_command(words: list[str]) -> None:
+    """Train from names and options, from a file, or from the last checkpoint of a run."""
+    first = argparse.ArgumentParser("graphmarl train", add_help=False, allow_abbrev=False)
+    for name in ("resume", "config", *PARTS):
+        first.add_argument(f"--{name}")
+    chosen, rest = first.parse_known_args(words)
+    if chosen.resume:
+        parser = new_parser(
+            "train --resume RUN", "Continue a run from its last checkpoint.", ["train --resume RUN"]
+        )
+        parser.add_function_arguments(resume, skip={"path"})
+        parser.add_argument("--evaluate", type=int, help=EVALUATE)
+        given = parse(parser, rest)
+    else:
+        given = _configuration(vars(chosen), rest)
+    episodes = given.pop("evaluate", None)
+    check_at_least(1, evaluate=episodes)
+    run = resume(chosen.resume, **given) if chosen.resume else train(**given)
+    if episodes is not None:
+        save_evaluation(run, episodes)
+    print(run.path)
+
+
+def _configuration(chosen: dict[str, str | None], rest: list[str]) -> dict[str, Any]:
+    """The arguments of `train`: those of the file, changed by those of the command line."""
+    config: dict[str, Any] = {}
+    if chosen["config"]:
+        with open(chosen["config"]) as file:
+            config = yaml.safe_load(file)
+    parts: dict[str, tuple[str, dict[str, Any]]] = {}
+    for part in PARTS:
+        default = inspect.signature(train).parameters[part].default
+        value = chosen[part] or config.pop(part, None) or default
+        parts[part] = ("", {}) if value is None else split_name(value, PARTS[part].title)
+    if not parts["graph"][0]:
+        own = find_method(parts["method"][0]).default_graph
+        parts["graph"] = split_name(own, "graph")
+    given = parse(train_parser({part: name for part, (name, _) in parts.items()}), rest)
+    for part, (name, options) in parts.items():
+        config[part] = {"name": name, **options, **given.pop(part, {})}
+    return config | given
+
+
+def ablate_parser() -> Words:
+    """A parser of the options of `ablate`."""
+    examples = epilog(
+        [
+            "ablate --name graphs --method dgn --env gather --graphs knn:k=3 complete none",
+            "ablate --name width --method dgn --env gather --vary method.hidden=64,128 --jobs 2",
+        ]
+    )
+    parser = Words(
+        "graphmarl ablate",
+        description=ABLATE,
+        epilog=examples,
+        allow_abbrev=False,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--name", required=True, help="name of the folder of all runs")
+    parser.add_argument("--method", "--methods", nargs="+", required=True, metavar="NAME:OPTIONS")
+    parser.add_argument("--env", required=True, metavar="NAME:OPTIONS")
+    parser.add_argument("--graph", "--graphs", nargs="+", default=[], metavar="NAME:OPTIONS")
+    parser.add_argument("--vary", nargs="+", default=[], metavar="PART.OPTION=VALUE,VALUE")
+    parser.add_argument("--seeds", type=int, default=5, help="number of seeds (%(default)s)")
+    for name in ("steps", "episodes", "checkpoint_every", "device", "threads"):
+        default = getattr(Settings, name)
+        parser.add_argument(f"--{name}", type=type(default), default=default, help="%(default)s")
+    parser.add_argument("--jobs", type=int, default=cores(), help="runs at a time (%(default)s)")
+    parser.add_argument("--runs", default="runs", help="where the folder is (%(default)s)")
+    parser.add_argument("--policy", default="greedy", choices=("greedy", "stochastic"))
+    parser.add_argument(
+        "--print-commands", action="store_true", help="print the commands of the runs, run nothing"
+    )
+    return parser
+
+
+def ablate_command(words: list[str]) -> int:
+    """Train and evaluate a grid; returns 1 if a run has failed."""
+    given = ablate_parser().parse_args(whole_numbers(words))
+    check_at_least(1, seeds=given.seeds, jobs=given.jobs)
+    shared = {field.name: getattr(given, field.name) for field in fields(Settings)}
+    folder, settings = Path(given.runs) / given.name, Settings(**shared)
+    cells = grid(given.method, given.env, given.graph, given.vary)
+    runs = runs_of(cells, range(given.seeds), folder, settings)
+    if given.print_commands:
+        print("\n".join(commands(runs)))
+        return 0
+    failed = run_grid(runs, given.jobs)
+    report_command([str(folder), "--policy", given.policy])
+    for name in failed:
+        print(f"graphmarl ablate: {name} failed, see {folder / name / 'log.txt'}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def report_command(words: list[str]) -> None:
+    """Print the table of an ablation and plot it, from its run folders."""
+    text = "Print the table of an ablation and plot its results."
+    parser = new_parser("report", text, ["report runs/ABLATION --policy stochastic"])
+    parser.add_argument("folder", help="the folder of the ablation")
+    parser.add_function_arguments(write_report, skip={"folder"})
+    given = parse(parser, words)
+    print(printed(write_report(**given)))
+    folder = Path(given["folder"])
+    print(f"{folder / 'table.csv'} {folder / 'ablation.png'}")
+
+
+def evaluate_command(words: list[str]) -> None:
+    """Evaluate a run on new episodes."""
+    examples = ["evaluate runs/NAME --episodes 100 --graph complete", "evaluate RUN --cut rank=80"]
+    parser = new_parser("evaluate", "Evaluate a trained policy on new episodes.", examples)
+    parser.add_argument("run", help="the run folder")
+    parser.add_function_arguments(evaluate, skip={"run"}, fail_untyped=False)
+    print(evaluate(**parse(parser, words)))
+
+
+def messages_command(words: list[str]) -> None:
+    """Evaluate a run under growing message cuts; writes a table and a plot."""
+    text = "Plot the return of a run against the percentage of message bits cut."
+    parser = new_parser("messages", text, ["messages runs/NAME --percents [0,50,100]"])
+    parser.add_argument("run", help="the run folder")
+    parser.add_argument("--percents", type=list[float], help="percentages of the bits cut")
+    parser.add_argument("--rule", type=str, help="the cut, such as rank={percent},within=graph")
+    parser.add_function_arguments(evaluate, skip={"run", "cut"}, fail_untyped=False)
+    given = parse(parser, words)
+    run = Run(given.pop("run"))
+    rows = cut_curve(run, **given)
+    run.write_rows("messages.csv", [{k: f"{v:.6g}" for k, v in row.items()} for row in rows])
+    save_picture(draw_cut_curve(rows), run.path / "messages.png")
+    for row in rows:
+        print("  ".join(f"{name} {value:.3f}" for name, value in row.items()))
+    print(f"{run.path / 'messages.csv'} {run.path / 'messages.png'}")
+
+
+def animate_command(words: list[str]) -> None:
+    """Record an episode of a run; writes an animation and a picture of its last step."""
+    text = "Animate an episode of a run with its agent graph and attention."
+    parser = new_parser("animate", text, ["animate runs/NAME --steps 50 --per_second 10"])
+    parser.add_argument("run", help="the run folder")
+    parser.add_argument("--per_second", type=int, help="frames per second")
+    parser.add_function_arguments(record_episode, skip={"run"}, fail_untyped=False)
+    given = parse(parser, words)
+    run, speed = Run(given.pop("run")), given.pop("per_second", 5)
+    frames = record_episode(run, **given)
+    save_animation(frames, run.path / "episode.gif", speed)
+    figure = Figure(figsize=(6, 6.4), layout="constrained")
+    axes = draw_frame(frames[-1], figure.subplots())
+    draw_legend(figure)
+    save_picture(axes, run.path / "episode.png")
+    print(f"{run.path / 'episode.gif'} {run.path / 'episode.png'}")
+
+
+def info_command(words: list[str]) -> None:
+    """Print versions of packages, devices and threads."""
+    parse(new_parser("info", "Print versions of packages, devices and threads.", ["info"]), words)
+    print(info())
+
+
+def info() -> str:
+    """Versions of packages, devices and threads, one a line, for bug reports."""
+    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+    lines = versions() | {
+        "platform": sys.platform,
+        "devices": ", ".join(["cpu", *(torch.cuda.get_device_name(i) for i in range(count))]),
+        "cores": str(cores()),
+        "threads": str(torch.get_num_threads()),
+    }
+    width = max(map(len, lines))
+    return "\n".join(f"{name:{width}}  {value}" for name, value in lines.items())
+
+
+def listing(table: Mapping[str, type]) -> str:
+    """One line for each entry: its name and the first line of its documentation.
+
+    Args:
+        table: classes by name.
+    """
+    width = max(len(name) for name in table)
+    return "\n".join(f"{name:{width}}  {first_sentence(entry)}" for name, entry in table.items())
+
+
+def cores() -> int:
+    """Number of cores that this process may use."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+def _list_command(part: str) -> Callable[[list[str]], int | None]:
+    """The command that lists the entries of a part."""
+
+    def command(words: list[str]) -> None:
+        parse(new_parser(f"{part}s", f"List the {PARTS[part].title}s.", [f"{part}s"]), words)
+        print(listing(PARTS[part].table))
+
+    return command
+
+
+Command = Callable[[list[str]], int | None]
+LISTINGS: dict[str, Command] = {f"{part}s": _list_command(part) for part in PARTS}
+COMMANDS: dict[str, Command] = {
+    "train": train_command,
+    "evaluate": evaluate_command,
+    "ablate": ablate_command,
+    "report": report_command,
+    "messages": messages_command,
+    "animate": animate_command,
+    **LISTINGS,
+    "info": info_command,
+}

@@ -1,0 +1,150 @@
+"""Acting in batched environments: memory, last actions and episode boundaries in one place."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Protocol, runtime_checkable
+
+import torch
+from torch import Tensor
+from torch_geometric.data import Data
+
+from graphmarl.agent_graph import agent_graph
+from graphmarl.step import Spec, Step
+
+
+@runtime_checkable
+class Policy(Protocol):
+    """A policy with memory, such as a learner."""
+
+    @property
+    def device(self) -> torch.device:
+        """Device of the network."""
+        ...
+
+    @property
+    def memory_size(self) -> int:
+        """Size of the memory of an agent."""
+        ...
+
+    def act(self, graph: Data, memory: Tensor) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+        """Action of each row, tensors to store with it, and the next memory."""
+        ...
+
+
+@runtime_checkable
+class Builder(Protocol):
+    """A graph builder."""
+
+    def __call__(self, data: Data) -> Data:
+        """The same data with edges."""
+        ...
+
+    def state_dict(self) -> dict[str, Any]:
+        """Random states and stored edges."""
+        ...
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore a saved state."""
+        ...
+
+
+class PolicyRunner:
+    """Applies a policy to the steps of an environment.
+
+    Memory and last actions are zeroed where an episode begins.
+
+    Args:
+        spec: shapes of the environment.
+        num_envs: environment copies, B.
+        policy: chooses the actions.
+        builder: builds the agent graph of each step.
+
+    Attributes:
+        graph: the agent graph of the current step, None before the first.
+        memory: memory of each agent before the current step.
+        last_action: action of each agent in the previous step.
+    """
+
+    def __init__(self, spec: Spec, num_envs: int, policy: Policy, builder: Builder) -> None:
+        self.spec, self.num_envs = spec, num_envs
+        self.policy, self.builder = policy, builder
+        self.graph: Data | None = None
+        self.memory = torch.zeros(
+            num_envs * spec.num_agents, policy.memory_size, device=policy.device
+        )
+        shape = (num_envs, spec.num_agents)
+        if spec.action == "discrete":
+            self.last_action = torch.zeros(shape, dtype=torch.long)
+        else:
+            self.last_action = torch.zeros(*shape, spec.num_actions)
+
+    def observe(self, step: Step) -> Data:
+        """Make a step the current one.
+
+        Args:
+            step: what the environment returned.
+
+        Returns:
+            its agent graph, on the device of the policy.
+        """
+        begins = ~step.valid
+        rows = begins.repeat_interleave(self.spec.num_agents).to(self.memory.device)
+        self.memory = self.memory.masked_fill(rows[:, None], 0)
+        shape = begins.view(-1, *(1,) * (self.last_action.ndim - 1))
+        self.last_action = self.last_action.masked_fill(shape, 0)
+        graph = self.builder(agent_graph(step, self.spec, self.last_action))
+        self.graph = graph.to(str(self.policy.device))
+        return self.graph
+
+    def act(self, **options: Any) -> tuple[Tensor, dict[str, Tensor]]:
+        """Actions (env, agent, ...) in the current step, and the tensors to store with them.
+
+        Args:
+            options: further arguments of the policy's `act`, such as `greedy`.
+        """
+        assert self.graph is not None, "a step was observed"
+        action, stored, self.memory = self.policy.act(self.graph, self.memory, **options)
+        action = action.unflatten(0, (self.num_envs, self.spec.num_agents))
+        self.last_action = action.cpu()
+        return action, stored
+
+
+class RandomPolicy:
+    """Uniformly random legal actions.
+
+    Args:
+        spec: shapes of the environment.
+        generator: source of the random numbers.
+    """
+
+    device = torch.device("cpu")
+    memory_size = 0
+
+    def __init__(self, spec: Spec, generator: torch.Generator) -> None:
+        self.spec, self.generator = spec, generator
+
+    def act(self, graph: Data, memory: Tensor) -> tuple[Tensor, dict[str, Tensor], Tensor]:
+        """A random action of each row; nothing is stored."""
+        available = graph.available if "available" in graph else None
+        rows = graph.num_nodes or 0
+        return random_action(self.spec, rows, available, self.generator), {}, memory
+
+
+def random_action(
+    spec: Spec, rows: int, available: Tensor | None, generator: torch.Generator
+) -> Tensor:
+    """A uniformly random legal action of each row.
+
+    Args:
+        spec: shapes of the environment.
+        rows: number of agents.
+        available: legal actions (row, action), or None where all are legal.
+        generator: source of the random numbers.
+    """
+    noise = torch.rand((rows, spec.num_actions), generator=generator)
+    if spec.action == "continuous":
+        return noise * 2 - 1
+    if available is not None:
+        noise = noise.masked_fill(~available, -1.0)
+    return noise.argmax(-1)

@@ -1,0 +1,195 @@
+"""The runs of a grid: trained and evaluated here or in processes, and continued if interrupted."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from graphmarl.checks import check_at_least
+from graphmarl.experiment.config import Config
+from graphmarl.experiment.evaluate import save_evaluation
+from graphmarl.experiment.launcher import Job, run_jobs
+from graphmarl.experiment.sweep import PARTS, Cell
+from graphmarl.experiment.train import resume, train
+from graphmarl.results.run import Run
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Settings that all runs of a grid share.
+
+    Args:
+        steps: environment steps of each run.
+        episodes: number of episodes of each evaluation.
+        checkpoint_every: environment steps between checkpoints.
+        device: device of the networks.
+        threads: threads of PyTorch in each process; None leaves them unchanged.
+    """
+
+    steps: int = 80_000
+    episodes: int = 32
+    checkpoint_every: int = 5_000
+    device: str = "cpu"
+    threads: int | None = 1
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "episodes", "checkpoint_every", "threads"):
+            check_at_least(1, **{name: getattr(self, name)})
+
+    def options(self) -> dict[str, Any]:
+        """The settings that `train` takes."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: value for name, value in values.items() if name != "episodes"}
+
+
+@dataclass(frozen=True)
+class GridRun:
+    """One run of a grid: a cell and a seed.
+
+    Args:
+        cell: method, environment and graph.
+        seed: the seed.
+        folder: holds the run folders.
+        settings: settings of all runs.
+    """
+
+    cell: Cell
+    seed: int
+    folder: Path
+    settings: Settings
+
+    @property
+    def path(self) -> Path:
+        """The run folder."""
+        return self.folder / f"{self.cell.name}-seed{self.seed}"
+
+    @property
+    def begun(self) -> bool:
+        """Whether there is a run to resume."""
+        return (self.path / "config.yaml").exists()
+
+    @property
+    def finished(self) -> bool:
+        """Whether it was trained and evaluated."""
+        return (self.path / "evaluation.csv").exists()
+
+    def check(self) -> None:
+        """Compare a run that has begun with this one.
+
+        Raises:
+            ValueError: the folder holds a run with other options.
+        """
+        if not self.begun:
+            return
+        # An option that is newer than the run counts as having had its default.
+        found = Config(Run(self.path).config()).config
+        wanted = self.cell.config(self.settings.steps, self.seed).config
+        wanted = yaml.safe_load(yaml.safe_dump(wanted))
+        for part in (*PARTS, "steps"):
+            if found[part] != wanted[part]:
+                raise ValueError(
+                    f"{self.path} was made with {part} {found[part]}, not {wanted[part]}; "
+                    "choose another name"
+                )
+
+    def words(self) -> list[str]:
+        """The command that trains and evaluates it, or continues it."""
+        rest = ["--progress", "false", "--evaluate", str(self.settings.episodes)]
+        if self.begun:
+            return ["train", "--resume", str(self.path), *rest]
+        words = ["train"]
+        for part in PARTS:
+            words += [f"--{part}", str(getattr(self.cell, part))]
+        for name, value in self.settings.options().items():
+            words += [f"--{name}", str(value)]
+        words += ["--seed", str(self.seed), "--name", self.path.name, "--runs", str(self.folder)]
+        return words + rest
+
+    def train_here(self, progress: bool) -> None:
+        """Train and evaluate it in this process.
+
+        Args:
+            progress: show a progress bar.
+        """
+        if self.begun:
+            run = resume(self.path, progress=progress)
+        else:
+            run = train(
+                self.cell.method,
+                self.cell.env,
+                self.cell.graph,
+                seed=self.seed,
+                name=self.path.name,
+                runs=str(self.folder),
+                progress=progress,
+                **self.settings.options(),
+            )
+        save_evaluation(run, self.settings.episodes)
+
+
+def runs_of(
+    cells: Sequence[Cell], seeds: Sequence[int], folder: str | Path, settings: Settings
+) -> list[GridRun]:
+    """All runs of a grid, every cell with its first seed before any with its second.
+
+    Args:
+        cells: the cells.
+        seeds: one run of each cell for each.
+        folder: holds the run folders.
+        settings: settings of all runs.
+
+    Raises:
+        ValueError: a run of that name was made with other options.
+    """
+    found = [GridRun(cell, seed, Path(folder), settings) for seed in seeds for cell in cells]
+    for run in found:
+        run.check()
+    return found
+
+
+def run_grid(
+    runs: Sequence[GridRun],
+    jobs: int = 0,
+    progress: bool = True,
+    report: Callable[[str], Any] = print,
+) -> list[str]:
+    """Train and evaluate the runs that are not finished; interrupted runs are continued.
+
+    Args:
+        runs: the runs of a grid.
+        jobs: processes at a time, one for each run, whose output is in `log.txt` of its folder;
+            0 trains in this process, one run after the other, and stops at an error.
+        progress: show progress bars where there are no processes.
+        report: called with a line when a run starts, finishes or fails.
+
+    Returns:
+        names of the runs that failed.
+
+    Raises:
+        ValueError: `jobs` is negative.
+    """
+    check_at_least(0, jobs=jobs)
+    left = [run for run in runs if not run.finished]
+    if not jobs:
+        for run in left:
+            run.train_here(progress)
+        return []
+    work = [Job(run.path.name, run.words(), run.path / "log.txt") for run in left]
+    threads = max((run.settings.threads or 1 for run in left), default=1)
+    return [job.name for job in run_jobs(work, jobs, threads, report)]
+
+
+def commands(runs: Sequence[GridRun]) -> list[str]:
+    """Commands that train and evaluate the runs that are not finished, and write the table.
+
+    Args:
+        runs: the runs of a grid.
+    """
+    lines = [run.words() for run in runs if not run.finished]
+    lines += [["report", str(folder)] for folder in dict.fromkeys(run.folder for run in runs)]
+    return [shlex.join(["graphmarl", *line]) for line in lines]

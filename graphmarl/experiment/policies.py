@@ -1,0 +1,161 @@
+"""Policies of evaluations: from a checkpoint, from a learner, or random."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from graphmarl.checks import check_at_least
+from graphmarl.data import PolicyRunner, random_action
+from graphmarl.experiment.config import Config, Named
+from graphmarl.graphs import GraphBuilder, make_graph
+from graphmarl.learners import Learner
+from graphmarl.nn import CUTS, AgentNetwork, Channel, Cut
+from graphmarl.resolver import construct, joined, lookup, options_of, split_name
+from graphmarl.results.checkpoints import load_checkpoint
+from graphmarl.results.run import Run
+from graphmarl.step import Environment, Step
+
+Policy = Callable[[Step], Tensor]
+
+
+class LoadedPolicy(NamedTuple):
+    """A trained policy in an environment.
+
+    Args:
+        env: B copies.
+        policy: chooses the actions.
+        channel: counts and cuts the messages; None if the method sends none.
+        network: the network of the policy.
+    """
+
+    env: Environment
+    policy: Policy
+    channel: Channel | None
+    network: AgentNetwork
+
+    def episodes(
+        self, seed: int, steps: int | None = None
+    ) -> Iterator[tuple[Step, Tensor, Tensor]]:
+        """The first episode of every copy, step by step.
+
+        Args:
+            seed: seed of the episodes and of sampling.
+            steps: stop after so many steps, or when the last first episode has ended.
+
+        Returns:
+            each step, the actions in it, and which copies are in their first episode.
+        """
+        torch.manual_seed(seed)
+        step, played = self.env.reset(seed), 0
+        running = torch.ones(self.env.num_envs, dtype=torch.bool)
+        while running.any() and (steps is None or played < steps):
+            action = self.policy(step)
+            yield step, action, running
+            step, played = self.env.step(action), played + 1
+            running = running & ~step.done
+
+
+@contextmanager
+def load_policy(
+    run: str | Path | Run,
+    episodes: int = 20,
+    graph: Named | None = None,
+    greedy: bool = True,
+    checkpoint: str | Path | None = None,
+    env: dict[str, Any] | None = None,
+    cut: str | Cut | None = None,
+) -> Iterator[LoadedPolicy]:
+    """A policy from a checkpoint, in an environment that is closed at the end.
+
+    Args:
+        run: the run folder.
+        episodes: environment copies.
+        graph: another graph builder than that of the run.
+        greedy: take the most likely or most valuable action; otherwise act as in training.
+        checkpoint: another checkpoint than the last.
+        env: options of the environment to change.
+        cut: which bits of the messages are not sent, as in `evaluate`.
+
+    Raises:
+        FileNotFoundError: the folder holds no run or no checkpoint.
+        CheckpointError: the checkpoint is damaged.
+        ValueError: a name or value that is not allowed, or a cut for a method without messages.
+    """
+    check_at_least(1, episodes=episodes)
+    run = run if isinstance(run, Run) else Run(run)
+    rule = make_cut(cut) if isinstance(cut, str) else cut
+    config = Config(run.config() | ({} if graph is None else {"graph": graph}))
+    path = run.last() if checkpoint is None else Path(checkpoint)
+    options = {**(env or {}), "num_envs": episodes}
+    with torch.random.fork_rng(), closing(config.environment(**options)) as environment:
+        learner = config.learner(environment.spec)
+        learner.load_state_dict(load_checkpoint(path)["state_dict"])
+        policy = learner_policy(environment, learner.eval(), config.builder(), greedy)
+        with Channel(learner.network, environment.spec.num_agents, rule) as channel:
+            if rule is not None and not channel.layers:
+                raise ValueError(f"{config.method} sends no messages that could be cut")
+            used = channel if channel.layers else None
+            yield LoadedPolicy(environment, policy, used, learner.network)
+
+
+def make_cut(text: str) -> Cut:
+    """A cut by name, as in `rank=80,within=graph`: a name and its number, then other options.
+
+    Args:
+        text: name, number and options.
+
+    Raises:
+        ValueError: an unknown name or option, or a value that is not allowed.
+    """
+    name = text.partition("=")[0].strip()
+    _, options = split_name(f"cut:{text}", "cut")
+    kind = lookup("cut", name, CUTS)
+    first = next(iter(options_of(kind)))
+    if name not in options:
+        raise ValueError(f"cut {text!r} lacks its number; write {name}=NUMBER")
+    return construct("cut", name, kind, joined({first: options.pop(name)}, options))
+
+
+def learner_policy(
+    env: Environment, learner: Learner, builder: GraphBuilder | str, greedy: bool
+) -> Policy:
+    """A policy with memory, for one pass through the first episodes of an environment.
+
+    Args:
+        env: environment copies.
+        learner: chooses the actions.
+        builder: builds the agent graph of each step.
+        greedy: take the most likely or most valuable action; otherwise act as in training.
+    """
+    builder = make_graph(builder) if isinstance(builder, str) else builder
+    runner = PolicyRunner(env.spec, env.num_envs, learner, builder)
+
+    def act(step: Step) -> Tensor:
+        # After the end of an episode no messages are sent.
+        runner.observe(step.replace(alive=step.alive & ~step.done[:, None]))
+        return runner.act(greedy=greedy)[0]
+
+    return act
+
+
+def random_policy(env: Environment, seed: int = 0) -> Policy:
+    """Uniformly random legal actions.
+
+    Args:
+        env: environment copies.
+        seed: seed of the actions.
+    """
+    generator, shape = torch.Generator().manual_seed(seed), (env.num_envs, env.spec.num_agents)
+
+    def act(step: Step) -> Tensor:
+        available = None if step.available is None else step.available.flatten(0, 1)
+        action = random_action(env.spec, shape[0] * shape[1], available, generator)
+        return action.unflatten(0, shape)
+
+    return act

@@ -56,8 +56,8 @@ class Edges:
     Args:
         index: sender and receiver of each edge, as agent numbers within their own graph.
         ptr: edges `ptr[g]` to `ptr[g + 1]` belong to graph g.
-        attr: features of the edges, or None.
         num_agents: N.
+        attr: features of the edges, or None.
     """
 
     index: Int[Tensor, "2 edge"]

@@ -1,4 +1,4 @@
-"""Any environment of ours as a parallel environment of PettingZoo."""
+"""Adapter to PettingZoo's parallel API."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ Named = dict[str, Any]
 
 
 class ToPettingZoo(ParallelEnv[str, Any, Any]):
-    """Copy 0 of one of our environments as a parallel environment of PettingZoo.
+    """Adapter that exposes copy 0 of an environment as a PettingZoo parallel environment.
 
-    Agents are called by kind and number. Where actions can be illegal, an observation is a
-    dictionary of `observation` and `action_mask`, as PettingZoo has it.
+    Agents are named by kind and number. Where actions can be illegal, an observation is a
+    dictionary of `observation` and `action_mask`, as in PettingZoo.
 
     Args:
-        env: an environment, best with `num_envs` 1; other copies idle.
+        env: environment, best with `num_envs` 1; other copies repeat a default action.
     """
 
     render_mode = None
@@ -58,11 +58,11 @@ class ToPettingZoo(ParallelEnv[str, Any, Any]):
         return spaces.Discrete(number) if discrete else spaces.Box(-1, 1, (number,))
 
     def observation_space(self, agent: str) -> spaces.Space[Any]:
-        """The same space at every call."""
+        """Observation space of an agent; the same object at every call."""
         return self.observation_spaces[agent]
 
     def action_space(self, agent: str) -> spaces.Space[Any]:
-        """The same space at every call."""
+        """Action space of an agent; the same object at every call."""
         return self.action_spaces[agent]
 
     def _observe(self, step: Step, agents: list[str]) -> Named:
@@ -83,14 +83,14 @@ class ToPettingZoo(ParallelEnv[str, Any, Any]):
     def reset(
         self, seed: int | None = None, options: Named | None = None
     ) -> tuple[Named, dict[str, Named]]:
-        """Begin an episode; without a seed, that of the number after the last one."""
+        """Begin an episode; without a seed, with the last seed plus one."""
         self._seed = self._seed + 1 if seed is None else seed
         self._step = self.env.reset(self._seed)
         self.agents = self._living(self._step)
         return self._observe(self._step, self.agents), {agent: {} for agent in self.agents}
 
     def _joint(self, step: Step, actions: Mapping[str, Any]) -> torch.Tensor:
-        """Actions of all slots: the first legal one where none is given."""
+        """Actions of all slots, the first legal one where none is given."""
         spec, pair = self.env.spec, (self.env.num_envs, self.env.spec.num_agents)
         if spec.action == "continuous":
             joint = torch.zeros(*pair, spec.num_actions)
@@ -111,7 +111,7 @@ class ToPettingZoo(ParallelEnv[str, Any, Any]):
         dict[str, bool],
         dict[str, Named],
     ]:
-        """Advance; the dead are terminated and go, newcomers come."""
+        """Advance; dead agents are terminated and removed, new agents are added."""
         if self._step is None or not self.agents:
             raise RuntimeError("no episode is running: call reset")
         step = self._step = self.env.step(self._joint(self._step, actions))
@@ -130,13 +130,13 @@ class ToPettingZoo(ParallelEnv[str, Any, Any]):
         )
 
     def state(self) -> NDArray[np.float32]:
-        """The global state of copy 0."""
+        """Global state of copy 0."""
         if self._step is None or self._step.state is None:
             raise NotImplementedError("the environment has no state, or has not begun")
         return self._step.state[0].cpu().numpy()
 
     def render(self) -> None:
-        """Nothing: see `Environment.scene`."""
+        """Do nothing; see `Environment.scene`."""
 
     def close(self) -> None:
         """Close the environment."""

@@ -1,4 +1,4 @@
-"""Single-copy engines as one batched environment."""
+"""Vectorised environment over single-copy engines."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from graphmarl.step import Environment, Scene, Spec, Step, check_action
 
 
 class Vector(Environment):
-    """B copies of an engine that steps one copy at a time.
+    """Vectorised environment over B single-copy engines.
 
-    A subclass sets `spec` through this constructor and says in `engine_maker` how to build one
-    copy. Episode e of copy b under seed s depends on (s, b, e) and the actions only. As such
-    engines cannot be saved, `state_dict` holds (s, e, the actions of the episode so far) and
-    `load_state_dict` plays them again.
+    A subclass passes `spec` to this constructor and returns a factory of one copy from
+    `engine_maker`. Episode e of copy b under seed s depends on (s, b, e) and the actions only. As
+    such engines cannot be saved, `state_dict` holds (s, e, the actions of the episode so far) and
+    `load_state_dict` replays them.
 
     Args:
         spec: shapes of the environment.
         num_envs: copies, B.
-        workers: processes that share the copies; 0 steps them in this process.
+        workers: worker processes; 0 steps all copies in this process.
         info: names of the engine's metrics.
         has_links: whether the engine has edges of its own.
 
@@ -56,7 +56,7 @@ class Vector(Environment):
 
     @abstractmethod
     def engine_maker(self) -> Callable[[], Engine]:
-        """A function that builds one copy; picklable, for workers call it themselves."""
+        """Factory of one copy; picklable, because worker processes call it."""
 
     def _layout(self) -> Layout:
         spec, copies = self.spec, self.num_envs
@@ -102,7 +102,7 @@ class Vector(Environment):
         return self._pool
 
     def _current(self) -> Step:
-        """The buffers as tensors of their own."""
+        """Copies of the buffers as tensors."""
         # numpy copies: it asks for huge pages, where torch pays for thousands of page faults.
         tensors: dict[str, Tensor] = {
             name: torch.from_numpy(array.copy())
@@ -124,7 +124,7 @@ class Vector(Environment):
         return self._current()
 
     def step(self, action: Tensor) -> Step:
-        """Advance every copy; one that ended in the last step begins its next episode instead."""
+        """Advance every copy; one that ended in the last step starts its next episode instead."""
         pool, buffers = self._running(), self._buffers
         check_action(action, self.spec, self.num_envs)
         buffers["action"][...] = action.detach().cpu().numpy()
@@ -143,7 +143,7 @@ class Vector(Environment):
         return {"seed": self._seed, "episode": self._buffers["episode"].tolist(), "action": actions}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> Step:
-        """Play the saved episodes again up to where they were saved."""
+        """Replay the saved episodes up to the step at which they were saved."""
         came = len(state["episode"])
         if came != self.num_envs:
             raise ValueError(f"the state is of {came} copies; this has num_envs = {self.num_envs}")
@@ -156,11 +156,11 @@ class Vector(Environment):
         return self._current()
 
     def ask(self, method: str, copies: Sequence[int] | None = None) -> list[Any]:
-        """What a method of the engines answers, for all copies or some."""
+        """Results of calling an engine method on all copies or some."""
         return self._running().ask(method, range(self.num_envs) if copies is None else copies)
 
     def scene(self, env: int) -> Scene:
-        """What to draw of one copy, as it is now."""
+        """Objects to draw of one copy in its current state."""
         return self.ask("scene", [env])[0]
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Trains on a network of rails, by the engine flatland-rl."""
+"""Flatland: multi-agent train scheduling on the engine flatland-rl."""
 
 from graphmarl.envs.flatland.environment import TASKS, Flatland, Task
 

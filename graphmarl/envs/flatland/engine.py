@@ -1,4 +1,4 @@
-"""One copy of flatland-rl as an engine."""
+"""Single-copy engine around flatland-rl."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from graphmarl.step import Scene
 
 INFO = ("arrived", "deadlocked", "done_share")
 LEFT, RIGHT, STOP = 0, 1, 2
-# The engine's own actions; ahead is 2, and left and right of it are 1 and 3.
+# flatland's own actions: left is 1, ahead 2, right 3.
 NOTHING, AHEAD, BRAKE = 0, 2, 4
 WAITING, READY, BROKEN_OFF, MOVING, STOPPED, BROKEN, DONE = range(7)
 STATE_SIZE = 13
@@ -26,10 +26,10 @@ ARRIVED_REWARD, CLOSER_REWARD, DEADLOCK_REWARD = 10.0, 0.01, -5.0
 
 
 class RailEngine:
-    """One copy of Flatland: trains act where they can decide, and see a tree of rails.
+    """Single-copy engine of Flatland with decision points and tree observations.
 
     Args:
-        make: builds the engine.
+        make: function that builds flatland's `RailEnv`.
     """
 
     def __init__(self, make: Callable[[], Any]) -> None:
@@ -38,14 +38,14 @@ class RailEngine:
         self.time = 0
 
     def reset(self, seed: int, frame: Frame) -> None:
-        """Draw a map and lines for all trains."""
+        """Generate a map and the start and target of all trains."""
         with kept_random():
             self.env.reset(random_seed=seed)
         agents = self.env.agents
         count = len(agents)
         targets = np.array([next(iter(agent.targets))[0] for agent in agents])
         self.rails = Rails(self.env.rail.grid, targets)
-        # The number S is no place: a train that begins on no rail would be refused here.
+        # Index S is no valid position: a train that starts off the rails fails here.
         places = [self._place(agent.initial_configuration) for agent in agents]
         no, place = np.zeros(count, bool), np.array(places)
         handle = np.random.default_rng(seed).random(count)
@@ -69,7 +69,7 @@ class RailEngine:
         return int(self.rails.number[row, column, heading])
 
     def _orders(self, action: NDArray[Any]) -> NDArray[np.integer]:
-        """The engine's actions: where nothing is decided a train goes on, the only way there is."""
+        """Actions for flatland; away from decision points a train moves forward."""
         rails, trains = self.rails, self.trains
         place = trains.place
         forced = trains.present & (~rails.decides[place] | trains.broken)
@@ -83,7 +83,7 @@ class RailEngine:
         return order
 
     def _read(self) -> None:
-        """Take over where the engine's trains are."""
+        """Read the state of flatland's trains."""
         agents, before = self.env.agents, self.trains
         states = np.array([agent.state.value for agent in agents])
         broken = [agent.malfunction_handler.malfunction_down_counter > 0 for agent in agents]
@@ -107,7 +107,7 @@ class RailEngine:
         )
 
     def _rewards(self, before: Trains, after: Trains) -> NDArray[np.floating]:
-        """10 for arriving, 0.01 for each cell nearer to the target, -5 for a deadlock."""
+        """Reward: 10 for arriving, 0.01 per cell closer to the target, -5 for a deadlock."""
         number = np.arange(len(before.place))
         old = self.rails.distance[number, before.place]
         new = np.where(after.arrived, 0, self.rails.distance[number, after.place])
@@ -134,7 +134,7 @@ class RailEngine:
         frame.info["done_share"][...] = 1 - living.mean()
 
     def _state(self, rows: NDArray[Any], columns: NDArray[Any]) -> NDArray[np.floating]:
-        """Of every train its cell, target, direction and which of five things it is."""
+        """Cell, target, direction and condition (one of five, one-hot) of every train."""
         trains, (height, width) = self.trains, self.rails.shape
         here = np.stack([rows, columns], 1) / (height, width)
         goes = np.eye(4)[self.rails.heading[trains.place]]
@@ -151,7 +151,7 @@ class RailEngine:
         )
 
     def scene(self) -> Scene:
-        """Rails as lines, targets and the trains that are on the rails as points."""
+        """Rails as lines; targets and the trains on the rails as points."""
         rails, (height, width) = self.rails, self.rails.shape
         one = rails.following[:-1].ravel()
         back = np.arange(rails.size).repeat(2)[one < rails.size]
@@ -170,5 +170,5 @@ class RailEngine:
         return Scene((0.0, 0.0), corner, points, self.time, rail)
 
     def close(self) -> None:
-        """Let go of the engine."""
+        """Release the engine."""
         self.env = None

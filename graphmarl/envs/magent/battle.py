@@ -1,4 +1,4 @@
-"""Battle: two armies of equals."""
+"""Battle of MAgent: two armies of equal units."""
 
 from __future__ import annotations
 
@@ -30,11 +30,11 @@ OPPONENTS = ("random", "scripted", "self")
 def scripted_soldier(
     own: NDArray[Any], enemy: NDArray[Any], hp: NDArray[Any], size: int
 ) -> NDArray[np.int64]:
-    """Hit the weakest enemy within reach; without one, step toward the nearest.
+    """Attack the weakest enemy within reach; without one, move towards the nearest.
 
     Args:
         own: cells of the soldiers, (n, 2).
-        enemy: cells of the living enemies, (m, 2).
+        enemy: cells of the live enemies, (m, 2).
         hp: their hit points, (m,).
         size: cells along a side of the map.
     """
@@ -73,7 +73,7 @@ class BattleEngine:
         self.rng = np.random.default_rng(0)
 
     def reset(self, seed: int, frame: Frame) -> None:
-        """Draw up the armies."""
+        """Place the armies."""
         self.world.reset(seed, maps.two_armies(self.size, self.army))
         self.rng, self.time = np.random.default_rng(seed), 0
         self._write(frame)
@@ -119,7 +119,7 @@ class BattleEngine:
         frame.info["won"][...] = red > 0 and blue == 0
 
     def scene(self) -> Scene:
-        """The army that is not learning, with its hit points as weight."""
+        """Units of the scripted army, weighted by hit points."""
         points = {}
         if self.teams == 1:
             hp = self.world.hp(1)
@@ -134,28 +134,28 @@ class BattleEngine:
 
 
 class Battle(Vector):
-    """Battle of MAgent as in mean-field Q-learning: two armies of 64 on a map of 40 x 40.
+    """Battle of MAgent, as in mean-field Q-learning: two armies of 64 on a 40 x 40 map.
 
     `Mean Field Multi-Agent Reinforcement Learning <https://arxiv.org/abs/1802.05438>`_
 
     Soldiers (10 hit points, regaining 0.1 a step) move up to 2 cells or hit one of the 8 cells
-    around them for 2. A hit pays 0.2, a kill 5, an attack costs 0.1, death 0.1, a step 0.005. The
+    around them for 2. Rewards: hit 0.2, kill 5, attack -0.1, death -0.1, step -0.005. The
     episode terminates when one army is gone.
 
     Args:
-        opponent: `random`, `scripted` (hits the weakest within reach, else goes to the nearest), or
-            `self`: both armies are agents, of the kinds red and blue.
+        opponent: `random`, `scripted` (attacks the weakest within reach, else moves to the
+            nearest), or `self`: both armies are agents, of the kinds red and blue.
         army: soldiers of each side, a square number.
         size: cells along a side of the map, walls included.
-        num_envs: copies.
+        num_envs: copies, B.
         horizon: steps after which an episode is truncated.
-        workers: processes that share the copies; 0 steps them in this process.
+        workers: worker processes; 0 steps all copies in this process.
 
     Shapes:
         obs (B, N, 567): for each of the 113 cells of the view, row by row, whether there is a wall,
-        a friend, its hit points, an enemy, its hit points; then own (x, y) as a share of the map.
+        an ally, its hit points, an enemy, its hit points; then own (x, y) as a share of the map.
         state (B, 201): red and blue per cell on a grid of 10 x 10 blocks, then time as a share of
-        the horizon. Metrics `red`, `blue` (living) and `won` (blue is gone).
+        the horizon. Metrics `red`, `blue` (units alive) and `won` (blue is eliminated).
 
     Raises:
         ImportError: MAgent2 is missing.

@@ -1,4 +1,4 @@
-"""Gather: omnivores eat a fixed number of foods together."""
+"""Gather of MAgent: omnivores eat a fixed number of foods."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class GatherEngine:
         self._write(frame)
 
     def step(self, action: NDArray[Any], frame: Frame) -> tuple[bool, bool]:
-        """Advance; the episode terminates when all food is eaten or no omnivore lives."""
+        """Advance; the episode terminates when all food is eaten or all omnivores are dead."""
         before = self.world.alive[0]
         self.world.step([action, None])
         self.time += 1
@@ -84,11 +84,11 @@ class GatherEngine:
         frame.info["food"][...], frame.info["living"][...] = len(foods), len(omnivores)
 
     def foods(self) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
-        """Cells (food, 2) and hit points as a fraction (food,), 0 for what is eaten."""
+        """Cells (food, 2) and hit points as a fraction (food,), 0 for eaten food."""
         return self.world.position[1], self.food_hp
 
     def scene(self) -> Scene:
-        """The food, with its hit points as weight; the walls are the border."""
+        """Food, weighted by hit points; the walls are the border."""
         left = self.food_hp > 0
         cells = torch.from_numpy(self.world.position[1][left]).float()
         edge = float(self.size - 1)
@@ -103,34 +103,34 @@ class GatherEngine:
 class Gather(Vector):
     """Gather of MAgent on the maps of NVIF (Table I).
 
-    Omnivores on a walled grid see a circle around them, move up to 3 cells or attack one of the 4
-    adjacent cells. A food dies at the fifth hit. The episode terminates when all food is eaten or
-    all omnivores are dead.
+    Omnivores on a walled grid observe a circle around them, and move up to 3 cells or attack one of
+    the 4 adjacent cells. A food is eaten at the fifth hit. The episode terminates when all food is
+    eaten or all omnivores are dead.
 
     The paper does not print its rewards; `calibrated` are the round numbers that reproduce the
-    returns of its Table II under the engine's rules. Where a random food block may land and where
-    the omnivores of random maps stand are not given either: see `maps`.
+    returns of its Table II under the engine's rules. The positions of the food block and of the
+    omnivores on random maps are not given either: see `maps`.
 
     Args:
-        map: `normal` (food on rings in the middle) or `random` (a block of food somewhere).
+        map: `normal` (food on rings in the middle) or `random` (a block of food at random).
         size: cells along a side: 24, 48 or 96.
-        num_envs: copies.
+        num_envs: copies, B.
         view_radius: radius of the view in cells, 1 to 7.
         rewards: `calibrated` or `magent` (MAgent2's own).
-        penalise: `attack` charges every attack, `blank` only those that meet nobody.
+        penalise: `attack` charges every attack, `blank` only those on an empty cell.
         horizon: steps after which an episode is truncated.
         hp: hit points of an omnivore; an attack takes 6.
-        workers: processes that share the copies; 0 steps them in this process.
+        workers: worker processes; 0 steps all copies in this process.
 
     Shapes:
         obs (B, N, cells * 5 + 2): for each cell of the view, row by row, whether there is a wall,
         an omnivore, its hit points, food, its hit points; then own (x, y) as a share of the map.
-        position (B, N, 2): own cell (x, y). state (B, 289): living omnivores and food hit points
+        position (B, N, 2): own cell (x, y). state (B, 289): live omnivores and food hit points
         per cell on a grid of 12 x 12 blocks, then time as a share of the horizon.
 
     Raises:
         ImportError: MAgent2 is missing.
-        ValueError: an option is not one of those allowed.
+        ValueError: an option is not allowed.
     """
 
     def __init__(
@@ -177,7 +177,7 @@ class Gather(Vector):
     def view_image(
         self, view: Float[Tensor, "*batch cell"]
     ) -> Float[Tensor, "*batch row column channel"]:
-        """The part `view` of observations as images, zero outside the circle."""
+        """Part `view` of observations as images, zero outside the circle."""
         window = 2 * self.view_radius + 1
         image = view.new_zeros(*view.shape[:-1], window, window, CHANNELS)
         column, row = torch.from_numpy(self.cells + self.view_radius).unbind(1)
@@ -185,6 +185,6 @@ class Gather(Vector):
         return image
 
     def foods(self) -> tuple[Float[Tensor, "env food 2"], Float[Tensor, "env food"]]:
-        """Cells of all foods and their hit points as a fraction, 0 for what is eaten."""
+        """Cells of all foods and their hit points as a fraction, 0 for eaten food."""
         cells, hp = zip(*self.ask("foods"), strict=True)
         return torch.from_numpy(np.stack(cells)).float(), torch.from_numpy(np.stack(hp))

@@ -1,4 +1,4 @@
-"""Jungle: eating together, or robbing each other."""
+"""Jungle of DGN: a mixed-motive task of eating food or attacking other agents."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class JungleEngine:
         self.density, self.table, self.time = Density(self.size, BLOCKS), REWARDS.table(), 0
 
     def reset(self, seed: int, frame: Frame) -> None:
-        """Scatter agents and food."""
+        """Place agents and food at random."""
         numbers = (self.num_agents, self.num_foods)
         places = maps.scattered(self.size, numbers, np.random.default_rng(seed))
         self.world.reset(seed, places)
@@ -75,7 +75,7 @@ class JungleEngine:
         frame.info["damage"][...] = (world.events[0] // WAS_HIT).sum() / len(alive)
 
     def scene(self) -> Scene:
-        """The food."""
+        """Food, weighted by hit points."""
         hp = self.world.hp(1)
         cells = torch.from_numpy(self.world.position[1][hp > 0]).float()
         edge = float(self.size - 1)
@@ -88,20 +88,20 @@ class JungleEngine:
 
 
 class Jungle(Vector):
-    """Jungle of DGN: agents among a few foods that outlast the episode.
+    """Jungle of DGN: agents and a few foods that last longer than the episode.
 
-    Hitting food pays 1 and hitting an agent pays 2 but costs the victim 4; every attack costs
-    0.01. The team fares best when everybody eats and nobody hits an agent.
+    Hitting food pays 1; hitting an agent pays 2 but costs the victim 4; every attack costs 0.01.
+    The team return is highest if all agents eat and none attacks another.
 
     `Graph Convolutional Reinforcement Learning <https://arxiv.org/abs/1810.09202>`_
 
     Args:
-        num_agents: agents.
+        num_agents: agents, N.
         num_foods: foods, of 500 hit points each.
         size: cells along a side of the map, walls included.
-        num_envs: copies.
+        num_envs: copies, B.
         horizon: steps after which an episode is truncated; DGN plays 120.
-        workers: processes that share the copies; 0 steps them in this process.
+        workers: worker processes; 0 steps all copies in this process.
 
     Shapes:
         obs (B, N, 123): on the 11 x 11 window 1 for an agent and -1 for food, row by row, then own

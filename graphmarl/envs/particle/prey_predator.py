@@ -1,4 +1,4 @@
-"""Prey and predator: slow adversaries hunt fast prey together."""
+"""Prey and predator: slow adversaries hunt fast scripted prey."""
 
 from __future__ import annotations
 
@@ -20,7 +20,19 @@ INSET = 0.1
 
 
 class Size(NamedTuple):
-    """One row of the table of scenarios: numbers, sizes, and how many of each are seen."""
+    """Counts, radii and observed counts of one scenario.
+
+    Args:
+        num_prey: number of prey.
+        num_obstacles: number of obstacles.
+        half_width: half width of the square.
+        adversary: radius of adversaries.
+        prey: radius of prey.
+        obstacle: radius of obstacles.
+        obstacles_seen: nearest obstacles in an observation.
+        adversaries_seen: nearest other adversaries in an observation.
+        prey_seen: nearest prey in an observation.
+    """
 
     num_prey: int
     num_obstacles: int
@@ -35,7 +47,7 @@ class Size(NamedTuple):
     def sight(
         self, counts: dict[str, int], wanted: tuple[int | None, int | None, int | None]
     ) -> dict[str, int]:
-        """How many of each are seen: as wanted, or else as in this row, if there are so many."""
+        """Observed count of each kind: the wanted one, or this scenario's if enough are present."""
         usual = (self.obstacles_seen, self.adversaries_seen, self.prey_seen)
         return {
             name: bounded_or_default(f"{name}_seen", wish, 0, most, min(row, most))
@@ -55,35 +67,35 @@ SIZES = {
 class PreyPredator(Particle):
     r"""Prey and predator (tag) of PIC, VPP and IP; the agents are the adversaries.
 
-    In each step the team gets
+    The team reward of each step is
 
     .. math:: G = \sum_{i} \Big( -0.1 \min_p |x_i - x_p| + 10\, |\{p : |x_i - x_p| < r_i + r_p\}|
         \Big)
 
-    over adversaries i and prey p. Adversaries have full force 3 and greatest speed 1, prey 4 and
-    1.3; obstacles do not move, and everyone runs into everyone. Unlike the paper's, whose prey is a
-    trained network, prey are scripted: `flight.flee` takes each away from the three nearest
-    adversaries, and back near the border. There is no difference reward: what an agent does is in
-    no other's part of G, so that it would equal `agent`.
+    over adversaries i and prey p. Adversaries have full force 3 and maximum speed 1, prey 4 and
+    1.3; obstacles do not move, and all entities collide. Unlike the paper, whose prey is a trained
+    network, prey are scripted: `flight.flee` moves each away from the three nearest adversaries,
+    and inwards near the border. There is no difference reward: an agent's action affects only its
+    own term of G, so it would equal `agent`.
 
     Liu et al., `PIC: Permutation Invariant Critic for Multi-Agent Deep Reinforcement Learning
     <https://arxiv.org/abs/1911.00025>`_
 
     Args:
-        num_agents: adversaries, N. There are sizes for 3, 6, 15, 30 and 100; another N takes those
-            of the next larger, and more than 100 those of 100.
-        num_prey: the table's 1, 2, 5, 10 or 30 without it.
-        num_obstacles: the table's 2, 3, 5, 10 or 20 without it.
-        half_width: of the square in which all begin, in place of the table's.
-        obstacles_seen: nearest obstacles that an adversary sees; the table's, or all of fewer.
-        adversaries_seen: nearest other adversaries; the table's, or all of fewer. For 100 that is
-            0, which gives the papers' 34 numbers; with 5 they are the public scenario's 44.
-        prey_seen: nearest prey, of which it sees velocities too; the table's, or all of fewer.
-        reward: `team` pays each agent G / N, `agent` its own part of G.
+        num_agents: adversaries, N. Scenarios exist for 3, 6, 15, 30 and 100; other N use the next
+            larger one, and more than 100 that of 100.
+        num_prey: number of prey; by default the scenario's 1, 2, 5, 10 or 30.
+        num_obstacles: number of obstacles; by default the scenario's 2, 3, 5, 10 or 20.
+        half_width: half width of the square of initial positions; the scenario's by default.
+        obstacles_seen: nearest obstacles in an observation; the scenario's by default.
+        adversaries_seen: nearest other adversaries in an observation; the scenario's by default.
+            For 100 that is 0, which gives the papers' 34 numbers; 5 gives the public scenario's 44.
+        prey_seen: nearest prey in an observation, with velocities; the scenario's by default.
+        reward: `team` pays each agent G / N, `agent` its own term of G.
         action: five `discrete` actions, or `continuous` ones, two reals in [-1, 1].
-        quirks: do as the public scenarios, in which every pair, obstacles too, begins to push at
-            the distance of two adversaries; contacts are counted by the right sizes.
-        horizon: steps in an episode, which it truncates.
+        quirks: reproduce the public scenarios, in which every pair, obstacles included, repels at
+            the distance of two adversaries; contacts are counted by the right radii.
+        horizon: steps after which an episode is truncated.
         num_envs: copies, B.
         device: where the tensors are.
 
@@ -91,11 +103,11 @@ class PreyPredator(Particle):
         obs (B, N, 34): own velocity and position, gaps to obstacles, other adversaries and prey,
         each nearest first, then the velocities of those prey. state: positions of adversaries, prey
         and obstacles, then velocities of the first two. Metrics: `team_return`, the sum of G in
-        this episode; `contacts` of an adversary and a prey in a step, mean of this episode;
-        `distance` of an adversary to its closest prey.
+        this episode; `contacts` between adversaries and prey per adversary and step, mean over this
+        episode; `distance` from an adversary to its closest prey.
 
     Raises:
-        ValueError: a value that is not allowed.
+        ValueError: a value is not allowed.
     """
 
     contacts: Float[Tensor, " env"]
@@ -157,7 +169,7 @@ class PreyPredator(Particle):
         )
 
     def begin(self) -> dict[str, Tensor]:
-        """Everyone anywhere and at rest; obstacles a little inside."""
+        """Sample all entities at rest, obstacles away from the border."""
         obstacles = self._where.stop - self._where.start
         moving = self.square(self._where.start, self.half_width)
         return {
@@ -168,12 +180,12 @@ class PreyPredator(Particle):
         }
 
     def drive(self) -> Float[Tensor, "env prey 2"]:
-        """The share of its full force with which each prey runs."""
+        """Actions of the prey, as shares of their full force."""
         prey = self.position[:, self._what]
         return flee(prey, self.gaps().part(self._what, self._who), self.half_width)
 
     def advance(self, action: Tensor) -> tuple[Float[Tensor, "env agent"], Bool[Tensor, " env"]]:
-        """Hunt and flee, then pay for closeness and for contacts."""
+        """Move adversaries and prey, then reward proximity and contacts."""
         still = self._others[:, self._what.stop - self._what.start :]
         self.move(action, torch.cat([PREY_FORCE * self.drive(), still], 1))
         distance = self.gaps().squared[:, self._who, self._what].sqrt()
@@ -184,7 +196,7 @@ class PreyPredator(Particle):
         return self.pay(self.shared(team) if self._paid == "team" else own, team), self.never
 
     def observe(self) -> dict[str, Any]:
-        """Oneself, obstacles, other adversaries and prey."""
+        """Own velocity and position, then obstacles, other adversaries and prey."""
         groups = {"obstacles": self._where, "adversaries": self._who, "prey": self._what}
         seen, nearest = self.own(), torch.empty(0)
         for name, group in groups.items():

@@ -122,7 +122,7 @@ class GridAgreement(Batched):
         return state
 
     def _split(self, edge: Float[Tensor, "env edge"]) -> tuple[Tensor, Tensor]:
-        """Split edge values into those of upward and of rightward edges, by the edge's lower end."""
+        """Split edge values into those of upward and of rightward edges, by their first cell."""
         rows, columns = self._grid
         right, upwards = edge.split([rows * (columns - 1), (rows - 1) * columns], 1)
         copies = len(edge)

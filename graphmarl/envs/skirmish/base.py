@@ -1,4 +1,4 @@
-"""Two armies on a map, and what the agents of one of them see."""
+"""Base class of skirmish: units of two armies, observations and state."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ UNIT_STATE = ("health", "shield", "energy", "cooldown", "quiet", "target", "grud
 
 
 class Armies(Batched):
-    """Two armies, from which a subclass makes a battle.
+    """Units of two armies with SMAC's observations and state; a subclass adds combat and rewards.
 
     Args:
-        map: what is played.
-        units: whose numbers the units have: `liberty` or `void`.
-        obs_last_action: agents observe what the others did last.
-        obs_timestep_number: agents observe how much of the time is over.
-        obs_pathing_grid: agents observe where they could walk.
-        obs_instead_of_state: the state is all observations.
-        state_last_action: the state holds the last actions.
-        state_timestep_number: the state holds how much of the time is over.
+        map: map of the battle.
+        units: table of unit properties, `liberty` or `void`.
+        obs_last_action: observe the last actions of visible allies.
+        obs_timestep_number: observe the share of the episode that has passed.
+        obs_pathing_grid: observe whether eight points around an agent are walkable.
+        obs_instead_of_state: use the concatenated observations as state.
+        state_last_action: include the last actions in the state.
+        state_timestep_number: include the share of the episode that has passed in the state.
         num_envs: copies, B.
         device: where the tensors are.
 
     Raises:
-        ValueError: an unknown table of units.
+        ValueError: the table of units or a kind of unit is unknown.
     """
 
     position: Float[Tensor, "env unit 2"]
@@ -100,7 +100,7 @@ class Armies(Batched):
         )
 
     def begin(self) -> dict[str, Tensor]:
-        """Both armies at their points, whole."""
+        """Spawn both armies at full health."""
         position, goal = self.spawn(self.uniform(self.spawn.draws))
         army, count = self.army, self.num_envs
         nobody = torch.full((count, len(army)), NOBODY, device=self.device)
@@ -120,12 +120,12 @@ class Armies(Batched):
         }
 
     def situation(self) -> Situation:
-        """The units as they are now."""
+        """Current properties of all units, copy first."""
         names = ("position", "health", "shield", "energy", "cooldown", "last_action", "time")
         return Situation(*(getattr(self, name) for name in names))
 
     def look(self) -> tuple[Tensor, Tensor, Tensor]:
-        """What there is to see of the present state, found once for each.
+        """Offsets, distances and legal actions in the current state, cached.
 
         Shapes:
             returns: offsets from agents to units (B, n, N, 2), distances (B, n, N), legal actions
@@ -139,7 +139,7 @@ class Armies(Batched):
         return self._seen
 
     def field(self) -> Field:
-        """The units as the rules of combat take them."""
+        """Current properties of all units, copy last, for the combat rules."""
         parts = {"x": self.position[..., 0], "y": self.position[..., 1]}
         parts |= {name: getattr(self, name) for name in UNIT_STATE}
         goal_x, goal_y = self.goal.T.contiguous()
@@ -147,13 +147,13 @@ class Armies(Batched):
         return Field(**columns, goal_x=goal_x, goal_y=goal_y)
 
     def put(self, field: Field) -> None:
-        """Let the units be as they are in the field."""
+        """Set the properties of all units."""
         self.position = torch.stack([field.x.T, field.y.T], 2)
         for name in UNIT_STATE:
             setattr(self, name, getattr(field, name).T.contiguous())
 
     def observe(self) -> dict[str, Any]:
-        """What SMAC gives."""
+        """Observations, state and metrics of SMAC."""
         now, (offset, distance, available) = self.situation(), self.look()
         obs = self.observer.observe(now, offset, distance, available)
         lives = now.alive
@@ -179,5 +179,5 @@ class Armies(Batched):
         return torch.stack([sender, receiver]) + copy * self.agents
 
     def scene(self, env: int) -> Scene:
-        """Units by side with their health, ranges and targets."""
+        """Units of both sides with their health, ranges and targets."""
         return picture(self.map, self.army, self.situation(), self.target, env)

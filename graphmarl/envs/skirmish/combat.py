@@ -1,4 +1,4 @@
-"""Half a second of combat: eight loops of targets, steps, shots and healing."""
+"""Combat dynamics: eight game loops of targeting, movement, attacks and healing per step."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ Errand = Literal["point", "foe", "stay"]
 
 @dataclass
 class Orders:
-    """What the commanded units, the first n slots, are to do for one step, `(n, B)` each.
+    """Orders of the commanded units, the first n slots, for one step, `(n, B)` each.
 
     Args:
         target: slot to attack or heal, or `NOBODY`.
-        x, y: the point to go to.
-        walks: 1 for those who go to their point.
+        x, y: point to move to.
+        walks: 1 for units that move to their point.
     """
 
     target: Tensor
@@ -42,21 +42,21 @@ class Orders:
 
 
 def late(drawn: Tensor) -> Tensor:
-    """Seconds that weapons wait longer after their shots, -1/16 to 2/16, from draws in [0, 1)."""
+    """Random weapon delay after a shot, -1/16 to 2/16 seconds, from draws in [0, 1)."""
     return (3 * drawn - 1) * SECONDS
 
 
 class Combat:
-    """The rules of combat between two armies.
+    """Combat dynamics of two armies.
 
     Args:
-        army: the constants of the units.
-        commanded: how many of the first slots get orders; the others follow the game's rule.
+        army: properties of the units.
+        commanded: number of first slots that receive orders; the others follow the game's AI.
         walkable: `(32, 32)`, cells [x, y] of ground units.
-        passable: the same of those that walk over cliffs.
-        goal: `point` for those who follow the rule to go to the field's goal, `foe` to the
-            nearest foe, `stay` to wait.
-        threat: how much nearer a foe counts that attacks oneself, in cells.
+        passable: `(32, 32)`, cells of units that walk over cliffs.
+        goal: destination of the game's AI without a target: `point` is the goal of the state,
+            `foe` the nearest enemy, `stay` none.
+        threat: distance subtracted for enemies that target the unit itself, in cells.
     """
 
     def __init__(
@@ -85,12 +85,12 @@ class Combat:
         self.grows = bool((army.zerg > 0).any())
 
     def step(self, field: Field, orders: Orders | None, delay: Tensor) -> Field:
-        """What half a second leaves of the field.
+        """Advance the state by half a second.
 
         Args:
-            field: before; its tensors are not written into.
-            orders: of the commanded; None if there are none.
-            delay: seconds that each waits longer after its shot, `(N, B)`.
+            field: state before the step; its tensors are not modified.
+            orders: orders of the commanded units; None without any.
+            delay: additional weapon delay of each unit after a shot, in seconds, `(N, B)`.
         """
         field = Field(**vars(field))
         shot = torch.full_like(field.target, NOBODY)
@@ -115,7 +115,7 @@ class Combat:
         self.movement.separate(field, walks, alive)
         near = self._near(field, aim, reach) * has * alive
         field.cooldown = field.cooldown - SECONDS
-        # A weapon is ready in the nearest loop, and what is over is not lost.
+        # A weapon fires in the loop nearest to its ready time; the remainder is carried over.
         idle = at_most(field.cooldown, -SECONDS / 2)
         field.cooldown = field.cooldown * (1 - idle)
         usable = self.can.take(self.army.row + aim)
@@ -134,7 +134,7 @@ class Combat:
         reach: Tensor,
         alive: Tensor,
     ) -> Tensor:
-        """Let all walk who are on their way; returns 1 for them."""
+        """Move units towards their targets or points; returns 1 for moving units."""
         x, y = field.x.gather(0, aim), field.y.gather(0, aim)
         near = self._near(field, aim, reach)
         to_x, to_y, walks = self._errand(field, alive)
@@ -146,7 +146,7 @@ class Combat:
         return walks
 
     def _errand(self, field: Field, alive: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Where those go who follow the rule and have no target."""
+        """Destinations of the game's AI for units without a target."""
         x, y, grudge = field.x, field.y, field.grudge[self.free]
         other = grudge.clamp(0)
         angry = (grudge != NOBODY).float() * alive.gather(0, other)
@@ -166,7 +166,7 @@ class Combat:
         return at_most(torch.addcmul(dx * dx, dy, dy), reach.square())
 
     def _recover(self, field: Field, aim: Tensor, near: Tensor) -> None:
-        """Healing, and what shields, zerg and the energy of healers regain by themselves."""
+        """Apply healing and the regeneration of shields, zerg health and energy."""
         army, alive = self.army, field.alive
         if self.healing:
             most = torch.minimum(army.heals * SECONDS, field.energy / ENERGY_PER_HP)

@@ -1,4 +1,4 @@
-"""The maps of SMAC, and those that NDQ added, with the figures of their files."""
+"""Maps of SMAC and of NDQ, with the values of their map files."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ TERRANS = "marauder", "marine", "medivac"
 
 
 def army(**counts: int) -> Kinds:
-    """Kinds of units, each as often as it says."""
+    """Kinds of units, repeated by their counts."""
     return tuple(kind for kind, count in counts.items() for _ in range(count))
 
 
 def slots(first: int, count: int) -> tuple[int, ...]:
-    """So many slots from the first one."""
+    """`count` consecutive slots."""
     return tuple(range(first, first + count))
 
 
@@ -34,7 +34,7 @@ def facing(
     starts: tuple[Box, Box] = (WEST, EAST),
     **options: Any,
 ) -> Map:
-    """Two armies, each around a point; the enemies walk to that of the allies."""
+    """Two armies, each around a point; the enemies attack towards the allies' point."""
     places = (
         Place((starts[0],), allies=slots(0, len(allies))),
         Place((starts[1],), enemies=slots(0, len(enemies))),
@@ -56,7 +56,7 @@ def terrans(name: str, allies: tuple[int, int, int], enemies: tuple[int, int, in
 
 
 def protoss(name: str, allies: tuple[int, int], enemies: tuple[int, int], limit: int) -> Map:
-    """Stalkers and zealots against the same kinds, whose bits are the other way round."""
+    """Stalkers and zealots against the same kinds, whose unit types are in reverse order."""
     sides = [army(stalker=side[0], zealot=side[1]) for side in (allies, enemies)]
     order = ("stalker", "zealot"), ("zealot", "stalker")
     return facing(name, sides[0], sides[1], limit, one_hot_order=order)
@@ -69,13 +69,13 @@ def stalkers(zealots: int, limit: int) -> Map:
 
 
 def colossi() -> Map:
-    """A colossus, stalkers and zealots against the same."""
+    """A colossus, stalkers and zealots against the same units."""
     side, order = army(colossus=1, stalker=3, zealot=5), ("colossus", "stalker", "zealot")
     return facing("1c3s5z", side, side, 180, one_hot_order=(order, order))
 
 
 def bane_vs_bane() -> Map:
-    """Banelings and zerglings against the same, whose banelings stand behind."""
+    """Banelings and zerglings against the same units, with banelings in the rear."""
     side, order = army(baneling=4, zergling=20), ("baneling", "zergling")
     places = (
         Place((point(16, 8),), allies=slots(0, 4)),
@@ -170,7 +170,7 @@ SMAC = (
     ),
 )
 
-# What an agent of NDQ's maps observes: what is near, and no health but its own.
+# NDQ's maps: short sight, and no health of other units.
 SHORT: dict[str, Any] = {"sight": 2.0, "shoot": 2.0, "all_health": False, "enemy_health": False}
 BOTTOM_AND_TOP = (0.0, 32.0, 0.0, 5.0), (0.0, 32.0, 27.0, 32.0)
 STRIPS = (*BOTTOM_AND_TOP, (0.5, 7.5, 6.0, 26.0), (24.5, 31.5, 6.0, 26.0))
@@ -182,7 +182,7 @@ MEETING = {"hydralisk": {"damage": 30.0, "range": 2.0, "scan": 2.0}, "medivac": 
 
 
 def banelings() -> Map:
-    """Banelings that must meet at a hydralisk and its medivac at the same time."""
+    """Banelings that must reach a hydralisk and its medivac at the same time."""
     each = tuple(Place((box,), allies=(slot,)) for slot, box in enumerate(TEE))
     return Map(
         "3b_vs_1h1m",
@@ -198,7 +198,7 @@ def banelings() -> Map:
 
 
 def roaches() -> Map:
-    """An overlord that sees where the reapers are, and roaches that do not."""
+    """An overlord that starts near the reapers, and roaches that start elsewhere."""
     places = Place(CORNERS, allies=(0,), enemies=slots(0, 4)), Place(STRIPS, allies=(1, 2))
     return Map(
         "1o2r_vs_4r",
@@ -214,7 +214,7 @@ def roaches() -> Map:
 
 
 def hunt() -> Map:
-    """An overlord that sees where the roach is, and banelings that do not."""
+    """An overlord that starts near the roach, and banelings that start elsewhere."""
     each = tuple(Place(RIM, allies=(slot,)) for slot in range(1, 11))
     return Map(
         "1o10b_vs_1r",
@@ -230,7 +230,7 @@ def hunt() -> Map:
 
 
 def ultralisk() -> Map:
-    """Zealots in two parties, one of which an ultralisk stands among."""
+    """Zealots in two groups, one of which starts at an ultralisk."""
     places = Place((ANYWHERE,), allies=(0, 1, 2), enemies=(0,)), Place((ANYWHERE,), allies=(3, 4))
     return Map(
         "5z_vs_1ul",

@@ -1,4 +1,4 @@
-"""How units walk, and keep apart."""
+"""Movement and collisions of units."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from graphmarl.envs.skirmish.units import LOOPS_PER_SECOND
 SIZE = 32
 PASSES, SHARE = 3, 0.35
 EDGE = 1e-3
-# Multiples of this have the same sum in any order, so that copies do not change each other.
+# Sums of multiples of this are exact, so results do not depend on the number of copies.
 GRAIN = 2.0**-16
 
 
 class Movement:
-    """Walking on a map of 32 x 32 cells.
+    """Movement and collisions on a map of 32 x 32 cells.
 
-    A centre that would enter a blocked cell stays out of it, along x and y one after the other,
-    so that units slide along walls. Then those of a plane that are too near push each other apart,
-    in three passes, by 0.35 of the overlap each. Who stands and fights hand to hand makes way for
-    those alone who do so too, so that a few can hold a pass; what cannot walk is not pushed.
+    A centre does not enter blocked cells, checked along x and then y, so that units slide along
+    walls. Then overlapping units of a plane push each other apart in three passes, by 0.35 of the
+    overlap each. Stationary melee units are pushed by other stationary melee units only, so that a
+    few can block a passage; immobile units are not pushed.
 
     Args:
-        army: the constants of the units.
+        army: properties of the units.
         walkable: `(32, 32)`, cells [x, y] of ground units.
-        passable: the same of those that walk over cliffs.
+        passable: `(32, 32)`, cells of units that walk over cliffs.
     """
 
     def __init__(self, army: Army, walkable: np.ndarray, passable: np.ndarray) -> None:
@@ -46,12 +46,12 @@ class Movement:
         self.melee = (army.range < 1).float()
 
     def free(self, x: Tensor, y: Tensor) -> Tensor:
-        """1 where the cell may be entered by the unit of that row."""
+        """1 where the unit of the row may enter the cell."""
         cell = x.long() * SIZE + y.long() + self.offset
         return self.grids.take(cell)
 
     def walk(self, field: Field, to_x: Tensor, to_y: Tensor, walks: Tensor) -> None:
-        """Go towards a point, not past it, if `walks` is 1; then keep apart."""
+        """Move units with `walks` = 1 towards a point, at most up to it."""
         if not self.paths.convex:
             by_x, by_y = self.paths.toward(field.x, field.y, to_x, to_y)
             to_x = torch.lerp(to_x, by_x, self.walker)
@@ -62,7 +62,7 @@ class Movement:
         self._enter(field, torch.addcmul(field.x, dx, share), torch.addcmul(field.y, dy, share))
 
     def separate(self, field: Field, walks: Tensor, alive: Tensor) -> None:
-        """Push apart those that are too near; `walks` is 1 for who is on its way."""
+        """Push overlapping units apart; `walks` is 1 for moving units."""
         both = self.apart * alive.unsqueeze(0)
         firm = self.melee * (1 - walks)
         share = SHARE / GRAIN * (1 + firm - firm.unsqueeze(1))

@@ -1,4 +1,4 @@
-"""What agents observe and may do, and the state, in SMAC's layout."""
+"""Observations, available actions and state in SMAC's layout."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ AROUND = (*tuple((4 * x, 4 * y) for x, y in COMPASS), (2, 2), (-2, -2), (2, -2),
 
 @dataclass(frozen=True)
 class Situation:
-    """The units of B copies, copy first.
+    """Units of B copies, copy first.
 
     Args:
-        position: `(B, N, 2)`.
+        position: coordinates, `(B, N, 2)`.
         health, shield, energy, cooldown: `(B, N)`.
-        last_action: `(B, n)`, of the agents; `NO_ACTION` where the episode has just begun.
-        time: `(B,)`, steps since the episode began.
+        last_action: last actions of the agents, `(B, n)`; `NO_ACTION` at the start of an episode.
+        time: step number within the episode, `(B,)`.
     """
 
     position: Tensor
@@ -40,22 +40,21 @@ class Situation:
 
     @property
     def alive(self) -> Tensor:
-        """The living, `(B, N)`."""
+        """Whether each unit is alive, `(B, N)`."""
         return self.health > 0
 
 
 class Observer:
-    """Writes observations, legal actions and states.
+    """Computes observations, available actions and states.
 
     Args:
-        map: what is played.
-        army: the constants of the units.
-        last_action: observations of allies hold their last action (`obs_last_action`).
-        time: observations end with the share of the time that is over (`obs_timestep_number`).
-        pathing: observations say which of eight points around can be walked on
-            (`obs_pathing_grid`).
-        state_last_action: the state holds the last actions.
-        state_time: the state ends with the share of the time that is over.
+        map: map of the battle.
+        army: properties of the units.
+        last_action: include the last actions of allies in observations (`obs_last_action`).
+        time: include the share of the episode that has passed (`obs_timestep_number`).
+        pathing: include whether eight points around an agent are walkable (`obs_pathing_grid`).
+        state_last_action: include the last actions in the state.
+        state_time: include the share of the episode that has passed in the state.
     """
 
     def __init__(
@@ -122,12 +121,12 @@ class Observer:
 
     @property
     def obs_size(self) -> int:
-        """Numbers in an observation."""
+        """Size of an observation."""
         return max(part.stop for part in self.layout.values())
 
     @property
     def state_size(self) -> int:
-        """Numbers in a state."""
+        """Size of a state."""
         bits, (ally, enemy) = self.map.type_bits, self.protoss
         size = self.agents * (4 + ally + bits) + self.enemies * (3 + enemy + bits)
         return size + self.agents * self.num_actions * self.state_last_action + self.state_time
@@ -138,11 +137,11 @@ class Observer:
         return offset, offset.square().sum(3).sqrt_()
 
     def available(self, now: Situation, distance: Tensor) -> Tensor:
-        """Legal actions of each agent, `(B, n, A)`."""
+        """Available actions of each agent, `(B, n, A)`."""
         agents, alive = self.agents, now.alive
         lives = alive[:, :agents].unsqueeze(2)
         ahead = now.position[:, :agents].unsqueeze(2) + self.compass
-        # SMAC truncates, so that the step out of the map from its first cells is legal.
+        # SMAC truncates towards 0, so moving off the map from its first cells is available.
         walks = moved_into(self.walkable, *ahead.trunc().unbind(3))
         near = (distance <= self.map.shoot) & alive.unsqueeze(1) & lives
         attack = near[:, :, agents:]
@@ -156,7 +155,7 @@ class Observer:
     def observe(
         self, now: Situation, offset: Tensor, distance: Tensor, available: Tensor
     ) -> Tensor:
-        """What each agent observes, `(B, n, O)`; nothing if it is dead."""
+        """Observations of agents, `(B, n, O)`; zeros for dead agents."""
         agents, sight = self.agents, self.map.sight
         alive = now.alive
         lives = alive[:, :agents].unsqueeze(2)
@@ -174,8 +173,8 @@ class Observer:
         foes = self._rows(first, place, seen, whole, slice(agents, None), self.map.enemy_health)
         friends = self._rows(seen[:, :, :agents, None], place, seen, whole, slice(0, agents))
         if self.last_action:
-            told = self._last(now).unsqueeze(1) * seen[:, :, :agents].unsqueeze(3)
-            friends = torch.cat([friends, told], 3)
+            last = self._last(now).unsqueeze(1) * seen[:, :, :agents].unsqueeze(3)
+            friends = torch.cat([friends, last], 3)
         index = self.others.view(1, agents, agents - 1, 1).expand(
             len(health), -1, -1, friends.shape[3]
         )
@@ -195,14 +194,14 @@ class Observer:
         side: slice,
         health: bool | None = None,
     ) -> Tensor:
-        told = self.map.all_health if health is None else health
-        about = self._features(whole, side, told).unsqueeze(1)
+        health = self.map.all_health if health is None else health
+        features = self._features(whole, side, health).unsqueeze(1)
         agents = self.agents
-        parts = [first, place[:, :, side], about.expand(-1, agents, -1, -1)]
+        parts = [first, place[:, :, side], features.expand(-1, agents, -1, -1)]
         return torch.cat(parts, 3).mul_(seen[:, :, side].unsqueeze(3))
 
     def _features(self, whole: dict[str, Tensor], side: slice, health: bool) -> Tensor:
-        """Health, shield and kind of the units of a side, `(B, units, features)`."""
+        """Health, shield and type of the units of a side, `(B, units, features)`."""
         count = len(whole["health"])
         parts = []
         if health:
@@ -217,7 +216,7 @@ class Observer:
         return bits * (now.last_action != NO_ACTION).float().unsqueeze(2)
 
     def state(self, now: Situation) -> Tensor:
-        """What is true of all units, `(B, S)`; the dead are zeros."""
+        """Global state, `(B, S)`; zeros for dead units."""
         center = torch.tensor(self.map.center, device=self.device)
         place = (now.position - center) / SIZE
         army, side = self.army, slice(0, self.agents)
@@ -231,8 +230,8 @@ class Observer:
         for number, rows in enumerate((side, slice(self.agents, None))):
             row = [health, *([ready.unsqueeze(2)] if number == 0 else []), place]
             row += [shield] if self.protoss[number] else []
-            told = torch.cat([*row, kind], 2) * alive
-            parts.append(told[:, rows].flatten(1))
+            features = torch.cat([*row, kind], 2) * alive
+            parts.append(features[:, rows].flatten(1))
         if self.state_last_action:
             parts.append(self._last(now).flatten(1))
         if self.state_time:

@@ -1,4 +1,4 @@
-"""A battle as points and lines to draw."""
+"""Scene of a battle: points and lines to draw."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ WALL = 0.25
 
 
 def picture(map: Map, army: Army, now: Situation, target: Tensor, env: int) -> Scene:
-    """The living of one copy: health as opacity, reach of the weapons, whom they attack.
+    """Scene of one copy: live units with health as opacity, weapon ranges and targets.
 
     Args:
-        map: whose blocked cells are drawn.
-        army: the constants of the units.
-        now: where they are and how they fare.
-        target: slot that each attacks, or -1.
-        env: which copy.
+        map: map of the battle, for its blocked cells.
+        army: properties of the units.
+        now: current properties of the units.
+        target: slot that each unit attacks, or -1.
+        env: index of the copy.
     """
     place, alive = now.position[env].cpu(), now.alive[env].cpu()
     whole = (army.hp + army.shield).flatten().cpu()

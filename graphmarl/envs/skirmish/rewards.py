@@ -1,4 +1,4 @@
-"""What a step of combat is worth, and which end it makes."""
+"""SMAC's team reward and termination."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from graphmarl.envs.skirmish.unit_stats import Army
 
 @dataclass(frozen=True)
 class Pay:
-    """SMAC's reward of the team, with its names and defaults.
+    """Options of SMAC's team reward, with SMAC's names and defaults.
 
     Args:
-        reward_sparse: pay only the end: 1, -1 or, if nobody won, 0.
-        reward_only_positive: do not count what allies lose.
-        reward_death_value: for each enemy killed.
-        reward_win: for a win.
-        reward_defeat: for a defeat, so that a punishment is below 0.
-        reward_negative_scale: weight of what allies lose.
-        reward_scale: make the most that there is to win `reward_scale_rate`.
-        reward_scale_rate: that number.
+        reward_sparse: reward only the outcome: 1, -1 or, without a winner, 0.
+        reward_only_positive: ignore damage to and deaths of allies.
+        reward_death_value: reward of each enemy killed.
+        reward_win: reward of a win.
+        reward_defeat: reward of a defeat, at most 0 for a penalty.
+        reward_negative_scale: weight of damage to and deaths of allies.
+        reward_scale: scale rewards so that their maximum sum is `reward_scale_rate`.
+        reward_scale_rate: maximum sum of scaled rewards.
     """
 
     reward_sparse: bool = False
@@ -35,11 +35,11 @@ class Pay:
 
 
 class Judge:
-    """Pays the team and says who has won.
+    """Team reward and termination of a battle.
 
     Args:
-        army: the constants of the units.
-        pay: what is paid for.
+        army: properties of the units.
+        pay: options of the reward.
     """
 
     def __init__(self, army: Army, pay: Pay) -> None:
@@ -51,11 +51,11 @@ class Judge:
         self.heals = not bool(self.fighter[:, : self.agents].all())
 
     def end(self, alive: Tensor) -> tuple[Tensor, Tensor]:
-        """Whether it is over, and whether the allies have won, `(B,)` each.
+        """Whether the battle is over, and whether the allies have won, `(B,)` each.
 
-        A side of healers alone has lost. If neither side fights any more, the allies have lost if
-        they began with healers, as on SMAC's maps, and won if not, as on NDQ's. Where both are gone
-        in the same step, it is over and nobody has won.
+        A side with healers only has lost. If both sides have healers only, the allies have lost if
+        they started with healers, as on SMAC's maps, and won if not, as on NDQ's. If both sides are
+        eliminated in the same step, the battle is over without a winner.
         """
         ours, theirs = alive[:, : self.agents], alive[:, self.agents :]
         lost, won = (~side.any(1) for side in (ours, theirs))
@@ -78,13 +78,13 @@ class Judge:
         alive: tuple[Tensor, Tensor],
         end: tuple[Tensor, Tensor],
     ) -> Tensor:
-        """What the team gets, `(B,)`.
+        """Team reward, `(B,)`.
 
         Args:
-            before: health and shield of each unit, `(B, N)`.
-            after: the same, after the step.
-            alive: before and after.
-            end: over, won.
+            before: health plus shield of each unit before the step, `(B, N)`.
+            after: health plus shield of each unit after the step, `(B, N)`.
+            alive: whether each unit is alive before and after the step.
+            end: whether the battle is over, and whether the allies have won.
         """
         pay, over, won = self.pay, *end
         lost = (over & ~won & alive[1][:, self.agents :].any(1)).float()

@@ -1,4 +1,4 @@
-"""Whom units go for that nobody commands."""
+"""Target selection of the game's AI."""
 
 from __future__ import annotations
 
@@ -15,18 +15,19 @@ CALL = 5.0
 
 
 class Rule:
-    """The game's own behaviour of units without orders, as far as it is known.
+    """Target selection of units without orders, an approximation of the game's AI.
 
-    A unit keeps its target while it lives and is in range, or at most 1 beyond. Else it takes the
-    nearest foe that it can hit and notices, one that attacks itself counting as `threat` nearer.
-    Healers help the friend with the lowest share of its health. Who has no target goes for
-    whoever struck it, or a friend within 5, in an earlier step, if it can hit that one.
+    A unit keeps its target while it is alive and in range, or at most 1 beyond. Otherwise it
+    selects the nearest enemy that it can hit within its acquisition range; `threat` is subtracted
+    from the distance of enemies that target the unit itself. Healers select the ally with the
+    lowest share of health. A unit without a target moves towards an enemy that hit it, or an ally
+    within 5, in an earlier step, if it can hit that enemy.
 
     Args:
-        army: the constants of the units.
-        rows: the slots that follow the rule.
-        others: the slots that can be their targets.
-        threat: cells.
+        army: properties of the units.
+        rows: slots that follow this rule.
+        others: slots that can be their targets.
+        threat: distance subtracted for enemies that target the unit, in cells.
     """
 
     def __init__(self, army: Army, rows: slice, others: slice, threat: float) -> None:
@@ -38,7 +39,7 @@ class Rule:
         self.hostile = army.foes[here].unsqueeze(2)
         self.base = FAR - self.bodies
         self.notice = army.notice[rows].unsqueeze(2)
-        # What stands still or towers over others does not follow beyond its range.
+        # Immobile units and units that walk over cliffs do not follow beyond their range.
         slop = army.column(lambda unit: SLOP * (unit.speed > 0 and not unit.cliffs))
         self.keep = (army.range + slop)[rows]
         self.own = army.slot[rows].unsqueeze(2)
@@ -50,14 +51,14 @@ class Rule:
         self.friends = 1 - army.foes[rows, rows].unsqueeze(2)
 
     def gaps(self, field: Field, alive: Tensor, which: Tensor) -> Tensor:
-        """From edge to edge, FAR more where the other is dead or `which` is 0."""
+        """Distances from edge to edge, plus FAR where the other is dead or `which` is 0."""
         dx = field.x[self.others] - field.x[self.rows].unsqueeze(1)
         dy = field.y[self.others] - field.y[self.rows].unsqueeze(1)
         distance = torch.addcmul(dx * dx, dy, dy).sqrt_()
         return distance.add_(torch.addcmul(self.base, which, alive[self.others], value=-FAR))
 
     def choose(self, field: Field, alive: Tensor) -> Tensor:
-        """The target of each slot that follows the rule, or `NOBODY`."""
+        """Target of each slot that follows the rule, or `NOBODY`."""
         gap, held = self.gaps(field, alive, self.can), field.target[self.rows]
         score = gap + above(gap, self.notice) * FAR
         if self.threat:
@@ -73,7 +74,7 @@ class Rule:
         return chosen
 
     def heal(self, field: Field, alive: Tensor) -> Tensor:
-        """Whom each healer helps; beginning takes more energy than going on."""
+        """Target of each healer; starting takes more energy than continuing."""
         army, who = self.army, self.healers
         share = field.health / army.hp
         hurt = alive * above(share.neg(), -1.0)
@@ -89,12 +90,12 @@ class Rule:
         return torch.where(going, held, torch.where(starts, found, NOBODY))
 
     def resent(self, field: Field, shot: Tensor, alive: Tensor) -> Tensor:
-        """Whom each slot bears a grudge, after the shots of a step: it or a near friend was hit.
+        """Update the attackers that units retaliate against: those that hit them or a near ally.
 
         Args:
-            field: after the step.
-            shot: whom each slot shot at in the step, or `NOBODY`.
-            alive: the living.
+            field: state after the step.
+            shot: slot that each unit attacked in the step, or `NOBODY`.
+            alive: 1 for live units.
         """
         x, y = field.x[self.rows], field.y[self.rows]
         hit = same(shot[self.others].unsqueeze(0), self.own, x)
@@ -110,13 +111,13 @@ class Rule:
 
 
 def least(score: Tensor, slot: Tensor) -> tuple[Tensor, Tensor]:
-    """The first slot of least score, or `NOBODY` if all are far, and whether there is one.
+    """The first slot with the lowest score, or `NOBODY` if all are excluded, and whether it exists.
 
     Several times faster than `argmin` over an axis that is not the last.
 
     Args:
-        score: `(row, slot, B)`; FAR more for those that do not count.
-        slot: `(slot, 1)`, their numbers.
+        score: `(row, slot, B)`; FAR is added to excluded ones.
+        slot: `(slot, 1)`, slot numbers.
     """
     best = score.amin(1, keepdim=True)
     equal = at_most(score, best)

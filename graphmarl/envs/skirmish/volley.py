@@ -1,4 +1,4 @@
-"""What the shots of one loop do."""
+"""Damage of the attacks of one game loop."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ BURST, ACROSS, ALONG, ARC = 2.2, 1.25, 0.15, 2.0
 
 
 class Volley:
-    """All shots of a loop, from one snapshot: who is hit, and what that leaves.
+    """Simultaneous damage of all attacks of a loop, including splash.
 
-    Shields take damage first, without armour; of what reaches the health, armour is taken from
-    each hit, which costs at least 0.5. Of a volley with hits of different strength, shields are
-    taken to stop the same share of each.
+    Shields absorb damage first, without armour; the rest is reduced by the armour for each hit, to
+    at least 0.5 per hit. In a volley with hits of different strength, shields absorb the same share
+    of each.
 
     Args:
-        army: the constants of the units.
+        army: properties of the units.
     """
 
     def __init__(self, army: Army) -> None:
@@ -34,13 +34,13 @@ class Volley:
         self.bombs = army.rows(lambda unit: unit.splash == "burst")
 
     def strike(self, field: Field, aim: Tensor, fires: Tensor, alive: Tensor) -> None:
-        """Let those who fire hit whom they aim at, and everyone around.
+        """Apply all attacks of a loop with their splash damage.
 
         Args:
-            field: where all are; health and shields change.
-            aim: slot that each aims at; anything where it does not fire.
-            fires: 1 where it does.
-            alive: the living, before the shots.
+            field: combat state, whose health, shields and `quiet` are updated.
+            aim: target slot of each unit; arbitrary where it does not fire.
+            fires: 1 for units that fire.
+            alive: 1 for live units before the attacks.
         """
         army = self.army
         direct = fires * self.single
@@ -93,19 +93,19 @@ class Volley:
         field.quiet = torch.maximum(field.quiet, SHIELD_WAIT * struck)
 
     def burst(self, field: Field) -> Tensor:
-        """1 for those whose edge is within 2.2 of each bomb."""
+        """1 for units whose edge is within 2.2 of each bursting unit."""
         dx, dy = self._offsets(field, field.x[self.bombs], field.y[self.bombs])
         return at_most(torch.addcmul(dx * dx, dy, dy), (BURST + self.radius).square())
 
     def line(self, field: Field, aim: Tensor, rows: Tensor) -> Tensor:
-        """1 for those who are on a short line across the line of fire, at the target."""
+        """1 for units on a short line across the line of fire, at the target."""
         to_x, to_y = field.x.gather(0, aim[rows]), field.y.gather(0, aim[rows])
         along, across = self._turned(field, to_x, to_y, rows, at_target=True)
         near = at_most(along.abs(), ALONG + self.radius)
         return near * at_most(across.abs(), ACROSS + self.radius)
 
     def arc(self, field: Field, aim: Tensor, rows: Tensor) -> Tensor:
-        """1 for those who are within 2 and in front."""
+        """1 for units within 2 and in front."""
         to_x, to_y = field.x.gather(0, aim[rows]), field.y.gather(0, aim[rows])
         along, across = self._turned(field, to_x, to_y, rows, at_target=False)
         far = (ARC + self.army.bodies[rows].unsqueeze(2)).square()
@@ -119,7 +119,7 @@ class Volley:
     def _turned(
         self, field: Field, to_x: Tensor, to_y: Tensor, rows: Tensor, at_target: bool
     ) -> tuple[Tensor, Tensor]:
-        """Offsets of all from the target or the shooter, along the line of fire and across it."""
+        """Offsets of all units from target or attacker, along and across the line of fire."""
         x, y = field.x[rows], field.y[rows]
         ux, uy = to_x - x, to_y - y
         length = torch.hypot(ux, uy).clamp_(min=1e-6)

@@ -1,4 +1,4 @@
-"""Who has to wait for whom where lane links cross."""
+"""Right of way at the conflict points of crossing lane links."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ FREE = 2**62
 
 
 class Approach(NamedTuple):
-    """Vehicles at lane links: just beyond one, on it, or before it.
+    """Vehicles at lane links: just beyond, on, or before a link.
 
-    Of two on one link, the one farther ahead comes first.
+    Of two vehicles on one link, the one farther ahead comes first.
 
     Args:
-        row: of the vehicle.
+        row: row of each vehicle in the fleet.
         link: lane link.
-        position: of its front along the link: negative before it, more than its length beyond.
-        rear: of its rear end; it claims the conflict points that this has not passed.
-        claims: how many of them, from the first, are known at conflict points.
-        asks: whether it may go on to the next conflict point is to be found out.
+        position: position of the front along the link; negative before it.
+        rear: position of the rear; the vehicle claims conflict points not yet passed by it.
+        claims: number of vehicles, from the first, that claim conflict points.
+        asks: whether the vehicle requests to pass its next conflict points.
     """
 
     row: Int[Tensor, " n"]
@@ -39,12 +39,12 @@ class Approach(NamedTuple):
 
 
 class Waiting(NamedTuple):
-    """Vehicles that yield.
+    """Vehicles that yield at a conflict point.
 
     Args:
-        row: of each of them, each at most once.
+        row: row of each yielding vehicle, at most once.
         blocker: row of the vehicle to which it yields.
-        distance: to the conflict point, in metres.
+        distance: distance to the conflict point, in metres.
     """
 
     row: Int[Tensor, " n"]
@@ -53,7 +53,7 @@ class Waiting(NamedTuple):
 
 
 def endless(blocker: Int[Tensor, " n"], start: Int[Tensor, " m"]) -> Bool[Tensor, " m"]:
-    """Whether the chain of blockers from each start never ends: it leads into a circle."""
+    """Whether the chain of blockers from each start runs into a cycle."""
     blocked, nobody = int((blocker >= 0).sum()), len(blocker)
     jump = torch.cat([blocker, blocker.new_full((1,), nobody)])
     jump = torch.where(jump < 0, nobody, jump)
@@ -66,16 +66,16 @@ def endless(blocker: Int[Tensor, " n"], start: Int[Tensor, " m"]) -> Bool[Tensor
 class Conflicts:
     """Right of way at conflict points, in CityFlow's order of rules.
 
-    At each conflict point at most one vehicle of either lane link is known: the first on its link
-    whose rear end has not passed the point. One that asks may go if nobody of the other link is
-    known there, or if it cannot stop any more. It waits if the other cannot stop. Else the higher
-    rank goes first (straight, left, right), but any goes before one that takes more seconds to the
-    point; at equal ranks and seconds, who came earlier to its link, then who is nearer, then the
-    priority decides. One that would wait for a circle of waiting vehicles goes, or nobody would.
+    At most one vehicle of each lane link claims a conflict point: the first on its link whose rear
+    has not passed the point. A requesting vehicle may pass if no vehicle of the other link claims
+    the point, or if it cannot stop any more. It yields if the other cannot stop. Otherwise it
+    passes if its rank (straight, left, right) is higher or it reaches the point sooner; equal ranks
+    and times are decided by the earlier entry to the link, then the distance, then the priority. A
+    vehicle that would yield to a cycle of yielding vehicles passes, which resolves the deadlock.
 
     Args:
-        network: with its conflict points.
-        copies: of the network.
+        network: road network with its conflict points.
+        copies: copies of the network.
     """
 
     def __init__(self, network: Network, copies: int) -> None:
@@ -86,7 +86,7 @@ class Conflicts:
     def waiting(
         self, fleet: Fleet, kinds: Kinds, priority: Int[Tensor, " trips"], approach: Approach
     ) -> Waiting:
-        """Which of those who ask have to wait, each at the first such point before it."""
+        """Requesting vehicles that must yield, each at its first blocked conflict point."""
         network = self.network
         count = pick(network.cross_count, approach.link)
         ends = count.cumsum(0)
@@ -113,7 +113,7 @@ class Conflicts:
     def _first_claims(
         self, spot: Int[Tensor, " claims"], number: Int[Tensor, " claims"], other: Int[Tensor, " n"]
     ) -> Int[Tensor, " n"]:
-        """The first number that claims each other spot, or FREE."""
+        """The first vehicle that claims each opposite conflict point, or FREE."""
         self._claimed.scatter_reduce_(0, spot, number, "amin")
         foe = pick(self._claimed, other)
         self._claimed.index_fill_(0, spot, FREE)
@@ -128,7 +128,7 @@ class Conflicts:
         pairs: tuple[Int[Tensor, " n"], Int[Tensor, " n"]],
         distances: tuple[Float[Tensor, " n"], Float[Tensor, " n"]],
     ) -> Waiting:
-        """Of the pairs of one who asks and one who claims, those in which the first has to wait."""
+        """Pairs (requesting, claiming) in which the requesting vehicle must yield."""
         both = torch.cat(pairs)
         rows, number = pick(approach.row, both), pairs[0]
         row, other = rows.chunk(2)
@@ -154,7 +154,7 @@ class Conflicts:
         distance: Float[Tensor, " both"],
         link: Int[Tensor, " both"],
     ) -> Bool[Tensor, " n"]:
-        """Whether those of the first half may go before those of the second, circles aside."""
+        """Whether vehicles of the first half go before those of the second, cycles aside."""
         trip, speed = pick(fleet.trip, rows), pick(fleet.speed, rows)
         traits = kinds.of(trip)
         can = can_yield(distance, speed, traits.max_deceleration, traits.length)
@@ -165,7 +165,7 @@ class Conflicts:
         criteria = (seconds, pick(fleet.entered, rows), distance, -pick(priority, trip))
         (own_can, foe_can), (own, foe) = can.chunk(2), rank.chunk(2)
         sooner = torch.where(own == foe, _before(*criteria), _before(seconds))
-        # One that can still "yield" although its front has passed the point has left it.
+        # If it can yield although its front has passed the point, its rear has passed it too.
         left = distance.chunk(2)[1] <= 0
         return ~own_can | (foe_can & ((own > foe) | sooner | left))
 

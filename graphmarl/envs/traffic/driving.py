@@ -1,4 +1,4 @@
-"""How fast everyone drives in the next second: leaders, lights, turns, and right of way."""
+"""Next speeds of all vehicles: car following, lights, turns and right of way."""
 
 from __future__ import annotations
 
@@ -19,25 +19,25 @@ from graphmarl.envs.traffic.speeds import (
 from graphmarl.envs.traffic.vehicle_params import Kinds, pick, where_true
 
 ROLLING = 2.0
-"""A lane is not full if its last vehicle is at least so fast, in m/s."""
+"""A lane is not full if its last vehicle has at least this speed, in m/s."""
 
 
 class Moment:
-    """All that vehicles see before they choose their speeds.
+    """State from which vehicles compute their next speeds.
 
     Args:
-        network: where they drive.
-        fleet: the vehicles.
-        lineup: their order.
-        kinds: what they are like.
-        places: of all ways.
-        priority: of each trip.
-        green: whether one may enter each spot.
+        network: road network.
+        fleet: vehicles.
+        lineup: order of the vehicles.
+        kinds: vehicle parameters.
+        places: drivables of all paths.
+        priority: priority of each trip.
+        green: whether each drivable of each copy may be entered.
 
     Attributes:
-        following: the next place of each vehicle.
-        to_link: whether that is a lane link.
-        remaining: metres to the end of its place.
+        following: next drivable of each vehicle.
+        to_link: whether the next drivable is a lane link.
+        remaining: metres to the end of the current drivable.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class Moment:
 
 
 def follow_speed(moment: Moment) -> Float[Tensor, " n"]:
-    """What the leader allows; infinite without one."""
+    """Speed limit by the leader; infinite without one."""
     fleet, lineup, kinds = moment.fleet, moment.lineup, moment.kinds
     leader = lineup.leader.clamp(min=0)
     own, ahead = kinds.of(fleet.trip), kinds.of(fleet.trip, leader)
@@ -75,20 +75,20 @@ def follow_speed(moment: Moment) -> Float[Tensor, " n"]:
 
 
 def free_speed(moment: Moment) -> Float[Tensor, " n"]:
-    """What the vehicle and the lane allow."""
+    """Speed limit by vehicle and lane."""
     own = moment.kinds.of(moment.fleet.trip)
     limit = torch.minimum(pick(moment.network.max_speed, moment.fleet.place), own.max_speed)
     return torch.minimum(limit, moment.fleet.speed + own.max_acceleration)
 
 
 def stop_speed(moment: Moment, near: Int[Tensor, " m"]) -> Float[Tensor, " m"]:
-    """The speed to stop before a red light or a full lane; infinite where nothing is to stop for.
+    """Speed limit to stop before a red light or a full lane; infinite without one.
 
-    Those who could not stop before it, even as hard as they can, go through.
+    Vehicles that could not stop even at maximum deceleration pass.
 
     Args:
-        moment: what is seen.
-        near: rows of vehicles before a lane link, no farther from it than they look.
+        moment: driving state.
+        near: rows of vehicles before a lane link within their look-ahead distance.
     """
     fleet, lineup = moment.fleet, moment.lineup
     own, speed = moment.kinds.of(fleet.trip, near), pick(fleet.speed, near)
@@ -104,17 +104,22 @@ def stop_speed(moment: Moment, near: Int[Tensor, " m"]) -> Float[Tensor, " m"]:
 
 
 def next_at_green(moment: Moment) -> Int[Tensor, " m"]:
-    """Rows of those who are first on a lane and have green, however far they are."""
+    """Rows of vehicles that are first on a lane and have green, at any distance."""
     first, lineup = moment.lineup.first, moment.lineup
     spot = pick(lineup.base, first) + pick(moment.following, first)
     return pick(first, where_true(pick(moment.to_link, first) & pick(moment.green, spot)))
 
 
 def approaching(moment: Moment, passing: Int[Tensor, " m"]) -> Approach:
-    """Everyone at a lane link.
+    """Vehicles at lane links.
 
-    Known at its conflict points are the vehicle that left it last, those on it, and, at green, the
-    first one on the lane before it. Those on it ask, and those before it that do not stop there.
+    Conflict points are claimed by the vehicle that left the link last, by those on it, and, at
+    green, by the first one on the lane before it. Vehicles on the link request to pass, as do those
+    before it that do not stop there.
+
+    Args:
+        moment: driving state.
+        passing: rows of vehicles before a lane link that do not stop there.
     """
     fleet, network, lineup = moment.fleet, moment.network, moment.lineup
     rear = fleet.distance - moment.kinds.of(fleet.trip).length
@@ -141,8 +146,8 @@ def approaching(moment: Moment, passing: Int[Tensor, " m"]) -> Approach:
         ),
         torch.cat(
             [
-                # Beyond a link one claims only what its rear is really before, on it also the point
-                # that its rear is at.
+                # Beyond a link a vehicle claims points strictly ahead of its rear, on it also the
+                # point at its rear.
                 torch.nextafter(length + pick(rear, left), torch.full_like(length, torch.inf)),
                 pick(rear, inside),
                 torch.full_like(nearest, -torch.inf, dtype=rear.dtype),
@@ -154,14 +159,14 @@ def approaching(moment: Moment, passing: Int[Tensor, " m"]) -> Approach:
 
 
 def choose_speeds(moment: Moment, conflicts: Conflicts) -> Float[Tensor, " n"]:
-    """The next speed of everyone, below 0 where it stops within the second; notes the blockers."""
+    """Next speeds, negative where a vehicle stops within the second; updates `fleet.blocker`."""
     fleet, kinds = moment.fleet, moment.kinds
     chosen = torch.minimum(free_speed(moment), follow_speed(moment))
     own = kinds.of(fleet.trip)
     near = where_true(moment.to_link & (moment.remaining <= own.sight))
     stop = stop_speed(moment, near)
     turn = pick(moment.network.turn_speed, pick(moment.following, near))
-    # One that stops at the light need not slow down for the turn.
+    # A vehicle that stops at the light need not slow down for the turn.
     goes = torch.isinf(stop) & (stop > 0)
     limit = torch.where(goes, turn, stop)
     chosen.scatter_(0, near, torch.minimum(pick(chosen, near), limit))

@@ -1,4 +1,4 @@
-"""Traffic: every intersection chooses the phase of its signal."""
+"""Traffic signal control: each intersection selects the phase of its signal."""
 
 from __future__ import annotations
 
@@ -26,21 +26,20 @@ FIXED_SEED, SEEDS = 0, 2**31 - 1
 
 
 class Traffic(Batched):
-    r"""Signals of a road network, in CityFlow's model of traffic, one agent at each intersection.
+    r"""Traffic signal control in CityFlow's traffic model, with one agent at each intersection.
 
-    Every 10 s each signal is given a phase; where it changes, 5 s of phase 0 come first, in which
-    only right turns are free. The network begins empty. The default reward of an agent is
+    Every 10 s each agent selects a phase; a change is preceded by 5 s of phase 0, in which only
+    right turns are free. The network starts empty. The default reward of an agent is
 
     .. math:: r_i = -\frac{1}{100} \sum_{t=1}^{10} |\{\text{vehicles on its incoming lanes
         at second } t\}|,
 
-    so that the return of all is minus the seconds that were spent on the way to signals.
+    so that the team return is proportional to minus the total time spent on lanes before signals.
 
     The tasks of Qu et al., "Variational Policy Propagation for Multi-agent Reinforcement Learning"
-    (VPP), whose vehicles were never published. Trips are our own: a generated task has new ones in
-    each episode, by its seed, so that what is learned is not one hour by heart; those of a file are
-    the file's. `hangzhou_4x4` has the dimensions and the volume of the public network of that name,
-    and not its vehicles.
+    (VPP), whose vehicle data was never published. Generated tasks sample new trips in each episode
+    from its seed; tasks from files use the file's trips. `hangzhou_4x4` has the dimensions and the
+    volume of the public network of that name, but generated trips.
 
     Zhang et al., `CityFlow <https://arxiv.org/abs/1905.05217>`_; rewards of Wei et al., `CoLight
     <https://arxiv.org/abs/1905.05717>`_, and "PressLight" (KDD 2019).
@@ -48,34 +47,35 @@ class Traffic(Batched):
     Args:
         task: `grid_1x1`, `grid_2x2`, `grid_3x3`, `hangzhou_4x4`, `grid_7x7`, `grid_10x10`,
             `grid_15x15`, `grid_35x35`, or the path of the config of CityFlow's files, *NAME.json*.
-        reward: `delay`; CoLight's `waiting`, -0.25 for each vehicle that waits on an incoming lane;
-            or PressLight's `pressure`, minus the absolute difference of those that wait on incoming
-            and on outgoing lanes.
-        engine: `embedded`, or `cityflow`, if its module is installed.
-        fixed_flow: give a generated task the same trips in each episode of each copy, those that
+        reward: `delay`; CoLight's `waiting`, -0.25 for each vehicle waiting on an incoming lane; or
+            PressLight's `pressure`, minus the absolute difference of the waiting vehicles on
+            incoming and on outgoing lanes.
+        engine: `embedded`, or `cityflow` if its module is installed.
+        fixed_flow: use the same trips in each episode of each copy of a generated task, those that
             `scripts/make_traffic.py` writes by default.
-        decision: seconds from one choice to the next.
-        yellow: seconds of phase 0 where the phase changes, less than `decision`.
-        horizon: choices in an episode, which it truncates; 100 in VPP, 360 are an hour.
+        decision: seconds between decisions.
+        yellow: seconds of phase 0 before a change of phase, less than `decision`.
+        horizon: decisions after which an episode is truncated; 100 in VPP, 360 are an hour.
         num_envs: copies, B.
         device: where the tensors are.
 
     Shapes:
-        obs (B, N, 2 L + P): for L lanes that end at the signal, those in the order of the roads in
-        the file, how many vehicles wait (slower than 0.1 m/s) on each and how many there are, over
-        20; the chosen one of P phases as one-hot, nothing before the first choice. state (B, N (2 L
-        + P)), all of these side by side. `position` in metres; `links` from each signal to those
-        that its roads lead to. Signals with fewer lanes see 0 for those that they do not have, and
-        signals with fewer phases have fewer actions.
-        Metrics: `team_return`, the sum of the delay rewards of this episode, whatever `reward`
-        pays; `average_travel_time` of this episode's vehicles, in seconds, as CityFlow defines it;
-        `throughput`, vehicles that arrived; `queue`, vehicles that wait at a signal, mean over
-        signals and choices; `volume` (B, N, P), vehicles that a phase would let go, those that may
-        go in phase 0 not counted.
+        obs (B, N, 2 L + P): for the L incoming lanes, in the order of the roads in the file, the
+        number of waiting vehicles (slower than 0.1 m/s) and of all vehicles, each divided by 20;
+        then the current one of P phases as one-hot, zeros before the first decision. state (B, N (2
+        L + P)): all observations concatenated. `position` in metres; `links` from each signal to
+        the signals downstream of its roads. Missing lanes of smaller signals are 0, and missing
+        phases are unavailable actions.
+
+        Metrics: `team_return`, the sum of the delay rewards of this episode for any `reward`;
+        `average_travel_time` of this episode's vehicles, in seconds, by CityFlow's definition;
+        `throughput`, vehicles that have arrived; `queue`, waiting vehicles per signal, mean over
+        signals and decisions; `volume` (B, N, P), vehicles on the lanes that a phase opens, without
+        lanes that are open in phase 0.
 
     Raises:
-        ImportError: CityFlow is asked for and missing.
-        ValueError: a value that is not allowed, or a malformed file.
+        ImportError: `engine` is `cityflow` and its module is missing.
+        ValueError: a value is not allowed, or a file is malformed.
     """
 
     phase: Int[Tensor, "env agent"]
@@ -138,7 +138,7 @@ class Traffic(Batched):
 
     @property
     def engine(self) -> TrafficEngine:
-        """What plays, begun when it is first needed."""
+        """Traffic engine, built on first use."""
         if self._engine is None:
             if isinstance(self.task, Generated) and self.fixed_flow:
                 self._flows = self._trips(self.task, FIXED_SEED)
@@ -153,7 +153,7 @@ class Traffic(Batched):
         return task.trips.flows(task.grid, seed, until=self.spec.horizon * self.decision)
 
     def begin(self) -> dict[str, Tensor]:
-        """Empty the network, and send other vehicles if there are to be others."""
+        """Empty the network, and sample new trips for generated tasks."""
         which = self.time == 0
         flows = None
         if isinstance(self.task, Generated) and not self.fixed_flow:
@@ -167,7 +167,7 @@ class Traffic(Batched):
     def advance(
         self, action: Int[Tensor, "env agent"]
     ) -> tuple[Float[Tensor, "env agent"], Tensor]:
-        """Give the signals their phases and play to the next choice."""
+        """Apply the phases and simulate until the next decision."""
         places, engine = self.junctions, self.engine
         changes = (self.phase != action) & (self.phase != NONE)
         self.phase = action
@@ -189,7 +189,7 @@ class Traffic(Batched):
         return -(here - places.at(waiting, places.outgoing).sum(2)).abs(), self.never
 
     def observe(self) -> dict[str, Any]:
-        """Queues and phases."""
+        """Queues and phases of all signals."""
         places, engine = self.junctions, self.engine
         counts = engine.lane_vehicles()
         lanes = [places.at(found, places.incoming) for found in (engine.lane_waiting(), counts)]
@@ -212,17 +212,17 @@ class Traffic(Batched):
         }
 
     def state_dict(self) -> dict[str, Any]:
-        """That of all environments of tensors, and the engine's."""
+        """State of the environment and of its engine."""
         return super().state_dict() | {"engine": self.engine.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> Step:
-        """Go back to a saved state."""
+        """Restore a saved state."""
         super().load_state_dict(state)
         self.engine.load_state_dict(state["engine"])
         return self._current()
 
     def scene(self, env: int) -> Scene:
-        """Roads beside their middle lines, the redder the more vehicles wait on them, up to 10."""
+        """Roads as lines with their number of waiting vehicles, scaled by 10, as weight."""
         waiting = self.engine.lane_waiting()[env].cpu()
         roads = self.roadnet.roads
         count = torch.tensor([len(road.lanes) for road in roads])
@@ -233,7 +233,7 @@ class Traffic(Batched):
         right = torch.stack([along[:, 1], -along[:, 0]], 1)
         points = torch.tensor([place.point for place in self.roadnet.intersections])
         low, high = points.min(0).values, points.max(0).values
-        # Far enough to the right to be seen beside the other direction.
+        # Shifted to the right, so that both directions are visible.
         lines = ends + 0.012 * (high - low).max() * right[:, None]
         return Scene(
             tuple(low.tolist()),
@@ -244,7 +244,7 @@ class Traffic(Batched):
         )
 
     def close(self) -> None:
-        """End the engine."""
+        """Close the engine."""
         if isinstance(self._engine, CityFlowEngine):
             self._engine.close()
         self._engine = None

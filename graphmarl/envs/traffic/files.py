@@ -1,9 +1,9 @@
-"""CityFlow's files as data: roadnet, flow and config, read and written.
+"""Reader of CityFlow's files: roadnet, flow and config.
 
-What a file leaves out is what CityFlow itself would take. What CityFlow would refuse, silently
-misread or crash on is a ValueError that names the file, the place in it and what is wrong. Members
-that CityFlow does not read are not kept. A written roadnet has two of them, as those of CityFlow's
-grid generator: `direction` (0 to 3 for east, north, west and south) and `roadLinkIndices`.
+Defaults are CityFlow's. Input that CityFlow would refuse, silently misread or crash on raises a
+ValueError that names the file, the position in it and the problem. Members that CityFlow does not
+read are dropped. A written roadnet has two of them, as those of CityFlow's grid generator:
+`direction` (0 to 3 for east, north, west and south) and `roadLinkIndices`.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def _road(place: Place, intersections: set[str]) -> Road:
 
 
 def _curve(link: tuple[int, int], roads: tuple[Road, Road], width: float) -> tuple[Point, ...]:
-    """What CityFlow draws where a lane link has no points."""
+    """CityFlow's default curve of a lane link without points."""
     before, after = (
         lane_line(road.points, [lane.width for lane in road.lanes], lane)
         for road, lane in zip(roads, link, strict=True)
@@ -121,7 +121,7 @@ def _phase(place: Place, links: int) -> Phase:
 def _intersection(place: Place, roads: Mapping[str, Road]) -> Intersection:
     here, virtual = place["id"].text(), place["virtual"].flag()
     names = tuple(_road_of(name, roads).id for name in place["roads"])
-    # CityFlow reads nothing else of virtual intersections: their width is 0.
+    # CityFlow reads nothing else of virtual intersections, whose width is 0.
     width = 0.0 if virtual else place["width"].not_negative()
     links: tuple[RoadLink, ...] = ()
     if not virtual:
@@ -145,10 +145,10 @@ def _unique(places: Iterable[Place]) -> set[str]:
 
 
 def read_roadnet(path: str | Path) -> Roadnet:
-    """A road network.
+    """Read a road network.
 
     Raises:
-        ValueError: says where in the file something is wrong.
+        ValueError: the file is malformed; the message names the position and the problem.
     """
     whole = Place.whole(path)
     intersections, _ = _unique(whole["intersections"]), _unique(whole["roads"])
@@ -166,10 +166,10 @@ def _vehicle(place: Place) -> VehicleKind:
 
 
 def read_flow(path: str | Path, roadnet: Roadnet) -> tuple[Flow, ...]:
-    """The flows of vehicles through a road network.
+    """Read the flows of a road network.
 
     Raises:
-        ValueError: says where in the file something is wrong.
+        ValueError: the file is malformed; the message names the position and the problem.
     """
     roads = {road.id: road for road in roadnet.roads}
     flows = []
@@ -185,10 +185,10 @@ def read_flow(path: str | Path, roadnet: Roadnet) -> tuple[Flow, ...]:
 
 
 def read_config(path: str | Path) -> Config:
-    """What names the other files.
+    """Read a config, which names the other files.
 
     Raises:
-        ValueError: says where in the file something is wrong.
+        ValueError: the file is malformed; the message names the position and the problem.
     """
     place = Place.whole(path)
     return Config(
@@ -203,12 +203,12 @@ def read_config(path: str | Path) -> Config:
 
 
 def read_task(path: str | Path) -> tuple[Config, Roadnet, tuple[Flow, ...]]:
-    """A config and what it names.
+    """Read a config and the files that it names.
 
-    Unlike in CityFlow, a relative `dir` is meant from the config's own folder.
+    Unlike in CityFlow, a relative `dir` is relative to the config's folder.
 
     Raises:
-        ValueError: says where in which file something is wrong.
+        ValueError: a file is malformed; the message names file, position and problem.
     """
     config = read_config(path)
     folder = Path(path).parent / config.dir

@@ -1,4 +1,4 @@
-"""Our engine beside a recorded run of CityFlow: the same files, the same signals."""
+"""Comparison of the embedded engine with recorded runs of CityFlow."""
 
 from __future__ import annotations
 
@@ -16,19 +16,20 @@ from graphmarl.envs.traffic.engine import Engine
 from graphmarl.envs.traffic.files import read_task
 
 HOLD = 10
-"""Seconds for which recorded phases hold; what was counted was counted as often."""
+"""Duration of recorded phases, and interval of recorded counts, in seconds."""
 
 COLUMNS = ("time_s", "vehicles", "waiting", "average_travel_time_s")
 
 
 @dataclass(frozen=True)
 class Parity:
-    """Two runs of one task under one plan of signals.
+    """Curves of both engines for one task and one signal plan.
 
     Args:
-        name: of the task and the plan.
-        ours: time, vehicles in the network, waiting vehicles on lanes, average travel time.
-        theirs: the same, as it was recorded.
+        name: name of the task and the plan.
+        ours: time, vehicles in the network, waiting vehicles on lanes and average travel time of
+            the embedded engine.
+        theirs: the same quantities recorded from CityFlow.
     """
 
     name: str
@@ -36,7 +37,7 @@ class Parity:
     theirs: Float[Tensor, "times 4"]
 
     def curve_error(self, column: str) -> float:
-        """Mean absolute difference of a curve, over the mean of the recorded one."""
+        """Mean absolute difference of a curve, divided by the mean of the recorded one."""
         number = COLUMNS.index(column)
         ours, theirs = self.ours[:, number], self.theirs[:, number]
         return float((ours - theirs).abs().mean() / theirs.mean())
@@ -49,13 +50,13 @@ class Parity:
 def compare(
     folder: str | Path, plans: Sequence[str], dtype: torch.dtype = torch.float64
 ) -> list[Parity]:
-    """Play a recorded task again, every plan in a copy of its own.
+    """Simulate a recorded task, each signal plan in its own copy.
 
     Args:
-        folder: with config.json and the files it names, and for each plan PLAN_signals.json and
-            PLAN.csv, all of the same length.
-        plans: of the signals.
-        dtype: of our engine.
+        folder: folder with config.json and the files that it names, and for each plan
+            PLAN_signals.json and PLAN.csv, all of the same length.
+        plans: names of the signal plans.
+        dtype: floating-point type of the embedded engine.
     """
     folder = Path(folder)
     config, roadnet, flows = read_task(folder / "config.json")

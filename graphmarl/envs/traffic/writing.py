@@ -1,4 +1,4 @@
-"""CityFlow's files, written: one entry a line, the same for the same data to the byte."""
+"""Writer of CityFlow's files, one entry per line, reproducible to the byte."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from graphmarl.envs.traffic.schema import (
     VehicleKind,
 )
 
-# What CityFlow calls the numbers of a vehicle.
+# CityFlow's names of the vehicle parameters.
 MEMBERS = {
     "length": "length",
     "width": "width",
@@ -48,7 +48,7 @@ def _road(road: Road) -> dict[str, Any]:
 
 
 def _quarter(road: Road) -> int:
-    """Which way a road goes at its end: 0 to 3 for east, north, west and south."""
+    """Direction of a road at its end: 0 to 3 for east, north, west and south."""
     (x, y), (end_x, end_y) = road.points[-2:]
     return round(atan2(end_y - y, end_x - x) / (pi / 2)) % 4
 
@@ -121,7 +121,7 @@ def write_flow(flows: Sequence[Flow], path: str | Path) -> None:
 
 
 def write_config(config: Config, path: str | Path) -> None:
-    """Write what names the other files; CityFlow's replay stays off."""
+    """Write a config; CityFlow's replay stays off."""
     members = {
         "interval": config.interval,
         "seed": config.seed,
@@ -136,7 +136,7 @@ def write_config(config: Config, path: str | Path) -> None:
 
 
 def write_task(folder: str | Path, config: Config, roadnet: Roadnet, flows: Sequence[Flow]) -> Path:
-    """Write the three files into a folder, the config as `config.json`; returns its path."""
+    """Write the three files to a folder, the config as `config.json`; returns its path."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     write_roadnet(roadnet, folder / config.roadnet_file)

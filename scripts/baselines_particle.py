@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 
 from graphmarl.envs import Navigation
-from graphmarl.envs.particle.scripted import Assigned, Idle, Restless, team_returns
+from graphmarl.envs.particle.scripted import Assigned, NoOp, RandomActions, team_returns
 from graphmarl.results.collect import add_baseline
 from graphmarl.results.stats import confidence_interval
 
@@ -45,7 +45,7 @@ def main() -> None:
     torch.set_num_threads(1)
     for number in given.agents:
         env = Navigation(number, action=given.action, num_envs=COPIES)
-        controllers = {"idle": Idle(env), "random": Restless(env), "assigned": Assigned(env)}
+        controllers = {"idle": NoOp(env), "random": RandomActions(env), "assigned": Assigned(env)}
         for name, controller in controllers.items():
             if number > 100 and name == "assigned":
                 continue  # assigning 200 agents in every episode takes long

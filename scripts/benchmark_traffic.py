@@ -15,8 +15,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from graphmarl.envs.traffic.engine import Engine
-from graphmarl.envs.traffic.files import Config, Flow, Roadnet, write_task
+from graphmarl.envs.traffic.engine import EmbeddedEngine
+from graphmarl.envs.traffic.files import CityFlowConfig, Flow, Roadnet, write_task
 from graphmarl.envs.traffic.tasks import TASKS
 
 HOLD = 10
@@ -43,7 +43,7 @@ def rates(
     return found
 
 
-def ours(engine: Engine) -> Callable[[Tensor], int]:
+def ours(engine: EmbeddedEngine) -> Callable[[Tensor], int]:
     """How our engine plays."""
 
     def play(phase: Tensor) -> int:
@@ -73,7 +73,7 @@ def main() -> None:
         random = torch.Generator().manual_seed(0)
         phases = torch.randint(1, 9, (given.seconds // HOLD, signals), generator=random)
         for copies in several:
-            engine = Engine(roadnet, flows, copies, given.device, dtype=dtype)
+            engine = EmbeddedEngine(roadnet, flows, copies, given.device, dtype=dtype)
             report(f"{name}, {copies} copies", rates(ours(engine), phases, given.windows))
         report_cityflow(name, roadnet, flows, phases, given.windows)
 
@@ -87,7 +87,7 @@ def report_cityflow(
     except ImportError:
         return
     with tempfile.TemporaryDirectory() as folder:
-        path = write_task(folder, Config(dir=f"{folder}/"), roadnet, flows)
+        path = write_task(folder, CityFlowConfig(dir=f"{folder}/"), roadnet, flows)
         engine = cityflow.Engine(str(path), 1)
         names = [place.id for place in roadnet.signals]
 

@@ -45,18 +45,18 @@ def check(env: Skirmish, step: Step, before: Tensor) -> None:
         step: what came of it.
         before: who lived before it, of the agents.
     """
-    army = env.army
+    stats = env.stats
     for name in ("obs", "state", "reward"):
         require(getattr(step, name).isfinite().all(), f"{name} is not finite", env)
-    for name, top in (("health", army.hp.T), ("shield", army.shield.T), ("energy", 200.0)):
+    for name, top in (("health", stats.hp.T), ("shield", stats.shield.T), ("energy", 200.0)):
         value = getattr(env, name)
         require(value.isfinite().all() & (value >= 0).all(), f"{name} is below 0", env)
         require((value <= top + SMALL).all(), f"{name} is above its most", env)
     place = env.position
     require(place.isfinite().all(), "a place is not finite", env)
     require(((place >= 0) & (place < 32)).all(), "somebody is outside the map", env)
-    cell, walker = place.long(), (army.air + army.cliffs == 0).flatten()
-    for grid, who in ((env.map.walkable, walker), (env.map.passable, army.air.flatten() == 0)):
+    cell, walker = place.long(), (stats.air + stats.cliffs == 0).flatten()
+    for grid, who in ((env.map.walkable, walker), (env.map.passable, stats.air.flatten() == 0)):
         free = torch.tensor(grid)[cell[..., 0], cell[..., 1]]
         require((free | ~who).all(), "somebody is on a blocked cell", env)
     alive = env.health[:, : env.agents] > 0

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from graphmarl.envs.traffic.grid import Grid
 from graphmarl.envs.traffic.schema import VehicleKind
-from graphmarl.envs.traffic.tasks import TASKS, Generated
+from graphmarl.envs.traffic.tasks import TASKS, TrafficTask
 from graphmarl.envs.traffic.turning import TurningTrips
 
 
@@ -42,7 +42,7 @@ def main() -> None:
         task = TASKS[given.task]
     else:
         even = given.rate is None and given.vehicles is None
-        task = Generated(
+        task = TrafficTask(
             Grid(
                 given.rows,
                 given.columns,

@@ -16,7 +16,7 @@ from graphmarl.envs.smac import SMAC
 from graphmarl.envs.to_pettingzoo import ToPettingZoo
 from graphmarl.envs.traffic import Traffic
 from graphmarl.envs.vector import Vector
-from graphmarl.envs.workers import Engine, Frame
+from graphmarl.envs.workers import EngineStep, SingleEngine
 from graphmarl.resolver import construct, joined, lookup, split_name
 from graphmarl.step import Environment
 
@@ -62,9 +62,9 @@ __all__ = [
     "Batched",
     "Battle",
     "ENVS",
-    "Engine",
+    "SingleEngine",
     "Flatland",
-    "Frame",
+    "EngineStep",
     "FromPettingZoo",
     "Gather",
     "GridAgreement",

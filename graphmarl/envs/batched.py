@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from graphmarl.envs.counter_rng import Draws
+from graphmarl.envs.counter_rng import CounterRNG
 from graphmarl.step import Environment, Spec, Step, check_action
 
 OUTCOME = ("time", "episode", "reward", "terminated", "truncated")
@@ -63,15 +63,15 @@ class Batched(Environment):
             raise ValueError(f"horizon is {spec.horizon}; it must be at least 1")
         self.spec, self.num_envs, self.device = spec, num_envs, torch.device(device)
         pair = (num_envs, spec.num_agents)
-        self._draws = Draws(num_envs, self.device)
-        self.everyone = torch.ones(pair, dtype=torch.bool, device=self.device)
-        self.nothing = torch.zeros(pair, device=self.device)
-        self.never = torch.zeros(num_envs, dtype=torch.bool, device=self.device)
+        self._rng = CounterRNG(num_envs, self.device)
+        self.all_agents = torch.ones(pair, dtype=torch.bool, device=self.device)
+        self.zeros = torch.zeros(pair, device=self.device)
+        self.none_ended = torch.zeros(num_envs, dtype=torch.bool, device=self.device)
         self._number = torch.long if spec.action == "discrete" else torch.float32
         self._seed: int | None = None
         self._fields: tuple[str, ...] = ()
 
-    def in_every_copy(self, links: Int[Tensor, "2 edge"]) -> Int[Tensor, "2 edges"]:
+    def replicate_edges(self, links: Int[Tensor, "2 edge"]) -> Int[Tensor, "2 edges"]:
         """Replicate the edges of one copy over the disjoint union of all copies."""
         agents = self.spec.num_agents
         first = torch.arange(0, self.num_envs * agents, agents, device=self.device)
@@ -103,13 +103,13 @@ class Batched(Environment):
 
     def uniform(self, *shape: int) -> Float[Tensor, "env ..."]:
         """Uniform reals in [0, 1) for each copy, `(B, *shape)`."""
-        return self._draws.uniform(*shape)
+        return self._rng.uniform(*shape)
 
     def integers(
         self, low: int | Int[Tensor, "*low"], high: int | Int[Tensor, "*high"], *shape: int
     ) -> Int[Tensor, "env ..."]:
         """Random integers from low to high - 1 for each copy, `(B, *shape)`."""
-        return self._draws.integers(low, high, *shape)
+        return self._rng.integers(low, high, *shape)
 
     def shared(self, team: Float[Tensor, " env"]) -> Float[Tensor, "env agent"]:
         """Team reward split equally among the agents."""
@@ -120,10 +120,10 @@ class Batched(Environment):
         if seed < 0:
             raise ValueError(f"seed is {seed}; it must not be negative")
         self._seed = seed
-        self._draws.seed(seed)
-        self.time = self.episode = torch.zeros_like(self.never, dtype=torch.long)
+        self._rng.seed(seed)
+        self.time = self.episode = torch.zeros_like(self.none_ended, dtype=torch.long)
         self._begin(None)
-        self.reward, self.terminated, self.truncated = self.nothing, self.never, self.never
+        self.reward, self.terminated, self.truncated = self.zeros, self.none_ended, self.none_ended
         return self._current()
 
     def step(self, action: Int[Tensor, "env agent"] | Float[Tensor, "env agent action"]) -> Step:
@@ -133,9 +133,9 @@ class Batched(Environment):
         ended = self.terminated | self.truncated
         number = int(ended.sum())
         self.time = self.time + 1
-        reward, terminated = self.nothing, self.never
+        reward, terminated = self.zeros, self.none_ended
         if number < self.num_envs:
-            self._draws.move(self.time, ADVANCE)
+            self._rng.move(self.time, ADVANCE)
             reward, terminated = self.advance(action.detach().to(self.device, self._number))
         if number:
             self.time = self.time.masked_fill(ended, 0)
@@ -153,8 +153,8 @@ class Batched(Environment):
 
     def _begin(self, where: Bool[Tensor, " env"] | None) -> None:
         """Reset the state of the copies in `where`, or of all."""
-        self._draws.begin(self.episode)
-        self._draws.move(self.time, BEGIN)
+        self._rng.begin(self.episode)
+        self._rng.move(self.time, BEGIN)
         first = self.begin()
         self._fields = tuple(first)
         for name, value in first.items():
@@ -164,9 +164,9 @@ class Batched(Environment):
             setattr(self, name, value)
 
     def _current(self) -> Step:
-        self._draws.move(self.time, OBSERVE)
+        self._rng.move(self.time, OBSERVE)
         outcome: dict[str, Any] = {
-            "alive": self.everyone,
+            "alive": self.all_agents,
             "reward": self.reward,
             "terminated": self.terminated,
             "truncated": self.truncated,
@@ -204,8 +204,8 @@ class Batched(Environment):
                     f"this has {there.dtype} of shape {tuple(there.shape)}"
                 )
         self._seed = int(state["seed"])
-        self._draws.seed(self._seed)
+        self._rng.seed(self._seed)
         for name, value in saved.items():
             setattr(self, name, value.to(self.device, copy=True))
-        self._draws.begin(self.episode)
+        self._rng.begin(self.episode)
         return self._current()

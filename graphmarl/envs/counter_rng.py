@@ -28,7 +28,7 @@ def mix(number: Int[Tensor, "*shape"]) -> Int[Tensor, "*shape"]:
     return number ^ ((number >> 31) & (2**33 - 1))
 
 
-class Draws:
+class CounterRNG:
     """Counter-based generator: draws are a hash of (seed, copy, episode, time, phase, count).
 
     Each episode of each copy is a stream of SplitMix64 (Steele, Lea and Flood, "Fast splittable

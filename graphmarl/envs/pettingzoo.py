@@ -14,14 +14,14 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from graphmarl.envs.vector import Vector
-from graphmarl.envs.workers import Engine, Frame
+from graphmarl.envs.workers import EngineStep, SingleEngine
 from graphmarl.step import Scene, Spec
 
 MASK = "action_mask"
-Locate = Callable[[Any], Mapping[Any, Any]]
+PositionFn = Callable[[Any], Mapping[Any, Any]]
 
 
-def seen_space(space: spaces.Space[Any]) -> spaces.Space[Any]:
+def without_mask(space: spaces.Space[Any]) -> spaces.Space[Any]:
     """Observation space without the action mask that PettingZoo may add to it."""
     if isinstance(space, spaces.Dict) and MASK in space.spaces:
         return space["observation"]
@@ -46,7 +46,7 @@ class Slots:
     acts: list[spaces.Space[Any]]
     masked: bool
     state: spaces.Space[Any] | None
-    locate: Locate | None
+    locate: PositionFn | None
     continuous: bool = field(init=False)
 
     def __post_init__(self) -> None:
@@ -62,14 +62,14 @@ class Slots:
             )
 
     @classmethod
-    def of(cls, env: Any, masked: bool, locate: Locate | None) -> Slots:
+    def of(cls, env: Any, masked: bool, locate: PositionFn | None) -> Slots:
         """Read the agents and spaces of an environment."""
         names = list(env.possible_agents)
         seen = [env.observation_space(name) for name in names]
-        masked = masked or any(seen_space(space) is not space for space in seen)
+        masked = masked or any(without_mask(space) is not space for space in seen)
         acts = [env.action_space(name) for name in names]
         state = getattr(env, "state_space", None)
-        return cls(names, [seen_space(space) for space in seen], acts, masked, state, locate)
+        return cls(names, [without_mask(space) for space in seen], acts, masked, state, locate)
 
     @property
     def sizes(self) -> list[int]:
@@ -112,37 +112,37 @@ class ParallelEngine:
         locate: function that returns the coordinates of agents by name, or None.
     """
 
-    def __init__(self, make: Callable[[], Any], masked: bool, locate: Locate | None) -> None:
+    def __init__(self, make: Callable[[], Any], masked: bool, locate: PositionFn | None) -> None:
         self.env = make()
         self.slots = Slots.of(self.env, masked, locate)
         self.legal = np.arange(max(self.slots.sizes)) < np.array(self.slots.sizes)[:, None]
         self.alive = np.zeros(len(self.slots.names), bool)
 
-    def reset(self, seed: int, frame: Frame) -> None:
+    def reset(self, seed: int, out: EngineStep) -> None:
         """Begin an episode."""
         obs, info = self.env.reset(seed=seed % 2**31)
         present = set(self.env.agents)
         self.alive = np.array([name in present for name in self.slots.names])
         if not self.alive.any():
             raise ValueError("the environment has no agents after reset")
-        if frame.position is not None:
-            frame.position[...] = 0
-        self._write(frame, obs, info)
+        if out.position is not None:
+            out.position[...] = 0
+        self._write(out, obs, info)
 
-    def step(self, action: NDArray[Any], frame: Frame) -> tuple[bool, bool]:
+    def step(self, action: NDArray[Any], out: EngineStep) -> tuple[bool, bool]:
         """Advance; the episode ends when no agent is left, by truncation if one was truncated."""
         names, before = self.slots.names, self.alive
         sent = {name: self._action(slot, action) for slot, name in enumerate(names) if before[slot]}
         obs, reward, terminated, truncated, info = self.env.step(sent)
         paid = [reward.get(name, 0) if before[slot] else 0 for slot, name in enumerate(names)]
-        frame.reward[...] = paid
+        out.reward[...] = paid
         ended, cut = (np.array([bool(d.get(n)) for n in names]) for d in (terminated, truncated))
         present, over = set(self.env.agents), not self.env.agents
         was_cut = bool((before & cut & ~ended).any())
         here = np.array([name in present for name in names])
         # A truncated agent has not died: its last observation is bootstrapped from.
         self.alive = before & ~ended & cut if over else here & ~ended
-        self._write(frame, obs, info)
+        self._write(out, obs, info)
         return over and not was_cut, over and was_cut
 
     def _action(self, slot: int, action: NDArray[Any]) -> Any:
@@ -156,24 +156,24 @@ class ParallelEngine:
         share = (action[slot, : spaces.flatdim(space)].reshape(space.shape) + 1) / 2
         return (space.low + share * (space.high - space.low)).astype(space.dtype)
 
-    def _write(self, frame: Frame, obs: Mapping[Any, Any], info: Mapping[Any, Any]) -> None:
-        frame.obs[...] = 0
-        frame.alive[...] = self.alive
-        if frame.available is not None:
-            frame.available[...] = self.legal
+    def _write(self, out: EngineStep, obs: Mapping[Any, Any], info: Mapping[Any, Any]) -> None:
+        out.obs[...] = 0
+        out.alive[...] = self.alive
+        if out.available is not None:
+            out.available[...] = self.legal
         for slot in self.alive.nonzero()[0]:
             name, space = self.slots.names[slot], self.slots.seen[slot]
             seen, mask = obs[name], info.get(name, {}).get(MASK)
             if isinstance(seen, Mapping) and MASK in seen:
                 seen, mask = seen["observation"], seen[MASK]
-            frame.obs[slot, : spaces.flatdim(space)] = spaces.flatten(space, seen)
-            if mask is not None and frame.available is not None:
-                frame.available[slot, : len(mask)] = np.asarray(mask, bool)
-        if frame.position is not None and self.slots.locate is not None:
+            out.obs[slot, : spaces.flatdim(space)] = spaces.flatten(space, seen)
+            if mask is not None and out.available is not None:
+                out.available[slot, : len(mask)] = np.asarray(mask, bool)
+        if out.position is not None and self.slots.locate is not None:
             for name, place in self.slots.locate(self.env).items():
-                frame.position[self.slots.names.index(name)] = place
-        if frame.state is not None and self.slots.state is not None:
-            frame.state[...] = spaces.flatten(self.slots.state, self.env.state())
+                out.position[self.slots.names.index(name)] = place
+        if out.state is not None and self.slots.state is not None:
+            out.state[...] = spaces.flatten(self.slots.state, self.env.state())
 
     def scene(self) -> Scene:
         """Not available: a parallel environment has no objects to draw."""
@@ -222,7 +222,7 @@ class FromPettingZoo(Vector):
         make: Callable[[], Any] | str,
         num_envs: int = 8,
         horizon: int = 500,
-        position: Locate | None = None,
+        position: PositionFn | None = None,
         masked: bool = False,
         workers: int = 0,
     ) -> None:
@@ -240,6 +240,6 @@ class FromPettingZoo(Vector):
         probe.close()
         super().__init__(slots.spec(horizon), num_envs, workers)
 
-    def engine_maker(self) -> Callable[[], Engine]:
+    def engine_maker(self) -> Callable[[], SingleEngine]:
         """One copy of the environment."""
         return partial(ParallelEngine, self.make, self.masked, self.position)

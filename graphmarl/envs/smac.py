@@ -10,7 +10,7 @@ import torch
 
 from graphmarl.envs.smac_engine import INFO, SMACEngine, read_spec, start, unit_types
 from graphmarl.envs.vector import Vector
-from graphmarl.envs.workers import Engine
+from graphmarl.envs.workers import SingleEngine
 from graphmarl.step import Step
 
 OURS = ("map_name", "seed", "continuing_episode")
@@ -82,7 +82,7 @@ class SMAC(Vector):
         processes = num_envs if workers is None else workers
         super().__init__(spec, num_envs, processes, INFO, has_links=linked)
 
-    def engine_maker(self) -> Callable[[], Engine]:
+    def engine_maker(self) -> Callable[[], SingleEngine]:
         """One copy of the game."""
         return partial(SMACEngine, self._make, self._types, self.relaunch)
 
@@ -112,4 +112,4 @@ class SMAC(Vector):
 
     def _forget(self) -> None:
         if self._pool is not None:
-            self._pool.ask("forget", range(self.num_envs))
+            self._pool.env_method("forget", range(self.num_envs))

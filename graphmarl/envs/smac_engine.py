@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from graphmarl.envs.workers import Frame
+from graphmarl.envs.workers import EngineStep
 from graphmarl.step import Scene, Spec
 
 INFO = ("win", "battle_won", "dead_allies", "dead_enemies", "crashed", "team_return")
@@ -122,69 +122,69 @@ class SMACEngine:
     relaunch: bool
     game: Any = None
 
-    def reset(self, seed: int, frame: Frame) -> None:
+    def reset(self, seed: int, out: EngineStep) -> None:
         """Begin an episode, in a new game if none is running."""
         if self.relaunch:
             self.forget()
         if self.game is None:
             self.game = self.make(seed % 2**31)
         self.game.reset()
-        types = unit_types(self.game, len(frame.alive))
+        types = unit_types(self.game, len(out.alive))
         if self.types not in (None, types):
             raise ValueError(
                 f"the agents are units of types {types}, and were {self.types} at first; where "
                 "teams are drawn anew in each episode, set kinds=False"
             )
-        for value in frame.info.values():
+        for value in out.info.values():
             value[...] = 0
-        self._write(frame)
+        self._write(out)
 
-    def step(self, action: NDArray[Any], frame: Frame) -> tuple[bool, bool]:
+    def step(self, action: NDArray[Any], out: EngineStep) -> tuple[bool, bool]:
         """Advance; an episode at its step limit, or whose game has crashed, is truncated."""
-        alive = frame.alive.copy()
-        reward, ended, info = self.game.step(self._checked(action, frame).tolist())
+        alive = out.alive.copy()
+        reward, ended, info = self.game.step(self._checked(action, out).tolist())
         if ended and "battle_won" not in info:
             # SMAC restarts the game silently: keep the last observation.
-            frame.reward[...], frame.info["crashed"][...] = 0, 1
+            out.reward[...], out.info["crashed"][...] = 0, 1
             return False, True
-        self._write(frame)
-        frame.reward[...] = alive * (reward / max(alive.sum(), 1))
-        frame.info["team_return"] += reward
+        self._write(out)
+        out.reward[...] = alive * (reward / max(alive.sum(), 1))
+        out.info["team_return"] += reward
         won = bool(info["battle_won"])
-        frame.info["win"][...] = frame.info["battle_won"][...] = won
-        dead = len(alive) - int(frame.alive.sum())
-        frame.info["dead_allies"][...] = info.get("dead_allies", dead)
+        out.info["win"][...] = out.info["battle_won"][...] = won
+        dead = len(alive) - int(out.alive.sum())
+        out.info["dead_allies"][...] = info.get("dead_allies", dead)
         if "dead_enemies" in info:
-            frame.info["dead_enemies"][...] = info["dead_enemies"]
-        limit = bool(info.get("episode_limit", False)) and not won and bool(frame.alive.any())
+            out.info["dead_enemies"][...] = info["dead_enemies"]
+        limit = bool(info.get("episode_limit", False)) and not won and bool(out.alive.any())
         return bool(ended) and not limit, bool(ended) and limit
 
-    def _checked(self, action: NDArray[Any], frame: Frame) -> NDArray[Any]:
+    def _checked(self, action: NDArray[Any], out: EngineStep) -> NDArray[Any]:
         """Actions with no-ops for dead agents; raises for illegal ones."""
-        assert frame.available is not None, "the spec says that actions can be illegal"
-        sent = np.where(frame.alive, action, NOOP)
-        illegal = frame.alive & ~frame.available[np.arange(len(sent)), sent]
+        assert out.available is not None, "the spec says that actions can be illegal"
+        sent = np.where(out.alive, action, NOOP)
+        illegal = out.alive & ~out.available[np.arange(len(sent)), sent]
         if illegal.any():
             agent = int(illegal.argmax())
-            can = ", ".join(str(a) for a in frame.available[agent].nonzero()[0])
+            can = ", ".join(str(a) for a in out.available[agent].nonzero()[0])
             raise ValueError(f"agent {agent} cannot do action {sent[agent]} now; it can do {can}")
         return sent
 
-    def _write(self, frame: Frame) -> None:
-        assert frame.available is not None, "the spec says that actions can be illegal"
-        frame.available[...] = np.asarray(self.game.get_avail_actions(), bool)
+    def _write(self, out: EngineStep) -> None:
+        assert out.available is not None, "the spec says that actions can be illegal"
+        out.available[...] = np.asarray(self.game.get_avail_actions(), bool)
         # Only dead agents have the no-op, and no other action.
-        frame.alive[...] = np.delete(frame.available, NOOP, 1).any(1)
-        frame.obs[...] = np.asarray(self.game.get_obs()) * frame.alive[:, None]
-        if frame.state is not None:
-            frame.state[...] = self.game.get_state()
-        if frame.position is not None:
+        out.alive[...] = np.delete(out.available, NOOP, 1).any(1)
+        out.obs[...] = np.asarray(self.game.get_obs()) * out.alive[:, None]
+        if out.state is not None:
+            out.state[...] = self.game.get_state()
+        if out.position is not None:
             for number, unit in units(self.game).items():
-                frame.position[number] = unit.pos.x, unit.pos.y
-        if frame.links is not None:
-            sees = np.asarray(self.game.get_visibility_matrix(), bool)[:, : len(frame.alive)]
-            frame.links[...] = sees.T & frame.alive & frame.alive[:, None]
-            np.fill_diagonal(frame.links, False)
+                out.position[number] = unit.pos.x, unit.pos.y
+        if out.links is not None:
+            sees = np.asarray(self.game.get_visibility_matrix(), bool)[:, : len(out.alive)]
+            out.links[...] = sees.T & out.alive & out.alive[:, None]
+            np.fill_diagonal(out.links, False)
 
     def scene(self) -> Scene:
         """Enemies, with opacity by health."""

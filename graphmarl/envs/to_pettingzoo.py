@@ -14,7 +14,7 @@ from pettingzoo.utils.env import ParallelEnv
 from graphmarl.envs.pettingzoo import MASK
 from graphmarl.step import Environment, Step
 
-Named = dict[str, Any]
+AgentDict = dict[str, Any]
 
 
 class ToPettingZoo(ParallelEnv[str, Any, Any]):
@@ -65,7 +65,7 @@ class ToPettingZoo(ParallelEnv[str, Any, Any]):
         """Action space of an agent; the same object at every call."""
         return self.action_spaces[agent]
 
-    def _observe(self, step: Step, agents: list[str]) -> Named:
+    def _observe(self, step: Step, agents: list[str]) -> AgentDict:
         slots = [self.possible_agents.index(agent) for agent in agents]
         seen = dict(zip(agents, step.obs[0, slots].cpu().numpy(), strict=True))
         if step.available is None:
@@ -76,17 +76,17 @@ class ToPettingZoo(ParallelEnv[str, Any, Any]):
             for agent, mask in zip(agents, masks, strict=True)
         }
 
-    def _living(self, step: Step) -> list[str]:
+    def _live_agents(self, step: Step) -> list[str]:
         alive = step.alive[0].tolist()
         return [agent for agent, here in zip(self.possible_agents, alive, strict=True) if here]
 
     def reset(
-        self, seed: int | None = None, options: Named | None = None
-    ) -> tuple[Named, dict[str, Named]]:
+        self, seed: int | None = None, options: AgentDict | None = None
+    ) -> tuple[AgentDict, dict[str, AgentDict]]:
         """Begin an episode; without a seed, with the last seed plus one."""
         self._seed = self._seed + 1 if seed is None else seed
         self._step = self.env.reset(self._seed)
-        self.agents = self._living(self._step)
+        self.agents = self._live_agents(self._step)
         return self._observe(self._step, self.agents), {agent: {} for agent in self.agents}
 
     def _joint(self, step: Step, actions: Mapping[str, Any]) -> torch.Tensor:
@@ -103,30 +103,30 @@ class ToPettingZoo(ParallelEnv[str, Any, Any]):
         return joint.to(step.obs.device)
 
     def step(
-        self, actions: Named
+        self, actions: AgentDict
     ) -> tuple[
-        Named,
+        AgentDict,
         dict[str, float],
         dict[str, bool],
         dict[str, bool],
-        dict[str, Named],
+        dict[str, AgentDict],
     ]:
         """Advance; dead agents are terminated and removed, new agents are added."""
         if self._step is None or not self.agents:
             raise RuntimeError("no episode is running: call reset")
         step = self._step = self.env.step(self._joint(self._step, actions))
-        living, terminated = set(self._living(step)), bool(step.terminated[0])
-        concerned = [a for a in self.possible_agents if a in living or a in self.agents]
+        live, terminated = set(self._live_agents(step)), bool(step.terminated[0])
+        reported = [a for a in self.possible_agents if a in live or a in self.agents]
         rewards = dict(zip(self.possible_agents, step.reward[0].tolist(), strict=True))
-        dead = {agent: terminated or agent not in living for agent in concerned}
-        cut = {agent: bool(step.truncated[0]) and not dead[agent] for agent in concerned}
-        self.agents = [agent for agent in concerned if not (dead[agent] or cut[agent])]
+        dead = {agent: terminated or agent not in live for agent in reported}
+        cut = {agent: bool(step.truncated[0]) and not dead[agent] for agent in reported}
+        self.agents = [agent for agent in reported if not (dead[agent] or cut[agent])]
         return (
-            self._observe(step, concerned),
-            {agent: rewards[agent] for agent in concerned},
+            self._observe(step, reported),
+            {agent: rewards[agent] for agent in reported},
             dead,
             cut,
-            {agent: {} for agent in concerned},
+            {agent: {} for agent in reported},
         )
 
     def state(self) -> NDArray[np.float32]:

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graphmarl.envs.workers import Buffers, Engine, Layout, Share, Workers, allocate
+from graphmarl.envs.workers import Buffers, EngineGroup, Layout, SingleEngine, Workers, allocate
 from graphmarl.step import Environment, Scene, Spec, Step, check_action
 
 
@@ -49,13 +49,13 @@ class Vector(Environment):
             raise ValueError(f"workers is {workers}; allowed are 0 to num_envs = {num_envs}")
         self.spec, self.num_envs, self.workers, self._info = spec, num_envs, workers, tuple(info)
         self._has_links = has_links
-        self._pool: Share | Workers | None = None
+        self._pool: EngineGroup | Workers | None = None
         self._buffers: Buffers = {}
         self._actions = np.empty(0)
         self._seed: int | None = None
 
     @abstractmethod
-    def engine_maker(self) -> Callable[[], Engine]:
+    def engine_maker(self) -> Callable[[], SingleEngine]:
         """Factory of one copy; picklable, because worker processes call it."""
 
     def _layout(self) -> Layout:
@@ -83,7 +83,7 @@ class Vector(Environment):
         layout |= {f"info.{name}": ((copies,), "float32") for name in self._info}
         return layout
 
-    def _start(self) -> Share | Workers:
+    def _start(self) -> EngineGroup | Workers:
         if self._pool is None:
             layout, copies, horizon = self._layout(), self.num_envs, self.spec.horizon
             memory, self._buffers = allocate(layout, shared=self.workers > 0)
@@ -93,10 +93,10 @@ class Vector(Environment):
             if self.workers:
                 self._pool = Workers(self.workers, make, memory, layout, copies, horizon)
             else:
-                self._pool = Share(make, self._buffers, range(copies), horizon)
+                self._pool = EngineGroup(make, self._buffers, range(copies), horizon)
         return self._pool
 
-    def _running(self) -> Share | Workers:
+    def _running(self) -> EngineGroup | Workers:
         if self._pool is None or self._seed is None:
             raise RuntimeError(f"{type(self).__name__} has not begun: call reset(seed) first")
         return self._pool
@@ -155,13 +155,15 @@ class Vector(Environment):
         pool.replay(self._seed, list(state["episode"]), actions)
         return self._current()
 
-    def ask(self, method: str, copies: Sequence[int] | None = None) -> list[Any]:
+    def env_method(self, method: str, copies: Sequence[int] | None = None) -> list[Any]:
         """Results of calling an engine method on all copies or some."""
-        return self._running().ask(method, range(self.num_envs) if copies is None else copies)
+        return self._running().env_method(
+            method, range(self.num_envs) if copies is None else copies
+        )
 
     def scene(self, env: int) -> Scene:
         """Objects to draw of one copy in its current state."""
-        return self.ask("scene", [env])[0]
+        return self.env_method("scene", [env])[0]
 
     def close(self) -> None:
         """Close the engines and stop the processes; a later reset starts them again."""

@@ -25,7 +25,7 @@ Layout = Mapping[str, tuple[tuple[int, ...], str]]
 
 
 @dataclass
-class Frame:
+class EngineStep:
     """Output arrays of one engine: views of its copy's rows in the batched buffers.
 
     Args:
@@ -49,14 +49,14 @@ class Frame:
     info: dict[str, NDArray[np.float32]] = field(default_factory=dict)
 
 
-class Engine(Protocol):
+class SingleEngine(Protocol):
     """One copy of a task in numpy; its trajectory is a function of the seed and the actions."""
 
-    def reset(self, seed: int, frame: Frame) -> None:
+    def reset(self, seed: int, out: EngineStep) -> None:
         """Begin an episode and write its first observation; `seed` is below 2**63."""
         ...
 
-    def step(self, action: NDArray[Any], frame: Frame) -> tuple[bool, bool]:
+    def step(self, action: NDArray[Any], out: EngineStep) -> tuple[bool, bool]:
         """Advance by the actions of all slots; returns (terminated, truncated)."""
         ...
 
@@ -94,7 +94,7 @@ def carve(memory: Any, layout: Layout) -> Buffers:
     return buffers
 
 
-class Share:
+class EngineGroup:
     """Engines of a range of copies, writing to their rows of the buffers.
 
     Args:
@@ -105,30 +105,30 @@ class Share:
     """
 
     def __init__(
-        self, make: Callable[[], Engine], buffers: Buffers, copies: range, horizon: int
+        self, make: Callable[[], SingleEngine], buffers: Buffers, copies: range, horizon: int
     ) -> None:
         self.copies, self.horizon, self.buffers = copies, horizon, buffers
         self.engines = {copy: make() for copy in copies}
-        self.frames = {copy: self._frame(copy) for copy in copies}
+        self.outputs = {copy: self._output(copy) for copy in copies}
         self.seed = 0
 
-    def _frame(self, copy: int) -> Frame:
+    def _output(self, copy: int) -> EngineStep:
         rows = {name: array[copy, ...] for name, array in self.buffers.items()}
         info = {name[5:]: row for name, row in rows.items() if name.startswith("info.")}
         fields = ("obs", "alive", "reward", "position", "available", "state", "links")
-        return Frame(**{name: rows.get(name) for name in fields}, info=info)  # type: ignore[arg-type]
+        return EngineStep(**{name: rows.get(name) for name in fields}, info=info)  # type: ignore[arg-type]
 
     def _begin(self, copy: int, episode: int) -> None:
         buffers = self.buffers
         buffers["episode"][copy], buffers["time"][copy] = episode, 0
         buffers["terminated"][copy] = buffers["truncated"][copy] = False
         seed = episode_seed(self.seed, copy, episode)
-        self.engines[copy].reset(seed, self.frames[copy])
+        self.engines[copy].reset(seed, self.outputs[copy])
         buffers["reward"][copy] = 0
 
     def _advance(self, copy: int, action: NDArray[Any]) -> None:
         buffers = self.buffers
-        terminated, truncated = self.engines[copy].step(action, self.frames[copy])
+        terminated, truncated = self.engines[copy].step(action, self.outputs[copy])
         time = buffers["time"][copy] = buffers["time"][copy] + 1
         buffers["terminated"][copy] = terminated
         buffers["truncated"][copy] = not terminated and (truncated or time >= self.horizon)
@@ -157,7 +157,7 @@ class Share:
             for action in actions[copy]:
                 self._advance(copy, action)
 
-    def ask(self, method: str, copies: Sequence[int]) -> list[Any]:
+    def env_method(self, method: str, copies: Sequence[int]) -> list[Any]:
         """Results of calling an engine method on those of the given copies in this group."""
         return [getattr(self.engines[copy], method)() for copy in copies if copy in self.copies]
 
@@ -168,17 +168,21 @@ class Share:
 
 
 def serve(
-    connection: Connection, make: Callable[[], Engine], memory: Any, layout: Layout, *share: Any
+    connection: Connection,
+    make: Callable[[], SingleEngine],
+    memory: Any,
+    layout: Layout,
+    *share: Any,
 ) -> None:
     """Loop of a worker process: one command, one reply; ends when the parent exits."""
-    served: Share | None = None
+    served: EngineGroup | None = None
     while True:
         try:
             method, args = connection.recv()
         except (EOFError, ConnectionResetError, KeyboardInterrupt):
             return
         try:
-            served = served or Share(make, carve(memory, layout), *share)
+            served = served or EngineGroup(make, carve(memory, layout), *share)
             reply = (None, getattr(served, method)(*args))
         except Exception as error:
             reply = (_portable(error), traceback.format_exc())
@@ -216,7 +220,7 @@ class Workers:
     def __init__(
         self,
         number: int,
-        make: Callable[[], Engine],
+        make: Callable[[], SingleEngine],
         memory: Any,
         layout: Layout,
         copies: int,
@@ -266,9 +270,9 @@ class Workers:
         """Replay the current episode of every copy."""
         self._call("replay", seed, episodes, actions)
 
-    def ask(self, method: str, copies: Sequence[int]) -> list[Any]:
+    def env_method(self, method: str, copies: Sequence[int]) -> list[Any]:
         """Results of calling an engine method, in the order of the copies."""
-        return [answer for share in self._call("ask", method, copies) for answer in share]
+        return [answer for share in self._call("env_method", method, copies) for answer in share]
 
     def close(self) -> None:
         """Stop the processes and wait for them."""

@@ -104,7 +104,7 @@ class GridAgreement(Batched):
             "obs": self._one.expand(-1, cells).unsqueeze(2).contiguous(),
             "state": self._one,
             "position": self._places(),
-            "links": self.in_every_copy(torch.cat([self._edges, self._edges.flip(0)], 1)),
+            "links": self.replicate_edges(torch.cat([self._edges, self._edges.flip(0)], 1)),
         }
 
     def _places(self) -> Float[Tensor, "env agent 2"]:

@@ -88,7 +88,7 @@ class Hallway(Batched):
     def begin(self) -> dict[str, Tensor]:
         """Sample positions other than the goal."""
         place = self.integers(1, self._length + 1, self.spec.num_agents)
-        return {"place": place.float(), "won": self.nothing[:, 0]}
+        return {"place": place.float(), "won": self.zeros[:, 0]}
 
     def advance(
         self, action: Int[Tensor, "env agent"]

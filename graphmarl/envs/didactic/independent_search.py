@@ -82,7 +82,7 @@ class IndependentSearch(Batched):
         """Move; agents on their landmark are rewarded."""
         self.place = (self.place + self._move[action]).clamp(0, self.last)
         arrived = (self.place == self.landmark).all(2)
-        return arrived.float() / self.spec.num_agents, self.never
+        return arrived.float() / self.spec.num_agents, self.none_ended
 
     def observe(self) -> dict[str, Any]:
         """Own coordinates of each agent."""

@@ -57,7 +57,7 @@ class Sensor(Batched):
 
     def begin(self) -> dict[str, Tensor]:
         """Sample the presence of target 2."""
-        return {"second": self.uniform() < 0.5, "won": self.nothing[:, 0]}
+        return {"second": self.uniform() < 0.5, "won": self.zeros[:, 0]}
 
     def advance(
         self, action: Int[Tensor, "env agent"]
@@ -69,14 +69,14 @@ class Sensor(Batched):
         scans = (action != NOOP).sum(1)
         self.won = torch.where(self.second, second, first).float()
         found = torch.stack([first, second & self.second], 1).float() @ self._prize
-        return self.shared(found - 5 * scans), ~self.never
+        return self.shared(found - 5 * scans), ~self.none_ended
 
     def observe(self) -> dict[str, Any]:
         """Targets to the east and to the west of each sensor."""
         return {
             "obs": self._seen[self.second.long()],
             "position": self._place,
-            "state": torch.stack([self.everyone[:, 0], self.second], 1).float(),
+            "state": torch.stack([self.all_agents[:, 0], self.second], 1).float(),
             "info": {"win": self.won},
         }
 

@@ -13,7 +13,7 @@ from graphmarl.envs.flatland.deadlock import deadlocked
 from graphmarl.envs.flatland.rails import Rails
 from graphmarl.envs.flatland.simulator import kept_random
 from graphmarl.envs.flatland.tree import Trains, observe
-from graphmarl.envs.workers import Frame
+from graphmarl.envs.workers import EngineStep
 from graphmarl.step import Scene
 
 INFO = ("arrived", "deadlocked", "done_share")
@@ -37,7 +37,7 @@ class RailEngine:
             self.env: Any = make()
         self.time = 0
 
-    def reset(self, seed: int, frame: Frame) -> None:
+    def reset(self, seed: int, out: EngineStep) -> None:
         """Generate a map and the start and target of all trains."""
         with kept_random():
             self.env.reset(random_seed=seed)
@@ -52,17 +52,17 @@ class RailEngine:
         target = self.rails.cell_at(targets)
         self.trains = Trains(place, no, ~no, no, no, no, handle, target)
         self.targets, self.time = targets, 0
-        self._write(frame)
+        self._write(out)
 
-    def step(self, action: NDArray[Any], frame: Frame) -> tuple[bool, bool]:
+    def step(self, action: NDArray[Any], out: EngineStep) -> tuple[bool, bool]:
         """Advance; the episode ends when every train has arrived or is deadlocked."""
         before = self.trains
         self.env.step(dict(enumerate(self._orders(action).tolist())))
         self.time += 1
         self._read()
-        frame.reward[...] = self._rewards(before, self.trains)
-        self._write(frame)
-        return not frame.alive.any(), False
+        out.reward[...] = self._rewards(before, self.trains)
+        self._write(out)
+        return not out.alive.any(), False
 
     def _place(self, configuration: Any) -> int:
         (row, column), heading = configuration
@@ -79,7 +79,7 @@ class RailEngine:
         order = np.where((choices > 1) & (turn < 2), AHEAD + turn, AHEAD)
         order[action == STOP] = BRAKE
         order[(action == STOP) & ~trains.present] = NOTHING
-        order[~trains.living] = NOTHING
+        order[~trains.alive] = NOTHING
         return order
 
     def _read(self) -> None:
@@ -116,22 +116,22 @@ class RailEngine:
         reward = CLOSER_REWARD * closer
         reward += ARRIVED_REWARD * (after.arrived & ~before.arrived)
         reward += DEADLOCK_REWARD * (after.deadlocked & ~before.deadlocked)
-        return np.where(before.living, reward, 0)
+        return np.where(before.alive, reward, 0)
 
-    def _write(self, frame: Frame) -> None:
-        trains, living = self.trains, self.trains.living
+    def _write(self, out: EngineStep) -> None:
+        trains, alive = self.trains, self.trains.alive
         obs, links = observe(self.rails, trains)
-        frame.obs[...] = obs * living[:, None]
-        frame.alive[...] = living
-        assert frame.links is not None and frame.position is not None, "the environment has both"
-        assert frame.state is not None, "the environment has a state"
-        frame.links[...] = links & living & living[:, None]
+        out.obs[...] = obs * alive[:, None]
+        out.alive[...] = alive
+        assert out.links is not None and out.position is not None, "the environment has both"
+        assert out.state is not None, "the environment has a state"
+        out.links[...] = links & alive & alive[:, None]
         rows, columns = self.rails.row[trains.place], self.rails.column[trains.place]
-        frame.position[...] = np.stack([columns, self.rails.shape[0] - 1 - rows], 1)
-        frame.state[...] = self._state(rows, columns).ravel()
-        frame.info["arrived"][...] = trains.arrived.mean()
-        frame.info["deadlocked"][...] = trains.deadlocked.mean()
-        frame.info["done_share"][...] = 1 - living.mean()
+        out.position[...] = np.stack([columns, self.rails.shape[0] - 1 - rows], 1)
+        out.state[...] = self._state(rows, columns).ravel()
+        out.info["arrived"][...] = trains.arrived.mean()
+        out.info["deadlocked"][...] = trains.deadlocked.mean()
+        out.info["done_share"][...] = 1 - alive.mean()
 
     def _state(self, rows: NDArray[Any], columns: NDArray[Any]) -> NDArray[np.floating]:
         """Cell, target, direction and condition (one of five, one-hot) of every train."""

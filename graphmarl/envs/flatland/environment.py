@@ -11,11 +11,11 @@ from graphmarl.envs.flatland.engine import INFO, STATE_SIZE, RailEngine
 from graphmarl.envs.flatland.simulator import load_flatland, make_rail_env
 from graphmarl.envs.flatland.tree import OBS_SIZE, ROOT
 from graphmarl.envs.vector import Vector
-from graphmarl.envs.workers import Engine
+from graphmarl.envs.workers import SingleEngine
 from graphmarl.step import Spec
 
 
-class Task(NamedTuple):
+class FlatlandTask(NamedTuple):
     """Task sizes of the MAMBA paper (Table 2).
 
     Args:
@@ -33,9 +33,9 @@ class Task(NamedTuple):
 
 
 TASKS = {
-    "flatland-5": Task(35, 35, 5, 3, 1 / 100),
-    "flatland-10": Task(35, 35, 10, 4, 1 / 150),
-    "flatland-15": Task(40, 45, 15, 5, 1 / 200),
+    "flatland-5": FlatlandTask(35, 35, 5, 3, 1 / 100),
+    "flatland-10": FlatlandTask(35, 35, 10, 4, 1 / 150),
+    "flatland-15": FlatlandTask(40, 45, 15, 5, 1 / 200),
 }
 
 
@@ -101,10 +101,10 @@ class Flatland(Vector):
         horizon: int | None = None,
     ) -> None:
         check_choice("task", task, TASKS)
-        given = Task(height, width, num_agents, cities, malfunction_rate)  # type: ignore[arg-type]
+        given = FlatlandTask(height, width, num_agents, cities, malfunction_rate)  # type: ignore[arg-type]
         sizes: dict[str, Any] = {
             name: own if value is None else value
-            for name, own, value in zip(Task._fields, TASKS[task], given, strict=True)
+            for name, own, value in zip(FlatlandTask._fields, TASKS[task], given, strict=True)
         }
         sizes |= {"rails_between": rails_between, "rail_pairs": rail_pairs}
         _check(**sizes)
@@ -124,7 +124,7 @@ class Flatland(Vector):
         )
         super().__init__(spec, num_envs, workers, INFO, has_links=True)
 
-    def engine_maker(self) -> Callable[[], Engine]:
+    def engine_maker(self) -> Callable[[], SingleEngine]:
         """One copy of the engine."""
         return partial(RailEngine, self._make)
 

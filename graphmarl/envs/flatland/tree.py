@@ -42,7 +42,7 @@ class Trains:
     target: NDArray[np.integer]
 
     @property
-    def living(self) -> NDArray[np.bool_]:
+    def alive(self) -> NDArray[np.bool_]:
         """Neither arrived nor deadlocked."""
         return ~(self.arrived | self.deadlocked)
 

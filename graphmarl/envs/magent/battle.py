@@ -15,9 +15,9 @@ from graphmarl.checks import check_choice
 from graphmarl.envs.magent import maps
 from graphmarl.envs.magent.rewards import Rewards
 from graphmarl.envs.magent.window import CHANNELS, CircleView, Density, circle
-from graphmarl.envs.magent.world import Unit, World, load_engine
+from graphmarl.envs.magent.world import UnitType, World, load_engine
 from graphmarl.envs.vector import Vector
-from graphmarl.envs.workers import Engine, Frame
+from graphmarl.envs.workers import EngineStep, SingleEngine
 from graphmarl.step import Scene, Spec
 
 RADIUS, BLOCKS = 6, 10
@@ -65,20 +65,20 @@ class BattleEngine:
     horizon: int
 
     def __post_init__(self) -> None:
-        soldier = Unit(10.0, 2.0, RADIUS, 1.5, damage=2.0, recover=0.1)
+        soldier = UnitType(10.0, 2.0, RADIUS, 1.5, damage=2.0, recover=0.1)
         self.world = World(self.size, [soldier, soldier])
         self.teams = 2 if self.opponent == "self" else 1
         self.views = [CircleView(self.world, team) for team in range(self.teams)]
         self.density, self.table, self.time = Density(self.size, BLOCKS), REWARDS.table(), 0
         self.rng = np.random.default_rng(0)
 
-    def reset(self, seed: int, frame: Frame) -> None:
+    def reset(self, seed: int, out: EngineStep) -> None:
         """Place the armies."""
         self.world.reset(seed, maps.two_armies(self.size, self.army))
         self.rng, self.time = np.random.default_rng(seed), 0
-        self._write(frame)
+        self._write(out)
 
-    def step(self, action: NDArray[Any], frame: Frame) -> tuple[bool, bool]:
+    def step(self, action: NDArray[Any], out: EngineStep) -> tuple[bool, bool]:
         """Advance; the episode terminates when one army is gone."""
         world, army = self.world, self.army
         enemy = action[army:] if self.teams == 2 else self._enemy()
@@ -87,8 +87,8 @@ class BattleEngine:
         self.time += 1
         for team, alive in enumerate(before):
             rows = slice(team * army, (team + 1) * army)
-            frame.reward[rows] = REWARDS.pay(self.table, world.events[team]) * alive
-        self._write(frame)
+            out.reward[rows] = REWARDS.pay(self.table, world.events[team]) * alive
+        self._write(out)
         return not (len(world.slots[0]) and len(world.slots[1])), False
 
     def _enemy(self) -> NDArray[np.int64]:
@@ -102,21 +102,21 @@ class BattleEngine:
         action[slots] = scripted_soldier(own[slots], enemy[targets], hp, self.size)
         return action
 
-    def _write(self, frame: Frame) -> None:
+    def _write(self, out: EngineStep) -> None:
         world, density, army = self.world, self.density, self.army
-        assert frame.position is not None and frame.state is not None, "battle has both"
+        assert out.position is not None and out.state is not None, "battle has both"
         for team, view in enumerate(self.views):
             rows = slice(team * army, (team + 1) * army)
-            view.write(frame.obs[rows])
-            frame.alive[rows], frame.position[rows] = world.alive[team], world.position[team]
+            view.write(out.obs[rows])
+            out.alive[rows], out.position[rows] = world.alive[team], world.position[team]
         for team in range(2):
             cells = world.position[team][world.slots[team]]
             part = slice(team * BLOCKS**2, (team + 1) * BLOCKS**2)
-            frame.state[part] = density.of(density.block(cells))
-        frame.state[-1] = self.time / self.horizon
+            out.state[part] = density.of(density.block(cells))
+        out.state[-1] = self.time / self.horizon
         red, blue = len(world.slots[0]), len(world.slots[1])
-        frame.info["red"][...], frame.info["blue"][...] = red, blue
-        frame.info["won"][...] = red > 0 and blue == 0
+        out.info["red"][...], out.info["blue"][...] = red, blue
+        out.info["won"][...] = red > 0 and blue == 0
 
     def scene(self) -> Scene:
         """Units of the scripted army, weighted by hit points."""
@@ -188,6 +188,6 @@ class Battle(Vector):
         )
         super().__init__(spec, num_envs, workers, info=("red", "blue", "won"))
 
-    def engine_maker(self) -> Callable[[], Engine]:
+    def engine_maker(self) -> Callable[[], SingleEngine]:
         """One copy of the task."""
         return partial(BattleEngine, self.opponent, self.army, self.size, self.spec.horizon)

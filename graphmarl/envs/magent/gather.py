@@ -17,9 +17,9 @@ from graphmarl.checks import check_choice
 from graphmarl.envs.magent import maps
 from graphmarl.envs.magent.rewards import Rewards
 from graphmarl.envs.magent.window import CHANNELS, CircleView, Density, circle
-from graphmarl.envs.magent.world import Unit, World, load_engine
+from graphmarl.envs.magent.world import UnitType, World, load_engine
 from graphmarl.envs.vector import Vector
-from graphmarl.envs.workers import Engine, Frame
+from graphmarl.envs.workers import EngineStep, SingleEngine
 from graphmarl.step import Scene, Spec
 
 BLOCKS = 12
@@ -42,15 +42,15 @@ class GatherEngine:
     blank_only: bool
 
     def __post_init__(self) -> None:
-        omnivore = Unit(self.hp, 3.0, self.view_radius, 1.0, damage=6.0, attack_in_group=True)
-        self.world = World(self.size, [omnivore, Unit(hp=25.0)])
+        omnivore = UnitType(self.hp, 3.0, self.view_radius, 1.0, damage=6.0, attack_in_group=True)
+        self.world = World(self.size, [omnivore, UnitType(hp=25.0)])
         self.view = CircleView(self.world, 0)
         self.density = Density(self.size, BLOCKS)
         self.table = self.rewards.table(self.blank_only)
         self.food_hp = np.zeros(0, np.float32)
         self.time = 0
 
-    def reset(self, seed: int, frame: Frame) -> None:
+    def reset(self, seed: int, out: EngineStep) -> None:
         """Place omnivores and food."""
         if self.map == "normal":
             places = maps.normal_map(self.size)
@@ -59,29 +59,29 @@ class GatherEngine:
         self.world.reset(seed, places)
         self.food_block = self.density.block(places[1])
         self.time = 0
-        self._write(frame)
+        self._write(out)
 
-    def step(self, action: NDArray[Any], frame: Frame) -> tuple[bool, bool]:
+    def step(self, action: NDArray[Any], out: EngineStep) -> tuple[bool, bool]:
         """Advance; the episode terminates when all food is eaten or all omnivores are dead."""
         before = self.world.alive[0]
         self.world.step([action, None])
         self.time += 1
-        frame.reward[...] = self.rewards.pay(self.table, self.world.events[0]) * before
-        self._write(frame)
+        out.reward[...] = self.rewards.pay(self.table, self.world.events[0]) * before
+        self._write(out)
         return not (len(self.world.slots[0]) and len(self.world.slots[1])), False
 
-    def _write(self, frame: Frame) -> None:
+    def _write(self, out: EngineStep) -> None:
         world, density = self.world, self.density
         omnivores, foods = world.slots
-        assert frame.position is not None and frame.state is not None, "gather has both"
-        self.view.write(frame.obs)
-        frame.alive[...], frame.position[...] = world.alive[0], world.position[0]
+        assert out.position is not None and out.state is not None, "gather has both"
+        self.view.write(out.obs)
+        out.alive[...], out.position[...] = world.alive[0], world.position[0]
         self.food_hp = world.hp(1)
-        living, food = frame.state[: BLOCKS**2], frame.state[BLOCKS**2 : -1]
-        living[...] = density.of(density.block(world.position[0][omnivores]))
+        agents, food = out.state[: BLOCKS**2], out.state[BLOCKS**2 : -1]
+        agents[...] = density.of(density.block(world.position[0][omnivores]))
         food[...] = density.of(self.food_block, self.food_hp)
-        frame.state[-1] = self.time / self.horizon
-        frame.info["food"][...], frame.info["living"][...] = len(foods), len(omnivores)
+        out.state[-1] = self.time / self.horizon
+        out.info["food"][...], out.info["living"][...] = len(foods), len(omnivores)
 
     def foods(self) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Cells (food, 2) and hit points as a fraction (food,), 0 for eaten food."""
@@ -169,7 +169,7 @@ class Gather(Vector):
         )
         super().__init__(spec, num_envs, workers, info=("food", "living"))
 
-    def engine_maker(self) -> Callable[[], Engine]:
+    def engine_maker(self) -> Callable[[], SingleEngine]:
         """One copy of the task."""
         options = (self.map, self.size, self.view_radius, self.hp, self.spec.horizon)
         return partial(GatherEngine, *options, self.rewards, self.blank_only)
@@ -186,5 +186,5 @@ class Gather(Vector):
 
     def foods(self) -> tuple[Float[Tensor, "env food 2"], Float[Tensor, "env food"]]:
         """Cells of all foods and their hit points as a fraction, 0 for eaten food."""
-        cells, hp = zip(*self.ask("foods"), strict=True)
+        cells, hp = zip(*self.env_method("foods"), strict=True)
         return torch.from_numpy(np.stack(cells)).float(), torch.from_numpy(np.stack(hp))

@@ -38,9 +38,9 @@ class Rewards:
         events = np.arange(WAS_HIT)
         target = (events & (HIT | KILL | KILL_OWN | HIT_OWN)) > 0
         penalised = (events & ATTACK > 0) & ~(target & blank_only)
-        living = self.step + self.attack * penalised + self.kill * (events & KILL > 0)
+        alive = self.step + self.attack * penalised + self.kill * (events & KILL > 0)
         rule = self.hit * (events & HIT > 0) + self.hit_own * (events & HIT_OWN > 0)
-        return (np.where(events & DEAD > 0, self.dead, living) + rule).astype(np.float32)
+        return (np.where(events & DEAD > 0, self.dead, alive) + rule).astype(np.float32)
 
     def pay(self, table: NDArray[np.float32], events: NDArray[np.int64]) -> NDArray[np.float32]:
         """Rewards of units from their events; `events // WAS_HIT` counts the hits received."""

@@ -76,9 +76,9 @@ class ScriptedGatherer:
         cells = state.position[:, :, None] + self.moves
         inside = ((cells > 0) & (cells < self.size - 1)).all(-1)
         flat = self._flat(cells.clamp(0, self.size - 1))
-        things = torch.cat((state.position, state.food), 1)
+        objects = torch.cat((state.position, state.food), 1)
         present = torch.cat((state.alive, state.food_hp > 0), 1).float()
-        taken = self._grid(things, present).gather(1, flat.flatten(1)).view_as(flat) > 0
+        taken = self._grid(objects, present).gather(1, flat.flatten(1)).view_as(flat) > 0
         taken[..., self.stay] = False
         left = self._noise((cells - self._nearest(state)[:, :, None]).norm(dim=-1))
         return self._claim(left.masked_fill(taken | ~inside, torch.inf), flat, movers)

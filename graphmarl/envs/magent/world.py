@@ -36,7 +36,7 @@ def load_engine(name: str) -> ModuleType:
 
 
 @dataclass(frozen=True)
-class Unit:
+class UnitType:
     """Properties of one type of unit.
 
     Args:
@@ -70,7 +70,7 @@ class World:
         units: type of each group.
     """
 
-    def __init__(self, size: int, units: Sequence[Unit]) -> None:
+    def __init__(self, size: int, units: Sequence[UnitType]) -> None:
         engine = load_engine("World")
         self.size, self.units = size, tuple(units)
         config = engine.Config()
@@ -158,10 +158,10 @@ class World:
                 raise ValueError(
                     f"{action.shape} actions for {len(self.alive[group])} slots of group {group}"
                 )
-            living = np.ascontiguousarray(action[self.slots[group]], dtype=np.int32)
-            if len(living) and living.view(np.uint32).max() >= self.num_actions[group]:
+            live_actions = np.ascontiguousarray(action[self.slots[group]], dtype=np.int32)
+            if len(live_actions) and live_actions.view(np.uint32).max() >= self.num_actions[group]:
                 raise ValueError(f"actions must be 0 to {self.num_actions[group] - 1}")
-            self._grid.set_action(self._handles[group], living)
+            self._grid.set_action(self._handles[group], live_actions)
         self._grid.step()
         for group, handle in enumerate(self._handles):
             if self.units[group].damage == 0:

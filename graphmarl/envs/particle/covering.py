@@ -128,8 +128,8 @@ class Covering(Particle):
         return {
             "position": self.square(count, self.half_width),
             "velocity": self._still,
-            "team_return": self.nothing[:, 0],
-            "collided": self.nothing[:, 0],
+            "team_return": self.zeros[:, 0],
+            "collided": self.zeros[:, 0],
             "landmarks": poisson_disc(self.uniform, count, self.half_width, self._apart),
         }
 
@@ -148,7 +148,7 @@ class Covering(Particle):
             far = squared.masked_fill(squared == torch.inf, 0).sqrt().log1p().sum(2)
             bonus = self.spread * far
             team = team + bonus.sum(1)
-        return self.pay(self._share(cover, fines, bonus, team), team), self.never
+        return self.pay(self._share(cover, fines, bonus, team), team), self.none_ended
 
     def _share(
         self, cover: Cover, fines: Tensor, bonus: Tensor | None, team: Tensor
@@ -188,7 +188,7 @@ class Covering(Particle):
 
     def scene(self, env: int) -> Scene:
         """Landmarks."""
-        return self.frame(env, landmarks=self.landmarks[env])
+        return self.scene_of(env, landmarks=self.landmarks[env])
 
 
 def usual_width(table: Mapping[int, float], number: int) -> float:

@@ -19,7 +19,7 @@ ADVERSARY_SPEED, PREY_SPEED = 1.0, 1.3
 INSET = 0.1
 
 
-class Size(NamedTuple):
+class PreyPredatorSizes(NamedTuple):
     """Counts, radii and observed counts of one scenario.
 
     Args:
@@ -56,11 +56,11 @@ class Size(NamedTuple):
 
 
 SIZES = {
-    3: Size(1, 2, 1.0, 0.075, 0.05, 0.2, 2, 2, 1),
-    6: Size(2, 3, 1.5, 0.075, 0.05, 0.2, 3, 5, 2),
-    15: Size(5, 5, 1.0, 0.02, 0.01, 0.1, 3, 6, 3),
-    30: Size(10, 10, 1.0, 0.01, 0.005, 0.05, 5, 5, 5),
-    100: Size(30, 20, 1.0, 0.01, 0.005, 0.05, 5, 0, 5),
+    3: PreyPredatorSizes(1, 2, 1.0, 0.075, 0.05, 0.2, 2, 2, 1),
+    6: PreyPredatorSizes(2, 3, 1.5, 0.075, 0.05, 0.2, 3, 5, 2),
+    15: PreyPredatorSizes(5, 5, 1.0, 0.02, 0.01, 0.1, 3, 6, 3),
+    30: PreyPredatorSizes(10, 10, 1.0, 0.01, 0.005, 0.05, 5, 5, 5),
+    100: PreyPredatorSizes(30, 20, 1.0, 0.01, 0.005, 0.05, 5, 0, 5),
 }
 
 
@@ -149,12 +149,12 @@ class PreyPredator(Particle):
         super().__init__(physics, properties, *world)
         self._paid, self._touch = reward, size.adversary + size.prey
         last = num_agents + prey
-        self._who, self._what = slice(0, num_agents), slice(num_agents, last)
-        self._where = slice(last, last + obstacles)
+        self._adversaries, self._prey = slice(0, num_agents), slice(num_agents, last)
+        self._obstacles = slice(last, last + obstacles)
 
     @staticmethod
     def _physics(
-        size: Size, agents: int, prey: int, obstacles: int, quirks: bool, device: str
+        size: PreyPredatorSizes, agents: int, prey: int, obstacles: int, quirks: bool, device: str
     ) -> Physics:
         def each(*values: float) -> list[float]:
             numbers = (agents, prey, obstacles)
@@ -170,46 +170,50 @@ class PreyPredator(Particle):
 
     def begin(self) -> dict[str, Tensor]:
         """Sample all entities at rest, obstacles away from the border."""
-        obstacles = self._where.stop - self._where.start
-        moving = self.square(self._where.start, self.half_width)
+        obstacles = self._obstacles.stop - self._obstacles.start
+        moving = self.square(self._obstacles.start, self.half_width)
         return {
             "position": torch.cat([moving, self.square(obstacles, self.half_width - INSET)], 1),
             "velocity": self._still,
-            "team_return": self.nothing[:, 0],
-            "contacts": self.nothing[:, 0],
+            "team_return": self.zeros[:, 0],
+            "contacts": self.zeros[:, 0],
         }
 
     def drive(self) -> Float[Tensor, "env prey 2"]:
         """Actions of the prey, as shares of their full force."""
-        prey = self.position[:, self._what]
-        return flee(prey, self.gaps().part(self._what, self._who), self.half_width)
+        prey = self.position[:, self._prey]
+        return flee(prey, self.gaps().part(self._prey, self._adversaries), self.half_width)
 
     def advance(self, action: Tensor) -> tuple[Float[Tensor, "env agent"], Bool[Tensor, " env"]]:
         """Move adversaries and prey, then reward proximity and contacts."""
-        still = self._others[:, self._what.stop - self._what.start :]
+        still = self._others[:, self._prey.stop - self._prey.start :]
         self.move(action, torch.cat([PREY_FORCE * self.drive(), still], 1))
-        distance = self.gaps().squared[:, self._who, self._what].sqrt()
+        distance = self.gaps().squared[:, self._adversaries, self._prey].sqrt()
         contacts = (distance < self._touch).sum(2).float()
         self.contacts = self.contacts + contacts.sum(1)
         own = 10 * contacts - 0.1 * distance.amin(2)
         team = own.sum(1)
-        return self.pay(self.shared(team) if self._paid == "team" else own, team), self.never
+        return self.pay(self.shared(team) if self._paid == "team" else own, team), self.none_ended
 
     def observe(self) -> dict[str, Any]:
         """Own velocity and position, then obstacles, other adversaries and prey."""
-        groups = {"obstacles": self._where, "adversaries": self._who, "prey": self._what}
+        groups = {
+            "obstacles": self._obstacles,
+            "adversaries": self._adversaries,
+            "prey": self._prey,
+        }
         seen, nearest = self.own(), torch.empty(0)
         for name, group in groups.items():
-            part = self.gaps().part(self._who, group)
+            part = self.gaps().part(self._adversaries, group)
             nearest = part.nearest(self._sight[name])
             seen.append(part.to(nearest))
-        velocity = self.velocity[:, self._what]
+        velocity = self.velocity[:, self._prey]
         which = nearest.flatten(1).unsqueeze(2).expand(-1, -1, 2)
         seen.append(velocity.gather(1, which).view_as(seen[-1]))
         found = self.everything()
-        moving = [self.position, self.velocity[:, : self._where.start]]
+        moving = [self.position, self.velocity[:, : self._obstacles.start]]
         found["state"] = torch.cat([part.flatten(1) for part in moving], 1)
-        closest = self.gaps().squared[:, self._who, self._what].amin(2).sqrt()
+        closest = self.gaps().squared[:, self._adversaries, self._prey].amin(2).sqrt()
         return found | {
             "obs": torch.cat(seen, 2),
             "info": {
@@ -222,4 +226,4 @@ class PreyPredator(Particle):
     def scene(self, env: int) -> Scene:
         """Prey and obstacles."""
         place = self.position[env]
-        return self.frame(env, prey=place[self._what], obstacles=place[self._where])
+        return self.scene_of(env, prey=place[self._prey], obstacles=place[self._obstacles])

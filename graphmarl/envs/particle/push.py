@@ -16,7 +16,7 @@ from graphmarl.step import Scene
 INSET, FAR_ENOUGH = 0.2, 1.2
 
 
-class Size(NamedTuple):
+class PushSizes(NamedTuple):
     """Sizes of one scenario.
 
     Args:
@@ -37,11 +37,11 @@ class Size(NamedTuple):
 
 
 SIZES = {
-    3: Size(1.0, 0.06, 0.1, 2.0, 2),
-    6: Size(1.0, 0.04, 0.1, 4.0, 5),
-    15: Size(2.0, 0.02, 0.2, 8.0, 10),
-    30: Size(2.0, 0.06, 0.7, 4.0, 5, ghosts=10),
-    100: Size(4.0, 0.06, 0.7, 4.0, 10),
+    3: PushSizes(1.0, 0.06, 0.1, 2.0, 2),
+    6: PushSizes(1.0, 0.04, 0.1, 4.0, 5),
+    15: PushSizes(2.0, 0.02, 0.2, 8.0, 10),
+    30: PushSizes(2.0, 0.06, 0.7, 4.0, 5, ghosts=10),
+    100: PushSizes(4.0, 0.06, 0.7, 4.0, 10),
 }
 
 
@@ -134,8 +134,8 @@ class Push(Particle):
             "position": torch.cat([agents, ball], 1),
             "velocity": self._still,
             "target": torch.where(near, second, first),
-            "team_return": self.nothing[:, 0],
-            "touched": self.nothing[:, 0],
+            "team_return": self.zeros[:, 0],
+            "touched": self.zeros[:, 0],
         }
 
     def away(self) -> Float[Tensor, " env"]:
@@ -152,9 +152,9 @@ class Push(Particle):
         common = -2 * self.away()
         team = common - 0.1 * least[:, 0] + 0.1 * touching.sum(1)
         if self._paid == "team":
-            return self.pay(self.shared(team), team), self.never
+            return self.pay(self.shared(team), team), self.none_ended
         own = self.shared(common) + 0.1 * touching
-        return self.pay(own.scatter_add(1, closest, -0.1 * least), team), self.never
+        return self.pay(own.scatter_add(1, closest, -0.1 * least), team), self.none_ended
 
     def observe(self) -> dict[str, Any]:
         """Own velocity and position, then ball, target and the nearest other agents."""
@@ -174,4 +174,4 @@ class Push(Particle):
 
     def scene(self, env: int) -> Scene:
         """Ball and target."""
-        return self.frame(env, ball=self.position[env, -1:], target=self.target[env])
+        return self.scene_of(env, ball=self.position[env, -1:], target=self.target[env])

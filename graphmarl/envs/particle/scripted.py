@@ -18,7 +18,7 @@ from graphmarl.step import Step
 Controller = Callable[[Step], Tensor]
 
 
-class Idle:
+class NoOp:
     """No-op baseline.
 
     Args:
@@ -37,7 +37,7 @@ class Idle:
         return self.action
 
 
-class Restless:
+class RandomActions:
     """Uniform random baseline.
 
     Args:
@@ -69,7 +69,7 @@ class Assigned:
 
     def __init__(self, env: Covering) -> None:
         self.env = env
-        self.target = torch.zeros_like(env.nothing).unsqueeze(2).repeat(1, 1, 2)
+        self.target = torch.zeros_like(env.zeros).unsqueeze(2).repeat(1, 1, 2)
         self.direction = torch.tensor(DIRECTIONS, device=env.device)
 
     def __call__(self, step: Step) -> Tensor:

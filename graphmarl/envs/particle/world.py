@@ -117,8 +117,8 @@ class Particle(Batched):
         self.physics, self.half_width = physics, half_width
         self.sensitivity = torch.tensor(properties.sensitivity, device=self.device).unsqueeze(1)
         self._direction = torch.tensor(DIRECTIONS, device=self.device)
-        self._things = len(physics.contact)
-        self._still = torch.zeros(num_envs, self._things, 2, device=self.device)
+        self._num_entities = len(physics.contact)
+        self._still = torch.zeros(num_envs, self._num_entities, 2, device=self.device)
         self._others = self._still[:, self.spec.num_agents :]
         self._seen: tuple[Tensor, Gaps] | None = None
 
@@ -136,7 +136,7 @@ class Particle(Batched):
         """Advance the physics by the agents' actions and the forces on other entities."""
         share = action if self.spec.action == "continuous" else self._direction[action]
         force = share * self.sensitivity
-        if self._things > self.spec.num_agents:
+        if self._num_entities > self.spec.num_agents:
             force = torch.cat([force, self._others if others is None else others], 1)
         now = (self.position, self.velocity)
         self.position, self.velocity = self.physics.step(*now, force, self.gaps())
@@ -153,7 +153,7 @@ class Particle(Batched):
         agents = self.spec.num_agents
         return [self.velocity[:, :agents], self.position[:, :agents]]
 
-    def frame(self, env: int, **groups: Float[Tensor, "thing 2"]) -> Scene:
+    def scene_of(self, env: int, **groups: Float[Tensor, "thing 2"]) -> Scene:
         """Scene with groups of points in a square that contains all entities."""
         points = {name: (place.cpu(), torch.ones(len(place))) for name, place in groups.items()}
         far = max(self.half_width, float(self.position[env].abs().max()))

@@ -9,16 +9,16 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from graphmarl.envs.skirmish.base import Armies
-from graphmarl.envs.skirmish.combat import Combat, Errand, Orders, late
+from graphmarl.envs.skirmish.base import SkirmishBase
+from graphmarl.envs.skirmish.combat import Combat, DefaultGoal, Orders, late
 from graphmarl.envs.skirmish.map_loader import read_map
 from graphmarl.envs.skirmish.map_spec import Map
 from graphmarl.envs.skirmish.maps import MAPS
 from graphmarl.envs.skirmish.observation import ATTACK, COMPASS
-from graphmarl.envs.skirmish.rewards import Judge, Pay
+from graphmarl.envs.skirmish.rewards import RewardFunction, RewardOptions
 from graphmarl.envs.skirmish.state import NOBODY
 
-ERRANDS: dict[Any, Errand] = {None: "stay", "allies": "foe"}
+DEFAULT_GOALS: dict[Any, DefaultGoal] = {None: "stay", "allies": "foe"}
 
 
 def find_map(name: str | Map) -> Map:
@@ -36,7 +36,7 @@ def find_map(name: str | Map) -> Map:
     return MAPS[name]
 
 
-class Skirmish(Armies):
+class Skirmish(SkirmishBase):
     """StarCraft Multi-Agent Challenge (SMAC) re-implemented in batched tensors.
 
     Samvelyan et al., "The StarCraft multi-agent challenge" (2019), https://arxiv.org/abs/1902.04043:
@@ -62,7 +62,7 @@ class Skirmish(Armies):
         reward_negative_scale: weight of damage to and deaths of allies.
         reward_scale: scale rewards so that their maximum sum is `reward_scale_rate`.
         reward_scale_rate: maximum sum of scaled rewards.
-        seen: arguments of `Armies`: observation options, `num_envs` and `device`.
+        seen: arguments of `SkirmishBase`: observation options, `num_envs` and `device`.
 
     Raises:
         ValueError: the map or the table of units is unknown, or an action is not available.
@@ -84,7 +84,7 @@ class Skirmish(Armies):
         **seen: Any,
     ) -> None:
         super().__init__(find_map(map), units, **seen)
-        pay = Pay(
+        options = RewardOptions(
             reward_sparse,
             reward_only_positive,
             reward_death_value,
@@ -94,10 +94,10 @@ class Skirmish(Armies):
             reward_scale,
             reward_scale_rate,
         )
-        self.judge, self.threat = Judge(self.army, pay), threat
-        errand = ERRANDS.get(self.map.goal, "point")
+        self.reward_function, self.threat = RewardFunction(self.stats, options), threat
+        errand = DEFAULT_GOALS.get(self.map.goal, "point")
         grids = self.map.walkable, self.map.passable
-        self.combat = Combat(self.army, self.agents, *grids, errand, threat)
+        self.combat = Combat(self.stats, self.agents, *grids, errand, threat)
         self._compass = torch.tensor(COMPASS, device=self.device)
 
     def advance(
@@ -106,14 +106,14 @@ class Skirmish(Armies):
         """Simulate half a second of combat."""
         self._check(action)
         before, lived = self.health + self.shield, self.health > 0
-        delay = late(self.uniform(len(self.army))).T.contiguous()
-        self.put(self.combat.step(self.field(), self._orders(action), delay))
+        delay = late(self.uniform(len(self.stats))).T.contiguous()
+        self.set_units(self.combat.step(self.combat_state(), self._orders(action), delay))
         self.last_action = action
         alive = self.health > 0
-        over, won = self.judge.end(alive)
+        over, won = self.reward_function.end(alive)
         self.won = won.float()
         after = (self.health + self.shield) * alive
-        team = self.judge.reward(before, after, (lived, alive), (over, won))
+        team = self.reward_function.reward(before, after, (lived, alive), (over, won))
         share = lived[:, : self.agents].float()
         share = share / share.sum(1, keepdim=True).clamp(min=1)
         return share * team.unsqueeze(1), over

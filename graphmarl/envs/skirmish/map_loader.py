@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from graphmarl.envs.skirmish.map_spec import Box, Kinds, Map, Place, known, point
+from graphmarl.envs.skirmish.map_spec import Box, Kinds, Map, SpawnArea, lookup_unit, point
 from graphmarl.envs.skirmish.terrain import SIDE, TERRAINS, Terrain
 
 NEEDED = "limit", "starts"
@@ -173,7 +173,7 @@ def terrain_of(found: Any) -> Terrain:
     return Terrain(grid == FREE, grid != BLOCKED)
 
 
-def starts_of(found: Any) -> tuple[tuple[Place, ...], Kinds, Kinds]:
+def starts_of(found: Any) -> tuple[tuple[SpawnArea, ...], Kinds, Kinds]:
     """Parse the places, and the kinds of both sides in the order of their slots."""
     if not isinstance(found, list) or not found:
         raise ValueError(f"starts is {found!r}; it must be a list of places")
@@ -186,7 +186,7 @@ def starts_of(found: Any) -> tuple[tuple[Place, ...], Kinds, Kinds]:
         if not any(parties[-1]):
             raise ValueError(f"{key} has no allies and no enemies")
     sides = [in_slots([party[side] for party in parties]) for side in (0, 1)]
-    places = tuple(map(Place, boxes, sides[0][1], sides[1][1]))
+    places = tuple(map(SpawnArea, boxes, sides[0][1], sides[1][1]))
     return places, sides[0][0], sides[1][0]
 
 
@@ -210,7 +210,7 @@ def boxes_of(key: str, table: Mapping[str, Any]) -> tuple[Box, ...]:
 def inside(key: str, boxes: tuple[Box, ...]) -> tuple[Box, ...]:
     """Check that the boxes are valid."""
     try:
-        return Place(boxes).boxes
+        return SpawnArea(boxes).boxes
     except ValueError as error:
         raise ValueError(f"{key}: {error}") from error
 
@@ -220,7 +220,7 @@ def counts_of(key: str, found: Any) -> Counts:
     counts = []
     for kind, count in mapping(key, {} if found is None else found).items():
         try:
-            known(kind)
+            lookup_unit(kind)
         except ValueError as error:
             raise ValueError(f"{key}: {error}") from error
         if type(count) is not int or count < 1:

@@ -48,7 +48,7 @@ class Map:
     enemies: Kinds
     limit: int
     terrain: Terrain = field(repr=False)
-    places: tuple[Place, ...] = field(repr=False)
+    places: tuple[SpawnArea, ...] = field(repr=False)
     goal: tuple[float, float] | str | None = None
     sight: float = 9.0
     shoot: float = 6.0
@@ -104,7 +104,7 @@ def check_kinds(one: Map) -> None:
         if not kinds:
             raise ValueError(f"there are no {side}; there must be at least one")
         for kind in (*kinds, *order):
-            known(kind)
+            lookup_unit(kind)
         missing = set(kinds) - set(order)
         if one.type_bits and missing:
             raise ValueError(
@@ -112,7 +112,7 @@ def check_kinds(one: Map) -> None:
             )
 
 
-def known(kind: str) -> Unit:
+def lookup_unit(kind: str) -> Unit:
     """Look up the properties of a kind of unit.
 
     Raises:
@@ -126,7 +126,7 @@ def known(kind: str) -> Unit:
 def check_overrides(overrides: Mapping[str, Mapping[str, float]]) -> None:
     """Check that overrides change numbers of units."""
     for kind, changes in overrides.items():
-        known(kind)
+        lookup_unit(kind)
         for name, value in changes.items():
             if name not in NUMBERS:
                 allowed = ", ".join(sorted(NUMBERS))
@@ -147,7 +147,7 @@ def check_places(one: Map) -> None:
     for place in one.places:
         kinds = [one.allies[slot] for slot in place.allies]
         kinds += [one.enemies[slot] for slot in place.enemies]
-        ground = sorted({kind for kind in kinds if known(kind).plane != "air"})
+        ground = sorted({kind for kind in kinds if lookup_unit(kind).plane != "air"})
         if ground and not place.touches(one.walkable):
             raise ValueError(
                 f"{', '.join(ground)} start in {place.boxes}, of which one has no walkable cell"
@@ -158,9 +158,9 @@ def check_goal(one: Map) -> None:
     """Check that the enemies can walk to their goal."""
     goal = one.goal
     if isinstance(goal, tuple):
-        walks = any(known(kind).plane != "air" for kind in one.enemies)
+        walks = any(lookup_unit(kind).plane != "air" for kind in one.enemies)
         inside = all(0 <= value <= SIDE for value in goal)
-        if not inside or (walks and not Place((point(*goal),)).touches(one.walkable)):
+        if not inside or (walks and not SpawnArea((point(*goal),)).touches(one.walkable)):
             raise ValueError(f"goal is {goal}, which is not on a walkable cell")
     elif goal not in (None, "allies", "between"):
         raise ValueError(f"goal is {goal!r}; it must be a point, 'allies', 'between' or None")
@@ -172,7 +172,7 @@ Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
-class Place:
+class SpawnArea:
     """Start area of a group of units, placed around one random point per episode.
 
     Args:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from graphmarl.envs.skirmish.map_spec import Box, Kinds, Map, Place, point
+from graphmarl.envs.skirmish.map_spec import Box, Kinds, Map, SpawnArea, point
 from graphmarl.envs.skirmish.terrain import TERRAINS
 
 __all__ = ["MAPS", "NDQ", "SMAC", "Map"]
@@ -36,8 +36,8 @@ def facing(
 ) -> Map:
     """Two armies, each around a point; the enemies attack towards the allies' point."""
     places = (
-        Place((starts[0],), allies=slots(0, len(allies))),
-        Place((starts[1],), enemies=slots(0, len(enemies))),
+        SpawnArea((starts[0],), allies=slots(0, len(allies))),
+        SpawnArea((starts[1],), enemies=slots(0, len(enemies))),
     )
     options = {"goal": (starts[0][0], starts[0][2])} | options
     return Map(name, allies, enemies, limit, TERRAINS[terrain], places, **options)
@@ -78,10 +78,10 @@ def bane_vs_bane() -> Map:
     """Banelings and zerglings against the same units, with banelings in the rear."""
     side, order = army(baneling=4, zergling=20), ("baneling", "zergling")
     places = (
-        Place((point(16, 8),), allies=slots(0, 4)),
-        Place((point(16, 11),), allies=slots(4, 20)),
-        Place((point(16, 24),), enemies=slots(0, 4)),
-        Place((point(16, 21),), enemies=slots(4, 20)),
+        SpawnArea((point(16, 8),), allies=slots(0, 4)),
+        SpawnArea((point(16, 11),), allies=slots(4, 20)),
+        SpawnArea((point(16, 24),), enemies=slots(0, 4)),
+        SpawnArea((point(16, 21),), enemies=slots(4, 20)),
     )
     return Map(
         "bane_vs_bane",
@@ -100,7 +100,11 @@ def two_starts(
 ) -> Map:
     """Two allies that start apart, against one enemy."""
     first, second, other = ((start,) for start in starts)
-    places = Place(first, allies=(0,)), Place(second, allies=(1,)), Place(other, enemies=(0,))
+    places = (
+        SpawnArea(first, allies=(0,)),
+        SpawnArea(second, allies=(1,)),
+        SpawnArea(other, enemies=(0,)),
+    )
     goal = None if enemy == "spine_crawler" else "between"
     return Map(name, (kind, kind), (enemy,), limit, TERRAINS[terrain], places, goal=goal)
 
@@ -183,14 +187,14 @@ MEETING = {"hydralisk": {"damage": 30.0, "range": 2.0, "scan": 2.0}, "medivac": 
 
 def banelings() -> Map:
     """Banelings that must reach a hydralisk and its medivac at the same time."""
-    each = tuple(Place((box,), allies=(slot,)) for slot, box in enumerate(TEE))
+    each = tuple(SpawnArea((box,), allies=(slot,)) for slot, box in enumerate(TEE))
     return Map(
         "3b_vs_1h1m",
         army(baneling=3),
         army(hydralisk=1, medivac=1),
         30,
         TERRAINS["tee"],
-        (*each, Place((point(16, 31),), enemies=(0, 1))),
+        (*each, SpawnArea((point(16, 31),), enemies=(0, 1))),
         overrides=MEETING,
         one_hot_order=(("baneling",), ("hydralisk", "medivac")),
         **SHORT,
@@ -199,7 +203,7 @@ def banelings() -> Map:
 
 def roaches() -> Map:
     """An overlord that starts near the reapers, and roaches that start elsewhere."""
-    places = Place(CORNERS, allies=(0,), enemies=slots(0, 4)), Place(STRIPS, allies=(1, 2))
+    places = SpawnArea(CORNERS, allies=(0,), enemies=slots(0, 4)), SpawnArea(STRIPS, allies=(1, 2))
     return Map(
         "1o2r_vs_4r",
         army(overlord=1, roach=2),
@@ -215,14 +219,14 @@ def roaches() -> Map:
 
 def hunt() -> Map:
     """An overlord that starts near the roach, and banelings that start elsewhere."""
-    each = tuple(Place(RIM, allies=(slot,)) for slot in range(1, 11))
+    each = tuple(SpawnArea(RIM, allies=(slot,)) for slot in range(1, 11))
     return Map(
         "1o10b_vs_1r",
         army(overlord=1, baneling=10),
         army(roach=1),
         50,
         TERRAINS["rim"],
-        (Place(CORNERS, allies=(0,), enemies=(0,)), *each),
+        (SpawnArea(CORNERS, allies=(0,), enemies=(0,)), *each),
         overrides={"roach": ROACH},
         one_hot_order=(("overlord", "baneling"), ("roach",)),
         **SHORT,
@@ -231,7 +235,10 @@ def hunt() -> Map:
 
 def ultralisk() -> Map:
     """Zealots in two groups, one of which starts at an ultralisk."""
-    places = Place((ANYWHERE,), allies=(0, 1, 2), enemies=(0,)), Place((ANYWHERE,), allies=(3, 4))
+    places = (
+        SpawnArea((ANYWHERE,), allies=(0, 1, 2), enemies=(0,)),
+        SpawnArea((ANYWHERE,), allies=(3, 4)),
+    )
     return Map(
         "5z_vs_1ul",
         army(zealot=5),

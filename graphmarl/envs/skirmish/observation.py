@@ -10,7 +10,7 @@ from torch import Tensor
 from graphmarl.envs.skirmish.combat import ENERGY
 from graphmarl.envs.skirmish.map_spec import Map
 from graphmarl.envs.skirmish.movement import SIZE, moved_into
-from graphmarl.envs.skirmish.unit_stats import Army
+from graphmarl.envs.skirmish.unit_stats import UnitStats
 from graphmarl.envs.skirmish.units import LOOPS_PER_SECOND
 
 NOTHING, STOP, ATTACK = 0, 1, 6
@@ -20,7 +20,7 @@ AROUND = (*tuple((4 * x, 4 * y) for x, y in COMPASS), (2, 2), (-2, -2), (2, -2),
 
 
 @dataclass(frozen=True)
-class Situation:
+class UnitSnapshot:
     """Units of B copies, copy first.
 
     Args:
@@ -49,7 +49,7 @@ class Observer:
 
     Args:
         map: map of the battle.
-        army: properties of the units.
+        stats: properties of the units.
         last_action: include the last actions of allies in observations (`obs_last_action`).
         time: include the share of the episode that has passed (`obs_timestep_number`).
         pathing: include whether eight points around an agent are walkable (`obs_pathing_grid`).
@@ -60,18 +60,18 @@ class Observer:
     def __init__(
         self,
         map: Map,
-        army: Army,
+        stats: UnitStats,
         last_action: bool,
         time: bool,
         pathing: bool,
         state_last_action: bool,
         state_time: bool,
     ) -> None:
-        self.map, self.army, self.device = map, army, army.device
+        self.map, self.stats, self.device = map, stats, stats.device
         self.last_action, self.time, self.pathing = last_action, time, pathing
         self.state_last_action, self.state_time = state_last_action, state_time
-        self.agents, self.enemies = army.num_allies, len(army) - army.num_allies
-        self.healer = (army.heals[: self.agents] > 0).T
+        self.agents, self.enemies = stats.num_allies, len(stats) - stats.num_allies
+        self.healer = (stats.heals[: self.agents] > 0).T
         targets = max(self.enemies, self.agents if self.healer.any() else 0)
         self.num_actions = ATTACK + targets
         self.walkable = torch.tensor(map.walkable, device=self.device)
@@ -81,16 +81,16 @@ class Observer:
         grid = row.expand(self.agents, -1)
         self.others = grid[grid != row.unsqueeze(1)].view(self.agents, self.agents - 1)
         self.type = self._types()
-        unit = army.shield.T.clone().clamp_(min=1.0)
+        unit = stats.shield.T.clone().clamp_(min=1.0)
         if map.shield_unit is not None:
             unit[:, : self.agents] = map.shield_unit
         self.shield_unit = unit
-        self.protoss = tuple(bool((army.shield[side] > 0).any()) for side in self._sides())
+        self.protoss = tuple(bool((stats.shield[side] > 0).any()) for side in self._sides())
         self.layout = self._layout()
         self.limit = float(map.limit)
 
     def _sides(self) -> tuple[slice, slice]:
-        return slice(0, self.agents), slice(self.agents, len(self.army))
+        return slice(0, self.agents), slice(self.agents, len(self.stats))
 
     def _types(self) -> Tensor:
         kinds = (*self.map.allies, *self.map.enemies)
@@ -131,12 +131,12 @@ class Observer:
         size = self.agents * (4 + ally + bits) + self.enemies * (3 + enemy + bits)
         return size + self.agents * self.num_actions * self.state_last_action + self.state_time
 
-    def gaps(self, now: Situation) -> tuple[Tensor, Tensor]:
+    def gaps(self, now: UnitSnapshot) -> tuple[Tensor, Tensor]:
         """Offsets from each agent to each unit, `(B, n, N, 2)`, and distances, `(B, n, N)`."""
         offset = now.position.unsqueeze(1) - now.position[:, : self.agents].unsqueeze(2)
         return offset, offset.square().sum(3).sqrt_()
 
-    def available(self, now: Situation, distance: Tensor) -> Tensor:
+    def available(self, now: UnitSnapshot, distance: Tensor) -> Tensor:
         """Available actions of each agent, `(B, n, A)`."""
         agents, alive = self.agents, now.alive
         lives = alive[:, :agents].unsqueeze(2)
@@ -153,14 +153,14 @@ class Observer:
         return torch.cat([~lives, lives, walks & lives, attack], 2)
 
     def observe(
-        self, now: Situation, offset: Tensor, distance: Tensor, available: Tensor
+        self, now: UnitSnapshot, offset: Tensor, distance: Tensor, available: Tensor
     ) -> Tensor:
         """Observations of agents, `(B, n, O)`; zeros for dead agents."""
         agents, sight = self.agents, self.map.sight
         alive = now.alive
         lives = alive[:, :agents].unsqueeze(2)
         seen = ((distance < sight) & alive.unsqueeze(1) & lives).float()
-        health, shield = now.health / self.army.hp.T, now.shield / self.shield_unit
+        health, shield = now.health / self.stats.hp.T, now.shield / self.shield_unit
         place = torch.cat([distance.unsqueeze(3), offset], 3).div_(sight)
         whole = {"health": health, "shield": shield}
         move = [available[:, :, 2:6].float()]
@@ -211,18 +211,18 @@ class Observer:
         parts.append(self.type[side].expand(count, -1, -1))
         return torch.cat(parts, 2)
 
-    def _last(self, now: Situation) -> Tensor:
+    def _last(self, now: UnitSnapshot) -> Tensor:
         bits = torch.nn.functional.one_hot(now.last_action.clamp(0), self.num_actions)
         return bits * (now.last_action != NO_ACTION).float().unsqueeze(2)
 
-    def state(self, now: Situation) -> Tensor:
+    def state(self, now: UnitSnapshot) -> Tensor:
         """Global state, `(B, S)`; zeros for dead units."""
         center = torch.tensor(self.map.center, device=self.device)
         place = (now.position - center) / SIZE
-        army, side = self.army, slice(0, self.agents)
-        ready = now.cooldown.clamp(min=0) * LOOPS_PER_SECOND / army.cooldown_unit.T
-        ready = torch.where((army.heals > 0).T, now.energy / ENERGY, ready)
-        health = (now.health / army.hp.T).unsqueeze(2)
+        stats, side = self.stats, slice(0, self.agents)
+        ready = now.cooldown.clamp(min=0) * LOOPS_PER_SECOND / stats.cooldown_unit.T
+        ready = torch.where((stats.heals > 0).T, now.energy / ENERGY, ready)
+        health = (now.health / stats.hp.T).unsqueeze(2)
         shield = (now.shield / self.shield_unit).unsqueeze(2)
         kind = self.type.expand(len(place), -1, -1)
         alive = now.alive.float().unsqueeze(2)

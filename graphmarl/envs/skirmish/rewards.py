@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from graphmarl.envs.skirmish.unit_stats import Army
+from graphmarl.envs.skirmish.unit_stats import UnitStats
 
 
 @dataclass(frozen=True)
-class Pay:
+class RewardOptions:
     """Options of SMAC's team reward, with SMAC's names and defaults.
 
     Args:
@@ -34,20 +34,22 @@ class Pay:
     reward_scale_rate: float = 20.0
 
 
-class Judge:
+class RewardFunction:
     """Team reward and termination of a battle.
 
     Args:
-        army: properties of the units.
-        pay: options of the reward.
+        stats: properties of the units.
+        options: options of the reward.
     """
 
-    def __init__(self, army: Army, pay: Pay) -> None:
-        self.army, self.pay, self.agents = army, pay, army.num_allies
-        whole = (army.hp + army.shield)[self.agents :]
-        self.most = float(pay.reward_win + pay.reward_death_value * len(whole) + whole.sum())
-        self.factor = pay.reward_scale_rate / self.most if pay.reward_scale else 1.0
-        self.fighter = (army.heals == 0).T
+    def __init__(self, stats: UnitStats, options: RewardOptions) -> None:
+        self.stats, self.options, self.agents = stats, options, stats.num_allies
+        whole = (stats.hp + stats.shield)[self.agents :]
+        self.most = float(
+            options.reward_win + options.reward_death_value * len(whole) + whole.sum()
+        )
+        self.factor = options.reward_scale_rate / self.most if options.reward_scale else 1.0
+        self.fighter = (stats.heals == 0).T
         self.heals = not bool(self.fighter[:, : self.agents].all())
 
     def end(self, alive: Tensor) -> tuple[Tensor, Tensor]:
@@ -86,19 +88,19 @@ class Judge:
             alive: whether each unit is alive before and after the step.
             end: whether the battle is over, and whether the allies have won.
         """
-        pay, over, won = self.pay, *end
+        options, over, won = self.options, *end
         lost = (over & ~won & alive[1][:, self.agents :].any(1)).float()
-        if pay.reward_sparse:
+        if options.reward_sparse:
             return (won.float() - lost) * self.factor
         loss = (before - after) * alive[0]
         kills = (alive[0] & ~alive[1]).float()
         enemy = loss[:, self.agents :].sum(1)
-        enemy = enemy + pay.reward_death_value * kills[:, self.agents :].sum(1)
-        if pay.reward_only_positive:
+        enemy = enemy + options.reward_death_value * kills[:, self.agents :].sum(1)
+        if options.reward_only_positive:
             reward = enemy.abs()
         else:
             own = loss[:, : self.agents].sum(1)
-            own = own + pay.reward_death_value * kills[:, : self.agents].sum(1)
-            reward = enemy - pay.reward_negative_scale * own
-        reward = reward + pay.reward_win * won + pay.reward_defeat * lost
+            own = own + options.reward_death_value * kills[:, : self.agents].sum(1)
+            reward = enemy - options.reward_negative_scale * own
+        reward = reward + options.reward_win * won + options.reward_defeat * lost
         return reward * self.factor

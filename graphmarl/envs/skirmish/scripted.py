@@ -46,7 +46,7 @@ class Scripted:
 
     def hurt(self, width: int) -> Tensor:
         """Priority of allies for healers: share of health; agents at full health are excluded."""
-        share = (self.env.health / self.env.army.hp.T)[:, : self.env.agents]
+        share = (self.env.health / self.env.stats.hp.T)[:, : self.env.agents]
         share = torch.where(share < 1, share, NEVER)
         return torch.nn.functional.pad(share, (0, width - share.shape[1]), value=NEVER).unsqueeze(1)
 
@@ -168,21 +168,21 @@ def mirror(env: Skirmish, seed: int) -> tuple[Tensor, Tensor]:
         For each battle whether the allies have won, and whether it was drawn, as 0 or 1.
     """
     env.reset(seed)
-    combat = Combat(env.army, 0, env.map.walkable, env.map.passable, threat=env.threat)
-    field, agents, games = env.field(), env.agents, env.num_envs
+    combat = Combat(env.stats, 0, env.map.walkable, env.map.passable, threat=env.threat)
+    field, agents, games = env.combat_state(), env.agents, env.num_envs
     for axis, name in ((0, "goal_x"), (1, "goal_y")):
-        sides = env.position[:, :, axis].split([agents, len(env.army) - agents], 1)
+        sides = env.position[:, :, axis].split([agents, len(env.stats) - agents], 1)
         ours, theirs = (side.mean(1) for side in sides)
-        away = [theirs.expand(agents, -1), ours.expand(len(env.army) - agents, -1)]
+        away = [theirs.expand(agents, -1), ours.expand(len(env.stats) - agents, -1)]
         setattr(field, name, torch.cat(away))
     generator = torch.Generator(env.device).manual_seed(seed)
     over = torch.zeros(games, dtype=torch.bool, device=env.device)
     won, drawn = torch.zeros(games, device=env.device), torch.zeros(games, device=env.device)
     for _ in range(env.map.limit):
-        noise = torch.rand(len(env.army), games, generator=generator, device=env.device)
+        noise = torch.rand(len(env.stats), games, generator=generator, device=env.device)
         field = combat.step(field, None, late(noise))
         alive = field.health.T > 0
-        ended, victory = env.judge.end(alive)
+        ended, victory = env.reward_function.end(alive)
         drawn = torch.where(ended & ~over, (~alive.any(1)).float(), drawn)
         won = torch.where(ended & ~over, victory.float(), won)
         over = over | ended

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from graphmarl.envs.skirmish.map_spec import Map, Place
+from graphmarl.envs.skirmish.map_spec import Map, SpawnArea
 from graphmarl.envs.skirmish.terrain import SIDE, nearest_cells
 
 NOISE, MOST = 0.05, 3.0  # standard deviation, and clipping in standard deviations
@@ -102,7 +102,7 @@ class Spawn:
         return torch.zeros_like(first)
 
 
-def boxes_of(places: Sequence[Place]) -> Float[Tensor, "place box axis bound"]:
+def boxes_of(places: Sequence[SpawnArea]) -> Float[Tensor, "place box axis bound"]:
     """Bounds of all boxes, padded with zeros."""
     most = max(len(place.boxes) for place in places)
     bounds = torch.zeros(len(places), most, 2, 2)

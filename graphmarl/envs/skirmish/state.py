@@ -11,7 +11,7 @@ NOBODY = -1
 
 
 @dataclass
-class Field:
+class CombatState:
     """Units of B copies, `(N, B)` each; copies are last, so that sums over units are fast.
 
     Masks are floats, 0 or 1, as products are several times faster than boolean selection.

@@ -35,7 +35,7 @@ def units_of(
     return [replace(known[kind], **overrides.get(kind, {})) for kind in kinds]
 
 
-class Army:
+class UnitStats:
     """Constant unit properties of N slots, allies first.
 
     Columns are `(N, 1)`, tables of pairs `(N, N)` with the row acting on the column.

@@ -15,11 +15,11 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from graphmarl.envs.traffic.files import Config, Flow, Roadnet, VehicleKind, write_task
+from graphmarl.envs.traffic.files import CityFlowConfig, Flow, Roadnet, VehicleKind, write_task
 from graphmarl.envs.traffic.protocol import check_phase
 from graphmarl.envs.traffic.writing import MEMBERS
 
-HOW = (
+BUILD_HINT = (
     "the engine 'cityflow' needs the module cityflow, which is built from its source, with a C++ "
     "compiler, cmake and Python below 3.12: git clone --recursive "
     "https://github.com/cityflow-project/CityFlow && pip install ./CityFlow; "
@@ -37,7 +37,7 @@ def load_cityflow() -> Any:
     try:
         return importlib.import_module("cityflow")
     except ImportError as error:
-        raise ImportError(HOW) from error
+        raise ImportError(BUILD_HINT) from error
 
 
 class CityFlowEngine:
@@ -65,7 +65,7 @@ class CityFlowEngine:
         ValueError: more than one copy, another device, or an invalid route.
     """
 
-    _living: ClassVar[weakref.ref[CityFlowEngine] | None] = None
+    _open_engine: ClassVar[weakref.ref[CityFlowEngine] | None] = None
 
     def __init__(
         self,
@@ -83,8 +83,8 @@ class CityFlowEngine:
         if torch.device(device).type != "cpu":
             raise ValueError(f"device is {device}; CityFlow runs on the cpu")
         module = load_cityflow()
-        living = CityFlowEngine._living and CityFlowEngine._living()
-        if living is not None and living._engine is not None:
+        other = CityFlowEngine._open_engine and CityFlowEngine._open_engine()
+        if other is not None and other._engine is not None:
             raise RuntimeError(
                 "there is a CityFlowEngine in this process already; close() it first"
             )
@@ -97,9 +97,11 @@ class CityFlowEngine:
         self._names = [place.id for place in roadnet.signals]
         self._own = self._checked(flows)
         with TemporaryDirectory(prefix="graphmarl-cityflow-") as folder:
-            config = Config(dir=f"{folder}/", rl_traffic_light=True, lane_change=lane_change)
+            config = CityFlowConfig(
+                dir=f"{folder}/", rl_traffic_light=True, lane_change=lane_change
+            )
             self._engine = module.Engine(str(write_task(folder, config, roadnet, ())), threads)
-        CityFlowEngine._living = weakref.ref(self)
+        CityFlowEngine._open_engine = weakref.ref(self)
         self._play(self._own)
 
     def _checked(self, flows: Sequence[Flow]) -> tuple[Flow, ...]:

@@ -11,7 +11,7 @@ from torch import Tensor
 from graphmarl.envs.traffic.fleet import Fleet
 from graphmarl.envs.traffic.network import Network
 from graphmarl.envs.traffic.speeds import can_yield, reach_seconds
-from graphmarl.envs.traffic.vehicle_params import Kinds, pick, where_true
+from graphmarl.envs.traffic.vehicle_params import VehicleTable, pick, where_true
 
 FREE = 2**62
 
@@ -27,7 +27,7 @@ class Approach(NamedTuple):
         position: position of the front along the link; negative before it.
         rear: position of the rear; the vehicle claims conflict points not yet passed by it.
         claims: number of vehicles, from the first, that claim conflict points.
-        asks: whether the vehicle requests to pass its next conflict points.
+        requests: whether the vehicle requests to pass its next conflict points.
     """
 
     row: Int[Tensor, " n"]
@@ -35,10 +35,10 @@ class Approach(NamedTuple):
     position: Float[Tensor, " n"]
     rear: Float[Tensor, " claims"]
     claims: int
-    asks: Bool[Tensor, " n"]
+    requests: Bool[Tensor, " n"]
 
 
-class Waiting(NamedTuple):
+class Yielding(NamedTuple):
     """Vehicles that yield at a conflict point.
 
     Args:
@@ -52,15 +52,15 @@ class Waiting(NamedTuple):
     distance: Float[Tensor, " n"]
 
 
-def endless(blocker: Int[Tensor, " n"], start: Int[Tensor, " m"]) -> Bool[Tensor, " m"]:
+def in_cycle(blocker: Int[Tensor, " n"], start: Int[Tensor, " m"]) -> Bool[Tensor, " m"]:
     """Whether the chain of blockers from each start runs into a cycle."""
-    blocked, nobody = int((blocker >= 0).sum()), len(blocker)
-    jump = torch.cat([blocker, blocker.new_full((1,), nobody)])
-    jump = torch.where(jump < 0, nobody, jump)
+    blocked, end = int((blocker >= 0).sum()), len(blocker)
+    jump = torch.cat([blocker, blocker.new_full((1,), end)])
+    jump = torch.where(jump < 0, end, jump)
     hops = 1
-    while hops <= blocked and bool((pick(jump, start) < nobody).any()):
+    while hops <= blocked and bool((pick(jump, start) < end).any()):
         jump, hops = pick(jump, jump), hops * 2
-    return pick(jump, start) < nobody
+    return pick(jump, start) < end
 
 
 class Conflicts:
@@ -84,8 +84,8 @@ class Conflicts:
         self._claimed = network.cross_other.new_full((copies * self._points,), FREE)
 
     def waiting(
-        self, fleet: Fleet, kinds: Kinds, priority: Int[Tensor, " trips"], approach: Approach
-    ) -> Waiting:
+        self, fleet: Fleet, kinds: VehicleTable, priority: Int[Tensor, " trips"], approach: Approach
+    ) -> Yielding:
         """Requesting vehicles that must yield, each at its first blocked conflict point."""
         network = self.network
         count = pick(network.cross_count, approach.link)
@@ -100,7 +100,7 @@ class Conflicts:
         first_point = pick(fleet.copy, approach.row) * self._points
         spot = point + pick(first_point, number)
         covers = where_true(at[:claimed] >= pick(approach.rear, number[:claimed]))
-        kept = where_true((ahead >= 0) & pick(approach.asks, number))
+        kept = where_true((ahead >= 0) & pick(approach.requests, number))
         crossing = pick(network.cross_other, pick(point, kept))
         other = crossing + pick(spot, kept) - pick(point, kept)
         foe = self._first_claims(pick(spot, covers), pick(number, covers), other)
@@ -122,12 +122,12 @@ class Conflicts:
     def _settle(
         self,
         fleet: Fleet,
-        kinds: Kinds,
+        kinds: VehicleTable,
         priority: Int[Tensor, " trips"],
         approach: Approach,
         pairs: tuple[Int[Tensor, " n"], Int[Tensor, " n"]],
         distances: tuple[Float[Tensor, " n"], Float[Tensor, " n"]],
-    ) -> Waiting:
+    ) -> Yielding:
         """Pairs (requesting, claiming) in which the requesting vehicle must yield."""
         both = torch.cat(pairs)
         rows, number = pick(approach.row, both), pairs[0]
@@ -137,18 +137,18 @@ class Conflicts:
             link = pick(approach.link, both)
             goes = self._goes(fleet, kinds, priority, rows, torch.cat(distances), link)
         if len(number) and bool((pick(fleet.blocker, other) >= 0).any()):
-            goes = goes | endless(fleet.blocker, other)
+            goes = goes | in_cycle(fleet.blocker, other)
         stops = where_true(~goes)
         number = pick(number, stops)
         first = torch.ones_like(number, dtype=torch.bool)
         first[1:] = number[1:] != number[:-1]
         stops = pick(stops, where_true(first))
-        return Waiting(pick(row, stops), pick(other, stops), pick(distance, stops))
+        return Yielding(pick(row, stops), pick(other, stops), pick(distance, stops))
 
     def _goes(
         self,
         fleet: Fleet,
-        kinds: Kinds,
+        kinds: VehicleTable,
         priority: Int[Tensor, " trips"],
         rows: Int[Tensor, " both"],
         distance: Float[Tensor, " both"],
@@ -156,11 +156,11 @@ class Conflicts:
     ) -> Bool[Tensor, " n"]:
         """Whether vehicles of the first half go before those of the second, cycles aside."""
         trip, speed = pick(fleet.trip, rows), pick(fleet.speed, rows)
-        traits = kinds.of(trip)
-        can = can_yield(distance, speed, traits.max_deceleration, traits.length)
+        params = kinds.of(trip)
+        can = can_yield(distance, speed, params.max_deceleration, params.length)
         turn = pick(self.network.turn_speed, link)
-        target = torch.where(torch.isinf(turn), traits.max_speed, turn)
-        seconds = reach_seconds(distance, target, speed, traits.usual_acceleration)
+        target = torch.where(torch.isinf(turn), params.max_speed, turn)
+        seconds = reach_seconds(distance, target, speed, params.usual_acceleration)
         rank = pick(self.network.rank, link)
         criteria = (seconds, pick(fleet.entered, rows), distance, -pick(priority, trip))
         (own_can, foe_can), (own, foe) = can.chunk(2), rank.chunk(2)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from graphmarl.envs.traffic.files import Flow
 from graphmarl.envs.traffic.network import Network
-from graphmarl.envs.traffic.routing import Ways, lay_out, shortest_path
+from graphmarl.envs.traffic.routing import RoutePaths, route_paths, shortest_path
 
 KIND_FIELDS = 9
 
@@ -122,7 +122,7 @@ class Arrivals:
         more: whether vehicles depart later.
         time: departure time of each vehicle.
         kind: row of `Flows.kinds`.
-        way: start of the vehicle's path in `Ways.places`.
+        way: start of the vehicle's path in `RoutePaths.places`.
         lane: first lane.
         priority: random tie-breaker; the higher one goes first.
     """
@@ -159,7 +159,7 @@ def _draws(time: np.ndarray, road: np.ndarray, seed: int) -> tuple[np.ndarray, n
     return priority.astype(np.int64), bits[3 * begin + 2 * here + rank].astype(np.int64)
 
 
-def arrivals(flows: Flows, ways: Ways, until: int, seed: int) -> Arrivals:
+def arrivals(flows: Flows, ways: RoutePaths, until: int, seed: int) -> Arrivals:
     """Vehicles that depart before `until`; a later `until` only appends vehicles."""
     last = np.where(flows.end < 0, until - 1, np.minimum(flows.end, until - 1)) - flows.start
     single = flows.start == flows.end
@@ -180,6 +180,6 @@ def arrivals(flows: Flows, ways: Ways, until: int, seed: int) -> Arrivals:
     )
 
 
-def plan(flows: Flows, network: Network) -> Ways:
+def plan(flows: Flows, network: Network) -> RoutePaths:
     """Paths of every route, from each possible first lane."""
-    return lay_out(network, flows.route_start, flows.roads)
+    return route_paths(network, flows.route_start, flows.roads)

@@ -14,13 +14,13 @@ from graphmarl.envs.traffic.demand import KIND_FIELDS, Arrivals, Flows, arrivals
 from graphmarl.envs.traffic.files import Flow
 from graphmarl.envs.traffic.fleet import Fleet
 from graphmarl.envs.traffic.network import Network
-from graphmarl.envs.traffic.vehicle_params import Kinds, pick, where_true
+from graphmarl.envs.traffic.vehicle_params import VehicleTable, pick, where_true
 
 FIRST_SECONDS = 3600
 NEVER = 2**62
 
 
-class Entries:
+class DepartureQueues:
     """First-in-first-out departure queues on each first lane, for all copies.
 
     Departures are computed in advance, for an hour at first, and for twice as long whenever that is
@@ -96,7 +96,7 @@ class Entries:
         begins = np.cumsum([0, *map(len, tables)])
         rows = [each.kind + begin for each, begin in zip(trips, begins, strict=False)]
         of_trip = number.reshape(-1)[np.concatenate(rows)] if len(table) else np.zeros(0, int)
-        self.kinds = Kinds(
+        self.kinds = VehicleTable(
             self._tensor(table.reshape(-1, KIND_FIELDS)),
             self._tensor(of_trip),
         )

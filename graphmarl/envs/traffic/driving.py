@@ -16,13 +16,13 @@ from graphmarl.envs.traffic.speeds import (
     no_collision_speed,
     stop_before_speed,
 )
-from graphmarl.envs.traffic.vehicle_params import Kinds, pick, where_true
+from graphmarl.envs.traffic.vehicle_params import VehicleTable, pick, where_true
 
 ROLLING = 2.0
 """A lane is not full if its last vehicle has at least this speed, in m/s."""
 
 
-class Moment:
+class DrivingState:
     """State from which vehicles compute their next speeds.
 
     Args:
@@ -45,7 +45,7 @@ class Moment:
         network: Network,
         fleet: Fleet,
         lineup: Lineup,
-        kinds: Kinds,
+        kinds: VehicleTable,
         places: Int[Tensor, " places"],
         priority: Int[Tensor, " trips"],
         green: Bool[Tensor, " spots"],
@@ -57,9 +57,9 @@ class Moment:
         self.remaining = pick(network.length, fleet.place) - fleet.distance
 
 
-def follow_speed(moment: Moment) -> Float[Tensor, " n"]:
+def follow_speed(driving: DrivingState) -> Float[Tensor, " n"]:
     """Speed limit by the leader; infinite without one."""
-    fleet, lineup, kinds = moment.fleet, moment.lineup, moment.kinds
+    fleet, lineup, kinds = driving.fleet, driving.lineup, driving.kinds
     leader = lineup.leader.clamp(min=0)
     own, ahead = kinds.of(fleet.trip), kinds.of(fleet.trip, leader)
     leader_speed, speed, gap = pick(fleet.speed, leader), fleet.speed, lineup.gap
@@ -74,43 +74,43 @@ def follow_speed(moment: Moment) -> Float[Tensor, " n"]:
     return allowed.masked_fill(lineup.leader < 0, torch.inf)
 
 
-def free_speed(moment: Moment) -> Float[Tensor, " n"]:
+def free_speed(driving: DrivingState) -> Float[Tensor, " n"]:
     """Speed limit by vehicle and lane."""
-    own = moment.kinds.of(moment.fleet.trip)
-    limit = torch.minimum(pick(moment.network.max_speed, moment.fleet.place), own.max_speed)
-    return torch.minimum(limit, moment.fleet.speed + own.max_acceleration)
+    own = driving.kinds.of(driving.fleet.trip)
+    limit = torch.minimum(pick(driving.network.max_speed, driving.fleet.place), own.max_speed)
+    return torch.minimum(limit, driving.fleet.speed + own.max_acceleration)
 
 
-def stop_speed(moment: Moment, near: Int[Tensor, " m"]) -> Float[Tensor, " m"]:
+def stop_speed(driving: DrivingState, near: Int[Tensor, " m"]) -> Float[Tensor, " m"]:
     """Speed limit to stop before a red light or a full lane; infinite without one.
 
     Vehicles that could not stop even at maximum deceleration pass.
 
     Args:
-        moment: driving state.
+        driving: driving state.
         near: rows of vehicles before a lane link within their look-ahead distance.
     """
-    fleet, lineup = moment.fleet, moment.lineup
-    own, speed = moment.kinds.of(fleet.trip, near), pick(fleet.speed, near)
-    left, base = pick(moment.remaining, near), pick(lineup.base, near)
-    last = pick(lineup.last, base + pick(moment.places, pick(fleet.way, near) + 2))
+    fleet, lineup = driving.fleet, driving.lineup
+    own, speed = driving.kinds.of(fleet.trip, near), pick(fleet.speed, near)
+    left, base = pick(driving.remaining, near), pick(lineup.base, near)
+    last = pick(lineup.last, base + pick(driving.places, pick(fleet.way, near) + 2))
     tail = last.clamp(min=0)
-    lengths = moment.kinds.of(fleet.trip, tail).length + own.length
+    lengths = driving.kinds.of(fleet.trip, tail).length + own.length
     fits = (pick(fleet.distance, tail) > lengths) | (pick(fleet.speed, tail) >= ROLLING)
-    goes = pick(moment.green, base + pick(moment.following, near)) & (fits | (last < 0))
+    goes = pick(driving.green, base + pick(driving.following, near)) & (fits | (last < 0))
     goes = goes | (brake_distance(speed, own.max_deceleration) > left)
     stop = stop_before_speed(left, speed, own.usual_acceleration, own.usual_deceleration)
     return stop.masked_fill(goes, torch.inf)
 
 
-def next_at_green(moment: Moment) -> Int[Tensor, " m"]:
+def next_at_green(driving: DrivingState) -> Int[Tensor, " m"]:
     """Rows of vehicles that are first on a lane and have green, at any distance."""
-    first, lineup = moment.lineup.first, moment.lineup
-    spot = pick(lineup.base, first) + pick(moment.following, first)
-    return pick(first, where_true(pick(moment.to_link, first) & pick(moment.green, spot)))
+    first, lineup = driving.lineup.first, driving.lineup
+    spot = pick(lineup.base, first) + pick(driving.following, first)
+    return pick(first, where_true(pick(driving.to_link, first) & pick(driving.green, spot)))
 
 
-def approaching(moment: Moment, passing: Int[Tensor, " m"]) -> Approach:
+def approaching(driving: DrivingState, passing: Int[Tensor, " m"]) -> Approach:
     """Vehicles at lane links.
 
     Conflict points are claimed by the vehicle that left the link last, by those on it, and, at
@@ -118,30 +118,30 @@ def approaching(moment: Moment, passing: Int[Tensor, " m"]) -> Approach:
     before it that do not stop there.
 
     Args:
-        moment: driving state.
+        driving: driving state.
         passing: rows of vehicles before a lane link that do not stop there.
     """
-    fleet, network, lineup = moment.fleet, moment.network, moment.lineup
-    rear = fleet.distance - moment.kinds.of(fleet.trip).length
+    fleet, network, lineup = driving.fleet, driving.network, driving.lineup
+    rear = fleet.distance - driving.kinds.of(fleet.trip).length
     on_link = pick(network.is_link, fleet.place)
     came = fleet.previous >= network.num_lanes
     left = where_true(lineup.is_last & came & ~on_link & (rear < 0))
     inside = where_true(on_link)
-    nearest = next_at_green(moment)
-    asks, known = torch.zeros_like(lineup.is_last), torch.zeros_like(lineup.is_last)
-    asks[passing], asks[inside], known[nearest] = True, True, True
+    nearest = next_at_green(driving)
+    requests, known = torch.zeros_like(lineup.is_last), torch.zeros_like(lineup.is_last)
+    requests[passing], requests[inside], known[nearest] = True, True, True
     before = torch.cat([nearest, pick(passing, where_true(~pick(known, passing)))])
     row = torch.cat([left, inside, before])
     beyond = pick(fleet.previous, left)
     length = pick(network.length, beyond)
     return Approach(
         row,
-        torch.cat([beyond, pick(fleet.place, inside), pick(moment.following, before)]),
+        torch.cat([beyond, pick(fleet.place, inside), pick(driving.following, before)]),
         torch.cat(
             [
                 length + pick(fleet.distance, left),
                 pick(fleet.distance, inside),
-                -pick(moment.remaining, before),
+                -pick(driving.remaining, before),
             ]
         ),
         torch.cat(
@@ -154,24 +154,24 @@ def approaching(moment: Moment, passing: Int[Tensor, " m"]) -> Approach:
             ]
         ),
         len(left) + len(inside) + len(nearest),
-        pick(asks, row),
+        pick(requests, row),
     )
 
 
-def choose_speeds(moment: Moment, conflicts: Conflicts) -> Float[Tensor, " n"]:
+def choose_speeds(driving: DrivingState, conflicts: Conflicts) -> Float[Tensor, " n"]:
     """Next speeds, negative where a vehicle stops within the second; updates `fleet.blocker`."""
-    fleet, kinds = moment.fleet, moment.kinds
-    chosen = torch.minimum(free_speed(moment), follow_speed(moment))
+    fleet, kinds = driving.fleet, driving.kinds
+    chosen = torch.minimum(free_speed(driving), follow_speed(driving))
     own = kinds.of(fleet.trip)
-    near = where_true(moment.to_link & (moment.remaining <= own.sight))
-    stop = stop_speed(moment, near)
-    turn = pick(moment.network.turn_speed, pick(moment.following, near))
+    near = where_true(driving.to_link & (driving.remaining <= own.sight))
+    stop = stop_speed(driving, near)
+    turn = pick(driving.network.turn_speed, pick(driving.following, near))
     # A vehicle that stops at the light need not slow down for the turn.
     goes = torch.isinf(stop) & (stop > 0)
     limit = torch.where(goes, turn, stop)
     chosen.scatter_(0, near, torch.minimum(pick(chosen, near), limit))
-    approach = approaching(moment, pick(near, where_true(goes)))
-    waiting = conflicts.waiting(fleet, kinds, moment.priority, approach)
+    approach = approaching(driving, pick(near, where_true(goes)))
+    waiting = conflicts.waiting(fleet, kinds, driving.priority, approach)
     fleet.blocker = torch.full_like(fleet.blocker, NOBODY)
     if len(waiting.row):
         fleet.blocker.scatter_(0, waiting.row, waiting.blocker)

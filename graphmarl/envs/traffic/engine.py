@@ -10,8 +10,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from graphmarl.envs.traffic.conflicts import Conflicts
-from graphmarl.envs.traffic.departures import Entries
-from graphmarl.envs.traffic.driving import Moment, choose_speeds
+from graphmarl.envs.traffic.departures import DepartureQueues
+from graphmarl.envs.traffic.driving import DrivingState, choose_speeds
 from graphmarl.envs.traffic.files import Flow, Roadnet
 from graphmarl.envs.traffic.fleet import NEVER, Fleet, line_up, look_ahead, standing_order
 from graphmarl.envs.traffic.protocol import check_phase
@@ -22,7 +22,7 @@ from graphmarl.envs.traffic.vehicle_params import pick, where_true
 WAITING_SPEED = 0.1
 
 
-class Engine:
+class EmbeddedEngine:
     """Microscopic traffic simulation by CityFlow's rules, without lane changes, in steps of 1 s.
 
     In each second flows generate vehicles, the first of each entry queue enters if there is room,
@@ -64,7 +64,7 @@ class Engine:
         self.num_lanes, self.num_signals = self.network.num_lanes, len(self.network.phases)
         self._names = [place.id for place in roadnet.signals]
         self._stride = self.network.num_drivables + 1
-        self._entries = Entries(self.network, flows, copies, seed, self.device, dtype)
+        self._entries = DepartureQueues(self.network, flows, copies, seed, self.device, dtype)
         self._conflicts = Conflicts(self.network, copies)
         self._tick = 0
         self._fleet = Fleet.empty(self.device, dtype)
@@ -101,7 +101,7 @@ class Engine:
         self._enter()
         if len(self._fleet):
             entries = self._entries
-            moment = Moment(
+            driving = DrivingState(
                 self.network,
                 self._fleet,
                 self._lineup,
@@ -110,7 +110,7 @@ class Engine:
                 entries.priority,
                 green,
             )
-            self._move(choose_speeds(moment, self._conflicts))
+            self._move(choose_speeds(driving, self._conflicts))
         self._tick += 1
 
     def _enter(self) -> None:

@@ -12,16 +12,16 @@ from torch import Tensor
 from graphmarl.checks import check_choice
 from graphmarl.envs.batched import Batched
 from graphmarl.envs.traffic.cityflow import CityFlowEngine, load_cityflow
-from graphmarl.envs.traffic.engine import Engine
+from graphmarl.envs.traffic.engine import EmbeddedEngine
 from graphmarl.envs.traffic.junctions import Junctions
 from graphmarl.envs.traffic.protocol import TrafficEngine
-from graphmarl.envs.traffic.tasks import Generated, roads_of, task_of
+from graphmarl.envs.traffic.tasks import TrafficTask, roads_of, task_of
 from graphmarl.step import Scene, Spec, Step
 
 Reward = Literal["delay", "waiting", "pressure"]
-Player = Literal["embedded", "cityflow"]
+EngineName = Literal["embedded", "cityflow"]
 NONE = -1  # no phase has been chosen
-SEEN, SECONDS, COLIGHT, CROWDED = 20.0, 100.0, 0.25, 10.0
+SEEN, SECONDS, COLIGHT, MAX_QUEUE = 20.0, 100.0, 0.25, 10.0
 FIXED_SEED, SEEDS = 0, 2**31 - 1
 
 
@@ -86,7 +86,7 @@ class Traffic(Batched):
         self,
         task: str = "hangzhou_4x4",
         reward: Reward = "delay",
-        engine: Player = "embedded",
+        engine: EngineName = "embedded",
         fixed_flow: bool = False,
         decision: int = 10,
         yellow: int = 5,
@@ -95,7 +95,7 @@ class Traffic(Batched):
         device: str = "cpu",
     ) -> None:
         check_choice("reward", reward, get_args(Reward))
-        check_choice("engine", engine, get_args(Player))
+        check_choice("engine", engine, get_args(EngineName))
         if not 0 <= yellow < decision:
             raise ValueError(f"yellow is {yellow}; allowed are 0 to decision - 1 = {decision - 1}")
         self.task, self.pays, self.fixed_flow = task_of(task), reward, fixed_flow
@@ -104,7 +104,7 @@ class Traffic(Batched):
         self._check_engine(task, num_envs)
         self.junctions = Junctions.of(self.roadnet, device)
         super().__init__(self._spec(horizon), num_envs, device)
-        self._links = self.in_every_copy(self.junctions.links)
+        self._links = self.replicate_edges(self.junctions.links)
         self._engine: TrafficEngine | None = None
 
     def _spec(self, horizon: int) -> Spec:
@@ -140,29 +140,29 @@ class Traffic(Batched):
     def engine(self) -> TrafficEngine:
         """Traffic engine, built on first use."""
         if self._engine is None:
-            if isinstance(self.task, Generated) and self.fixed_flow:
+            if isinstance(self.task, TrafficTask) and self.fixed_flow:
                 self._flows = self._trips(self.task, FIXED_SEED)
             network = (self.roadnet, self._flows, self.num_envs, self.device)
             if self.engine_name == "embedded":
-                self._engine = Engine(*network)
+                self._engine = EmbeddedEngine(*network)
             else:
                 self._engine = CityFlowEngine(*network, lane_change=self._lane_change)
         return self._engine
 
-    def _trips(self, task: Generated, seed: int) -> tuple[Any, ...]:
+    def _trips(self, task: TrafficTask, seed: int) -> tuple[Any, ...]:
         return task.trips.flows(task.grid, seed, until=self.spec.horizon * self.decision)
 
     def begin(self) -> dict[str, Tensor]:
         """Empty the network, and sample new trips for generated tasks."""
         which = self.time == 0
         flows = None
-        if isinstance(self.task, Generated) and not self.fixed_flow:
+        if isinstance(self.task, TrafficTask) and not self.fixed_flow:
             seeds = self.integers(0, SEEDS, 1)[which, 0].tolist()
             flows = [self._trips(self.task, seed) for seed in seeds]
         self.engine.reset(which, flows)
-        nobody = torch.full_like(self.nothing, NONE, dtype=torch.long)
-        nothing = self.nothing[:, 0]
-        return {"phase": nobody, "team_return": nothing, "queued": nothing}
+        no_phase = torch.full_like(self.zeros, NONE, dtype=torch.long)
+        zeros = self.zeros[:, 0]
+        return {"phase": no_phase, "team_return": zeros, "queued": zeros}
 
     def advance(
         self, action: Int[Tensor, "env agent"]
@@ -183,10 +183,10 @@ class Traffic(Batched):
         self.team_return = self.team_return + delay.sum(1)
         self.queued = self.queued + here.mean(1)
         if self.pays == "delay":
-            return delay, self.never
+            return delay, self.none_ended
         if self.pays == "waiting":
-            return -COLIGHT * here, self.never
-        return -(here - places.at(waiting, places.outgoing).sum(2)).abs(), self.never
+            return -COLIGHT * here, self.none_ended
+        return -(here - places.at(waiting, places.outgoing).sum(2)).abs(), self.none_ended
 
     def observe(self) -> dict[str, Any]:
         """Queues and phases of all signals."""
@@ -240,7 +240,7 @@ class Traffic(Batched):
             tuple(high.tolist()),
             {},
             int(self.time[env]),
-            {"road with waiting vehicles": (lines, queue / CROWDED)},
+            {"road with waiting vehicles": (lines, queue / MAX_QUEUE)},
         )
 
     def close(self) -> None:

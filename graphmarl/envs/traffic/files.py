@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import get_args
 
 from graphmarl.envs.traffic.geometry import Point, at, bezier, lane_line, length
-from graphmarl.envs.traffic.json_value import Place
+from graphmarl.envs.traffic.json_value import JsonValue
 from graphmarl.envs.traffic.schema import (
-    Config,
+    CityFlowConfig,
     Flow,
     Intersection,
     Lane,
@@ -37,18 +37,18 @@ from graphmarl.envs.traffic.writing import (
 )
 
 
-def _point(place: Place) -> Point:
+def _point(place: JsonValue) -> Point:
     return place["x"].number(), place["y"].number()
 
 
-def _points(place: Place) -> tuple[Point, ...]:
+def _points(place: JsonValue) -> tuple[Point, ...]:
     points = tuple(_point(point) for point in place)
     if len(points) < 2:
         place.fail(f"has {len(points)} points; a line has at least 2")
     return points
 
 
-def _road(place: Place, intersections: set[str]) -> Road:
+def _road(place: JsonValue, intersections: set[str]) -> Road:
     ends = []
     for name in ("startIntersection", "endIntersection"):
         ends.append(place[name].text())
@@ -77,7 +77,7 @@ def _curve(link: tuple[int, int], roads: tuple[Road, Road], width: float) -> tup
     return bezier(start, out, end, into, width)
 
 
-def _lane_link(place: Place, roads: tuple[Road, Road], width: float) -> LaneLink:
+def _lane_link(place: JsonValue, roads: tuple[Road, Road], width: float) -> LaneLink:
     numbers = []
     for name, road in zip(("startLaneIndex", "endLaneIndex"), roads, strict=True):
         numbers.append(place[name].integer())
@@ -90,13 +90,13 @@ def _lane_link(place: Place, roads: tuple[Road, Road], width: float) -> LaneLink
     return LaneLink(*link, _curve(link, roads, width))
 
 
-def _road_of(place: Place, roads: Mapping[str, Road]) -> Road:
+def _road_of(place: JsonValue, roads: Mapping[str, Road]) -> Road:
     if place.text() not in roads:
         place.fail(f"is {place.value!r}, which is no road")
     return roads[place.value]
 
 
-def _road_link(place: Place, here: str, roads: Mapping[str, Road], width: float) -> RoadLink:
+def _road_link(place: JsonValue, here: str, roads: Mapping[str, Road], width: float) -> RoadLink:
     kind = place["type"].text()
     if kind not in get_args(Turn):
         place["type"].fail(f"is {kind!r}; allowed are {', '.join(get_args(Turn))}")
@@ -109,7 +109,7 @@ def _road_link(place: Place, here: str, roads: Mapping[str, Road], width: float)
     return RoadLink(kind, start.id, end.id, links)  # type: ignore[arg-type]
 
 
-def _phase(place: Place, links: int) -> Phase:
+def _phase(place: JsonValue, links: int) -> Phase:
     numbers = []
     for number in place["availableRoadLinks"]:
         numbers.append(number.integer())
@@ -118,7 +118,7 @@ def _phase(place: Place, links: int) -> Phase:
     return Phase(place["time"].number(), tuple(numbers))
 
 
-def _intersection(place: Place, roads: Mapping[str, Road]) -> Intersection:
+def _intersection(place: JsonValue, roads: Mapping[str, Road]) -> Intersection:
     here, virtual = place["id"].text(), place["virtual"].flag()
     names = tuple(_road_of(name, roads).id for name in place["roads"])
     # CityFlow reads nothing else of virtual intersections, whose width is 0.
@@ -135,7 +135,7 @@ def _intersection(place: Place, roads: Mapping[str, Road]) -> Intersection:
     return Intersection(here, _point(place["point"]), width, names, links, phases, virtual)
 
 
-def _unique(places: Iterable[Place]) -> set[str]:
+def _unique(places: Iterable[JsonValue]) -> set[str]:
     ids: set[str] = set()
     for place in places:
         if place["id"].text() in ids:
@@ -150,18 +150,20 @@ def read_roadnet(path: str | Path) -> Roadnet:
     Raises:
         ValueError: the file is malformed; the message names the position and the problem.
     """
-    whole = Place.whole(path)
+    whole = JsonValue.whole(path)
     intersections, _ = _unique(whole["intersections"]), _unique(whole["roads"])
     roads = tuple(_road(place, intersections) for place in whole["roads"])
     by_id = {road.id: road for road in roads}
     return Roadnet(tuple(_intersection(place, by_id) for place in whole["intersections"]), roads)
 
 
-def _vehicle(place: Place) -> VehicleKind:
+def _vehicle(place: JsonValue) -> VehicleKind:
     numbers = {}
     for name, member in MEMBERS.items():
         may_be_zero = name in ("min_gap", "headway_time")
-        numbers[name] = (Place.not_negative if may_be_zero else Place.positive)(place[member])
+        numbers[name] = (JsonValue.not_negative if may_be_zero else JsonValue.positive)(
+            place[member]
+        )
     return VehicleKind(**numbers)
 
 
@@ -173,7 +175,7 @@ def read_flow(path: str | Path, roadnet: Roadnet) -> tuple[Flow, ...]:
     """
     roads = {road.id: road for road in roadnet.roads}
     flows = []
-    for place in Place.whole(path):
+    for place in JsonValue.whole(path):
         route = tuple(_road_of(name, roads).id for name in place["route"])
         if not route:
             place["route"].fail("is empty; a trip has at least 1 road")
@@ -184,14 +186,14 @@ def read_flow(path: str | Path, roadnet: Roadnet) -> tuple[Flow, ...]:
     return tuple(flows)
 
 
-def read_config(path: str | Path) -> Config:
+def read_config(path: str | Path) -> CityFlowConfig:
     """Read a config, which names the other files.
 
     Raises:
         ValueError: the file is malformed; the message names the position and the problem.
     """
-    place = Place.whole(path)
-    return Config(
+    place = JsonValue.whole(path)
+    return CityFlowConfig(
         interval=place["interval"].positive(),
         seed=place["seed"].integer(),
         dir=place["dir"].text(),
@@ -202,7 +204,7 @@ def read_config(path: str | Path) -> Config:
     )
 
 
-def read_task(path: str | Path) -> tuple[Config, Roadnet, tuple[Flow, ...]]:
+def read_task(path: str | Path) -> tuple[CityFlowConfig, Roadnet, tuple[Flow, ...]]:
     """Read a config and the files that it names.
 
     Unlike in CityFlow, a relative `dir` is relative to the config's folder.
@@ -217,7 +219,7 @@ def read_task(path: str | Path) -> tuple[Config, Roadnet, tuple[Flow, ...]]:
 
 
 __all__ = [
-    "Config",
+    "CityFlowConfig",
     "Flow",
     "Intersection",
     "Lane",

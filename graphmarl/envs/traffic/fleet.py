@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from graphmarl.envs.traffic.network import Network
-from graphmarl.envs.traffic.vehicle_params import Kinds, pick, where_true
+from graphmarl.envs.traffic.vehicle_params import VehicleTable, pick, where_true
 
 NOBODY = -1
 NEVER = 2**31 - 1
@@ -152,7 +152,7 @@ class Lineup:
 
 def line_up(
     fleet: Fleet,
-    kinds: Kinds,
+    kinds: VehicleTable,
     network: Network,
     places: Int[Tensor, " places"],
     copies: int,
@@ -190,7 +190,7 @@ def look_ahead(
     rows: Int[Tensor, " m"],
     lineup: Lineup,
     fleet: Fleet,
-    kinds: Kinds,
+    kinds: VehicleTable,
     network: Network,
     places: Int[Tensor, " places"],
 ) -> None:

@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 
 @dataclass(frozen=True)
-class Place:
+class JsonValue:
     """One value of a JSON file, with typed accessors.
 
     Args:
@@ -25,7 +25,7 @@ class Place:
     value: Any
 
     @classmethod
-    def whole(cls, file: str | Path) -> Place:
+    def whole(cls, file: str | Path) -> JsonValue:
         """Parse a whole file.
 
         Raises:
@@ -57,17 +57,17 @@ class Place:
         self._is("an object", isinstance(self.value, dict))
         return name in self.value
 
-    def __getitem__(self, name: str) -> Place:
+    def __getitem__(self, name: str) -> JsonValue:
         """A required member of this object."""
         if not self.has(name):
             self.fail(f"has no {name}")
-        return Place(self.file, f"{self.path}.{name}".lstrip("."), self.value[name])
+        return JsonValue(self.file, f"{self.path}.{name}".lstrip("."), self.value[name])
 
-    def __iter__(self) -> Iterator[Place]:
+    def __iter__(self) -> Iterator[JsonValue]:
         """The entries of this list."""
         self._is("a list", isinstance(self.value, list))
         for number, value in enumerate(self.value):
-            yield Place(self.file, f"{self.path}[{number}]", value)
+            yield JsonValue(self.file, f"{self.path}[{number}]", value)
 
     def text(self) -> str:
         """A string."""

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from graphmarl.envs.traffic.engine import Engine
+from graphmarl.envs.traffic.engine import EmbeddedEngine
 from graphmarl.envs.traffic.files import read_task
 
 HOLD = 10
@@ -68,7 +68,7 @@ def compare(
         with (folder / f"{plan}.csv").open(encoding="utf-8") as file:
             rows = [[float(row[name]) for name in COLUMNS] for row in csv.DictReader(file)]
         theirs.append(torch.tensor(rows))
-    engine = Engine(roadnet, flows, len(plans), seed=config.seed, dtype=dtype)
+    engine = EmbeddedEngine(roadnet, flows, len(plans), seed=config.seed, dtype=dtype)
     ours = []
     for number in range(len(theirs[0])):
         engine.advance(torch.stack([phase[number] for phase in phases]), HOLD)

@@ -11,7 +11,7 @@ from graphmarl.envs.traffic.network import Network
 
 
 @dataclass(frozen=True)
-class Ways:
+class RoutePaths:
     """Paths of every route from each of its possible first lanes.
 
     Args:
@@ -76,7 +76,7 @@ def _first_lanes(network: Network, first: np.ndarray, second: np.ndarray) -> tup
     return route[leads], lane[leads]
 
 
-def lay_out(network: Network, route_start: np.ndarray, roads: np.ndarray) -> Ways:
+def route_paths(network: Network, route_start: np.ndarray, roads: np.ndarray) -> RoutePaths:
     """Convert routes to paths over drivables, with CityFlow's choice of lane links.
 
     Args:
@@ -104,7 +104,7 @@ def lay_out(network: Network, route_start: np.ndarray, roads: np.ndarray) -> Way
             _refuse(network, here[on][link < 0][0], roads[at][link < 0][0])
         here[on] = network.link_end[link - network.num_lanes]
         places[start[on] + 2 * step - 1], places[start[on] + 2 * step] = link, here[on]
-    return Ways(np.cumsum(count) - count, count, lane, start, places)
+    return RoutePaths(np.cumsum(count) - count, count, lane, start, places)
 
 
 def _refuse(network: Network, lane: int, road: int) -> None:

@@ -120,7 +120,7 @@ class Roadnet:
 
 
 @dataclass(frozen=True)
-class Config:
+class CityFlowConfig:
     """Config file, which names the other files; `interval` is the time step in seconds."""
 
     interval: float = 1.0

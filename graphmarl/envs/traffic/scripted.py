@@ -94,7 +94,7 @@ class SelfOrganising:
     ) -> None:
         self.env, self.threshold, self.platoon = env, threshold, platoon
         self.least = -(-minimum // env.decision)
-        self.held = torch.zeros_like(env.nothing)
+        self.held = torch.zeros_like(env.zeros)
         lanes = env.junctions.lanes
         self.count = torch.zeros(env.num_envs, lanes, dtype=torch.long, device=env.device)
 
@@ -116,12 +116,12 @@ class SelfOrganising:
 
 
 def best(
-    worth: Float[Tensor, "env agent action"],
+    score: Float[Tensor, "env agent action"],
     available: Bool[Tensor, "agent action"],
     phase: Int[Tensor, "env agent"],
 ) -> Int[Tensor, "env agent"]:
     """Action of the highest score; ties keep the current phase, or take the first."""
-    worth = worth.masked_fill(~available, -torch.inf)
-    held = worth.gather(2, phase.clamp(min=0).unsqueeze(2)).squeeze(2)
-    top, first = worth.max(2)
+    score = score.masked_fill(~available, -torch.inf)
+    held = score.gather(2, phase.clamp(min=0).unsqueeze(2)).squeeze(2)
+    top, first = score.max(2)
     return torch.where((phase != NONE) & (held == top), phase, first)

@@ -21,7 +21,7 @@ def where_true(mask: Tensor) -> Int[Tensor, " n"]:
     return mask.nonzero().squeeze(1)
 
 
-class Traits(NamedTuple):
+class VehicleParams(NamedTuple):
     """Parameters of some vehicles, each a scalar for all of them or one value per vehicle.
 
     Args:
@@ -49,7 +49,7 @@ class Traits(NamedTuple):
     sight: Tensor
 
 
-class Kinds:
+class VehicleTable:
     """Lookup table of vehicle parameters by trip.
 
     Args:
@@ -63,12 +63,12 @@ class Kinds:
         self._table = torch.cat([numbers, sight.unsqueeze(1)], 1)
         self._of_trip = of_trip
         # Scalars make every operation cheaper than one value per vehicle.
-        self._uniform = Traits(*self._table[0].unbind(0)) if len(numbers) == 1 else None
+        self._uniform = VehicleParams(*self._table[0].unbind(0)) if len(numbers) == 1 else None
 
     @no_type_check
-    def of(self, trip: Tensor, rows: Tensor | None = None) -> Traits:
+    def of(self, trip: Tensor, rows: Tensor | None = None) -> VehicleParams:
         """Parameters of the vehicles of these trips, or of some rows among them."""
         if self._uniform is not None:
             return self._uniform
         kind = pick(self._of_trip, trip if rows is None else pick(trip, rows))
-        return Traits(*pick(self._table, kind).unbind(1))
+        return VehicleParams(*pick(self._table, kind).unbind(1))

@@ -10,7 +10,7 @@ from typing import Any
 
 from graphmarl.envs.traffic.geometry import Point
 from graphmarl.envs.traffic.schema import (
-    Config,
+    CityFlowConfig,
     Flow,
     Intersection,
     Road,
@@ -120,7 +120,7 @@ def write_flow(flows: Sequence[Flow], path: str | Path) -> None:
     Path(path).write_text(_lines(entries) + "\n", encoding="utf-8")
 
 
-def write_config(config: Config, path: str | Path) -> None:
+def write_config(config: CityFlowConfig, path: str | Path) -> None:
     """Write a config; CityFlow's replay stays off."""
     members = {
         "interval": config.interval,
@@ -135,7 +135,9 @@ def write_config(config: Config, path: str | Path) -> None:
     Path(path).write_text(json.dumps(members, indent=2) + "\n", encoding="utf-8")
 
 
-def write_task(folder: str | Path, config: Config, roadnet: Roadnet, flows: Sequence[Flow]) -> Path:
+def write_task(
+    folder: str | Path, config: CityFlowConfig, roadnet: Roadnet, flows: Sequence[Flow]
+) -> Path:
     """Write the three files to a folder, the config as `config.json`; returns its path."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)

@@ -136,7 +136,7 @@ def _check_shapes(step: Step, env: Environment) -> None:
         value = getattr(step, name)
         if value is not None:
             _require(
-                value.dtype == kind, f"{name} has type {value.dtype}; the contract says {kind}"
+                value.dtype == kind, f"{name} has type {value.dtype}; the contract requires {kind}"
             )
     if step.available is not None:
         legal = step.available.any(-1) | ~step.alive

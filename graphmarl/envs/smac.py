@@ -13,7 +13,7 @@ from graphmarl.envs.vector import Vector
 from graphmarl.envs.workers import SingleEngine
 from graphmarl.step import Step
 
-OURS = ("map_name", "seed", "continuing_episode")
+RESERVED = ("map_name", "seed", "continuing_episode")
 
 
 class SMAC(Vector):
@@ -65,7 +65,7 @@ class SMAC(Vector):
         workers: int | None = None,
     ) -> None:
         given = dict(options or {})
-        if taken := [name for name in OURS if name in given]:
+        if taken := [name for name in RESERVED if name in given]:
             raise ValueError(f"options has {', '.join(taken)}, which this environment sets")
         self._make, self.relaunch = partial(start, make, map_name, given), relaunch
         try:

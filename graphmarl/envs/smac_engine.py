@@ -161,7 +161,7 @@ class SMACEngine:
 
     def _checked(self, action: NDArray[Any], out: EngineStep) -> NDArray[Any]:
         """Actions with no-ops for dead agents; raises for illegal ones."""
-        assert out.available is not None, "the spec says that actions can be illegal"
+        assert out.available is not None, "the spec declares available actions"
         sent = np.where(out.alive, action, NOOP)
         illegal = out.alive & ~out.available[np.arange(len(sent)), sent]
         if illegal.any():
@@ -171,7 +171,7 @@ class SMACEngine:
         return sent
 
     def _write(self, out: EngineStep) -> None:
-        assert out.available is not None, "the spec says that actions can be illegal"
+        assert out.available is not None, "the spec declares available actions"
         out.available[...] = np.asarray(self.game.get_avail_actions(), bool)
         # Only dead agents have the no-op, and no other action.
         out.alive[...] = np.delete(out.available, NOOP, 1).any(1)

@@ -175,8 +175,8 @@ class Covering(Particle):
         gaps, cover = self.cover()
         others, wrong = self.gaps(), self.position if self._quirk else None
         seen = self.own()
-        for things, number in zip((gaps, others), self._sight, strict=True):
-            seen.append(things.to(things.nearest(number, wrong)))
+        for offsets, number in zip((gaps, others), self._sight, strict=True):
+            seen.append(offsets.to(offsets.nearest(number, wrong)))
         return self.everything(self.landmarks) | {
             "obs": torch.cat(seen, 2),
             "info": {

@@ -127,7 +127,7 @@ class Physics:
         self._near = torch.where(both, (self.contact + REACH).square(), 0)
         self._response = torch.where(free, TIME_STEP / masses, 0)[:, None]
 
-    def push(self, gaps: Gaps) -> Float[Tensor, "env thing 2"]:
+    def push(self, gaps: Gaps) -> Float[Tensor, "env entity 2"]:
         """Sum of the contact forces on each entity."""
         near = (gaps.squared < self._near).flatten().nonzero().squeeze(1)
         distance = gaps.squared.flatten()[near].sqrt()
@@ -140,11 +140,11 @@ class Physics:
 
     def step(
         self,
-        position: Float[Tensor, "env thing 2"],
-        velocity: Float[Tensor, "env thing 2"],
-        force: Float[Tensor, "env thing 2"],
+        position: Float[Tensor, "env entity 2"],
+        velocity: Float[Tensor, "env entity 2"],
+        force: Float[Tensor, "env entity 2"],
         gaps: Gaps,
-    ) -> tuple[Float[Tensor, "env thing 2"], Float[Tensor, "env thing 2"]]:
+    ) -> tuple[Float[Tensor, "env entity 2"], Float[Tensor, "env entity 2"]]:
         """Position and velocity one step later.
 
         Args:

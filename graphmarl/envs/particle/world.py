@@ -85,8 +85,8 @@ class Particle(Batched):
         team_return: sum of team rewards in the episode, independent of the `reward` option.
     """
 
-    position: Float[Tensor, "env thing 2"]
-    velocity: Float[Tensor, "env thing 2"]
+    position: Float[Tensor, "env entity 2"]
+    velocity: Float[Tensor, "env entity 2"]
     team_return: Float[Tensor, " env"]
 
     def __init__(
@@ -153,7 +153,7 @@ class Particle(Batched):
         agents = self.spec.num_agents
         return [self.velocity[:, :agents], self.position[:, :agents]]
 
-    def scene_of(self, env: int, **groups: Float[Tensor, "thing 2"]) -> Scene:
+    def scene_of(self, env: int, **groups: Float[Tensor, "entity 2"]) -> Scene:
         """Scene with groups of points in a square that contains all entities."""
         points = {name: (place.cpu(), torch.ones(len(place))) for name, place in groups.items()}
         far = max(self.half_width, float(self.position[env].abs().max()))

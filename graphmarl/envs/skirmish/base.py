@@ -14,7 +14,7 @@ from graphmarl.envs.skirmish.map_spec import Map
 from graphmarl.envs.skirmish.observation import NO_ACTION, Observer, UnitSnapshot
 from graphmarl.envs.skirmish.picture import picture
 from graphmarl.envs.skirmish.spawn import Spawn
-from graphmarl.envs.skirmish.state import NOBODY, CombatState
+from graphmarl.envs.skirmish.state import NO_UNIT, CombatState
 from graphmarl.envs.skirmish.unit_stats import UnitStats, units_of
 from graphmarl.step import Scene, Spec
 
@@ -103,7 +103,7 @@ class SkirmishBase(Batched):
         """Spawn both armies at full health."""
         position, goal = self.spawn(self.uniform(self.spawn.draws))
         stats, count = self.stats, self.num_envs
-        none = torch.full((count, len(stats)), NOBODY, device=self.device)
+        none = torch.full((count, len(stats)), NO_UNIT, device=self.device)
         zero = torch.zeros(count, len(stats), device=self.device)
         return {
             "position": position,
@@ -156,15 +156,15 @@ class SkirmishBase(Batched):
         """Observations, state and metrics of SMAC."""
         now, (offset, distance, available) = self.snapshot(), self.look()
         obs = self.observer.observe(now, offset, distance, available)
-        lives = now.alive
-        dead = (~lives).float()
+        alive = now.alive
+        dead = (~alive).float()
         return {
             "obs": obs,
-            "alive": lives[:, : self.agents],
+            "alive": alive[:, : self.agents],
             "position": self.position[:, : self.agents],
             "available": available,
             "state": obs.flatten(1) if self.joined else self.observer.state(now),
-            "links": self._links(distance[:, :, : self.agents], lives[:, : self.agents]),
+            "links": self._links(distance[:, :, : self.agents], alive[:, : self.agents]),
             "info": {
                 "win": self.won,
                 "dead_allies": dead[:, : self.agents].sum(1),

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from graphmarl.envs.skirmish.movement import Movement
-from graphmarl.envs.skirmish.state import NOBODY, CombatState, above, at_most
+from graphmarl.envs.skirmish.state import NO_UNIT, CombatState, above, at_most
 from graphmarl.envs.skirmish.targets import TargetRule, least
 from graphmarl.envs.skirmish.unit_stats import UnitStats
 from graphmarl.envs.skirmish.units import LOOPS_PER_SECOND
@@ -30,7 +30,7 @@ class Orders:
     """Orders of the commanded units, the first n slots, for one step, `(n, B)` each.
 
     Args:
-        target: slot to attack or heal, or `NOBODY`.
+        target: slot to attack or heal, or `NO_UNIT`.
         x, y: point to move to.
         walks: 1 for units that move to their point.
     """
@@ -93,7 +93,7 @@ class Combat:
             delay: additional weapon delay of each unit after a shot, in seconds, `(N, B)`.
         """
         state = CombatState(**vars(state))
-        shot = torch.full_like(state.target, NOBODY)
+        shot = torch.full_like(state.target, NO_UNIT)
         for _ in range(LOOPS):
             shot = self._loop(state, orders, delay, shot)
         alive = state.alive
@@ -107,11 +107,11 @@ class Combat:
         alive = state.alive
         chosen = self.rule.choose(state, alive)
         if orders is not None:
-            lives = alive.gather(0, orders.target.clamp(0)) > 0
-            given = torch.where(lives, orders.target, NOBODY)
+            target_alive = alive.gather(0, orders.target.clamp(0)) > 0
+            given = torch.where(target_alive, orders.target, NO_UNIT)
             chosen = torch.cat([given, chosen])
         state.target = chosen
-        aim, has = chosen.clamp(0), (chosen != NOBODY).float()
+        aim, has = chosen.clamp(0), (chosen != NO_UNIT).float()
         reach = self.reach.take(self.stats.row + aim)
         walks = self._walk(state, orders, aim, has, reach, alive)
         self.movement.separate(state, walks, alive)
@@ -151,7 +151,7 @@ class Combat:
         """Destinations of the game's AI for units without a target."""
         x, y, grudge = state.x, state.y, state.grudge[self.free]
         other = grudge.clamp(0)
-        retaliates = (grudge != NOBODY).float() * alive.gather(0, other)
+        retaliates = (grudge != NO_UNIT).float() * alive.gather(0, other)
         retaliates = retaliates * self.can.take(self.stats.row[self.free] + other)
         to_x, to_y = state.goal_x.expand_as(retaliates), state.goal_y.expand_as(retaliates)
         if self.goal == "foe":

@@ -16,7 +16,7 @@ from graphmarl.envs.skirmish.map_spec import Map
 from graphmarl.envs.skirmish.maps import MAPS
 from graphmarl.envs.skirmish.observation import ATTACK, COMPASS
 from graphmarl.envs.skirmish.rewards import RewardFunction, RewardOptions
-from graphmarl.envs.skirmish.state import NOBODY
+from graphmarl.envs.skirmish.state import NO_UNIT
 
 DEFAULT_GOALS: dict[Any, DefaultGoal] = {None: "stay", "allies": "foe"}
 
@@ -137,5 +137,5 @@ class Skirmish(SkirmishBase):
         chosen = torch.where(healer, slot, slot + self.agents)
         walks = (action > 1) & (action < ATTACK)
         ahead = self._compass[(action - 2).clamp(0, 3)] * 2 + self.position[:, : self.agents]
-        parts = torch.where(slot >= 0, chosen, NOBODY), ahead[..., 0], ahead[..., 1], walks.float()
+        parts = torch.where(slot >= 0, chosen, NO_UNIT), ahead[..., 0], ahead[..., 1], walks.float()
         return Orders(*(part.T.contiguous() for part in parts))

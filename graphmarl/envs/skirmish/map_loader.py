@@ -197,7 +197,7 @@ def boxes_of(key: str, table: Mapping[str, Any]) -> tuple[Box, ...]:
         ValueError: there is no point or box within the map, or both are given.
     """
     if ("at" in table) == ("within" in table):
-        raise ValueError(f"{key} must say either at or within, and not both")
+        raise ValueError(f"{key} must have either at or within, and not both")
     if "at" in table:
         return inside(key, (point(*pair(f"{key}: at", table["at"])),))
     form = "[lowest x, highest x, lowest y, highest y]"

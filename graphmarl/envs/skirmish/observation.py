@@ -139,18 +139,18 @@ class Observer:
     def available(self, now: UnitSnapshot, distance: Tensor) -> Tensor:
         """Available actions of each agent, `(B, n, A)`."""
         agents, alive = self.agents, now.alive
-        lives = alive[:, :agents].unsqueeze(2)
+        live = alive[:, :agents].unsqueeze(2)
         ahead = now.position[:, :agents].unsqueeze(2) + self.compass
         # SMAC truncates towards 0, so moving off the map from its first cells is available.
         walks = moved_into(self.walkable, *ahead.trunc().unbind(3))
-        near = (distance <= self.map.shoot) & alive.unsqueeze(1) & lives
+        near = (distance <= self.map.shoot) & alive.unsqueeze(1) & live
         attack = near[:, :, agents:]
         if self.num_actions > ATTACK + self.enemies or self.healer.any():
             heals = near[:, :, :agents] & ~self.healer.unsqueeze(1)
             width = self.num_actions - ATTACK
             attack, heals = (_widened(part, width) for part in (attack, heals))
             attack = torch.where(self.healer.unsqueeze(2), heals, attack)
-        return torch.cat([~lives, lives, walks & lives, attack], 2)
+        return torch.cat([~live, live, walks & live, attack], 2)
 
     def observe(
         self, now: UnitSnapshot, offset: Tensor, distance: Tensor, available: Tensor
@@ -158,8 +158,8 @@ class Observer:
         """Observations of agents, `(B, n, O)`; zeros for dead agents."""
         agents, sight = self.agents, self.map.sight
         alive = now.alive
-        lives = alive[:, :agents].unsqueeze(2)
-        seen = ((distance < sight) & alive.unsqueeze(1) & lives).float()
+        live = alive[:, :agents].unsqueeze(2)
+        seen = ((distance < sight) & alive.unsqueeze(1) & live).float()
         health, shield = now.health / self.stats.hp.T, now.shield / self.shield_unit
         place = torch.cat([distance.unsqueeze(3), offset], 3).div_(sight)
         whole = {"health": health, "shield": shield}
@@ -168,7 +168,7 @@ class Observer:
             ahead = now.position[:, :agents].unsqueeze(2) + self.around
             inside = ((ahead >= 0) & (ahead < SIZE)).all(3)
             free = moved_into(self.walkable, ahead[..., 0], ahead[..., 1]) | ~inside
-            move.append(free * lives)
+            move.append(free * live)
         first = available[:, :, ATTACK : ATTACK + self.enemies].float().unsqueeze(3)
         foes = self._rows(first, place, seen, whole, slice(agents, None), self.map.enemy_health)
         friends = self._rows(seen[:, :, :agents, None], place, seen, whole, slice(0, agents))
@@ -179,10 +179,10 @@ class Observer:
             len(health), -1, -1, friends.shape[3]
         )
         friends = friends.gather(2, index)
-        own = self._features(whole, slice(0, agents), True) * lives
+        own = self._features(whole, slice(0, agents), True) * live
         parts = [*move, foes.flatten(2), friends.flatten(2), own]
         if self.time:
-            parts.append((now.time / self.limit).view(-1, 1, 1) * lives)
+            parts.append((now.time / self.limit).view(-1, 1, 1) * live)
         return torch.cat(parts, 2)
 
     def _rows(

@@ -59,9 +59,9 @@ class RewardFunction:
         they started with healers, as on SMAC's maps, and won if not, as on NDQ's. If both sides are
         eliminated in the same step, the battle is over without a winner.
         """
-        ours, theirs = alive[:, : self.agents], alive[:, self.agents :]
-        lost, won = (~side.any(1) for side in (ours, theirs))
-        helpless = [~lost & ~self._fights(ours, 0), ~won & ~self._fights(theirs, self.agents)]
+        allies, enemies = alive[:, : self.agents], alive[:, self.agents :]
+        lost, won = (~side.any(1) for side in (allies, enemies))
+        helpless = [~lost & ~self._fights(allies, 0), ~won & ~self._fights(enemies, self.agents)]
         defeat = (lost & ~won) | helpless[0]
         victory = (won & ~lost) | helpless[1]
         if self.heals:

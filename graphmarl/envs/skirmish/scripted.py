@@ -172,8 +172,8 @@ def mirror(env: Skirmish, seed: int) -> tuple[Tensor, Tensor]:
     field, agents, games = env.combat_state(), env.agents, env.num_envs
     for axis, name in ((0, "goal_x"), (1, "goal_y")):
         sides = env.position[:, :, axis].split([agents, len(env.stats) - agents], 1)
-        ours, theirs = (side.mean(1) for side in sides)
-        away = [theirs.expand(agents, -1), ours.expand(len(env.stats) - agents, -1)]
+        allies, enemies = (side.mean(1) for side in sides)
+        away = [enemies.expand(agents, -1), allies.expand(len(env.stats) - agents, -1)]
         setattr(field, name, torch.cat(away))
     generator = torch.Generator(env.device).manual_seed(seed)
     over = torch.zeros(games, dtype=torch.bool, device=env.device)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-NOBODY = -1
+NO_UNIT = -1
 
 
 @dataclass
@@ -21,8 +21,8 @@ class CombatState:
         health, shield, energy: current values.
         cooldown: seconds until the weapon is ready.
         quiet: seconds until the shield begins to regenerate.
-        target: slot that the unit attacks or heals, or `NOBODY`.
-        grudge: slot of the attacker that hit the unit or a nearby ally, or `NOBODY`.
+        target: slot that the unit attacks or heals, or `NO_UNIT`.
+        grudge: slot of the attacker that hit the unit or a nearby ally, or `NO_UNIT`.
         goal_x, goal_y: `(B,)`, destination of units that follow the game's AI.
     """
 

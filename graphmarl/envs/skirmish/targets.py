@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from graphmarl.envs.skirmish.state import NOBODY, CombatState, above, at_most, same
+from graphmarl.envs.skirmish.state import NO_UNIT, CombatState, above, at_most, same
 from graphmarl.envs.skirmish.unit_stats import UnitStats
 
 FAR = 1e3
@@ -58,7 +58,7 @@ class TargetRule:
         return distance.add_(torch.addcmul(self.base, which, alive[self.others], value=-FAR))
 
     def choose(self, state: CombatState, alive: Tensor) -> Tensor:
-        """Target of each slot that follows the rule, or `NOBODY`."""
+        """Target of each slot that follows the rule, or `NO_UNIT`."""
         gap, held = self.gaps(state, alive, self.can), state.target[self.rows]
         score = gap + above(gap, self.notice) * FAR
         if self.threat:
@@ -85,16 +85,16 @@ class TargetRule:
         found, some = least(score, stats.slot)
         held = state.target[healers]
         going = good.gather(1, held.clamp(0).unsqueeze(1)).squeeze(1) > 0
-        going &= (held != NOBODY) & (state.energy[healers] > 0)
+        going &= (held != NO_UNIT) & (state.energy[healers] > 0)
         starts = some & (state.energy[healers] >= ENERGY_TO_START)
-        return torch.where(going, held, torch.where(starts, found, NOBODY))
+        return torch.where(going, held, torch.where(starts, found, NO_UNIT))
 
     def resent(self, state: CombatState, shot: Tensor, alive: Tensor) -> Tensor:
         """Update the attackers that units retaliate against: those that hit them or a near ally.
 
         Args:
             state: state after the step.
-            shot: slot that each unit attacked in the step, or `NOBODY`.
+            shot: slot that each unit attacked in the step, or `NO_UNIT`.
             alive: 1 for live units.
         """
         x, y = state.x[self.rows], state.y[self.rows]
@@ -105,13 +105,13 @@ class TargetRule:
         call = (striker + (1 - near) * FAR).amin(1)
         call = torch.where(striker < FAR, striker, call)
         held = state.grudge[self.rows]
-        lives = (alive.gather(0, held.clamp(0)) > 0) & (held != NOBODY)
-        found = torch.where(call < FAR, call.long(), NOBODY)
-        return torch.where(lives, held, found)
+        attacker_alive = (alive.gather(0, held.clamp(0)) > 0) & (held != NO_UNIT)
+        found = torch.where(call < FAR, call.long(), NO_UNIT)
+        return torch.where(attacker_alive, held, found)
 
 
 def least(score: Tensor, slot: Tensor) -> tuple[Tensor, Tensor]:
-    """The first slot with the lowest score, or `NOBODY` if all are excluded, and whether it exists.
+    """First slot with the lowest score, or `NO_UNIT` if all are excluded, and whether it exists.
 
     Several times faster than `argmin` over an axis that is not the last.
 
@@ -123,4 +123,4 @@ def least(score: Tensor, slot: Tensor) -> tuple[Tensor, Tensor]:
     equal = at_most(score, best)
     some = best.squeeze(1) < FAR / 2
     first = (slot * equal + (1 - equal) * FAR).amin(1).long()
-    return torch.where(some, first, NOBODY), some
+    return torch.where(some, first, NO_UNIT), some

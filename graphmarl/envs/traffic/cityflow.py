@@ -93,8 +93,8 @@ class CityFlowEngine:
             f"{road.id}_{k}" for road in roadnet.roads for k in range(len(road.lanes))
         )
         self.num_lanes, self.num_signals = len(self._lanes), len(roadnet.signals)
-        self._phases = torch.tensor([len(place.phases) for place in roadnet.signals])
-        self._names = [place.id for place in roadnet.signals]
+        self._phases = torch.tensor([len(signal.phases) for signal in roadnet.signals])
+        self._names = [signal.id for signal in roadnet.signals]
         self._own = self._checked(flows)
         with TemporaryDirectory(prefix="graphmarl-cityflow-") as folder:
             config = CityFlowConfig(
@@ -202,7 +202,7 @@ class CityFlowEngine:
         CityFlow's own archives do not restore its state exactly, so the episode is replayed.
         """
         kinds = list(dict.fromkeys(flow.vehicle for flow in self._flows))
-        number = {kind: place for place, kind in enumerate(kinds)}
+        number = {kind: index for index, kind in enumerate(kinds)}
         return {
             "kinds": [list(astuple(kind)) for kind in kinds],
             "flows": [

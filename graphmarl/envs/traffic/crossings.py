@@ -56,8 +56,8 @@ def find_crossings(lines: Sequence[Sequence[Point]]) -> Crossings:
     """
     first, second = np.triu_indices(len(lines), 1)
     if not len(first):
-        nothing = np.zeros(0)
-        return Crossings(first, second, nothing, nothing)
+        empty = np.zeros(0)
+        return Crossings(first, second, empty, empty)
     start, step, before = _segments(lines)
     a, u = start[first][:, :, None], step[first][:, :, None]
     b, v = start[second][:, None], step[second][:, None]

@@ -123,9 +123,9 @@ class DepartureQueues:
         queue = (sizes.cumsum(0) - sizes)[self._demand][self._copy] + offset
         self.spot = torch.cat(lanes)[queue] + self._copy * self._stride
         self._begin = torch.cat(starts)[queue]
-        self._look()
+        self._update_next()
 
-    def _look(self) -> None:
+    def _update_next(self) -> None:
         """Update the next departure time of each queue."""
         time = self._queue_time[self._begin + self._entered[self.spot]]
         self._next = time + torch.where(time < NEVER, self.born[self._copy], 0)
@@ -198,7 +198,7 @@ class DepartureQueues:
         self.born[copies] = tick
         self._entered.view(-1, self._stride)[copies] = 0
         if same:
-            self._look()
+            self._update_next()
             return
         for copy, new in zip(copies.tolist(), fresh, strict=True):
             chosen[copy] = new

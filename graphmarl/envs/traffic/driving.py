@@ -7,7 +7,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from graphmarl.envs.traffic.conflicts import Approach, Conflicts
-from graphmarl.envs.traffic.fleet import NOBODY, Fleet, Lineup
+from graphmarl.envs.traffic.fleet import NO_VEHICLE, Fleet, Lineup
 from graphmarl.envs.traffic.network import Network
 from graphmarl.envs.traffic.speeds import (
     YIELD_DISTANCE,
@@ -172,7 +172,7 @@ def choose_speeds(driving: DrivingState, conflicts: Conflicts) -> Float[Tensor, 
     chosen.scatter_(0, near, torch.minimum(pick(chosen, near), limit))
     approach = approaching(driving, pick(near, where_true(goes)))
     waiting = conflicts.waiting(fleet, kinds, driving.priority, approach)
-    fleet.blocker = torch.full_like(fleet.blocker, NOBODY)
+    fleet.blocker = torch.full_like(fleet.blocker, NO_VEHICLE)
     if len(waiting.row):
         fleet.blocker.scatter_(0, waiting.row, waiting.blocker)
         yields = kinds.of(fleet.trip, waiting.row)

@@ -62,7 +62,7 @@ class EmbeddedEngine:
         self.copies, self.device, self.dtype = copies, torch.device(device), dtype
         self.network = compile_network(roadnet).to(self.device, dtype)
         self.num_lanes, self.num_signals = self.network.num_lanes, len(self.network.phases)
-        self._names = [place.id for place in roadnet.signals]
+        self._names = [signal.id for signal in roadnet.signals]
         self._stride = self.network.num_drivables + 1
         self._entries = DepartureQueues(self.network, flows, copies, seed, self.device, dtype)
         self._conflicts = Conflicts(self.network, copies)
@@ -257,7 +257,7 @@ class EmbeddedEngine:
         """Restore a state of an engine with the same road network and copies."""
         if len(state["finished"]) != self.copies:
             raise ValueError(
-                f"what was saved has {len(state['finished'])} copies; this engine has {self.copies}"
+                f"the state has {len(state['finished'])} copies; this engine has {self.copies}"
             )
         self._tick = state["tick"]
         self._entries.load(state["entries"])

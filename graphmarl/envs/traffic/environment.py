@@ -108,9 +108,9 @@ class Traffic(Batched):
         self._engine: TrafficEngine | None = None
 
     def _spec(self, horizon: int) -> Spec:
-        places = self.junctions
-        lanes, (agents, actions) = places.incoming.shape[1], places.phase.shape
-        different, seen = len(places.kinds) > 1, 2 * lanes + actions
+        junctions = self.junctions
+        lanes, (agents, actions) = junctions.incoming.shape[1], junctions.phase.shape
+        different, seen = len(junctions.kinds) > 1, 2 * lanes + actions
         return Spec(
             num_agents=agents,
             obs_shape=(seen,),
@@ -121,10 +121,10 @@ class Traffic(Batched):
                 "vehicles": slice(lanes, 2 * lanes),
                 "phase": slice(2 * lanes, seen),
             },
-            kinds=places.kinds if different else ("agent",),
-            kind=places.kind if different else (),
+            kinds=junctions.kinds if different else ("agent",),
+            kind=junctions.kind if different else (),
             state_size=agents * seen,
-            has_available=not bool(places.available.all()),
+            has_available=not bool(junctions.available.all()),
         )
 
     def _check_engine(self, task: str, num_envs: int) -> None:
@@ -168,38 +168,42 @@ class Traffic(Batched):
         self, action: Int[Tensor, "env agent"]
     ) -> tuple[Float[Tensor, "env agent"], Tensor]:
         """Apply the phases and simulate until the next decision."""
-        places, engine = self.junctions, self.engine
+        junctions, engine = self.junctions, self.engine
         changes = (self.phase != action) & (self.phase != NONE)
         self.phase = action
-        green = places.phase.expand(self.num_envs, -1, -1).gather(2, action.unsqueeze(2)).squeeze(2)
+        green = (
+            junctions.phase.expand(self.num_envs, -1, -1).gather(2, action.unsqueeze(2)).squeeze(2)
+        )
         between = green.masked_fill(changes, 0)
         present = torch.zeros_like(engine.lane_vehicles())
         for second in range(self.decision):
             engine.advance(between if second < self.yellow else green, 1)
             present = present + engine.lane_vehicles()
         waiting = engine.lane_waiting()
-        here = places.at(waiting, places.incoming).sum(2).float()
-        delay = -places.at(present, places.incoming).sum(2) / SECONDS
+        here = junctions.at(waiting, junctions.incoming).sum(2).float()
+        delay = -junctions.at(present, junctions.incoming).sum(2) / SECONDS
         self.team_return = self.team_return + delay.sum(1)
         self.queued = self.queued + here.mean(1)
         if self.pays == "delay":
             return delay, self.none_ended
         if self.pays == "waiting":
             return -COLIGHT * here, self.none_ended
-        return -(here - places.at(waiting, places.outgoing).sum(2)).abs(), self.none_ended
+        return -(here - junctions.at(waiting, junctions.outgoing).sum(2)).abs(), self.none_ended
 
     def observe(self) -> dict[str, Any]:
         """Queues and phases of all signals."""
-        places, engine = self.junctions, self.engine
+        junctions, engine = self.junctions, self.engine
         counts = engine.lane_vehicles()
-        lanes = [places.at(found, places.incoming) for found in (engine.lane_waiting(), counts)]
+        lanes = [
+            junctions.at(found, junctions.incoming) for found in (engine.lane_waiting(), counts)
+        ]
         phase = self.phase.unsqueeze(2) == torch.arange(self.spec.num_actions, device=self.device)
-        available = places.available.expand(self.num_envs, -1, -1)
+        available = junctions.available.expand(self.num_envs, -1, -1)
         obs = torch.cat([*(found / SEEN for found in lanes), phase.float()], 2)
         return {
             "obs": obs,
             "state": obs.flatten(1),
-            "position": places.position.expand(self.num_envs, -1, -1),
+            "position": junctions.position.expand(self.num_envs, -1, -1),
             "available": available if self.spec.has_available else None,
             "links": self._links,
             "info": {
@@ -207,7 +211,7 @@ class Traffic(Batched):
                 "average_travel_time": engine.average_travel_time().float(),
                 "throughput": engine.finished().float(),
                 "queue": self.queued / self.time.clamp(min=1),
-                "volume": places.volume(counts),
+                "volume": junctions.volume(counts),
             },
         }
 

@@ -37,33 +37,33 @@ from graphmarl.envs.traffic.writing import (
 )
 
 
-def _point(place: JsonValue) -> Point:
-    return place["x"].number(), place["y"].number()
+def _point(entry: JsonValue) -> Point:
+    return entry["x"].number(), entry["y"].number()
 
 
-def _points(place: JsonValue) -> tuple[Point, ...]:
-    points = tuple(_point(point) for point in place)
+def _points(entry: JsonValue) -> tuple[Point, ...]:
+    points = tuple(_point(point) for point in entry)
     if len(points) < 2:
-        place.fail(f"has {len(points)} points; a line has at least 2")
+        entry.fail(f"has {len(points)} points; a line has at least 2")
     return points
 
 
-def _road(place: JsonValue, intersections: set[str]) -> Road:
+def _road(entry: JsonValue, intersections: set[str]) -> Road:
     ends = []
     for name in ("startIntersection", "endIntersection"):
-        ends.append(place[name].text())
+        ends.append(entry[name].text())
         if ends[-1] not in intersections:
-            place[name].fail(f"is {ends[-1]!r}, which is no intersection")
-    points = _points(place["points"])
+            entry[name].fail(f"is {ends[-1]!r}, which is no intersection")
+    points = _points(entry["points"])
     for number, (a, b) in enumerate(pairwise(points)):
         if a == b:
-            place["points"].fail(f"has the same point twice, as {number} and {number + 1}")
+            entry["points"].fail(f"has the same point twice, as {number} and {number + 1}")
     lanes = tuple(
-        Lane(lane["width"].positive(), lane["maxSpeed"].positive()) for lane in place["lanes"]
+        Lane(lane["width"].positive(), lane["maxSpeed"].positive()) for lane in entry["lanes"]
     )
     if not lanes:
-        place["lanes"].fail("is empty; a road has at least 1 lane")
-    return Road(place["id"].text(), ends[0], ends[1], points, lanes)
+        entry["lanes"].fail("is empty; a road has at least 1 lane")
+    return Road(entry["id"].text(), ends[0], ends[1], points, lanes)
 
 
 def _curve(link: tuple[int, int], roads: tuple[Road, Road], width: float) -> tuple[Point, ...]:
@@ -77,70 +77,70 @@ def _curve(link: tuple[int, int], roads: tuple[Road, Road], width: float) -> tup
     return bezier(start, out, end, into, width)
 
 
-def _lane_link(place: JsonValue, roads: tuple[Road, Road], width: float) -> LaneLink:
+def _lane_link(entry: JsonValue, roads: tuple[Road, Road], width: float) -> LaneLink:
     numbers = []
     for name, road in zip(("startLaneIndex", "endLaneIndex"), roads, strict=True):
-        numbers.append(place[name].integer())
+        numbers.append(entry[name].integer())
         if not 0 <= numbers[-1] < len(road.lanes):
             allowed = f"0 to {len(road.lanes) - 1}"
-            place[name].fail(f"is {numbers[-1]}; the lanes of {road.id} are {allowed}")
+            entry[name].fail(f"is {numbers[-1]}; the lanes of {road.id} are {allowed}")
     link = numbers[0], numbers[1]
-    if place.has("points") and place["points"].value != []:
-        return LaneLink(*link, _points(place["points"]))
+    if entry.has("points") and entry["points"].value != []:
+        return LaneLink(*link, _points(entry["points"]))
     return LaneLink(*link, _curve(link, roads, width))
 
 
-def _road_of(place: JsonValue, roads: Mapping[str, Road]) -> Road:
-    if place.text() not in roads:
-        place.fail(f"is {place.value!r}, which is no road")
-    return roads[place.value]
+def _road_of(entry: JsonValue, roads: Mapping[str, Road]) -> Road:
+    if entry.text() not in roads:
+        entry.fail(f"is {entry.value!r}, which is no road")
+    return roads[entry.value]
 
 
-def _road_link(place: JsonValue, here: str, roads: Mapping[str, Road], width: float) -> RoadLink:
-    kind = place["type"].text()
+def _road_link(entry: JsonValue, here: str, roads: Mapping[str, Road], width: float) -> RoadLink:
+    kind = entry["type"].text()
     if kind not in get_args(Turn):
-        place["type"].fail(f"is {kind!r}; allowed are {', '.join(get_args(Turn))}")
-    start, end = _road_of(place["startRoad"], roads), _road_of(place["endRoad"], roads)
+        entry["type"].fail(f"is {kind!r}; allowed are {', '.join(get_args(Turn))}")
+    start, end = _road_of(entry["startRoad"], roads), _road_of(entry["endRoad"], roads)
     if start.end_intersection != here:
-        place["startRoad"].fail(f"is {start.id!r}, which ends at {start.end_intersection!r}")
+        entry["startRoad"].fail(f"is {start.id!r}, which ends at {start.end_intersection!r}")
     if end.start_intersection != here:
-        place["endRoad"].fail(f"is {end.id!r}, which begins at {end.start_intersection!r}")
-    links = tuple(_lane_link(link, (start, end), width) for link in place["laneLinks"])
+        entry["endRoad"].fail(f"is {end.id!r}, which begins at {end.start_intersection!r}")
+    links = tuple(_lane_link(link, (start, end), width) for link in entry["laneLinks"])
     return RoadLink(kind, start.id, end.id, links)  # type: ignore[arg-type]
 
 
-def _phase(place: JsonValue, links: int) -> Phase:
+def _phase(entry: JsonValue, links: int) -> Phase:
     numbers = []
-    for number in place["availableRoadLinks"]:
+    for number in entry["availableRoadLinks"]:
         numbers.append(number.integer())
         if not 0 <= numbers[-1] < links:
             number.fail(f"is {numbers[-1]}; there are {links} road links, from 0")
-    return Phase(place["time"].number(), tuple(numbers))
+    return Phase(entry["time"].number(), tuple(numbers))
 
 
-def _intersection(place: JsonValue, roads: Mapping[str, Road]) -> Intersection:
-    here, virtual = place["id"].text(), place["virtual"].flag()
-    names = tuple(_road_of(name, roads).id for name in place["roads"])
+def _intersection(entry: JsonValue, roads: Mapping[str, Road]) -> Intersection:
+    here, virtual = entry["id"].text(), entry["virtual"].flag()
+    names = tuple(_road_of(name, roads).id for name in entry["roads"])
     # CityFlow reads nothing else of virtual intersections, whose width is 0.
-    width = 0.0 if virtual else place["width"].not_negative()
+    width = 0.0 if virtual else entry["width"].not_negative()
     links: tuple[RoadLink, ...] = ()
     if not virtual:
-        links = tuple(_road_link(link, here, roads, width) for link in place["roadLinks"])
+        links = tuple(_road_link(link, here, roads, width) for link in entry["roadLinks"])
     phases: tuple[Phase, ...] = ()
     if not virtual:
-        light = place["trafficLight"]["lightphases"]
+        light = entry["trafficLight"]["lightphases"]
         phases = tuple(_phase(phase, len(links)) for phase in light)
         if not phases:
             light.fail("is empty; an intersection that is not virtual has at least 1 phase")
-    return Intersection(here, _point(place["point"]), width, names, links, phases, virtual)
+    return Intersection(here, _point(entry["point"]), width, names, links, phases, virtual)
 
 
-def _unique(places: Iterable[JsonValue]) -> set[str]:
+def _unique(entries: Iterable[JsonValue]) -> set[str]:
     ids: set[str] = set()
-    for place in places:
-        if place["id"].text() in ids:
-            place["id"].fail(f"is {place['id'].value!r}, which is there already")
-        ids.add(place["id"].value)
+    for entry in entries:
+        if entry["id"].text() in ids:
+            entry["id"].fail(f"is {entry['id'].value!r}, which is there already")
+        ids.add(entry["id"].value)
     return ids
 
 
@@ -152,17 +152,17 @@ def read_roadnet(path: str | Path) -> Roadnet:
     """
     whole = JsonValue.whole(path)
     intersections, _ = _unique(whole["intersections"]), _unique(whole["roads"])
-    roads = tuple(_road(place, intersections) for place in whole["roads"])
+    roads = tuple(_road(entry, intersections) for entry in whole["roads"])
     by_id = {road.id: road for road in roads}
-    return Roadnet(tuple(_intersection(place, by_id) for place in whole["intersections"]), roads)
+    return Roadnet(tuple(_intersection(entry, by_id) for entry in whole["intersections"]), roads)
 
 
-def _vehicle(place: JsonValue) -> VehicleKind:
+def _vehicle(entry: JsonValue) -> VehicleKind:
     numbers = {}
     for name, member in MEMBERS.items():
         may_be_zero = name in ("min_gap", "headway_time")
         numbers[name] = (JsonValue.not_negative if may_be_zero else JsonValue.positive)(
-            place[member]
+            entry[member]
         )
     return VehicleKind(**numbers)
 
@@ -175,13 +175,13 @@ def read_flow(path: str | Path, roadnet: Roadnet) -> tuple[Flow, ...]:
     """
     roads = {road.id: road for road in roadnet.roads}
     flows = []
-    for place in JsonValue.whole(path):
-        route = tuple(_road_of(name, roads).id for name in place["route"])
+    for entry in JsonValue.whole(path):
+        route = tuple(_road_of(name, roads).id for name in entry["route"])
         if not route:
-            place["route"].fail("is empty; a trip has at least 1 road")
-        start = place["startTime"].integer(low=0) if place.has("startTime") else 0
-        end = place["endTime"].integer(low=-1) if place.has("endTime") else -1
-        vehicle, interval = _vehicle(place["vehicle"]), place["interval"].positive()
+            entry["route"].fail("is empty; a trip has at least 1 road")
+        start = entry["startTime"].integer(low=0) if entry.has("startTime") else 0
+        end = entry["endTime"].integer(low=-1) if entry.has("endTime") else -1
+        vehicle, interval = _vehicle(entry["vehicle"]), entry["interval"].positive()
         flows.append(Flow(vehicle, route, interval, start, end))
     return tuple(flows)
 
@@ -192,15 +192,15 @@ def read_config(path: str | Path) -> CityFlowConfig:
     Raises:
         ValueError: the file is malformed; the message names the position and the problem.
     """
-    place = JsonValue.whole(path)
+    entry = JsonValue.whole(path)
     return CityFlowConfig(
-        interval=place["interval"].positive(),
-        seed=place["seed"].integer(),
-        dir=place["dir"].text(),
-        roadnet_file=place["roadnetFile"].text(),
-        flow_file=place["flowFile"].text(),
-        rl_traffic_light=place["rlTrafficLight"].flag(),
-        lane_change=place["laneChange"].flag() if place.has("laneChange") else False,
+        interval=entry["interval"].positive(),
+        seed=entry["seed"].integer(),
+        dir=entry["dir"].text(),
+        roadnet_file=entry["roadnetFile"].text(),
+        flow_file=entry["flowFile"].text(),
+        rl_traffic_light=entry["rlTrafficLight"].flag(),
+        lane_change=entry["laneChange"].flag() if entry.has("laneChange") else False,
     )
 
 

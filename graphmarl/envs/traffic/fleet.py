@@ -13,7 +13,7 @@ from torch import Tensor
 from graphmarl.envs.traffic.network import Network
 from graphmarl.envs.traffic.vehicle_params import VehicleTable, pick, where_true
 
-NOBODY = -1
+NO_VEHICLE = -1
 NEVER = 2**31 - 1
 
 
@@ -66,9 +66,9 @@ class Fleet:
         dtype: torch.dtype,
     ) -> Fleet:
         """Vehicles at rest at the start of their first lane."""
-        none, still = torch.full_like(way, NOBODY), torch.zeros_like(way, dtype=dtype)
-        never = torch.full_like(way, NEVER)
-        return cls(way, place, none, copy, trip, never, none, still, still)
+        none, still = torch.full_like(way, NO_VEHICLE), torch.zeros_like(way, dtype=dtype)
+        not_entered = torch.full_like(way, NEVER)
+        return cls(way, place, none, copy, trip, not_entered, none, still, still)
 
     def state(self) -> dict[str, Tensor]:
         """Columns as tensors, by name."""
@@ -86,7 +86,7 @@ class Fleet:
 
     def keep(self, order: Int[Tensor, " m"]) -> Fleet:
         """Select rows in the given order; removed vehicles are cleared from `blocker`."""
-        rank = torch.full((len(self) + 1,), NOBODY, device=order.device)
+        rank = torch.full((len(self) + 1,), NO_VEHICLE, device=order.device)
         rank[order] = torch.arange(len(order), device=order.device)
         blocker = pick(self.blocker, order)
         # The last entry of `rank` maps NOBODY to NOBODY.
@@ -173,7 +173,7 @@ def line_up(
     if number > 1:
         torch.ne(spot[1:], spot[:-1], out=begins[1:number])
     is_last = begins[1:]
-    last = torch.full((copies * stride,), NOBODY, device=device)
+    last = torch.full((copies * stride,), NO_VEHICLE, device=device)
     rows = where_true(is_last)
     last[pick(spot, rows)] = rows
     leader = torch.arange(-1, number - 1, device=device)
@@ -207,7 +207,7 @@ def look_ahead(
         network: road network.
         places: drivables of all paths.
     """
-    lineup.leader[rows] = NOBODY
+    lineup.leader[rows] = NO_VEHICLE
     way, base = pick(fleet.way, rows), pick(lineup.base, rows)
     sight = kinds.of(fleet.trip, rows).sight
     sight = sight.expand(len(rows)) if sight.dim() == 0 else sight

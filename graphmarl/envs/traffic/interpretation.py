@@ -30,10 +30,10 @@ class Movements:
     green: Int[Tensor, " movement"]
 
     @classmethod
-    def none(cls, env: Traffic) -> Movements:
+    def empty(cls, env: Traffic) -> Movements:
         """An empty interval."""
-        nothing = torch.zeros(len(env.junctions.movements), dtype=torch.long)
-        return cls(nothing, nothing.clone())
+        zeros = torch.zeros(len(env.junctions.movements), dtype=torch.long)
+        return cls(zeros, zeros.clone())
 
     def count(self, env: Traffic, action: Int[Tensor, "env agent"]) -> None:
         """Count the current vehicles and the movements opened by the actions."""

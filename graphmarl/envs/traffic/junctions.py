@@ -60,7 +60,7 @@ class Junctions:
         if not signals:
             raise ValueError("all intersections of the road network are virtual; it has no signal")
         lanes = _lane_numbers(roadnet)
-        number = {place.id: k for k, place in enumerate(signals)}
+        number = {intersection.id: k for k, intersection in enumerate(signals)}
         links = sorted(
             {
                 (number[road.start_intersection], number[road.end_intersection])
@@ -69,7 +69,7 @@ class Junctions:
             }
         )
         into, out = _lanes_at(roadnet, lanes)
-        actions = [list(range(1, len(place.phases))) or [0] for place in signals]
+        actions = [list(range(1, len(intersection.phases))) or [0] for intersection in signals]
         before, after, share = _movements(signals, actions, lanes)
         shapes = [(len(a), len(b)) for a, b in zip(into, actions, strict=True)]
         different = sorted(set(shapes))
@@ -89,7 +89,7 @@ class Junctions:
             after=tensor(after).view(-1, 3).T,
             share=torch.tensor(share, device=device),
             links=tensor(links).view(-1, 2).T,
-            position=torch.tensor([place.point for place in signals], device=device),
+            position=torch.tensor([intersection.point for intersection in signals], device=device),
             kinds=tuple(f"{a}_lanes_{b}_phases" for a, b in different),
             kind=tuple(different.index(shape) for shape in shapes),
         )
@@ -101,8 +101,8 @@ class Junctions:
 
     def at(self, counts: Int[Tensor, "env lane"], lanes: Int[Tensor, "signal k"]) -> Tensor:
         """Counts on the given lanes of the signals, 0 for padding."""
-        nothing = counts.new_zeros(len(counts), 1)
-        return torch.cat([counts, nothing], 1)[:, lanes]
+        padding = counts.new_zeros(len(counts), 1)
+        return torch.cat([counts, padding], 1)[:, lanes]
 
     def volume(self, counts: Int[Tensor, "env lane"]) -> Float[Tensor, "env signal action"]:
         """Sum of the counts on the lanes that each action opens."""
@@ -139,21 +139,21 @@ def _lanes_at(
     roadnet: Roadnet, lanes: dict[str, list[int]]
 ) -> tuple[list[list[int]], list[list[int]]]:
     """Incoming and outgoing lanes of each signal, in the order of its list of roads."""
-    into: dict[str, list[Road]] = {place.id: [] for place in roadnet.intersections}
-    out: dict[str, list[Road]] = {place.id: [] for place in roadnet.intersections}
+    into: dict[str, list[Road]] = {intersection.id: [] for intersection in roadnet.intersections}
+    out: dict[str, list[Road]] = {intersection.id: [] for intersection in roadnet.intersections}
     for road in roadnet.roads:
         into[road.end_intersection].append(road)
         out[road.start_intersection].append(road)
 
-    def numbers(place: Intersection, roads: Sequence[Road]) -> list[int]:
-        rank = {road: k for k, road in enumerate(place.roads)}
+    def numbers(intersection: Intersection, roads: Sequence[Road]) -> list[int]:
+        rank = {road: k for k, road in enumerate(intersection.roads)}
         ordered = sorted(roads, key=lambda road: rank.get(road.id, len(rank)))
         return [lane for road in ordered for lane in lanes[road.id]]
 
     signals = roadnet.signals
     return (
-        [numbers(place, into[place.id]) for place in signals],
-        [numbers(place, out[place.id]) for place in signals],
+        [numbers(intersection, into[intersection.id]) for intersection in signals],
+        [numbers(intersection, out[intersection.id]) for intersection in signals],
     )
 
 
@@ -166,12 +166,12 @@ def _movements(
     signals: Sequence[Intersection], actions: Sequence[Sequence[int]], lanes: dict[str, list[int]]
 ) -> tuple[list[list[int]], list[list[int]], list[float]]:
     before, after, share = [], [], []
-    for signal, (place, phases) in enumerate(zip(signals, actions, strict=True)):
-        free = set(place.phases[0].road_links)
+    for signal, (intersection, phases) in enumerate(zip(signals, actions, strict=True)):
+        free = set(intersection.phases[0].road_links)
         for action, phase in enumerate(phases):
             onto: dict[int, set[int]] = {}
-            for number in sorted(set(place.phases[phase].road_links) - free):
-                link = place.road_links[number]
+            for number in sorted(set(intersection.phases[phase].road_links) - free):
+                link = intersection.road_links[number]
                 for lane in link.lane_links:
                     start = lanes[link.start_road][lane.start_lane]
                     onto.setdefault(start, set()).add(lanes[link.end_road][lane.end_lane])

@@ -33,18 +33,18 @@ class Parity:
     """
 
     name: str
-    ours: Float[Tensor, "times 4"]
-    theirs: Float[Tensor, "times 4"]
+    embedded: Float[Tensor, "times 4"]
+    cityflow: Float[Tensor, "times 4"]
 
     def curve_error(self, column: str) -> float:
         """Mean absolute difference of a curve, divided by the mean of the recorded one."""
         number = COLUMNS.index(column)
-        ours, theirs = self.ours[:, number], self.theirs[:, number]
-        return float((ours - theirs).abs().mean() / theirs.mean())
+        embedded, cityflow = self.embedded[:, number], self.cityflow[:, number]
+        return float((embedded - cityflow).abs().mean() / cityflow.mean())
 
     def travel_time_error(self) -> float:
         """Relative difference of the final average travel time."""
-        return float(abs(self.ours[-1, 3] / self.theirs[-1, 3] - 1))
+        return float(abs(self.embedded[-1, 3] / self.cityflow[-1, 3] - 1))
 
 
 def compare(
@@ -60,23 +60,25 @@ def compare(
     """
     folder = Path(folder)
     config, roadnet, flows = read_task(folder / "config.json")
-    phases, theirs = [], []
+    phases, cityflow = [], []
     for plan in plans:
         recorded = json.loads((folder / f"{plan}_signals.json").read_text(encoding="utf-8"))
-        order = [recorded["intersections"].index(place.id) for place in roadnet.signals]
+        order = [
+            recorded["intersections"].index(intersection.id) for intersection in roadnet.signals
+        ]
         phases.append(torch.tensor(recorded["phase_every_10_s"])[:, order])
         with (folder / f"{plan}.csv").open(encoding="utf-8") as file:
             rows = [[float(row[name]) for name in COLUMNS] for row in csv.DictReader(file)]
-        theirs.append(torch.tensor(rows))
+        cityflow.append(torch.tensor(rows))
     engine = EmbeddedEngine(roadnet, flows, len(plans), seed=config.seed, dtype=dtype)
-    ours = []
-    for number in range(len(theirs[0])):
+    embedded = []
+    for number in range(len(cityflow[0])):
         engine.advance(torch.stack([phase[number] for phase in phases]), HOLD)
         waiting, travel_time = engine.lane_waiting().sum(1), engine.average_travel_time()
         counts = (engine.time(), engine.vehicles(), waiting, travel_time)
-        ours.append(torch.stack([count.float() for count in counts], 1))
-    curves = torch.stack(ours, 1)
+        embedded.append(torch.stack([count.float() for count in counts], 1))
+    curves = torch.stack(embedded, 1)
     return [
         Parity(f"{folder.name} {plan}", mine, recorded)
-        for plan, mine, recorded in zip(plans, curves, theirs, strict=True)
+        for plan, mine, recorded in zip(plans, curves, cityflow, strict=True)
     ]

@@ -116,7 +116,9 @@ class Roadnet:
     @property
     def signals(self) -> tuple[Intersection, ...]:
         """Intersections that are not virtual."""
-        return tuple(place for place in self.intersections if not place.virtual)
+        return tuple(
+            intersection for intersection in self.intersections if not intersection.virtual
+        )
 
 
 @dataclass(frozen=True)

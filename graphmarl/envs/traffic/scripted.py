@@ -63,9 +63,9 @@ class MaxPressure:
 
     def __call__(self, step: Step) -> Int[Tensor, "env agent"]:
         """Phases of all signals."""
-        engine, places = self.env.engine, self.env.junctions
+        engine, junctions = self.env.engine, self.env.junctions
         counts = engine.lane_waiting() if self.waiting else engine.lane_vehicles()
-        return best(places.pressure(counts), places.available, self.env.phase)
+        return best(junctions.pressure(counts), junctions.available, self.env.phase)
 
 
 class SelfOrganising:
@@ -100,15 +100,15 @@ class SelfOrganising:
 
     def __call__(self, step: Step) -> Int[Tensor, "env agent"]:
         """Phases of all signals."""
-        engine, places, phase = self.env.engine, self.env.junctions, self.env.phase
+        engine, junctions, phase = self.env.engine, self.env.junctions, self.env.phase
         begins = (step.time == 0)[:, None]
         present = engine.lane_vehicles()
-        moving = places.volume(present - engine.lane_waiting())
+        moving = junctions.volume(present - engine.lane_waiting())
         moving = moving.gather(2, phase.clamp(min=0).unsqueeze(2)).squeeze(2)
         count = self.count.masked_fill(begins, 0) + present
-        self.count = count.masked_fill(places.green(phase), 0)
+        self.count = count.masked_fill(junctions.green(phase), 0)
         self.held = self.held.masked_fill(begins, 0) + 1
-        most, next_phase = places.volume(self.count).masked_fill(~places.available, -1).max(2)
+        most, next_phase = junctions.volume(self.count).masked_fill(~junctions.available, -1).max(2)
         may = (self.held >= self.least) & (moving <= self.platoon)
         change = (phase == NONE) | (may & (most >= self.threshold))
         self.held = self.held.masked_fill(change, 0)

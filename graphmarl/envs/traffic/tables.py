@@ -144,9 +144,9 @@ def _ahead(links: list[_Link], lanes: int) -> Tensor:
     leaving = defaultdict(list)
     for number, link in enumerate(links):
         leaving[link.start].append(lanes + number)
-    nothing = lanes + len(links)
+    exit_ = lanes + len(links)
     widest = max(map(len, leaving.values()), default=1)
-    table = np.full((nothing + 1, widest), nothing)
+    table = np.full((exit_ + 1, widest), exit_)
     table[:lanes, 0] = np.arange(lanes)
     for number, link in enumerate(links):
         out = leaving[link.start]
@@ -187,7 +187,7 @@ def compile_network(roadnet: Roadnet) -> Network:
     keys = np.array(sorted(routes), dtype=np.int64)
     lengths = [x for each in roadnet.roads for x in _lane_lengths(each, widths)]
     limits = [lane.max_speed for each in roadnet.roads for lane in each.lanes]
-    nothing = [0] * len(road)
+    exit_ = [0] * len(road)
     turns = [torch.inf if x.kind.kind == "go_straight" else TURN_SPEED for x in links]
     return Network(
         num_lanes=len(road),
@@ -204,9 +204,9 @@ def compile_network(roadnet: Roadnet) -> Network:
             dtype=torch.float64,
         ),
         max_speed=torch.tensor([*limits, *[NO_LIMIT] * (len(links) + 1)], dtype=torch.float64),
-        is_link=torch.tensor([*nothing, *[1] * len(links), 0]) > 0,
+        is_link=torch.tensor([*exit_, *[1] * len(links), 0]) > 0,
         turn_speed=torch.tensor([*[torch.inf] * len(road), *turns, torch.inf], dtype=torch.float64),
-        rank=torch.tensor([*nothing, *(RANK[link.kind.kind] for link in links), 0]),
+        rank=torch.tensor([*exit_, *(RANK[link.kind.kind] for link in links), 0]),
         ahead=_ahead(links, len(road)),
         **_crossing_tables(_all_crossings(signals), len(road), len(links)),
         **_lights(signals, links),

@@ -55,7 +55,7 @@ class TurningTrips:
             raise ValueError(f"shares is {self.shares}; none is negative, and they sum to 1")
         left, straight, right = self.shares
         if not straight and not (left and right):
-            raise ValueError(f"shares is {self.shares}; who only turns one way goes in circles")
+            raise ValueError(f"shares is {self.shares}; turns in one direction only go in circles")
         if not 0 <= self.peak <= 1:
             raise ValueError(f"peak is {self.peak}; allowed are 0 to 1")
 

@@ -70,21 +70,24 @@ def _road_link(link: RoadLink, direction: int) -> dict[str, Any]:
     }
 
 
-def _intersection(place: Intersection, directions: dict[str, int]) -> dict[str, Any]:
+def _intersection(intersection: Intersection, directions: dict[str, int]) -> dict[str, Any]:
     phases = [
-        {"time": phase.time, "availableRoadLinks": list(phase.road_links)} for phase in place.phases
+        {"time": phase.time, "availableRoadLinks": list(phase.road_links)}
+        for phase in intersection.phases
     ]
     return {
-        "id": place.id,
-        "point": _point(place.point),
-        "width": place.width,
-        "roads": list(place.roads),
-        "roadLinks": [_road_link(link, directions[link.start_road]) for link in place.road_links],
+        "id": intersection.id,
+        "point": _point(intersection.point),
+        "width": intersection.width,
+        "roads": list(intersection.roads),
+        "roadLinks": [
+            _road_link(link, directions[link.start_road]) for link in intersection.road_links
+        ],
         "trafficLight": {
-            "roadLinkIndices": list(range(len(place.road_links))),
+            "roadLinkIndices": list(range(len(intersection.road_links))),
             "lightphases": phases,
         },
-        "virtual": place.virtual,
+        "virtual": intersection.virtual,
     }
 
 
@@ -95,7 +98,9 @@ def _lines(entries: Iterable[Any]) -> str:
 def write_roadnet(roadnet: Roadnet, path: str | Path) -> None:
     """Write a road network."""
     directions = {road.id: _quarter(road) for road in roadnet.roads}
-    intersections = _lines(_intersection(place, directions) for place in roadnet.intersections)
+    intersections = _lines(
+        _intersection(intersection, directions) for intersection in roadnet.intersections
+    )
     roads = _lines(_road(road) for road in roadnet.roads)
     text = f'{{"intersections": {intersections},\n"roads": {roads}}}\n'
     Path(path).write_text(text, encoding="utf-8")

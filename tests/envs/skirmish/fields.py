@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from graphmarl.envs.skirmish.combat import Combat, Orders
-from graphmarl.envs.skirmish.state import NOBODY, CombatState
+from graphmarl.envs.skirmish.state import NO_UNIT, CombatState
 from graphmarl.envs.skirmish.unit_stats import UnitStats, units_of
 
 OPEN = np.ones((32, 32), dtype=bool)
@@ -30,7 +30,7 @@ def kinds(text):
 def field_of(stats, places, goal=(16.0, 16.0), **given):
     """One copy of whole units at these places; further columns by name."""
     place = torch.tensor(places)
-    nobody = torch.full((len(stats), 1), NOBODY)
+    nobody = torch.full((len(stats), 1), NO_UNIT)
     columns = {
         "x": place[:, :1].clone(),
         "y": place[:, 1:].clone(),
@@ -62,7 +62,7 @@ def orders_of(*targets):
 
 
 def idle(count):
-    return orders_of(*[NOBODY] * count)
+    return orders_of(*[NO_UNIT] * count)
 
 
 def punctual(stats):

@@ -4,7 +4,7 @@ import pytest
 import torch
 from fields import combat_of, field_of, loops, orders_of, punctual, stats_of
 
-from graphmarl.envs.skirmish.state import NOBODY
+from graphmarl.envs.skirmish.state import NO_UNIT
 
 SLOW = {"roach": {"period": 1.0}}
 # Attacks to kill and seconds between the first and the last hit, by the numbers of the units.
@@ -45,7 +45,7 @@ def test_each_duel_takes_so_many_attacks_and_so_long(monkeypatch):
     place = torch.tensor([[3.0 + 8 * (duel % 4), 2.0 + 5 * (duel // 4)] for duel in range(count)])
     touching = torch.stack([stats.bodies.diagonal(count)[:count], torch.zeros(count)], 1)
     field = field_of(stats, [*place.tolist(), *(place + touching).tolist(), [31.0, 31.0]])
-    orders, calm = orders_of(*range(count, 2 * count), *[NOBODY] * count), punctual(stats)
+    orders, calm = orders_of(*range(count, 2 * count), *[NO_UNIT] * count), punctual(stats)
     fired = []
     for _ in range(16 * 56):
         before = field.cooldown[:count, 0]
@@ -71,6 +71,6 @@ def test_so_many_banelings_kill_one(victim, needed):
         angle = torch.arange(number) * 6.28 / 8
         places = [[16.0 + x, 16.0 + y] for x, y in zip(angle.cos(), angle.sin(), strict=True)]
         field = field_of(stats, [*places, [16.0, 16.0], [1.0, 1.0]])
-        field = combat.step(field, orders_of(*[number] * number, NOBODY), punctual(stats))
+        field = combat.step(field, orders_of(*[number] * number, NO_UNIT), punctual(stats))
         assert field.health[:number].max() == 0
         assert (field.health[number, 0] == 0) == (number == needed)

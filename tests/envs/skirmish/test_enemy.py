@@ -4,7 +4,7 @@ import pytest
 import torch
 from fields import combat_of, field_of, idle, loops, orders_of, punctual, stats_of
 
-from graphmarl.envs.skirmish.state import NOBODY
+from graphmarl.envs.skirmish.state import NO_UNIT
 
 
 def target_of(stats, places, threat=1.0, **given):
@@ -34,14 +34,14 @@ def test_of_equals_the_first_is_attacked():
 def test_who_attacks_the_chooser_counts_as_nearer(threat, expected):
     stats = stats_of("2 marine", "2 marine")
     places = on_a_line(12.8, 12, 16, 20)
-    found = target_of(stats, places, threat=threat, target=[3, 2, NOBODY, NOBODY])
+    found = target_of(stats, places, threat=threat, target=[3, 2, NO_UNIT, NO_UNIT])
     assert found == expected
 
 
 def test_threat_finds_nobody_beyond_what_is_noticed():
     stats = stats_of("1 marine", "1 marine")
     places = on_a_line(16 - 5 - 0.75 - 0.1, 16)
-    assert target_of(stats, places, threat=1.0, target=[1, NOBODY]) == NOBODY
+    assert target_of(stats, places, threat=1.0, target=[1, NO_UNIT]) == NO_UNIT
 
 
 @pytest.mark.parametrize(
@@ -51,14 +51,14 @@ def test_threat_finds_nobody_beyond_what_is_noticed():
 def test_what_is_farther_than_range_and_scan_is_not_noticed(kind, notice):
     stats = stats_of("1 marine", f"1 {kind}")
     touching = float(stats.bodies[0, 1])
-    for gap, expected in ((notice - 0.01, 0), (notice + 0.01, NOBODY)):
+    for gap, expected in ((notice - 0.01, 0), (notice + 0.01, NO_UNIT)):
         assert target_of(stats, on_a_line(16 - touching - gap, 16)) == expected
 
 
 def test_what_the_weapon_cannot_hit_is_no_target():
     stats = stats_of("1 overlord 1 marine", "1 roach")
     assert target_of(stats, on_a_line(15, 13, 16)) == 1
-    assert target_of(stats, on_a_line(15, 8, 16)) == NOBODY
+    assert target_of(stats, on_a_line(15, 8, 16)) == NO_UNIT
 
 
 @pytest.mark.parametrize(
@@ -69,12 +69,12 @@ def test_a_target_is_kept_to_one_beyond_the_range_unless_one_cannot_follow(kind,
     touching = float(stats.bodies[0, 2])
     for gap, expected in ((reach - 0.01, 0), (reach + 0.01, 1)):
         places = on_a_line(16 - touching - gap, 16 + touching + 0.05, 16)
-        assert target_of(stats, places, target=[NOBODY, NOBODY, 0]) == expected
+        assert target_of(stats, places, target=[NO_UNIT, NO_UNIT, 0]) == expected
 
 
 def test_a_dead_target_is_dropped():
     stats = stats_of("2 marine", "1 marine")
-    targets, health = [NOBODY, NOBODY, 0], [0, 45, 45]
+    targets, health = [NO_UNIT, NO_UNIT, 0], [0, 45, 45]
     assert target_of(stats, on_a_line(14, 12, 16), target=targets, health=health) == 1
 
 
@@ -127,12 +127,12 @@ def struck(friend_at, kind="zealot", friend="zealot"):
 
 def test_the_struck_and_friends_within_five_go_for_the_striker():
     combat, field = struck([16.0, 20.9])
-    assert field.grudge[:, 0].tolist() == [NOBODY, 0, 0]
+    assert field.grudge[:, 0].tolist() == [NO_UNIT, 0, 0]
     x = field.x.clone()
     field = combat.step(field, idle(1), punctual(combat.stats))
     assert (field.x[1:] < x[1:] - 0.9).all()
     _, field = struck([16.0, 21.1])
-    assert field.grudge[:, 0].tolist() == [NOBODY, 0, NOBODY]
+    assert field.grudge[:, 0].tolist() == [NO_UNIT, 0, NO_UNIT]
 
 
 def test_a_grudge_ends_with_the_striker():
@@ -141,14 +141,14 @@ def test_a_grudge_ends_with_the_striker():
     x = field.x.clone()
     field = combat.step(field, idle(1), punctual(combat.stats))
     assert torch.equal(field.x, x)
-    assert field.grudge[:, 0].tolist() == [NOBODY, NOBODY, NOBODY]
+    assert field.grudge[:, 0].tolist() == [NO_UNIT, NO_UNIT, NO_UNIT]
 
 
 def test_a_grudge_is_kept_while_another_strikes():
     stats = stats_of("2 stalker", "1 zealot")
     combat = combat_of(stats, goal="stay")
-    field = field_of(stats, [[9.0, 16.0], [16.0, 23.0], [16.0, 16.0]], grudge=[NOBODY, NOBODY, 1])
-    field = combat.step(field, orders_of(2, NOBODY), punctual(stats))
+    field = field_of(stats, [[9.0, 16.0], [16.0, 23.0], [16.0, 16.0]], grudge=[NO_UNIT, NO_UNIT, 1])
+    field = combat.step(field, orders_of(2, NO_UNIT), punctual(stats))
     assert field.grudge[2, 0] == 1
 
 
@@ -163,7 +163,7 @@ def test_healers_and_who_cannot_hit_the_striker_bear_no_grudge():
 def test_what_is_near_comes_before_a_grudge():
     stats = stats_of("1 stalker 1 marine", "1 zealot")
     places = [[4.0, 16.0], [19.0, 16.0], [16.0, 16.0]]
-    field = play(stats, places, goal="stay", grudge=[NOBODY, NOBODY, 0])
+    field = play(stats, places, goal="stay", grudge=[NO_UNIT, NO_UNIT, 0])
     assert field.x[2, 0] > 16
     field = play(stats, [places[0], [30.0, 16.0], places[2]], goal="stay", grudge=[-1, -1, 0])
     assert field.x[2, 0] < 16
@@ -183,7 +183,7 @@ def test_agents_acquire_nothing_and_stand_when_their_target_is_dead():
     assert play(stats, places, steps=2, goal="stay").health[1:, 0].tolist() == [150, 150]
     field = play(stats, places, goal="stay", health=[45, 1, 150], orders=orders_of(1))
     assert field.health[1:, 0].tolist() == [0, 150]
-    assert field.target[0, 0] == NOBODY
+    assert field.target[0, 0] == NO_UNIT
     assert field.x[0, 0] == 10
 
 

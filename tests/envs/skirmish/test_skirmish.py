@@ -13,7 +13,7 @@ from graphmarl.envs.skirmish import Skirmish
 from graphmarl.envs.skirmish.combat import Combat, Orders
 from graphmarl.envs.skirmish.maps import MAPS
 from graphmarl.envs.skirmish.scripted import SCRIPTED, mirror
-from graphmarl.envs.skirmish.state import NOBODY, CombatState
+from graphmarl.envs.skirmish.state import NO_UNIT, CombatState
 from graphmarl.envs.skirmish.terrain import TERRAINS
 from graphmarl.experiment.evaluate import play, random_policy
 
@@ -58,7 +58,7 @@ def renumbered(field, order):
     for column in columns(CombatState):
         value = getattr(field, column.name)
         if column.name in ("target", "grudge"):
-            value = torch.where(value == NOBODY, NOBODY, back[value.clamp(0)])
+            value = torch.where(value == NO_UNIT, NO_UNIT, back[value.clamp(0)])
         made[column.name] = value if column.name.startswith("goal") else value[order]
     return CombatState(**made)
 
@@ -172,7 +172,7 @@ def test_few_zerglings_at_once_reach_zealots_in_the_neck_of_corridor(name, fixed
     spots = [[22.0 + 0.8 * (slot % 5), 22.1 + 0.83 * (slot // 5)] for slot in range(24)]
     combat = combat_of(stats, walkable=TERRAINS["corridor"].walkable)
     field = field_of(stats, [*zealots, *spots], goal=(4.47, 4.33))
-    standing, at_once = orders_of(*[NOBODY] * count), []
+    standing, at_once = orders_of(*[NO_UNIT] * count), []
     for _ in range(60):
         field = combat.step(field, standing, punctual(stats))
         dx, dy = field.x[count:] - field.x[:count].T, field.y[count:] - field.y[:count].T
@@ -266,7 +266,7 @@ def test_a_picture_shows_the_living_their_targets_and_the_walls():
     env = Skirmish("corridor", num_envs=2)
     env.reset(0)
     env.health = env.health * (torch.arange(30) != 7)
-    env.target = torch.full((2, 30), NOBODY)
+    env.target = torch.full((2, 30), NO_UNIT)
     env.target[1, 2], env.target[1, 7], env.target[1, 9] = 8, 0, 2
     scene = env.scene(1)
     assert len(scene.points["agents' side"][0]) == 6

@@ -9,7 +9,7 @@ from graphmarl.envs.traffic.crossings import find_crossings
 from graphmarl.envs.traffic.demand import arrivals, number_flows, plan
 from graphmarl.envs.traffic.driving import DrivingState, follow_speed
 from graphmarl.envs.traffic.files import Flow, VehicleKind
-from graphmarl.envs.traffic.fleet import NOBODY, Fleet, Lineup, standing_order
+from graphmarl.envs.traffic.fleet import NO_VEHICLE, Fleet, Lineup, standing_order
 from graphmarl.envs.traffic.grid import Grid
 from graphmarl.envs.traffic.tables import compile_network
 from graphmarl.envs.traffic.vehicle_params import VehicleTable
@@ -17,7 +17,7 @@ from graphmarl.envs.traffic.vehicle_params import VehicleTable
 
 def test_a_chain_of_blockers_is_endless_if_it_leads_into_a_circle():
     # 0 -> 1 -> 2 -> nobody; 3 -> 4 -> 5 -> 4; 6 waits for itself.
-    blocker = torch.tensor([1, 2, NOBODY, 4, 5, 4, 6])
+    blocker = torch.tensor([1, 2, NO_VEHICLE, 4, 5, 4, 6])
     found = in_cycle(blocker, torch.arange(7))
     assert found.tolist() == [False, False, False, True, True, True, True]
 
@@ -25,11 +25,11 @@ def test_a_chain_of_blockers_is_endless_if_it_leads_into_a_circle():
 def test_those_who_are_gone_block_nobody():
     numbers = torch.arange(4)
     fleet = Fleet.beginning(numbers, numbers, numbers, numbers, torch.float64)
-    fleet.blocker = torch.tensor([3, NOBODY, 1, 2])
+    fleet.blocker = torch.tensor([3, NO_VEHICLE, 1, 2])
     # Row 2 is gone; 3, 0 and 1 become 0, 1 and 2.
     kept = fleet.keep(torch.tensor([3, 0, 1]))
     assert kept.trip.tolist() == [3, 0, 1]
-    assert kept.blocker.tolist() == [NOBODY, 0, NOBODY]
+    assert kept.blocker.tolist() == [NO_VEHICLE, 0, NO_VEHICLE]
 
 
 def test_those_who_come_stand_behind_the_others_the_farthest_first():

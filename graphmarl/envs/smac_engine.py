@@ -115,6 +115,7 @@ class SMACEngine:
         make: function that builds a game from a seed.
         types: expected type of each agent's unit; None for any.
         relaunch: start a new game for each episode.
+        game: running game; None before the first reset.
     """
 
     make: Callable[[int], Any]

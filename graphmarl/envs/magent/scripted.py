@@ -16,7 +16,14 @@ from graphmarl.step import Step
 
 @dataclass(frozen=True)
 class GatherState:
-    """Full state of B copies of Gather."""
+    """Full state of B copies of Gather.
+
+    Args:
+        position: cells of the omnivores.
+        alive: whether each omnivore is alive.
+        food: cells of the foods.
+        food_hp: hit points of the foods as a fraction, 0 for eaten food.
+    """
 
     position: Float[Tensor, "env agent 2"]
     alive: Bool[Tensor, "env agent"]

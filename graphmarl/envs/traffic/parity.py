@@ -27,9 +27,9 @@ class Parity:
 
     Args:
         name: name of the task and the plan.
-        ours: time, vehicles in the network, waiting vehicles on lanes and average travel time of
+        embedded: time, vehicles in the network, waiting vehicles on lanes and average travel time of
             the embedded engine.
-        theirs: the same quantities recorded from CityFlow.
+        cityflow: the same quantities recorded from CityFlow.
     """
 
     name: str

@@ -12,7 +12,19 @@ Turn = Literal["turn_left", "turn_right", "go_straight"]
 
 @dataclass(frozen=True)
 class VehicleKind:
-    """Vehicle parameters in metres and seconds; decelerations are positive."""
+    """Vehicle parameters; decelerations are positive.
+
+    Args:
+        length: length in metres.
+        width: width in metres.
+        max_acceleration: maximum acceleration in m/s^2.
+        max_deceleration: maximum deceleration in m/s^2.
+        usual_acceleration: comfortable acceleration in m/s^2.
+        usual_deceleration: comfortable deceleration in m/s^2.
+        min_gap: gap to the leader at standstill, in metres.
+        max_speed: maximum speed in m/s.
+        headway_time: time headway to the leader, in seconds.
+    """
 
     length: float = 5.0
     width: float = 2.0
@@ -94,7 +106,14 @@ class Phase:
 class Intersection:
     """Intersection of roads; a virtual one is an end of the network, without signals.
 
-    Roads end `width` metres before its point.
+    Args:
+        id: unique id.
+        point: coordinates in metres.
+        width: distance before the point at which roads end, in metres.
+        roads: ids of the incoming and outgoing roads.
+        road_links: movements through the intersection.
+        phases: phases of the signal.
+        virtual: whether it is an end of the network.
     """
 
     id: str
@@ -123,7 +142,17 @@ class Roadnet:
 
 @dataclass(frozen=True)
 class CityFlowConfig:
-    """Config file, which names the other files; `interval` is the time step in seconds."""
+    """Config file, which names the other files.
+
+    Args:
+        interval: time step in seconds.
+        seed: seed of CityFlow's draws.
+        dir: folder of the other files.
+        roadnet_file: name of the roadnet file.
+        flow_file: name of the flow file.
+        rl_traffic_light: whether phases are set from outside instead of by a fixed plan.
+        lane_change: whether vehicles change lanes.
+    """
 
     interval: float = 1.0
     seed: int = 0

@@ -27,8 +27,8 @@ class Parity:
 
     Args:
         name: name of the task and the plan.
-        embedded: time, vehicles in the network, waiting vehicles on lanes and average travel time of
-            the embedded engine.
+        embedded: time, vehicles in the network, waiting vehicles on lanes and average travel time
+            of the embedded engine.
         cityflow: the same quantities recorded from CityFlow.
     """
 

@@ -1,4 +1,4 @@
-"""Print what trains of Flatland that learn nothing reach: means with 95 % intervals.
+"""Returns and arrival rates of scripted baselines in Flatland, with 95 % confidence intervals.
 
 Examples:
   python scripts/baselines_flatland.py --tasks flatland-5 --episodes 100
@@ -23,18 +23,20 @@ METRICS = ("arrived", "deadlocked")
 
 
 def main() -> None:
-    """Play what the command line asks for."""
+    """Evaluate the baselines selected on the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--tasks", nargs="+", default=list(TASKS), choices=TASKS)
     parser.add_argument("--episodes", type=int, default=100)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--keep", action="store_true", help="note it in datasets/baselines.csv")
+    parser.add_argument(
+        "--keep", action="store_true", help="add the results to datasets/baselines.csv"
+    )
     given = parser.parse_args()
     torch.set_num_threads(1)
     for task in given.tasks:
-        # One after the other, since a copy that has ended would draw maps until all have.
+        # Sequential, since a finished copy would generate new maps until all have finished.
         env = Flatland(task, num_envs=1)
         controllers = {
             "random": random_policy(env, given.seed),
@@ -46,8 +48,8 @@ def main() -> None:
             played = [play(env, controller, seed) for seed in seeds]
             values = {name: [x for each in played for x in each.info[name]] for name in METRICS}
             values["return"] = [x for each in played for x in each.returns]
-            told = ", ".join(f"{key} {confidence_interval(each)}" for key, each in values.items())
-            print(f"{task}, {controller_name}: {told}", flush=True)
+            line = ", ".join(f"{key} {confidence_interval(each)}" for key, each in values.items())
+            print(f"{task}, {controller_name}: {line}", flush=True)
             if given.keep:
                 add_baseline(DATASETS, task, controller_name, values)
         env.close()

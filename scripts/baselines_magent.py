@@ -1,4 +1,4 @@
-"""Print what Gather's six maps hold beside Table I, and what the scripted gatherer reaches on them.
+"""Contents of Gather's six maps compared with Table I of NVIF, and returns of baselines on them.
 
 Examples:
   python scripts/baselines_magent.py --episodes 32 --keep
@@ -16,7 +16,7 @@ from graphmarl.results.collect import add_baseline
 from graphmarl.results.tables import read_rows
 
 DATASETS = Path(__file__).parent.parent / "datasets"
-# Return of an independent reconstruction of the maps, rewards and script, over 2 to 6 seeds.
+# Returns of an independent reimplementation of maps, rewards and script, over 2 to 6 seeds.
 RECONSTRUCTED = {
     ("normal", 24): 695.6,
     ("normal", 48): 1873.6,
@@ -28,12 +28,14 @@ RECONSTRUCTED = {
 
 
 def main() -> None:
-    """Run what the command line asks for."""
+    """Evaluate the scripted and the random baseline on every map."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--episodes", type=int, default=16)
-    parser.add_argument("--keep", action="store_true", help="note it in datasets/baselines.csv")
+    parser.add_argument(
+        "--keep", action="store_true", help="add the results to datasets/baselines.csv"
+    )
     given = parser.parse_args()
     for row in read_rows(DATASETS / "nvif_table1.csv"):
         place, size = row["map"], int(row["size"])

@@ -1,7 +1,7 @@
-"""Print what agents that learn nothing reach in the navigation tasks: team returns of 25 steps.
+"""Team returns of scripted baselines in the navigation tasks, over episodes of 25 steps.
 
-Beside them stand the values of a quick trial of few episodes, apart from this code. It placed its
-landmarks otherwise, and its assigned agents stopped otherwise.
+Printed beside the values of an independent implementation over few episodes, which differs in the
+placement of landmarks and in how assigned agents stop.
 
 Examples:
   python scripts/baselines_particle.py --episodes 256 --keep
@@ -13,14 +13,14 @@ from pathlib import Path
 import torch
 
 from graphmarl.envs import Navigation
-from graphmarl.envs.particle.scripted import Assigned, Idle, Restless, team_returns
+from graphmarl.envs.particle.scripted import Assigned, NoOp, RandomActions, team_returns
 from graphmarl.results.collect import add_baseline
 from graphmarl.results.stats import confidence_interval
 
 DATASETS = Path(__file__).parent.parent / "datasets"
 
 COPIES = 64
-# Return of an independent quick trial, of few episodes.
+# Returns of an independent implementation, over few episodes.
 KNOWN = {
     (15, "idle"): -228,
     (15, "random"): -258,
@@ -32,7 +32,7 @@ KNOWN = {
 
 
 def main() -> None:
-    """Run what the command line asks for."""
+    """Evaluate the baselines selected on the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -40,21 +40,23 @@ def main() -> None:
     parser.add_argument("--agents", nargs="+", type=int, default=[15, 30, 200])
     parser.add_argument("--action", choices=["discrete", "continuous"], default="discrete")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--keep", action="store_true", help="note it in datasets/baselines.csv")
+    parser.add_argument(
+        "--keep", action="store_true", help="add the results to datasets/baselines.csv"
+    )
     given = parser.parse_args()
     torch.set_num_threads(1)
     for number in given.agents:
         env = Navigation(number, action=given.action, num_envs=COPIES)
-        controllers = {"idle": Idle(env), "random": Restless(env), "assigned": Assigned(env)}
+        controllers = {"idle": NoOp(env), "random": RandomActions(env), "assigned": Assigned(env)}
         for name, controller in controllers.items():
             if number > 100 and name == "assigned":
-                continue  # assigning 200 agents in every episode takes long
+                continue  # the assignment of 200 agents in every episode is slow
             returns = team_returns(env, controller, given.episodes, given.seed)
             if given.keep:
                 add_baseline(DATASETS, f"navigation-{number}", name, {"team_return": returns})
             known = KNOWN.get((number, name))
-            said = "" if known is None else f" (quick trial {known})"
-            print(f"N = {number}, {name}: {confidence_interval(returns)}{said}", flush=True)
+            reference = "" if known is None else f" (independent implementation {known})"
+            print(f"N = {number}, {name}: {confidence_interval(returns)}{reference}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""Print what policies of skirmish that learn nothing reach: games won, with 95 % intervals.
+"""Win rates of scripted baselines in skirmish, with 95 % confidence intervals.
 
-`--mirror` lets both sides follow the rule of the game's own units, which is fair if each of two
-equal armies wins as often as the other.
+With `--mirror` both sides follow the game's AI; of two equal armies each should win as often as
+the other.
 
 Examples:
   python scripts/baselines_skirmish.py --maps 3m 8m 3s_vs_3z --games 1000 --keep
@@ -23,15 +23,15 @@ from graphmarl.results.stats import confidence_interval
 DATASETS = Path(__file__).parent.parent / "datasets"
 
 
-def told(name: str, won: list[float], more: str) -> None:
-    """One line of the table."""
+def print_row(name: str, won: list[float], more: str) -> None:
+    """Print one line of the table."""
     print(
         f"  {name}: {confidence_interval([100 * each for each in won])} % won, {more}", flush=True
     )
 
 
 def main() -> None:
-    """Play what the command line asks for."""
+    """Evaluate the baselines selected on the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -39,10 +39,14 @@ def main() -> None:
     parser.add_argument("--policies", nargs="+", default=["random", *SCRIPTED])
     parser.add_argument("--games", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--units", default="liberty", help="whose numbers: liberty or void")
+    parser.add_argument(
+        "--units", default="liberty", help="table of unit properties: liberty or void"
+    )
     parser.add_argument("--threat", type=float, default=1.0)
     parser.add_argument("--mirror", action="store_true")
-    parser.add_argument("--keep", action="store_true", help="note it in datasets/baselines.csv")
+    parser.add_argument(
+        "--keep", action="store_true", help="add the results to datasets/baselines.csv"
+    )
     given = parser.parse_args()
     torch.set_num_threads(1)
     for name in given.maps:
@@ -50,12 +54,12 @@ def main() -> None:
         print(name, flush=True)
         if given.mirror:
             won, drawn = mirror(env, given.seed)
-            told("both by the game's rule", won.tolist(), f"{100 * drawn.mean():.1f} % drawn")
+            print_row("both by the game's AI", won.tolist(), f"{100 * drawn.mean():.1f} % drawn")
             continue
         for policy in given.policies:
             chosen = SCRIPTED[policy](env) if policy in SCRIPTED else random_policy(env, given.seed)
             found = play(env, chosen, given.seed)
-            told(
+            print_row(
                 policy, found.info["win"], f"return {found.mean_return}, steps {found.mean_length}"
             )
             if given.keep:

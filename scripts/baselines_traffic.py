@@ -1,6 +1,6 @@
-"""Print what controllers of signals that learn nothing reach: means with 95 % intervals.
+"""Travel times and queues of scripted baselines in traffic, with 95 % confidence intervals.
 
-One episode has its own trips, so that the interval is over seeds of the trips.
+Each episode has its own trips, so that the interval is over seeds of the trips.
 
 Examples:
   python scripts/baselines_traffic.py --task hangzhou_4x4 --episodes 8
@@ -25,19 +25,25 @@ METRICS = ("average_travel_time", "queue", "throughput")
 
 
 def main() -> None:
-    """Run what the command line asks for."""
+    """Evaluate the baselines selected on the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--task", default="hangzhou_4x4", help="a name, or a CityFlow config")
-    parser.add_argument("--horizon", type=int, default=100, help="choices, of 10 s each")
+    parser.add_argument(
+        "--task", default="hangzhou_4x4", help="name of a task, or path of a CityFlow config"
+    )
+    parser.add_argument(
+        "--horizon", type=int, default=100, help="decisions per episode, of 10 s each"
+    )
     parser.add_argument("--episodes", type=int, default=8)
     parser.add_argument("--engine", choices=["embedded", "cityflow"], default="embedded")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--keep", action="store_true", help="note it in datasets/baselines.csv")
+    parser.add_argument(
+        "--keep", action="store_true", help="add the results to datasets/baselines.csv"
+    )
     given = parser.parse_args()
     torch.set_num_threads(1)
-    # CityFlow plays one episode at a time, each with a seed of its own.
+    # CityFlow simulates one copy, so each of its episodes has its own seed.
     copies = given.episodes if given.engine == "embedded" else 1
     env = Traffic(given.task, engine=given.engine, horizon=given.horizon, num_envs=copies)
     controllers = {

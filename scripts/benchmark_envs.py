@@ -1,6 +1,6 @@
-"""Print agent-steps per second of environments by the number of copies, under random actions.
+"""Agent-steps per second of environments by the number of copies, under random actions.
 
-The last needs `pip install graphmarl[mpe,vmas]`.
+`--compare` needs `pip install graphmarl[mpe,vmas]`.
 
 Examples:
   python scripts/benchmark_envs.py --envs hallway hallway:lengths=6x6 --copies 1 4096
@@ -24,7 +24,7 @@ WARM_UP = 100
 
 
 def steps_per_second(env: Environment, seconds: float) -> tuple[float, float]:
-    """Calls of `step` in a second, and the share of them that are transitions, not seams."""
+    """Calls of `step` per second, and the share of transitions among them (not autoresets)."""
     spec = env.spec
     generator = torch.Generator().manual_seed(0)
     shape = (16, env.num_envs, spec.num_agents)
@@ -42,7 +42,7 @@ def steps_per_second(env: Environment, seconds: float) -> tuple[float, float]:
 
 
 def calls_per_second(step: Callable[[int], object], seconds: float) -> float:
-    """Calls in a second of what takes the number of the call, after a few that are not counted."""
+    """Calls per second of a function of the call number, after a few warm-up calls."""
     for number in range(5):
         step(number)
     calls, start = 0, time.perf_counter()
@@ -53,10 +53,10 @@ def calls_per_second(step: Callable[[int], object], seconds: float) -> float:
 
 
 def engine(module: str, extra: str) -> Any:
-    """A package that only this comparison needs.
+    """Import a package that only this comparison needs.
 
     Raises:
-        ImportError: it is missing; says which extra brings it.
+        ImportError: the package is missing; the message names the extra to install.
     """
     try:
         return importlib.import_module(module)
@@ -65,7 +65,7 @@ def engine(module: str, extra: str) -> Any:
 
 
 def mpe2_rate(agents: int, seconds: float) -> float:
-    """Agent-steps in a second of mpe2's simple_spread, resets included."""
+    """Agent-steps per second of mpe2's simple_spread, including resets."""
     game = engine("mpe2.simple_spread_v3", "mpe").parallel_env(N=agents, max_cycles=25)
     game.reset(seed=0)
     actions = torch.randint(5, (16, agents)).tolist()
@@ -79,7 +79,7 @@ def mpe2_rate(agents: int, seconds: float) -> float:
 
 
 def vmas_rate(agents: int, copies: int, seconds: float) -> float:
-    """Agent-steps in a second of VMAS's simple_spread, which is never reset here."""
+    """Agent-steps per second of VMAS's simple_spread, without resets."""
     env = engine("vmas", "vmas").make_env(
         "simple_spread", num_envs=copies, continuous_actions=False, n_agents=agents
     )
@@ -94,10 +94,13 @@ def compare(agents: int, seconds: float) -> None:
     for copies in (32, 1024):
         with closing(make_env("navigation", num_agents=agents, num_envs=copies)) as env:
             rate, share = steps_per_second(env, seconds)
-            ours = rate * share * copies * agents
-        theirs = vmas_rate(agents, copies, seconds)
-        print(f"{copies} copies: navigation {ours:,.0f}, VMAS simple_spread {theirs:,.0f}", end="")
-        print(f" agent-steps/s, {ours / theirs:.1f} times as many", flush=True)
+            navigation = rate * share * copies * agents
+        vmas = vmas_rate(agents, copies, seconds)
+        print(
+            f"{copies} copies: navigation {navigation:,.0f}, VMAS simple_spread {vmas:,.0f} ",
+            end="",
+        )
+        print(f"agent-steps/s, {navigation / vmas:.1f} times as many", flush=True)
 
 
 def main() -> None:
@@ -105,11 +108,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--envs", nargs="+", default=list(ENVS), help="names, with options or not")
+    parser.add_argument(
+        "--envs", nargs="+", default=list(ENVS), help="environments, optionally with options"
+    )
     parser.add_argument("--copies", nargs="+", type=int, default=[1, 64, 4096])
-    parser.add_argument("--seconds", type=float, default=2.0, help="for each line")
-    parser.add_argument("--threads", type=int, default=1, help="of PyTorch")
-    parser.add_argument("--compare", action="store_true", help="with mpe2 and VMAS, 30 agents")
+    parser.add_argument("--seconds", type=float, default=2.0, help="measured time per line")
+    parser.add_argument("--threads", type=int, default=1, help="threads of PyTorch")
+    parser.add_argument(
+        "--compare", action="store_true", help="compare with mpe2 and VMAS, 30 agents"
+    )
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     if given.compare:

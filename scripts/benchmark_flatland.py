@@ -1,8 +1,8 @@
-"""Steps of Flatland per second: our tree, nothing, and flatland-rl's own tree, on the same maps.
+"""Steps per second of Flatland with graphmarl's tree, flatland-rl's tree and no observation.
 
-Trains act at random and new episodes are left out of the time. flatland-rl's tree has depth 2 and
-predicts 30 steps of the shortest path, as in its examples; ours has depth 3. What "engine alone"
-reads is no observation at all.
+Actions are random and resets are excluded from the time. flatland-rl's tree has depth 2 and a
+30-step shortest-path predictor, as in its examples; graphmarl's has depth 3. "engine alone"
+computes no observation.
 
 Examples:
   python scripts/benchmark_flatland.py
@@ -19,8 +19,8 @@ from graphmarl.envs.flatland import TASKS, Flatland
 from graphmarl.envs.flatland.simulator import kept_random, make_rail_env
 
 
-def ours(task: str, workers: int, copies: int, seconds: float) -> float:
-    """Steps of all copies per second, without the calls in which a copy begins anew."""
+def graphmarl_rate(task: str, workers: int, copies: int, seconds: float) -> float:
+    """Steps of all copies per second, without resets."""
     env = Flatland(task, num_envs=copies, workers=workers)
     step, spent, steps, seed = env.reset(0), 0.0, 0, 0
     generator = torch.Generator().manual_seed(0)
@@ -37,8 +37,8 @@ def ours(task: str, workers: int, copies: int, seconds: float) -> float:
     return steps / spent
 
 
-def theirs(task: str, own_tree: bool, seconds: float) -> float:
-    """Steps of flatland-rl alone per second, with its own tree or no observation."""
+def flatland_rl_rate(task: str, own_tree: bool, seconds: float) -> float:
+    """Steps per second of flatland-rl alone, with its own tree or no observation."""
     from flatland.envs.observations import TreeObsForRailEnv
     from flatland.envs.predictions import ShortestPathPredictorForRailEnv
 
@@ -63,7 +63,7 @@ def theirs(task: str, own_tree: bool, seconds: float) -> float:
 
 
 def main() -> None:
-    """Measure what the command line asks for."""
+    """Measure the tasks selected on the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -74,11 +74,11 @@ def main() -> None:
     torch.set_num_threads(1)
     for task in given.tasks:
         for name, own_tree in (("its own tree of depth 2", True), ("engine alone", False)):
-            speed = theirs(task, own_tree, given.seconds)
+            speed = flatland_rl_rate(task, own_tree, given.seconds)
             print(f"{task}, flatland-rl, {name}: {speed:.0f} steps/s", flush=True)
         for workers in (0, 2):
-            speed = ours(task, workers, given.copies, given.seconds)
-            print(f"{task}, ours, {workers or 1} processes: {speed:.0f} steps/s", flush=True)
+            speed = graphmarl_rate(task, workers, given.copies, given.seconds)
+            print(f"{task}, graphmarl, {workers or 1} processes: {speed:.0f} steps/s", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Time of the geometric graph builders by the size of the crowd, beside a bare k-d tree.
+"""Time of the geometric graph builders by the number of agents, compared with a bare k-d tree.
 
 Examples:
   python scripts/benchmark_graphs.py            # up to 100,000 agents
@@ -20,7 +20,7 @@ SIZES = (100, 1_000, 10_000, 100_000)
 
 
 def milliseconds(works: dict[str, Callable[[], object]], repetitions: int) -> dict[str, float]:
-    """Median time of each; they take turns, so that a busy moment of the machine hits all."""
+    """Median time of each function; calls are interleaved, so that noise affects all alike."""
     times: dict[str, list[float]] = {name: [] for name in works}
     for _ in range(repetitions):
         for name, work in works.items():
@@ -30,8 +30,8 @@ def milliseconds(works: dict[str, Callable[[], object]], repetitions: int) -> di
     return {name: sorted(taken)[repetitions // 2] for name, taken in times.items()}
 
 
-def contestants(num_agents: int) -> dict[str, Callable[[], object]]:
-    """What is timed on one crowd, uniform in the unit square; the bare tree comes first."""
+def builders(num_agents: int) -> dict[str, Callable[[], object]]:
+    """Functions to time for agents uniform in the unit square; the bare tree comes first."""
     pos = torch.rand(num_agents, 2, generator=torch.Generator().manual_seed(0))
     data, points = Data(pos=pos), pos.double().numpy()
     eight_neighbours = math.sqrt(8 / (math.pi * num_agents))
@@ -45,11 +45,11 @@ def contestants(num_agents: int) -> dict[str, Callable[[], object]]:
 
 
 def main(sizes: tuple[int, ...]) -> None:
-    """Print the tables: large crowds, and the small ones of a training step."""
-    # SciPy's tree uses one thread; more threads for the rest would make the ratios depend on them.
+    """Print the tables: large graphs, and batches of small graphs as in a training step."""
+    # SciPy's tree uses one thread; more for the builders would make the ratios depend on them.
     torch.set_num_threads(1)
     print(f"{'':24}{'agents':>8}{'ms':>9}{'/ tree':>8}{'/ N log N':>11}")
-    measured = {n: milliseconds(contestants(n), 5 if n > 10_000 else 25) for n in sizes}
+    measured = {n: milliseconds(builders(n), 5 if n > 10_000 else 25) for n in sizes}
     for num_agents, row in measured.items():
         for name, ms in row.items():
             ratio = ms / next(iter(row.values()))

@@ -1,4 +1,4 @@
-"""Train for a while in large particle worlds; print agent-steps per second and peak memory.
+"""Training speed in agent-steps per second and peak memory in large particle environments.
 
 Examples:
   python scripts/benchmark_particle.py --steps 20000
@@ -22,7 +22,7 @@ ENVS = {
     "heterogeneous_navigation:num_agents=100,num_envs=16": 100,
     "navigation:num_agents=200,num_envs=16": 200,
 }
-# In a process of its own, whose largest memory is then that of the run.
+# Runs in its own process, whose peak memory is that of the run.
 TRAIN = """
 import resource, sys
 from graphmarl.train import train
@@ -33,7 +33,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
 
 
 def main() -> None:
-    """Print one line for each world."""
+    """Print one line for each environment."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -45,12 +45,12 @@ def main() -> None:
     for env in given.envs:
         with tempfile.TemporaryDirectory() as folder:
             words = [given.method, env, given.graph, str(given.steps), folder]
-            told = subprocess.run(
+            process = subprocess.run(
                 [sys.executable, "-c", TRAIN, *words], check=True, capture_output=True, text=True
             )
             found = time_shares(Path(folder) / "run" / "timing.csv")
         rate, seconds = found.pop("steps_per_second"), found.pop("seconds")
-        peak = float(told.stdout.split()[-1])
+        peak = float(process.stdout.split()[-1])
         shares = ", ".join(f"{part} {share:.0%}" for part, share in found.items())
         print(
             f"{env}: {given.steps:,} steps in {seconds:.0f} s, {rate * ENVS[env]:,.0f} "

@@ -1,4 +1,4 @@
-"""Print how many agent-steps per second skirmish plays under random legal actions.
+"""Agent-steps per second of skirmish under random available actions.
 
 Examples:
   python scripts/benchmark_skirmish.py --maps 3m 25m MMM2 --copies 1 64 1024 --threads 1 [--compile]
@@ -14,14 +14,14 @@ from graphmarl.envs.skirmish import MAPS, Skirmish
 
 
 def act(available: Tensor | None) -> Tensor:
-    """One legal action of each agent, each as likely."""
+    """Uniformly random available action of each agent."""
     if available is None:
-        raise AssertionError("nothing is said of what is available")
+        raise AssertionError("the step has no available actions")
     return (torch.rand(available.shape) * available).argmax(2)
 
 
 def rate(env: Skirmish, seconds: float) -> tuple[float, float]:
-    """Agent-steps per second, and the share of the time that the rules of combat take."""
+    """Agent-steps per second, and the share of the time spent in `Combat.step`."""
     step, fight = env.reset(0), env.combat.step
     inside, steps = 0.0, 0
 
@@ -50,9 +50,11 @@ def main() -> None:
     )
     parser.add_argument("--maps", nargs="+", default=["3m", "25m", "MMM2"], choices=MAPS)
     parser.add_argument("--copies", nargs="+", type=int, default=[1, 64, 1024])
-    parser.add_argument("--seconds", type=float, default=5.0, help="of play, for each line")
+    parser.add_argument("--seconds", type=float, default=5.0, help="measured time per line")
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--compile", action="store_true", help="compile the rules of combat too")
+    parser.add_argument(
+        "--compile", action="store_true", help="also measure a compiled Combat.step"
+    )
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     for name in given.maps:

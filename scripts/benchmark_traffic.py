@@ -1,7 +1,7 @@
-"""Play traffic under random phases; print vehicle-steps per second of the embedded engine.
+"""Vehicle-steps per second of the embedded traffic engine, under random phases.
 
-A vehicle-step is one vehicle in the network for one second. Where the module `cityflow` is
-installed, CityFlow plays the same trips under the same phases beside it.
+A vehicle-step is one vehicle in the network for one second. If the module `cityflow` is
+installed, CityFlow is measured with the same trips and phases.
 
 Examples:
   python scripts/benchmark_traffic.py --threads 1
@@ -15,8 +15,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from graphmarl.envs.traffic.engine import Engine
-from graphmarl.envs.traffic.files import Config, Flow, Roadnet, write_task
+from graphmarl.envs.traffic.engine import EmbeddedEngine
+from graphmarl.envs.traffic.files import CityFlowConfig, Flow, Roadnet, write_task
 from graphmarl.envs.traffic.tasks import TASKS
 
 HOLD = 10
@@ -26,12 +26,12 @@ RUNS = (("hangzhou_4x4", (1, 16, 64)), ("grid_35x35", (1,)))
 def rates(
     play: Callable[[Tensor], int], phases: Tensor, windows: int
 ) -> list[tuple[float, float, float]]:
-    """Mean vehicles, ms per second of traffic, and vehicle-steps per second, window by window.
+    """Mean vehicles, ms per simulated second, and vehicle-steps per second, for each window.
 
     Args:
-        play: plays ten seconds under these phases and returns how many vehicles there are.
-        phases: for every ten seconds.
-        windows: of equal length.
+        play: function that simulates ten seconds under given phases and returns the vehicle count.
+        phases: phases of every ten seconds.
+        windows: number of windows of equal length.
     """
     found = []
     for window in phases.chunk(windows):
@@ -43,8 +43,8 @@ def rates(
     return found
 
 
-def ours(engine: Engine) -> Callable[[Tensor], int]:
-    """How our engine plays."""
+def embedded(engine: EmbeddedEngine) -> Callable[[Tensor], int]:
+    """Simulation function of the embedded engine."""
 
     def play(phase: Tensor) -> int:
         engine.advance(phase.expand(engine.copies, -1), HOLD)
@@ -73,23 +73,23 @@ def main() -> None:
         random = torch.Generator().manual_seed(0)
         phases = torch.randint(1, 9, (given.seconds // HOLD, signals), generator=random)
         for copies in several:
-            engine = Engine(roadnet, flows, copies, given.device, dtype=dtype)
-            report(f"{name}, {copies} copies", rates(ours(engine), phases, given.windows))
+            engine = EmbeddedEngine(roadnet, flows, copies, given.device, dtype=dtype)
+            report(f"{name}, {copies} copies", rates(embedded(engine), phases, given.windows))
         report_cityflow(name, roadnet, flows, phases, given.windows)
 
 
 def report_cityflow(
     name: str, roadnet: Roadnet, flows: Sequence[Flow], phases: Tensor, windows: int
 ) -> None:
-    """The same with CityFlow itself, if it is there."""
+    """Measure CityFlow, if it is installed."""
     try:
         import cityflow  # type: ignore[import-not-found]
     except ImportError:
         return
     with tempfile.TemporaryDirectory() as folder:
-        path = write_task(folder, Config(dir=f"{folder}/"), roadnet, flows)
+        path = write_task(folder, CityFlowConfig(dir=f"{folder}/"), roadnet, flows)
         engine = cityflow.Engine(str(path), 1)
-        names = [place.id for place in roadnet.signals]
+        names = [signal.id for signal in roadnet.signals]
 
         def play(phase: Tensor) -> int:
             for signal, number in zip(names, phase.tolist(), strict=True):
@@ -102,10 +102,10 @@ def report_cityflow(
 
 
 def report(name: str, found: list[tuple[float, float, float]]) -> None:
-    """One line for each window."""
+    """Print one line for each window."""
     for vehicles, each, rate in found:
         print(
-            f"{name}: {vehicles:,.0f} vehicles, {each:.2f} ms per second of traffic, "
+            f"{name}: {vehicles:,.0f} vehicles, {each:.2f} ms per simulated second, "
             f"{rate:,.0f} vehicle-steps/s",
             flush=True,
         )

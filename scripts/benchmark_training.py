@@ -1,4 +1,4 @@
-"""Print how fast methods act, store and learn on Gather, and which part takes which share.
+"""Training speed of methods on Gather, and shares of the time by part.
 
 Examples:
   python scripts/benchmark_training.py --methods ippo nvif_ppo --steps 16000
@@ -17,7 +17,7 @@ QUICK = {"nvif_ppo": {"episodes": 4, "code_epochs": 1, "flow_epochs": 1}}
 
 
 def main() -> None:
-    """Train each method for a while and print its line."""
+    """Train each method and print one line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument("--map", default="normal", choices=("normal", "random"))
     parser.add_argument("--size", type=int, default=24)
     parser.add_argument("--steps", type=int, default=16_000)
-    parser.add_argument("--threads", type=int, default=2, help="of PyTorch")
+    parser.add_argument("--threads", type=int, default=2, help="threads of PyTorch")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     env = {"name": "gather", "map": given.map, "size": given.size}

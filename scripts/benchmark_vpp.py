@@ -1,4 +1,4 @@
-"""Print what an update of VPP costs, and one evaluation of its policy by the number of agents.
+"""Time of an update of VPP, and of one policy evaluation by the number of agents.
 
 Examples:
   python scripts/benchmark_vpp.py --threads 2
@@ -27,34 +27,34 @@ OBS = 26
 
 
 def spec_of(agents: int) -> Spec:
-    """Shapes of the papers' navigation."""
+    """Spec of the papers' navigation task."""
     return Spec(num_agents=agents, obs_shape=(OBS,), num_actions=5, horizon=25)
 
 
 def batch_of_transitions(graphs: int, agents: int, neighbors: int) -> Trajectory:
-    """Random transitions of random agents in a square."""
+    """Random transitions of agents in a square."""
     position = torch.rand(2, graphs, agents, 2)
     nodes = 2 * graphs * agents
-    crowd = Data(
+    agents_data = Data(
         pos=position.view(-1, 2),
         alive=torch.ones(nodes, dtype=torch.bool),
         batch=torch.arange(2 * graphs).repeat_interleave(agents),
         ptr=torch.arange(0, nodes + 1, agents),
         num_nodes=nodes,
     )
-    edges = Edges.of(make_graph("knn", k=neighbors)(crowd), agents)
+    edges = Edges.of(make_graph("knn", k=neighbors)(agents_data), agents)
     shape = (2, graphs, agents)
-    everyone = torch.ones(shape, dtype=torch.bool)
+    alive = torch.ones(shape, dtype=torch.bool)
     never = torch.zeros(shape[:2], dtype=torch.bool)
     return Trajectory(
         spec=spec_of(agents),
         edges=edges,
         obs=torch.randn(*shape, OBS),
-        alive=everyone,
+        alive=alive,
         time=torch.ones(shape[:2], dtype=torch.long),
         action=torch.randint(5, shape),
         reward=torch.randn(shape),
-        survived=everyone,
+        survived=alive,
         terminated=never,
         truncated=never,
         valid=~never,
@@ -65,7 +65,7 @@ def batch_of_transitions(graphs: int, agents: int, neighbors: int) -> Trajectory
 
 
 def milliseconds(work: Callable[[], object], times: int, device: str = "cpu") -> float:
-    """The median over some repetitions, after two that do not count."""
+    """Median over some repetitions, after two warm-up calls."""
     taken = []
     for _ in range(times + 2):
         start = time.perf_counter()
@@ -77,10 +77,10 @@ def milliseconds(work: Callable[[], object], times: int, device: str = "cpu") ->
 
 
 def update_cost(method: str, graphs: int, agents: int, neighbors: int, device: str) -> None:
-    """One update: all losses, backward, clipping, Adam and the targets."""
+    """Time of one update: losses, backward, clipping, Adam and target networks."""
     name, options = split_name(method, "method")
     learner = construct("method", name, METHODS[name], options, spec_of(agents))
-    assert isinstance(learner, SAC), "a method of soft actor-critic"
+    assert isinstance(learner, SAC), "the method must be a soft actor-critic"
     learner.to(device)
     batch = batch_of_transitions(graphs, agents, neighbors).to(torch.device(device))
     optimizer = learner.configure_optimizers()
@@ -101,7 +101,7 @@ def update_cost(method: str, graphs: int, agents: int, neighbors: int, device: s
         learner.move_targets(learner.tau)
 
     critic = learner.critics[0]
-    assert isinstance(critic, NeighborCritic), "made by the method"
+    assert isinstance(critic, NeighborCritic), "built by the method"
     now, memory = batch.graph(0), torch.zeros(graphs * agents, 0, device=device)
     part("graphs of the batch", lambda: (batch.graph(0), batch.graph(1)))
     part("policy, forward", lambda: learner.network(now, memory)[0])
@@ -114,7 +114,7 @@ def update_cost(method: str, graphs: int, agents: int, neighbors: int, device: s
 
 
 def evaluation_cost(method: str, agents: int, neighbors: int) -> None:
-    """The graph and one evaluation of the policies of a single crowd at constant density."""
+    """Time to build one graph at constant density and to evaluate its policies."""
     name, options = split_name(method, "method")
     learner = construct("method", name, METHODS[name], options, spec_of(agents)).eval()
     builder = make_graph("knn", k=neighbors)
@@ -141,19 +141,21 @@ def evaluation_cost(method: str, agents: int, neighbors: int) -> None:
 
 
 def main() -> None:
-    """Print what the command line asks for."""
+    """Print the times selected on the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--methods", nargs="+", default=["vpp"], help="vpp or vpp:rounds=3")
-    parser.add_argument("--batch", type=int, default=256, help="graphs of an update")
-    parser.add_argument("--size", type=int, default=15, help="agents of each")
+    parser.add_argument(
+        "--methods", nargs="+", default=["vpp"], help="methods, such as vpp or vpp:rounds=3"
+    )
+    parser.add_argument("--batch", type=int, default=256, help="graphs per update")
+    parser.add_argument("--size", type=int, default=15, help="agents per graph")
     parser.add_argument("--neighbors", type=int, default=4)
     parser.add_argument(
-        "--agents", type=int, nargs="*", default=[], help="evaluate crowds of these"
+        "--agents", type=int, nargs="*", default=[], help="numbers of agents to evaluate"
     )
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--threads", type=int, default=1, help="of PyTorch")
+    parser.add_argument("--threads", type=int, default=1, help="threads of PyTorch")
     given = parser.parse_args()
     torch.manual_seed(0)
     torch.set_num_threads(given.threads)

@@ -1,4 +1,4 @@
-"""Draw the picture of the README: one state of Gather under three graphs.
+"""Draw the figure of the README: one state of Gather with three graph builders.
 
 Examples:
   python scripts/draw_agent_graph.py
@@ -25,7 +25,7 @@ BUILDERS = {"Directional()": Directional(), "KNN(k=3)": KNN(3), "Complete()": Co
 
 
 def draw(steps: int, seed: int) -> Figure:
-    """One picture for each builder, after some random steps."""
+    """Draw one panel for each builder, after some random steps."""
     figure = Figure(figsize=(12, 4.8), layout="constrained")
     with closing(Gather(num_envs=1)) as env:
         policy, step = random_policy(env, seed), env.reset(seed)
@@ -41,18 +41,18 @@ def draw(steps: int, seed: int) -> Figure:
 
 
 def main() -> None:
-    """Write the picture."""
+    """Write the figure."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--steps", type=int, default=12, help="random steps before the picture")
+    parser.add_argument("--steps", type=int, default=12, help="random steps before the figure")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--path", type=Path, default=PICTURE)
     given = parser.parse_args()
     torch.set_num_threads(1)
     canvas = FigureCanvasAgg(draw(given.steps, given.seed))
     canvas.draw()
-    # A palette is enough for the picture, and takes half of the bytes.
+    # A palette halves the file size.
     Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB").quantize(
         method=Image.Quantize.MAXCOVERAGE
     ).save(given.path)

@@ -1,4 +1,4 @@
-"""Play random games of skirmish on all maps and hold every step against the rules.
+"""Fuzz test of skirmish: random battles on all maps, with every step checked against invariants.
 
 Examples:
   python scripts/fuzz_skirmish.py --games 3000
@@ -17,14 +17,14 @@ SMALL = 1e-3
 
 
 def options(step: Step) -> Tensor:
-    """What is available, which skirmish always says."""
+    """Available actions, which skirmish always provides."""
     if step.available is None:
-        raise AssertionError("nothing is said of what is available")
+        raise AssertionError("the step has no available actions")
     return step.available
 
 
 def legal(step: Step, eager: bool, generator: torch.Generator) -> Tensor:
-    """A legal action of each agent; the eager attack whenever they can."""
+    """Random available action of each agent; `eager` attacks whenever possible."""
     available = options(step)
     score = torch.rand(available.shape, generator=generator)
     score[..., 6:] += eager
@@ -32,44 +32,44 @@ def legal(step: Step, eager: bool, generator: torch.Generator) -> Tensor:
 
 
 def require(holds: Tensor | bool, rule: str, env: Skirmish) -> None:
-    """Raises an AssertionError that names the map and the rule."""
+    """Raise an AssertionError that names the map and the rule."""
     if not bool(holds):
         raise AssertionError(f"{env.map.name}: {rule}")
 
 
 def check(env: Skirmish, step: Step, before: Tensor) -> None:
-    """Hold one step against the rules.
+    """Check the invariants of one step.
 
     Args:
-        env: after the step.
-        step: what came of it.
-        before: who lived before it, of the agents.
+        env: environment after the step.
+        step: result of the step.
+        before: whether each agent was alive before the step.
     """
-    army = env.army
+    stats = env.stats
     for name in ("obs", "state", "reward"):
         require(getattr(step, name).isfinite().all(), f"{name} is not finite", env)
-    for name, top in (("health", army.hp.T), ("shield", army.shield.T), ("energy", 200.0)):
+    for name, top in (("health", stats.hp.T), ("shield", stats.shield.T), ("energy", 200.0)):
         value = getattr(env, name)
         require(value.isfinite().all() & (value >= 0).all(), f"{name} is below 0", env)
-        require((value <= top + SMALL).all(), f"{name} is above its most", env)
+        require((value <= top + SMALL).all(), f"{name} is above its maximum", env)
     place = env.position
-    require(place.isfinite().all(), "a place is not finite", env)
-    require(((place >= 0) & (place < 32)).all(), "somebody is outside the map", env)
-    cell, walker = place.long(), (army.air + army.cliffs == 0).flatten()
-    for grid, who in ((env.map.walkable, walker), (env.map.passable, army.air.flatten() == 0)):
+    require(place.isfinite().all(), "a position is not finite", env)
+    require(((place >= 0) & (place < 32)).all(), "a unit is outside the map", env)
+    cell, walker = place.long(), (stats.air + stats.cliffs == 0).flatten()
+    for grid, bound in ((env.map.walkable, walker), (env.map.passable, stats.air.flatten() == 0)):
         free = torch.tensor(grid)[cell[..., 0], cell[..., 1]]
-        require((free | ~who).all(), "somebody is on a blocked cell", env)
+        require((free | ~bound).all(), "a unit is on a blocked cell", env)
     alive = env.health[:, : env.agents] > 0
-    require(torch.equal(step.alive, alive), "alive is not who has health", env)
-    require((step.reward[~before] == 0).all(), "somebody dead is rewarded", env)
+    require(torch.equal(step.alive, alive), "alive differs from health > 0", env)
+    require((step.reward[~before] == 0).all(), "a dead agent is rewarded", env)
     require((step.reward >= 0).all(), "a reward is below 0", env)
-    require((step.obs[~alive] == 0).all(), "somebody dead observes", env)
-    require(options(step)[..., 0].eq(~alive).all(), "nothing is not for the dead alone", env)
-    require(options(step).any(2).all(), "somebody can do nothing", env)
+    require((step.obs[~alive] == 0).all(), "the observation of a dead agent is not 0", env)
+    require(options(step)[..., 0].eq(~alive).all(), "a live agent has the no-op", env)
+    require(options(step).any(2).all(), "an agent has no available action", env)
 
 
 def refuses(env: Skirmish, step: Step, generator: torch.Generator) -> bool:
-    """Whether one action that is not available is refused; the game does not go on."""
+    """Whether an unavailable action is refused; the battle is not advanced."""
     wrong = (~options(step) & ~step.done.view(-1, 1, 1)).nonzero()
     if not len(wrong):
         return True
@@ -85,12 +85,12 @@ def refuses(env: Skirmish, step: Step, generator: torch.Generator) -> bool:
 
 
 def fuzz(env: Skirmish, games: int, seed: int) -> tuple[int, int]:
-    """Play so many games at least; how many there were, and how many were won."""
+    """Run at least a number of battles; returns the numbers of battles and of wins."""
     generator = torch.Generator().manual_seed(seed)
     step, played, won = env.reset(seed), 0, 0
     age = torch.zeros(env.num_envs, dtype=torch.long)
     while played < games:
-        # Some copies walk about, the others fight.
+        # A quarter of the copies acts uniformly, the others attack.
         fights = torch.arange(env.num_envs).view(-1, 1) % 4 > 0
         action = torch.where(fights, legal(step, True, generator), legal(step, False, generator))
         before, seam = step.alive, step.done
@@ -112,9 +112,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--games", type=int, default=3000, help="over all maps together")
+    parser.add_argument("--games", type=int, default=3000, help="number of battles over all maps")
     parser.add_argument("--maps", nargs="+", default=list(MAPS), choices=MAPS)
-    parser.add_argument("--copies", type=int, default=64, help="at most; never more than games")
+    parser.add_argument("--copies", type=int, default=64, help="maximum number of copies")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     torch.set_num_threads(1)
@@ -126,7 +126,7 @@ def main() -> None:
         total += played
         spent = time.perf_counter() - begin
         print(f"{name}: {played:,} games in {spent:.0f} s, {won:,} won", flush=True)
-    print(f"{total:,} games in {time.perf_counter() - start:.0f} s, nothing is amiss", flush=True)
+    print(f"{total:,} games in {time.perf_counter() - start:.0f} s, no violation", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Print how near the phases that a policy samples are to where the vehicles are (IP, Fig. 12).
+"""Divergence between the distributions of green phases and of vehicles (IP, Fig. 12).
 
-Each interval is of so many choices in so many episodes: their product in environment steps.
+An interval covers `--choices` decisions in `--episodes` episodes: their product in env steps.
 
 Examples:
   python scripts/interpret_traffic.py runs/hangzhou_4x4/vpp-seed0 runs/hangzhou_4x4/dgn-seed0
@@ -26,21 +26,23 @@ def intervals(run: str, episodes: int, choices: int, seed: int) -> list[Movement
             raise ValueError(f"{run} was not trained in traffic")
         for number, (_, action, _) in enumerate(loaded.episodes(seed)):
             if number % choices == 0:
-                found.append(Movements.none(loaded.env))
+                found.append(Movements.empty(loaded.env))
             found[-1].count(loaded.env, action)
     return found
 
 
 def main() -> None:
-    """Run what the command line asks for."""
+    """Print the divergences of the runs given on the command line."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("runs", nargs="+", help="run folders")
     parser.add_argument("--episodes", type=int, default=64)
-    parser.add_argument("--choices", type=int, default=10, help="of an episode in an interval")
+    parser.add_argument(
+        "--choices", type=int, default=10, help="decisions of an episode per interval"
+    )
     parser.add_argument("--seed", type=int, default=1_000_000)
-    parser.add_argument("--out", type=Path, help="CSV file to note all intervals in")
+    parser.add_argument("--out", type=Path, help="CSV file for the values of all intervals")
     given = parser.parse_args()
     rows = []
     for run in given.runs:
@@ -53,8 +55,8 @@ def main() -> None:
             flush=True,
         )
         for number, (first, second) in enumerate(zip(kl, euclid, strict=True)):
-            told = {"run": Path(run).name, "interval": str(number)}
-            rows.append(told | {"kl": f"{first:.5f}", "euclidean": f"{second:.5f}"})
+            row = {"run": Path(run).name, "interval": str(number)}
+            rows.append(row | {"kl": f"{first:.5f}", "euclidean": f"{second:.5f}"})
     if given.out:
         merge_rows(given.out, rows, ("run", "interval"))
 

@@ -1,6 +1,6 @@
-"""Print how much the team's value of a hallway run depends on its agents' values, state by state.
+"""Derivatives dQ_tot / dq_i of the mixer of a hallway run, by state.
 
-Where a mixer's slope dQ_tot / dq_i vanishes, neither actions nor messages get a gradient.
+Where the derivative vanishes, neither actions nor messages get a gradient.
 
 Examples:
   python scripts/probe_mixer.py runs/hallway-4x4-ndq-seed0 runs/hallway-4x4-ndq-mixer=qmix-seed0
@@ -21,13 +21,13 @@ from graphmarl.results.run import Run
 
 
 def probe(path: str) -> tuple[Tensor, Tensor, Tensor]:
-    """Places of the two agents, Q_tot of their best actions, and its slopes, in every state."""
+    """Positions of both agents, Q_tot of their greedy actions, and its slopes, in every state."""
     run = Run(path)
     plan = Config(run.config())
     lengths = torch.cartesian_prod(*(torch.arange(1, n + 1) for n in sizes(plan)))
     with closing(plan.environment(num_envs=len(lengths))) as env:
         learner = plan.learner(env.spec)
-        assert isinstance(learner, QLearning) and learner.mixer is not None, "runs of a mixer"
+        assert isinstance(learner, QLearning) and learner.mixer is not None, "the run has no mixer"
         learner.load_state_dict(load_checkpoint(run.last())["state_dict"])
         env.reset(0)
         step = env.load_state_dict(env.state_dict() | {"place": lengths.float()})
@@ -42,7 +42,7 @@ def probe(path: str) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def sizes(plan: Config) -> tuple[int, ...]:
-    """The lengths of the hallways of a run."""
+    """Lengths of the hallways of a run."""
     with closing(plan.environment(num_envs=1)) as env:
         return env.lengths  # type: ignore[attr-defined]
 
@@ -57,7 +57,7 @@ def main() -> None:
         place, total, slope = probe(path)
         same = (place == place[:, :1]).all(1)
         print(path)
-        for name, where in (("as far from home", same), ("not as far", ~same)):
+        for name, where in (("equal distances", same), ("unequal distances", ~same)):
             low, high = float(slope[where].min()), float(slope[where].max())
             value = float(total[where].mean())
             print(f"  {name}: Q_tot {value:.2f}, slopes {low:.3f} to {high:.3f}")

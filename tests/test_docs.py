@@ -69,9 +69,7 @@ def test_public_names_are_documented_as_their_signatures(name):
 
 @pytest.mark.parametrize("name", MODULES)
 def test_references_to_classes_are_to_classes_that_exist(name):
-    known = OTHERS | {
-        full.rpartition(".")[2] for module in MODULES for full, _ in public(module)
-    }
+    known = OTHERS | {full.rpartition(".")[2] for module in MODULES for full, _ in public(module)}
     known |= {each for module in MODULES for each in vars(sys.modules[module])}
     source = Path(sys.modules[name].__file__ or "").read_text()
     named = re.findall(r"(?<!`)`([A-Z][a-z]+(?:[A-Z]\w*)+)`(?!`)", source)

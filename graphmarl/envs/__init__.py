@@ -1,4 +1,4 @@
-"""Environments: everything that can be played, by name."""
+"""Environments, by name in `ENVS`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from graphmarl.envs.smac import SMAC
 from graphmarl.envs.to_pettingzoo import ToPettingZoo
 from graphmarl.envs.traffic import Traffic
 from graphmarl.envs.vector import Vector
-from graphmarl.envs.workers import Engine, Frame
+from graphmarl.envs.workers import EngineStep, SingleEngine
 from graphmarl.resolver import construct, joined, lookup, split_name
 from graphmarl.step import Environment, Spec, Step
 
@@ -41,14 +41,14 @@ ENVS: dict[str, type[Environment]] = {
 
 
 def make_env(env: str | Environment, **options: Any) -> Environment:
-    """An environment by name; one that is already built is returned as it is.
+    """Build an environment by name; an environment object is returned unchanged.
 
     Args:
-        env: a name in `ENVS`, `module:Class` for one of your own, or an environment.
+        env: name in `ENVS`, `module:Class` of a custom one, or an environment object.
         options: arguments of its constructor.
 
     Raises:
-        ValueError: an unknown name or option, or options for what is already built.
+        ValueError: an unknown name or option, or options given with an environment object.
     """
     if isinstance(env, Environment):
         if options:
@@ -75,10 +75,9 @@ __all__ = [
     "Batched",
     "Battle",
     "ENVS",
-    "Engine",
+    "EngineStep",
     "Environment",
     "Flatland",
-    "Frame",
     "FromPettingZoo",
     "Gather",
     "GridAgreement",
@@ -91,6 +90,7 @@ __all__ = [
     "Push",
     "SMAC",
     "Sensor",
+    "SingleEngine",
     "Skirmish",
     "Spec",
     "Step",

@@ -1,4 +1,4 @@
-"""Environments that are one set of tensors for all copies."""
+"""Base class of environments written as batched tensor operations."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from graphmarl.envs.counter_rng import Draws
+from graphmarl.envs.counter_rng import CounterRNG
 from graphmarl.step import Environment, Spec, Step, check_action
 
 OUTCOME = ("time", "episode", "reward", "terminated", "truncated")
@@ -18,18 +18,18 @@ BEGIN, ADVANCE, OBSERVE = range(3)
 
 
 class Batched(Environment):
-    """B copies of a task as tensors whose first axis is the copy, stepped by the same operations.
+    """Batched environment: B copies as tensors whose first axis is the copy.
 
-    A subclass sets `spec` through this constructor and says how an episode begins (`begin`), how
-    it goes on (`advance`) and what there is to see (`observe`). This class keeps time, ends and
-    begins episodes, saves and loads. The state of the task are the attributes that `begin` names.
+    A subclass passes `spec` to this constructor and implements the initial state (`begin`), the
+    transition (`advance`) and the observation (`observe`). This class counts time, ends and starts
+    episodes, saves and loads. The task's state is the set of attributes that `begin` returns.
 
-    What is random comes from `uniform` and `integers`: the n-th draw of `begin`, `advance` or
-    `observe` depends on (seed, copy, episode, time, n) only, so that there is no state of a
-    generator to save.
+    Random numbers come from `uniform` and `integers`: the n-th draw of `begin`, `advance` or
+    `observe` depends on (seed, copy, episode, time, n) only, so there is no generator state to
+    save.
 
-    No tensor of the state is ever written into: a new one takes its place. That is why steps may
-    share the tensors of the state, and why those of a step must not be written into either.
+    State tensors are never modified in place but replaced, so steps may share them; tensors of a
+    step must not be modified in place either.
 
     Args:
         spec: shapes of the environment.
@@ -37,14 +37,14 @@ class Batched(Environment):
         device: where the tensors are.
 
     Attributes:
-        time: steps since the episode of each copy began.
-        episode: its number, from 0.
-        reward: what the last step gave.
-        terminated: which copies the last step ended.
-        truncated: which copies it cut off.
-        everyone: True for each agent.
-        nothing: 0 for each agent.
-        never: False for each copy.
+        time: step number within the episode of each copy.
+        episode: episode number of each copy, from 0.
+        reward: rewards of the last step.
+        terminated: copies that terminated in the last step.
+        truncated: copies that were truncated in the last step.
+        all_agents: True for each agent.
+        zeros: 0 for each agent.
+        none_ended: False for each copy.
 
     Raises:
         ValueError: there are no copies or no steps.
@@ -63,56 +63,56 @@ class Batched(Environment):
             raise ValueError(f"horizon is {spec.horizon}; it must be at least 1")
         self.spec, self.num_envs, self.device = spec, num_envs, torch.device(device)
         pair = (num_envs, spec.num_agents)
-        self._draws = Draws(num_envs, self.device)
-        self.everyone = torch.ones(pair, dtype=torch.bool, device=self.device)
-        self.nothing = torch.zeros(pair, device=self.device)
-        self.never = torch.zeros(num_envs, dtype=torch.bool, device=self.device)
+        self._rng = CounterRNG(num_envs, self.device)
+        self.all_agents = torch.ones(pair, dtype=torch.bool, device=self.device)
+        self.zeros = torch.zeros(pair, device=self.device)
+        self.none_ended = torch.zeros(num_envs, dtype=torch.bool, device=self.device)
         self._number = torch.long if spec.action == "discrete" else torch.float32
         self._seed: int | None = None
         self._fields: tuple[str, ...] = ()
 
-    def in_every_copy(self, links: Int[Tensor, "2 edge"]) -> Int[Tensor, "2 edges"]:
-        """`links` between the agents of one copy, as rows of the disjoint union of all copies."""
+    def replicate_edges(self, links: Int[Tensor, "2 edge"]) -> Int[Tensor, "2 edges"]:
+        """Replicate the edges of one copy over the disjoint union of all copies."""
         agents = self.spec.num_agents
         first = torch.arange(0, self.num_envs * agents, agents, device=self.device)
         return (links.to(self.device).unsqueeze(1) + first.unsqueeze(1)).flatten(1)
 
     @abstractmethod
     def begin(self) -> dict[str, Tensor]:
-        """The state of the task at time 0, by attribute, in every copy.
+        """Initial state of every copy, by attribute.
 
-        Copies whose episode goes on keep what they have; theirs is thrown away.
+        Rows of copies whose episode continues are discarded.
         """
 
     @abstractmethod
     def advance(
         self, action: Int[Tensor, "env agent"] | Float[Tensor, "env agent action"]
     ) -> tuple[Float[Tensor, "env agent"], Bool[Tensor, " env"]]:
-        """Put the next state in place; returns rewards and which copies end by the task's rules.
+        """Set the next state; returns rewards and `terminated`.
 
         `time` is already that of the next state. Copies that ended in the last step are advanced
-        with the others; theirs is thrown away.
+        with the others and their results discarded.
         """
 
     @abstractmethod
     def observe(self) -> dict[str, Any]:
-        """`obs` of the current state, and what there is of a step's other fields, by name.
+        """Fields of the current `Step` by name: `obs` and any of the optional ones.
 
-        Without `alive` everyone lives. Reward, ends and time are not among them.
+        Without `alive` all agents are alive. Reward, ends and time are added by the caller.
         """
 
     def uniform(self, *shape: int) -> Float[Tensor, "env ..."]:
-        """Random reals in [0, 1) for each copy, `(B, *shape)`."""
-        return self._draws.uniform(*shape)
+        """Uniform reals in [0, 1) for each copy, `(B, *shape)`."""
+        return self._rng.uniform(*shape)
 
     def integers(
         self, low: int | Int[Tensor, "*low"], high: int | Int[Tensor, "*high"], *shape: int
     ) -> Int[Tensor, "env ..."]:
         """Random integers from low to high - 1 for each copy, `(B, *shape)`."""
-        return self._draws.integers(low, high, *shape)
+        return self._rng.integers(low, high, *shape)
 
     def shared(self, team: Float[Tensor, " env"]) -> Float[Tensor, "env agent"]:
-        """The reward of a team in equal parts, one for each agent."""
+        """Team reward split equally among the agents."""
         return (team / self.spec.num_agents).unsqueeze(1).expand(-1, self.spec.num_agents)
 
     def reset(self, seed: int) -> Step:
@@ -120,22 +120,22 @@ class Batched(Environment):
         if seed < 0:
             raise ValueError(f"seed is {seed}; it must not be negative")
         self._seed = seed
-        self._draws.seed(seed)
-        self.time = self.episode = torch.zeros_like(self.never, dtype=torch.long)
+        self._rng.seed(seed)
+        self.time = self.episode = torch.zeros_like(self.none_ended, dtype=torch.long)
         self._begin(None)
-        self.reward, self.terminated, self.truncated = self.nothing, self.never, self.never
+        self.reward, self.terminated, self.truncated = self.zeros, self.none_ended, self.none_ended
         return self._current()
 
     def step(self, action: Int[Tensor, "env agent"] | Float[Tensor, "env agent action"]) -> Step:
-        """Advance every copy; one that ended in the last step begins its next episode instead."""
+        """Advance every copy; one that ended in the last step starts its next episode instead."""
         self._running()
         check_action(action, self.spec, self.num_envs)
         ended = self.terminated | self.truncated
         number = int(ended.sum())
         self.time = self.time + 1
-        reward, terminated = self.nothing, self.never
+        reward, terminated = self.zeros, self.none_ended
         if number < self.num_envs:
-            self._draws.move(self.time, ADVANCE)
+            self._rng.move(self.time, ADVANCE)
             reward, terminated = self.advance(action.detach().to(self.device, self._number))
         if number:
             self.time = self.time.masked_fill(ended, 0)
@@ -152,9 +152,9 @@ class Batched(Environment):
         return self._seed
 
     def _begin(self, where: Bool[Tensor, " env"] | None) -> None:
-        """Give the copies in `where`, or all, the first state of their episode."""
-        self._draws.begin(self.episode)
-        self._draws.move(self.time, BEGIN)
+        """Reset the state of the copies in `where`, or of all."""
+        self._rng.begin(self.episode)
+        self._rng.move(self.time, BEGIN)
         first = self.begin()
         self._fields = tuple(first)
         for name, value in first.items():
@@ -164,9 +164,9 @@ class Batched(Environment):
             setattr(self, name, value)
 
     def _current(self) -> Step:
-        self._draws.move(self.time, OBSERVE)
+        self._rng.move(self.time, OBSERVE)
         outcome: dict[str, Any] = {
-            "alive": self.everyone,
+            "alive": self.all_agents,
             "reward": self.reward,
             "terminated": self.terminated,
             "truncated": self.truncated,
@@ -175,23 +175,23 @@ class Batched(Environment):
         return Step(**(outcome | self.observe()))
 
     def state_dict(self) -> dict[str, Any]:
-        """Seed, counters, the last step's outcome and the state of the task."""
+        """Seed, counters, the last step's outcome and the task's state."""
         seed = self._running()
         return {"seed": seed} | {
             name: getattr(self, name).clone() for name in (*OUTCOME, *self._fields)
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> Step:
-        """Go back to a saved state.
+        """Restore a saved state.
 
         Raises:
-            ValueError: it is of another environment or another number of copies.
+            ValueError: the state is of another environment or another number of copies.
         """
         came = len(state["time"])
         if came != self.num_envs:
             raise ValueError(f"the state is of {came} copies; this has num_envs = {self.num_envs}")
         if self._seed is None:
-            self.reset(0)  # the names of the state are those that `begin` gives
+            self.reset(0)  # `begin` names the attributes of the state
         own = self.state_dict()
         if own.keys() != state.keys():
             raise ValueError(f"the state has {', '.join(state)}; this has {', '.join(own)}")
@@ -204,8 +204,8 @@ class Batched(Environment):
                     f"this has {there.dtype} of shape {tuple(there.shape)}"
                 )
         self._seed = int(state["seed"])
-        self._draws.seed(self._seed)
+        self._rng.seed(self._seed)
         for name, value in saved.items():
             setattr(self, name, value.to(self.device, copy=True))
-        self._draws.begin(self.episode)
+        self._rng.begin(self.episode)
         return self._current()

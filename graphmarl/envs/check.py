@@ -1,4 +1,4 @@
-"""The contract of an environment as a test that anyone can import."""
+"""Test of the environment contract, importable by third-party environments."""
 
 from __future__ import annotations
 
@@ -35,17 +35,17 @@ def check_env(
     steps: int | None = None,
     make: Callable[[int], Environment] | None = None,
 ) -> None:
-    """Play an environment at random and hold every step against the contract.
+    """Run random actions in an environment and check every step against the contract.
 
     Args:
-        env: begins anew at `seed`, and is left at an arbitrary state.
-        seed: of the episodes and of the actions.
-        steps: how long to play; by default until every episode must have ended once.
-        make: builds the same environment with another `num_envs`, to check that copies do not
-            depend on each other and that a state can be loaded where it was not saved.
+        env: environment to check; it is reset with `seed` and left in an arbitrary state.
+        seed: seed of the episodes and of the actions.
+        steps: steps to run; by default until every episode must have ended once.
+        make: function that builds the same environment with another `num_envs`, to check that
+            copies are independent and that a state can be loaded into another instance.
 
     Raises:
-        AssertionError: says which rule is broken.
+        AssertionError: a rule is broken; the message names it.
         ValueError: a shape or a number contradicts the spec.
     """
     steps = env.spec.horizon + 2 if steps is None else steps
@@ -71,7 +71,7 @@ def check_env(
 
 
 def random_actions(env: Environment, seed: int, steps: int) -> list[Tensor]:
-    """Legal random actions of one trajectory; they are the same whenever they are drawn again."""
+    """Legal random actions of one trajectory, a function of the seed."""
     generator = torch.Generator().manual_seed(seed)
     spec, pair = env.spec, (env.num_envs, env.spec.num_agents)
     step, plan = env.reset(seed), []
@@ -136,11 +136,11 @@ def _check_shapes(step: Step, env: Environment) -> None:
         value = getattr(step, name)
         if value is not None:
             _require(
-                value.dtype == kind, f"{name} has type {value.dtype}; the contract says {kind}"
+                value.dtype == kind, f"{name} has type {value.dtype}; the contract requires {kind}"
             )
     if step.available is not None:
         legal = step.available.any(-1) | ~step.alive
-        _require(legal.all(), "a living agent has no legal action")
+        _require(legal.all(), "a live agent has no legal action")
     if step.links is not None and step.links.numel():
         rows = env.num_envs * env.spec.num_agents
         owner = step.links // env.spec.num_agents
@@ -160,7 +160,7 @@ def _check_first(step: Step) -> None:
 
 
 def _check_transition(before: Step, after: Step, gone: Tensor, spec: Spec) -> Tensor:
-    """One transition; returns who has died in the episodes that are running."""
+    """Check one transition; returns the agents that died in the current episodes."""
     ended, seam = before.done, after.time == 0
     _require((seam == ended).all(), "the step after an end, and no other, must have time 0")
     _require((after.reward[seam] == 0).all(), "the reward on the seam must be 0")
@@ -181,7 +181,7 @@ def _check_transition(before: Step, after: Step, gone: Tensor, spec: Spec) -> Te
 
 
 def _check_repeats(env: Environment, seed: int, plan: list[Tensor], kept: list[Step]) -> None:
-    # Moves the global random states on, which no environment may depend on.
+    # Advance the global random states, on which no environment may depend.
     torch.rand(1)
     np.random.random()
     random.random()
@@ -204,12 +204,12 @@ def _check_refusals(env: Environment) -> None:
         "too few agents": good[:, :-1],
         "too few environments": good[:-1],
     }
-    for what, action in wrong.items():
+    for mistake, action in wrong.items():
         try:
             env.step(action)
         except ValueError:
             continue
-        raise AssertionError(f"{what} must raise ValueError")
+        raise AssertionError(f"{mistake} must raise ValueError")
 
 
 def _through_file(state: Any) -> Any:
@@ -222,7 +222,7 @@ def _through_file(state: Any) -> Any:
 def _check_saving(
     env: Environment, seed: int, plan: list[Tensor], make: Callable[[int], Environment] | None
 ) -> None:
-    """Save in the middle, at the first end and on the seam after it; go on from each."""
+    """Save mid-episode, at the first end and on the autoreset step; continue from each."""
     played = _play(env, seed, plan)
     ends = [place for place, step in enumerate(played[:-1]) if step.done.any()][:1]
     places = {len(plan) // 2, *ends, *(end + 1 for end in ends)}

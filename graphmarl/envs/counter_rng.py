@@ -1,4 +1,4 @@
-"""Random numbers without a state: each is a hash of the place where it is drawn."""
+"""Counter-based random number generator (SplitMix64), without a state to save."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-# SplitMix64's constants, as the signed numbers that torch has.
+# SplitMix64's constants as signed 64-bit integers.
 GOLDEN, FIRST, SECOND = (
     number - 2**64 for number in (0x9E3779B97F4A7C15, 0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
 )
@@ -16,29 +16,28 @@ STEP_BITS, PHASE_BITS = 24, 22
 
 
 def signed(number: int) -> int:
-    """The lowest 64 bits of an integer, as torch's int64 has them."""
+    """The lowest 64 bits of an integer as a signed int64."""
     return (number + 2**63) % 2**64 - 2**63
 
 
 def mix(number: Int[Tensor, "*shape"]) -> Int[Tensor, "*shape"]:
     """SplitMix64's finaliser: each bit of the result depends on each bit of the number."""
-    # torch shifts the sign in from the left; the masks take it out again.
+    # torch's right shift is arithmetic; the masks clear the sign bits.
     number = (number ^ ((number >> 30) & (2**34 - 1))) * FIRST
     number = (number ^ ((number >> 27) & (2**37 - 1))) * SECOND
     return number ^ ((number >> 31) & (2**33 - 1))
 
 
-class Draws:
-    """Numbers that depend on (seed, copy, episode, time, phase, number of the draw) only.
+class CounterRNG:
+    """Counter-based generator: draws are a hash of (seed, copy, episode, time, phase, count).
 
     Each episode of each copy is a stream of SplitMix64 (Steele, Lea and Flood, "Fast splittable
-    pseudorandom number generators", OOPSLA 2014) with a key of its own, hashed from seed, copy and
-    episode; number c of the stream is `mix(key + c * GOLDEN)`, so that any of them can be had
-    without those before it.
+    pseudorandom number generators", OOPSLA 2014) with its own key, hashed from seed, copy and
+    episode; number c of the stream is `mix(key + c * GOLDEN)`, so the stream has random access.
 
     Args:
         num_envs: copies, B.
-        device: where the numbers are made; they are the same on all devices.
+        device: device of the numbers, which are the same on all devices.
     """
 
     def __init__(self, num_envs: int, device: str | torch.device = "cpu") -> None:
@@ -48,22 +47,22 @@ class Draws:
         self._key: Tensor | None = None
 
     def seed(self, seed: int) -> None:
-        """Go to the first draw of episode 0 of a seed."""
+        """Seed the generator and move to episode 0."""
         key = mix(torch.tensor(signed(seed + GOLDEN), device=self.device))
         self._root = mix(key + self._copies)
         self._time = self._episode = torch.zeros_like(self._copies)
         self._next, self._key = 0, None
 
     def begin(self, episode: Int[Tensor, " env"]) -> None:
-        """Go to the given episode of each copy."""
+        """Move to the given episode of each copy."""
         self._episode, self._key = episode, None
 
     def move(self, time: Int[Tensor, " env"], phase: int) -> None:
-        """Go to the first draw of a phase, one of four, of the given time of each copy."""
+        """Move to the first draw of a phase, one of four, at the given time of each copy."""
         self._time, self._next = time, phase << PHASE_BITS
 
     def bits(self, *shape: int) -> Int[Tensor, "env ..."]:
-        """Numbers of 64 random bits for each copy, `(B, *shape)`."""
+        """64-bit random integers for each copy, `(B, *shape)`."""
         count = prod(shape)
         if count > len(self._places):
             self._places = torch.arange(count, device=self.device) * GOLDEN
@@ -76,12 +75,12 @@ class Draws:
         return drawn.view(self.num_envs, *shape)
 
     def uniform(self, *shape: int) -> Float[Tensor, "env ..."]:
-        """Reals in [0, 1) for each copy, `(B, *shape)`, multiples of 2**-24."""
+        """Uniform reals in [0, 1) for each copy, `(B, *shape)`, multiples of 2**-24."""
         return ((self.bits(*shape) >> 40) & (2**24 - 1)).to(torch.float32) * 2.0**-24
 
     def integers(
         self, low: int | Int[Tensor, "*low"], high: int | Int[Tensor, "*high"], *shape: int
     ) -> Int[Tensor, "env ..."]:
-        """Integers from low to high - 1 for each copy, `(B, *shape)`; the bounds may differ."""
+        """Integers from low to high - 1 for each copy, `(B, *shape)`; bounds may be tensors."""
         fraction = (self.bits(*shape) >> 33) & (2**31 - 1)
         return low + ((fraction * (high - low)) >> 31)

@@ -1,4 +1,4 @@
-"""Any parallel environment of PettingZoo as one of ours."""
+"""Adapter from PettingZoo parallel environments."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from gymnasium import spaces
 from numpy.typing import NDArray
 
 from graphmarl.envs.vector import Vector
-from graphmarl.envs.workers import Engine, Frame
+from graphmarl.envs.workers import EngineStep, SingleEngine
 from graphmarl.step import Scene, Spec
 
 MASK = "action_mask"
-Locate = Callable[[Any], Mapping[Any, Any]]
+PositionFn = Callable[[Any], Mapping[Any, Any]]
 
 
-def seen_space(space: spaces.Space[Any]) -> spaces.Space[Any]:
-    """The space of what is seen: without the action mask that may come beside it."""
+def without_mask(space: spaces.Space[Any]) -> spaces.Space[Any]:
+    """Observation space without the action mask that PettingZoo may add to it."""
     if isinstance(space, spaces.Dict) and MASK in space.spaces:
         return space["observation"]
     return space
@@ -30,14 +30,23 @@ def seen_space(space: spaces.Space[Any]) -> spaces.Space[Any]:
 
 @dataclass(frozen=True)
 class Slots:
-    """How the agents of a parallel environment map to slots of one width."""
+    """Mapping from the agents of a parallel environment to slots of equal width.
+
+    Args:
+        names: agent names, one per slot.
+        seen: observation space of each agent, without an action mask.
+        acts: action space of each agent.
+        masked: whether an action mask is given.
+        state: space of the global state, or None.
+        locate: function that returns the coordinates of agents by name, or None.
+    """
 
     names: list[Any]
     seen: list[spaces.Space[Any]]
     acts: list[spaces.Space[Any]]
     masked: bool
     state: spaces.Space[Any] | None
-    locate: Locate | None
+    locate: PositionFn | None
     continuous: bool = field(init=False)
 
     def __post_init__(self) -> None:
@@ -53,24 +62,24 @@ class Slots:
             )
 
     @classmethod
-    def of(cls, env: Any, masked: bool, locate: Locate | None) -> Slots:
-        """Read the spaces of an environment."""
+    def of(cls, env: Any, masked: bool, locate: PositionFn | None) -> Slots:
+        """Read the agents and spaces of an environment."""
         names = list(env.possible_agents)
         seen = [env.observation_space(name) for name in names]
-        masked = masked or any(seen_space(space) is not space for space in seen)
+        masked = masked or any(without_mask(space) is not space for space in seen)
         acts = [env.action_space(name) for name in names]
         state = getattr(env, "state_space", None)
-        return cls(names, [seen_space(space) for space in seen], acts, masked, state, locate)
+        return cls(names, [without_mask(space) for space in seen], acts, masked, state, locate)
 
     @property
     def sizes(self) -> list[int]:
-        """Numbers of actions, or sizes of continuous ones."""
+        """Number of discrete actions, or size of a continuous one, of each agent."""
         return [
             int(s.n) if isinstance(s, spaces.Discrete) else spaces.flatdim(s) for s in self.acts
         ]
 
     def spec(self, horizon: int) -> Spec:
-        """Agents with the same name up to a final number, and the same spaces, are of one kind."""
+        """Spec of the slots; agents of equal spaces and name up to a number are of one kind."""
         widths, sizes = [spaces.flatdim(space) for space in self.seen], self.sizes
         stems = [str(name).rstrip("0123456789").rstrip("_-") or "agent" for name in self.names]
         kinds = list(dict.fromkeys(zip(stems, widths, sizes, strict=True)))
@@ -95,45 +104,45 @@ class Slots:
 
 
 class ParallelEngine:
-    """One parallel environment over slots.
+    """Single-copy engine around a PettingZoo parallel environment.
 
     Args:
-        make: builds it.
-        masked: whether infos carry an action mask.
-        locate: gives the coordinates of agents, or None.
+        make: function that builds the environment.
+        masked: whether infos contain an action mask.
+        locate: function that returns the coordinates of agents by name, or None.
     """
 
-    def __init__(self, make: Callable[[], Any], masked: bool, locate: Locate | None) -> None:
+    def __init__(self, make: Callable[[], Any], masked: bool, locate: PositionFn | None) -> None:
         self.env = make()
         self.slots = Slots.of(self.env, masked, locate)
         self.legal = np.arange(max(self.slots.sizes)) < np.array(self.slots.sizes)[:, None]
         self.alive = np.zeros(len(self.slots.names), bool)
 
-    def reset(self, seed: int, frame: Frame) -> None:
+    def reset(self, seed: int, out: EngineStep) -> None:
         """Begin an episode."""
         obs, info = self.env.reset(seed=seed % 2**31)
         present = set(self.env.agents)
         self.alive = np.array([name in present for name in self.slots.names])
         if not self.alive.any():
             raise ValueError("the environment has no agents after reset")
-        if frame.position is not None:
-            frame.position[...] = 0
-        self._write(frame, obs, info)
+        if out.position is not None:
+            out.position[...] = 0
+        self._write(out, obs, info)
 
-    def step(self, action: NDArray[Any], frame: Frame) -> tuple[bool, bool]:
-        """Advance; the episode is over when no agent is left, truncated if one was cut off."""
+    def step(self, action: NDArray[Any], out: EngineStep) -> tuple[bool, bool]:
+        """Advance; the episode ends when no agent is left, by truncation if one was truncated."""
         names, before = self.slots.names, self.alive
         sent = {name: self._action(slot, action) for slot, name in enumerate(names) if before[slot]}
         obs, reward, terminated, truncated, info = self.env.step(sent)
         paid = [reward.get(name, 0) if before[slot] else 0 for slot, name in enumerate(names)]
-        frame.reward[...] = paid
+        out.reward[...] = paid
         ended, cut = (np.array([bool(d.get(n)) for n in names]) for d in (terminated, truncated))
         present, over = set(self.env.agents), not self.env.agents
         was_cut = bool((before & cut & ~ended).any())
         here = np.array([name in present for name in names])
-        # An agent cut off by the end of time has not died: its last observation has a value.
+        # A truncated agent has not died: its last observation is bootstrapped from.
         self.alive = before & ~ended & cut if over else here & ~ended
-        self._write(frame, obs, info)
+        self._write(out, obs, info)
         return over and not was_cut, over and was_cut
 
     def _action(self, slot: int, action: NDArray[Any]) -> Any:
@@ -147,27 +156,27 @@ class ParallelEngine:
         share = (action[slot, : spaces.flatdim(space)].reshape(space.shape) + 1) / 2
         return (space.low + share * (space.high - space.low)).astype(space.dtype)
 
-    def _write(self, frame: Frame, obs: Mapping[Any, Any], info: Mapping[Any, Any]) -> None:
-        frame.obs[...] = 0
-        frame.alive[...] = self.alive
-        if frame.available is not None:
-            frame.available[...] = self.legal
+    def _write(self, out: EngineStep, obs: Mapping[Any, Any], info: Mapping[Any, Any]) -> None:
+        out.obs[...] = 0
+        out.alive[...] = self.alive
+        if out.available is not None:
+            out.available[...] = self.legal
         for slot in self.alive.nonzero()[0]:
             name, space = self.slots.names[slot], self.slots.seen[slot]
             seen, mask = obs[name], info.get(name, {}).get(MASK)
             if isinstance(seen, Mapping) and MASK in seen:
                 seen, mask = seen["observation"], seen[MASK]
-            frame.obs[slot, : spaces.flatdim(space)] = spaces.flatten(space, seen)
-            if mask is not None and frame.available is not None:
-                frame.available[slot, : len(mask)] = np.asarray(mask, bool)
-        if frame.position is not None and self.slots.locate is not None:
+            out.obs[slot, : spaces.flatdim(space)] = spaces.flatten(space, seen)
+            if mask is not None and out.available is not None:
+                out.available[slot, : len(mask)] = np.asarray(mask, bool)
+        if out.position is not None and self.slots.locate is not None:
             for name, place in self.slots.locate(self.env).items():
-                frame.position[self.slots.names.index(name)] = place
-        if frame.state is not None and self.slots.state is not None:
-            frame.state[...] = spaces.flatten(self.slots.state, self.env.state())
+                out.position[self.slots.names.index(name)] = place
+        if out.state is not None and self.slots.state is not None:
+            out.state[...] = spaces.flatten(self.slots.state, self.env.state())
 
     def scene(self) -> Scene:
-        """A parallel environment does not say what it looks like."""
+        """Not available: a parallel environment has no objects to draw."""
         raise NotImplementedError("a PettingZoo environment has nothing to draw")
 
     def close(self) -> None:
@@ -176,7 +185,7 @@ class ParallelEngine:
 
 
 def resolve(make: Callable[[], Any] | str) -> Callable[[], Any]:
-    """The function that `package.module:function` names; a function is returned as it is."""
+    """Import the function named `package.module:function`; a function is returned unchanged."""
     if not isinstance(make, str):
         return make
     module, colon, function = make.partition(":")
@@ -186,26 +195,26 @@ def resolve(make: Callable[[], Any] | str) -> Callable[[], Any]:
 
 
 class FromPettingZoo(Vector):
-    """Any parallel environment of PettingZoo.
+    """Adapter from any PettingZoo parallel environment.
 
-    Slots are its `possible_agents`; those that come and go do so by `alive`. Observations are
-    flattened (discrete ones as one-hot); where shapes differ, agents share the widest, and `layout`
-    says for each kind what counts. Fewer actions than others have, and action masks in observations
-    or infos, become `available`. Actions in boxes are scaled from [-1, 1].
+    Slots are its `possible_agents`; agents that are absent are not `alive`. Observations are
+    flattened (discrete ones as one-hot) and padded to the widest; `layout` holds the slice in use
+    for each kind. Action masks in observations or infos, and action spaces smaller than the
+    largest, become `available`. Actions in boxes are scaled from [-1, 1].
 
-    One environment is built and closed at once in the constructor, to read its spaces.
+    The constructor builds one environment to read its spaces and closes it.
 
     Args:
-        make: builds one environment, or `package.module:function`.
+        make: function that builds one environment, or `package.module:function`.
         num_envs: copies.
-        horizon: steps after which an episode is truncated, if it has not ended by itself.
-        position: gives the coordinates of agents by name, from the environment.
-        masked: whether infos carry an `action_mask`; one in the observations is seen without this.
-        workers: processes that share the copies; 0 steps them in this process.
+        horizon: steps after which an episode is truncated.
+        position: function from the environment to the coordinates of agents by name.
+        masked: whether infos contain an `action_mask`; masks in observations need no flag.
+        workers: worker processes; 0 steps all copies in this process.
 
     Raises:
-        ValueError: action spaces that are not all discrete or all bounded boxes, a function that
-            worker processes cannot import, or a wrong number.
+        ValueError: action spaces are not all discrete or all bounded boxes, a function that
+            worker processes cannot import, or a number out of range.
     """
 
     def __init__(
@@ -213,7 +222,7 @@ class FromPettingZoo(Vector):
         make: Callable[[], Any] | str,
         num_envs: int = 8,
         horizon: int = 500,
-        position: Locate | None = None,
+        position: PositionFn | None = None,
         masked: bool = False,
         workers: int = 0,
     ) -> None:
@@ -231,6 +240,6 @@ class FromPettingZoo(Vector):
         probe.close()
         super().__init__(slots.spec(horizon), num_envs, workers)
 
-    def engine_maker(self) -> Callable[[], Engine]:
+    def engine_maker(self) -> Callable[[], SingleEngine]:
         """One copy of the environment."""
         return partial(ParallelEngine, self.make, self.masked, self.position)

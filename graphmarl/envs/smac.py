@@ -1,4 +1,4 @@
-"""StarCraft II by the interface of SMAC: the real game."""
+"""StarCraft Multi-Agent Challenge (SMAC and SMACv2) in the real game."""
 
 from __future__ import annotations
 
@@ -10,48 +10,47 @@ import torch
 
 from graphmarl.envs.smac_engine import INFO, SMACEngine, read_spec, start, unit_types
 from graphmarl.envs.vector import Vector
-from graphmarl.envs.workers import Engine
+from graphmarl.envs.workers import SingleEngine
 from graphmarl.step import Step
 
-OURS = ("map_name", "seed", "continuing_episode")
+RESERVED = ("map_name", "seed", "continuing_episode")
 
 
 class SMAC(Vector):
-    """StarCraft II as SMAC gives it (Samvelyan et al. 2019), on any of its maps.
+    """StarCraft Multi-Agent Challenge (Samvelyan et al. 2019), on any of its maps.
 
-    For any class with SMAC's interface: SMAC's own, SMACv2's (`make` smacv2.env:StarCraft2Env), or
-    one around another simulator. They and the game are installed by the user; the game is started
-    once in the constructor, and closed, to read shapes and units. Every copy has a process and a
-    game of its own.
+    Works with any class of SMAC's interface: SMAC's own, SMACv2's
+    (`make` smacv2.env:StarCraft2Env), or one around another simulator. The package and the game are
+    installed by the user; the constructor starts the game once to read shapes and units, and closes
+    it. Every copy has its own process and game.
 
     Observations, state, actions (0 no-op, 1 stop, 2 to 5 north, south, east, west, from 6 on attack
-    or heal), and rewards are SMAC's; the reward of a step is divided equally among the agents that
-    lived before it, so that their sum is SMAC's. The limit of steps truncates, as does a crash of
-    the game, which SMAC starts again (its last observation stays, with reward 0). `links` are the
-    living agents in sight of each other. Metrics: `win`, the same as `battle_won`; `dead_allies`,
-    `dead_enemies`, `crashed`; and `team_return`, the sum of SMAC's rewards in this episode.
+    or heal), and rewards are SMAC's; the reward of a step is divided equally among the agents alive
+    before it, so that their sum is SMAC's. The step limit truncates, as does a crash of the game,
+    which SMAC restarts (the last observation is repeated, with reward 0). `links` join live agents
+    in sight of each other. Metrics: `win`, the same as `battle_won`; `dead_allies`, `dead_enemies`,
+    `crashed`; and `team_return`, the sum of SMAC's rewards in this episode.
 
-    A game takes its seed where it starts, and its episodes follow one another: a reset starts new
-    games, so that the same seed gives the same episodes. A run that was interrupted goes on with
-    the next episodes of new games, which are others than it would have had. With `relaunch` it goes
-    on as if it never had been, but every episode waits for the game to start.
+    A game is seeded when it starts and its episodes follow one another: `reset` starts new games,
+    so that the same seed gives the same episodes. A resumed run continues with new games, whose
+    episodes differ from those of an uninterrupted run. With `relaunch` it continues exactly, but
+    every episode waits for the game to start.
 
     Args:
         map_name: SMAC's name of the map.
-        num_envs: copies.
-        make: the game, as `module:Class`.
+        num_envs: copies, B.
+        make: environment class, as `module:Class`.
         options: further arguments of that class, such as difficulty.
-        kinds: let agents be of the kinds of their units; off where teams are drawn anew in each
-            episode.
+        kinds: use unit types as agent kinds; off where teams are resampled in each episode.
         relaunch: start a new game for each episode.
-        workers: processes that share the copies; None gives each its own, 0 none.
+        workers: worker processes; None is one per copy, 0 none.
 
     Raises:
-        ImportError: the game's package is missing; says what to install.
-        ValueError: an option that is set here, or a map that the game does not know.
+        ImportError: the game's package is missing; the message names what to install.
+        ValueError: an option that is set by this class, or a map unknown to the game.
 
     Shapes:
-        obs (B, N, size) with the parts move, enemies, allies, own and, if SMAC is told to add it,
+        obs (B, N, size) with the parts move, enemies, allies, own and, if SMAC is set to add it,
         time; position (B, N, 2) where units have one.
     """
 
@@ -66,7 +65,7 @@ class SMAC(Vector):
         workers: int | None = None,
     ) -> None:
         given = dict(options or {})
-        if taken := [name for name in OURS if name in given]:
+        if taken := [name for name in RESERVED if name in given]:
             raise ValueError(f"options has {', '.join(taken)}, which this environment sets")
         self._make, self.relaunch = partial(start, make, map_name, given), relaunch
         try:
@@ -83,7 +82,7 @@ class SMAC(Vector):
         processes = num_envs if workers is None else workers
         super().__init__(spec, num_envs, processes, INFO, has_links=linked)
 
-    def engine_maker(self) -> Callable[[], Engine]:
+    def engine_maker(self) -> Callable[[], SingleEngine]:
         """One copy of the game."""
         return partial(SMACEngine, self._make, self._types, self.relaunch)
 
@@ -93,7 +92,7 @@ class SMAC(Vector):
         return super().reset(seed)
 
     def state_dict(self) -> dict[str, Any]:
-        """With `relaunch`, what plays the episodes again; else what there was to see last."""
+        """With `relaunch`, the data to replay the episodes; otherwise the last observation."""
         state = super().state_dict()
         if self.relaunch:
             return state
@@ -101,7 +100,7 @@ class SMAC(Vector):
         return state | {"action": [actions[:0] for actions in state["action"]], "last": last}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> Step:
-        """Go back to a saved state; without `relaunch`, all episodes are cut off there."""
+        """Restore a saved state; without `relaunch`, all episodes are truncated there."""
         self._forget()
         step = super().load_state_dict(state)
         if self.relaunch:
@@ -113,4 +112,4 @@ class SMAC(Vector):
 
     def _forget(self) -> None:
         if self._pool is not None:
-            self._pool.ask("forget", range(self.num_envs))
+            self._pool.env_method("forget", range(self.num_envs))

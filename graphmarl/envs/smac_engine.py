@@ -1,4 +1,4 @@
-"""One game of SMAC behind a guard."""
+"""Single-copy engine around a SMAC game."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from graphmarl.envs.workers import Frame
+from graphmarl.envs.workers import EngineStep
 from graphmarl.step import Scene, Spec
 
 INFO = ("win", "battle_won", "dead_allies", "dead_enemies", "crashed", "team_return")
@@ -19,11 +19,11 @@ NOOP = 0
 
 
 def load_game(make: str) -> Callable[..., Any]:
-    """The class that `module:Class` names.
+    """Import the class named `module:Class`.
 
     Raises:
-        ImportError: says what to install.
-        ValueError: not of this form.
+        ImportError: the class is missing; the message names what to install.
+        ValueError: the name is not of this form.
     """
     module, colon, name = make.partition(":")
     if not colon:
@@ -40,31 +40,31 @@ def load_game(make: str) -> Callable[..., Any]:
 
 
 def start(make: str, map_name: str, options: Mapping[str, Any], seed: int) -> Any:
-    """One game; the program of StarCraft II starts with its first episode."""
+    """Build one game; StarCraft II itself starts with the first episode."""
     return load_game(make)(map_name=map_name, seed=seed, continuing_episode=True, **options)
 
 
 def unwrapped(game: Any, name: str) -> Any:
-    """The game, or that within wrappers which has the attribute."""
+    """The game, unwrapped until it has the attribute."""
     while not hasattr(game, name) and hasattr(game, "env"):
         game = game.env
     return game
 
 
 def units(game: Any, side: str = "agents") -> Mapping[int, Any]:
-    """The units of a side by number; none where the game does not tell."""
+    """Units of a side by number; empty where the game does not expose them."""
     return getattr(unwrapped(game, side), side, None) or {}
 
 
 def unit_types(game: Any, count: int) -> tuple[int, ...]:
-    """Type of each agent's unit; all 0 where the game does not say."""
-    ask = getattr(game, "get_unit_types", None)
-    found = None if ask is None else ask()
+    """Type of each agent's unit; all 0 where the game does not expose it."""
+    get_types = getattr(game, "get_unit_types", None)
+    found = None if get_types is None else get_types()
     return (0,) * count if found is None else tuple(int(kind) for kind in found[:count])
 
 
 def read_spec(game: Any, kinds: bool) -> Spec:
-    """The shapes of a game whose first episode has begun; without `kinds` all units are alike."""
+    """Spec of a game whose first episode has begun; without `kinds` all units are of one kind."""
     known = game.get_env_info()
     count, width = int(known["n_agents"]), int(known["obs_shape"])
     types = unit_types(game, count) if kinds else (0,) * count
@@ -85,19 +85,19 @@ def read_spec(game: Any, kinds: bool) -> Spec:
 
 
 def _kind_name(game: Any, kind: int) -> str:
-    """SMAC keeps the number of a type as `marine_id`, `zealot_id` and so on."""
+    """Name of a unit type, which SMAC stores as attributes `marine_id`, `zealot_id`, ..."""
     kept = vars(unwrapped(game, "agents"))
     names = {v: n[:-3] for n, v in kept.items() if n.endswith("_id") and isinstance(v, int)}
     return names.get(kind, f"unit{kind}") if kind else "agent"
 
 
 def read_layout(game: Any, width: int) -> dict[str, slice]:
-    """Where the parts of an observation are; nothing where their sizes are not those of SMAC."""
+    """Slices of an observation's parts; empty where their sizes are not SMAC's."""
     names = {"move": "move", "enemies": "enemy", "allies": "ally", "own": "own"}
-    asks = [getattr(game, f"get_obs_{name}_feats_size", None) for name in names.values()]
-    if any(ask is None for ask in asks):
+    getters = [getattr(game, f"get_obs_{name}_feats_size", None) for name in names.values()]
+    if any(get is None for get in getters):
         return {}
-    ends = np.cumsum([0] + [int(np.prod(ask())) for ask in asks if ask is not None]).tolist()
+    ends = np.cumsum([0] + [int(np.prod(get())) for get in getters if get is not None]).tolist()
     parts = dict(zip(names, ends[1:], strict=True))
     if ends[-1] == width - 1:
         parts["time"] = width
@@ -109,12 +109,13 @@ def read_layout(game: Any, width: int) -> dict[str, slice]:
 
 @dataclass
 class SMACEngine:
-    """One game of SMAC behind a guard.
+    """Single-copy engine around a SMAC game, with checks of actions and unit types.
 
     Args:
-        make: starts a game from a seed.
-        types: type of each agent's unit, which must stay what it is; None for any.
+        make: function that builds a game from a seed.
+        types: expected type of each agent's unit; None for any.
         relaunch: start a new game for each episode.
+        game: running game; None before the first reset.
     """
 
     make: Callable[[int], Any]
@@ -122,82 +123,82 @@ class SMACEngine:
     relaunch: bool
     game: Any = None
 
-    def reset(self, seed: int, frame: Frame) -> None:
-        """Begin an episode, of a new game if there is none to go on with."""
+    def reset(self, seed: int, out: EngineStep) -> None:
+        """Begin an episode, in a new game if none is running."""
         if self.relaunch:
             self.forget()
         if self.game is None:
             self.game = self.make(seed % 2**31)
         self.game.reset()
-        types = unit_types(self.game, len(frame.alive))
+        types = unit_types(self.game, len(out.alive))
         if self.types not in (None, types):
             raise ValueError(
                 f"the agents are units of types {types}, and were {self.types} at first; where "
                 "teams are drawn anew in each episode, set kinds=False"
             )
-        for value in frame.info.values():
+        for value in out.info.values():
             value[...] = 0
-        self._write(frame)
+        self._write(out)
 
-    def step(self, action: NDArray[Any], frame: Frame) -> tuple[bool, bool]:
-        """Advance; an episode at its limit, or one whose game has crashed, is truncated."""
-        alive = frame.alive.copy()
-        reward, ended, info = self.game.step(self._checked(action, frame).tolist())
+    def step(self, action: NDArray[Any], out: EngineStep) -> tuple[bool, bool]:
+        """Advance; an episode at its step limit, or whose game has crashed, is truncated."""
+        alive = out.alive.copy()
+        reward, ended, info = self.game.step(self._checked(action, out).tolist())
         if ended and "battle_won" not in info:
-            # SMAC starts the game again and says nothing: what was seen last stays.
-            frame.reward[...], frame.info["crashed"][...] = 0, 1
+            # SMAC restarts the game silently: keep the last observation.
+            out.reward[...], out.info["crashed"][...] = 0, 1
             return False, True
-        self._write(frame)
-        frame.reward[...] = alive * (reward / max(alive.sum(), 1))
-        frame.info["team_return"] += reward
+        self._write(out)
+        out.reward[...] = alive * (reward / max(alive.sum(), 1))
+        out.info["team_return"] += reward
         won = bool(info["battle_won"])
-        frame.info["win"][...] = frame.info["battle_won"][...] = won
-        dead = len(alive) - int(frame.alive.sum())
-        frame.info["dead_allies"][...] = info.get("dead_allies", dead)
+        out.info["win"][...] = out.info["battle_won"][...] = won
+        dead = len(alive) - int(out.alive.sum())
+        out.info["dead_allies"][...] = info.get("dead_allies", dead)
         if "dead_enemies" in info:
-            frame.info["dead_enemies"][...] = info["dead_enemies"]
-        limit = bool(info.get("episode_limit", False)) and not won and bool(frame.alive.any())
+            out.info["dead_enemies"][...] = info["dead_enemies"]
+        limit = bool(info.get("episode_limit", False)) and not won and bool(out.alive.any())
         return bool(ended) and not limit, bool(ended) and limit
 
-    def _checked(self, action: NDArray[Any], frame: Frame) -> NDArray[Any]:
-        """The actions with no-ops for the dead; refuses what an agent cannot do."""
-        assert frame.available is not None, "the spec says that actions can be illegal"
-        sent = np.where(frame.alive, action, NOOP)
-        illegal = frame.alive & ~frame.available[np.arange(len(sent)), sent]
+    def _checked(self, action: NDArray[Any], out: EngineStep) -> NDArray[Any]:
+        """Actions with no-ops for dead agents; raises for illegal ones."""
+        assert out.available is not None, "the spec declares available actions"
+        sent = np.where(out.alive, action, NOOP)
+        illegal = out.alive & ~out.available[np.arange(len(sent)), sent]
         if illegal.any():
             agent = int(illegal.argmax())
-            can = ", ".join(str(a) for a in frame.available[agent].nonzero()[0])
+            can = ", ".join(str(a) for a in out.available[agent].nonzero()[0])
             raise ValueError(f"agent {agent} cannot do action {sent[agent]} now; it can do {can}")
         return sent
 
-    def _write(self, frame: Frame) -> None:
-        assert frame.available is not None, "the spec says that actions can be illegal"
-        frame.available[...] = np.asarray(self.game.get_avail_actions(), bool)
-        # The no-op is for the dead only, who have nothing else.
-        frame.alive[...] = np.delete(frame.available, NOOP, 1).any(1)
-        frame.obs[...] = np.asarray(self.game.get_obs()) * frame.alive[:, None]
-        if frame.state is not None:
-            frame.state[...] = self.game.get_state()
-        if frame.position is not None:
+    def _write(self, out: EngineStep) -> None:
+        assert out.available is not None, "the spec declares available actions"
+        out.available[...] = np.asarray(self.game.get_avail_actions(), bool)
+        # Only dead agents have the no-op, and no other action.
+        out.alive[...] = np.delete(out.available, NOOP, 1).any(1)
+        out.obs[...] = np.asarray(self.game.get_obs()) * out.alive[:, None]
+        if out.state is not None:
+            out.state[...] = self.game.get_state()
+        if out.position is not None:
             for number, unit in units(self.game).items():
-                frame.position[number] = unit.pos.x, unit.pos.y
-        if frame.links is not None:
-            sees = np.asarray(self.game.get_visibility_matrix(), bool)[:, : len(frame.alive)]
-            frame.links[...] = sees.T & frame.alive & frame.alive[:, None]
-            np.fill_diagonal(frame.links, False)
+                out.position[number] = unit.pos.x, unit.pos.y
+        if out.links is not None:
+            sees = np.asarray(self.game.get_visibility_matrix(), bool)[:, : len(out.alive)]
+            out.links[...] = sees.T & out.alive & out.alive[:, None]
+            np.fill_diagonal(out.links, False)
 
     def scene(self) -> Scene:
-        """The enemies, the more opaque the healthier."""
+        """Enemies, with opacity by health."""
         enemies = units(self.game, "enemies").values()
         if not all(hasattr(enemy, "pos") for enemy in enemies):
-            raise NotImplementedError("this game does not tell where its units are")
+            raise NotImplementedError("this game does not expose the positions of its units")
         place = torch.tensor([(e.pos.x, e.pos.y) for e in enemies], dtype=torch.float32)
         left = torch.tensor([e.health / max(e.health_max, 1) for e in enemies])
         corner = [float(getattr(unwrapped(self.game, n), n, 32)) for n in ("map_x", "map_y")]
         return Scene((0.0, 0.0), (corner[0], corner[1]), {"enemies": (place.view(-1, 2), left)})
 
     def forget(self) -> None:
-        """End the game, so that the next episode is of a new one."""
+        """End the game, so that the next episode starts a new one."""
         if self.game is not None:
             self.game.close()
         self.game = None

@@ -1,4 +1,4 @@
-"""Any environment of ours as a parallel environment of PettingZoo."""
+"""Adapter to PettingZoo's parallel API."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from pettingzoo.utils.env import ParallelEnv
 from graphmarl.envs.pettingzoo import MASK
 from graphmarl.step import Environment, Step
 
-Named = dict[str, Any]
+AgentDict = dict[str, Any]
 
 
 class ToPettingZoo(ParallelEnv[str, Any, Any]):
-    """Copy 0 of one of our environments as a parallel environment of PettingZoo.
+    """Adapter that exposes copy 0 of an environment as a PettingZoo parallel environment.
 
-    Agents are called by kind and number. Where actions can be illegal, an observation is a
-    dictionary of `observation` and `action_mask`, as PettingZoo has it.
+    Agents are named by kind and number. Where actions can be illegal, an observation is a
+    dictionary of `observation` and `action_mask`, as in PettingZoo.
 
     Args:
-        env: an environment, best with `num_envs` 1; other copies idle.
+        env: environment, best with `num_envs` 1; other copies repeat a default action.
     """
 
     render_mode = None
@@ -58,14 +58,14 @@ class ToPettingZoo(ParallelEnv[str, Any, Any]):
         return spaces.Discrete(number) if discrete else spaces.Box(-1, 1, (number,))
 
     def observation_space(self, agent: str) -> spaces.Space[Any]:
-        """The same space at every call."""
+        """Observation space of an agent; the same object at every call."""
         return self.observation_spaces[agent]
 
     def action_space(self, agent: str) -> spaces.Space[Any]:
-        """The same space at every call."""
+        """Action space of an agent; the same object at every call."""
         return self.action_spaces[agent]
 
-    def _observe(self, step: Step, agents: list[str]) -> Named:
+    def _observe(self, step: Step, agents: list[str]) -> AgentDict:
         slots = [self.possible_agents.index(agent) for agent in agents]
         seen = dict(zip(agents, step.obs[0, slots].cpu().numpy(), strict=True))
         if step.available is None:
@@ -76,21 +76,21 @@ class ToPettingZoo(ParallelEnv[str, Any, Any]):
             for agent, mask in zip(agents, masks, strict=True)
         }
 
-    def _living(self, step: Step) -> list[str]:
+    def _live_agents(self, step: Step) -> list[str]:
         alive = step.alive[0].tolist()
         return [agent for agent, here in zip(self.possible_agents, alive, strict=True) if here]
 
     def reset(
-        self, seed: int | None = None, options: Named | None = None
-    ) -> tuple[Named, dict[str, Named]]:
-        """Begin an episode; without a seed, that of the number after the last one."""
+        self, seed: int | None = None, options: AgentDict | None = None
+    ) -> tuple[AgentDict, dict[str, AgentDict]]:
+        """Begin an episode; without a seed, with the last seed plus one."""
         self._seed = self._seed + 1 if seed is None else seed
         self._step = self.env.reset(self._seed)
-        self.agents = self._living(self._step)
+        self.agents = self._live_agents(self._step)
         return self._observe(self._step, self.agents), {agent: {} for agent in self.agents}
 
     def _joint(self, step: Step, actions: Mapping[str, Any]) -> torch.Tensor:
-        """Actions of all slots: the first legal one where none is given."""
+        """Actions of all slots, the first legal one where none is given."""
         spec, pair = self.env.spec, (self.env.num_envs, self.env.spec.num_agents)
         if spec.action == "continuous":
             joint = torch.zeros(*pair, spec.num_actions)
@@ -103,40 +103,40 @@ class ToPettingZoo(ParallelEnv[str, Any, Any]):
         return joint.to(step.obs.device)
 
     def step(
-        self, actions: Named
+        self, actions: AgentDict
     ) -> tuple[
-        Named,
+        AgentDict,
         dict[str, float],
         dict[str, bool],
         dict[str, bool],
-        dict[str, Named],
+        dict[str, AgentDict],
     ]:
-        """Advance; the dead are terminated and go, newcomers come."""
+        """Advance; dead agents are terminated and removed, new agents are added."""
         if self._step is None or not self.agents:
             raise RuntimeError("no episode is running: call reset")
         step = self._step = self.env.step(self._joint(self._step, actions))
-        living, terminated = set(self._living(step)), bool(step.terminated[0])
-        concerned = [a for a in self.possible_agents if a in living or a in self.agents]
+        live, terminated = set(self._live_agents(step)), bool(step.terminated[0])
+        reported = [a for a in self.possible_agents if a in live or a in self.agents]
         rewards = dict(zip(self.possible_agents, step.reward[0].tolist(), strict=True))
-        dead = {agent: terminated or agent not in living for agent in concerned}
-        cut = {agent: bool(step.truncated[0]) and not dead[agent] for agent in concerned}
-        self.agents = [agent for agent in concerned if not (dead[agent] or cut[agent])]
+        dead = {agent: terminated or agent not in live for agent in reported}
+        cut = {agent: bool(step.truncated[0]) and not dead[agent] for agent in reported}
+        self.agents = [agent for agent in reported if not (dead[agent] or cut[agent])]
         return (
-            self._observe(step, concerned),
-            {agent: rewards[agent] for agent in concerned},
+            self._observe(step, reported),
+            {agent: rewards[agent] for agent in reported},
             dead,
             cut,
-            {agent: {} for agent in concerned},
+            {agent: {} for agent in reported},
         )
 
     def state(self) -> NDArray[np.float32]:
-        """The global state of copy 0."""
+        """Global state of copy 0."""
         if self._step is None or self._step.state is None:
             raise NotImplementedError("the environment has no state, or has not begun")
         return self._step.state[0].cpu().numpy()
 
     def render(self) -> None:
-        """Nothing: see `Environment.scene`."""
+        """Do nothing; see `Environment.scene`."""
 
     def close(self) -> None:
         """Close the environment."""

@@ -1,4 +1,4 @@
-"""Single-copy engines as one batched environment."""
+"""Vectorised environment over single-copy engines."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graphmarl.envs.workers import Buffers, Engine, Layout, Share, Workers, allocate
+from graphmarl.envs.workers import Buffers, EngineGroup, Layout, SingleEngine, Workers, allocate
 from graphmarl.step import Environment, Scene, Spec, Step, check_action
 
 
 class Vector(Environment):
-    """B copies of an engine that steps one copy at a time.
+    """Vectorised environment over B single-copy engines.
 
-    A subclass sets `spec` through this constructor and says in `engine_maker` how to build one
-    copy. Episode e of copy b under seed s depends on (s, b, e) and the actions only. As such
-    engines cannot be saved, `state_dict` holds (s, e, the actions of the episode so far) and
-    `load_state_dict` plays them again.
+    A subclass passes `spec` to this constructor and returns a factory of one copy from
+    `engine_maker`. Episode e of copy b under seed s depends on (s, b, e) and the actions only. As
+    such engines cannot be saved, `state_dict` holds (s, e, the actions of the episode so far) and
+    `load_state_dict` replays them.
 
     Args:
         spec: shapes of the environment.
         num_envs: copies, B.
-        workers: processes that share the copies; 0 steps them in this process.
+        workers: worker processes; 0 steps all copies in this process.
         info: names of the engine's metrics.
         has_links: whether the engine has edges of its own.
 
@@ -49,14 +49,14 @@ class Vector(Environment):
             raise ValueError(f"workers is {workers}; allowed are 0 to num_envs = {num_envs}")
         self.spec, self.num_envs, self.workers, self._info = spec, num_envs, workers, tuple(info)
         self._has_links = has_links
-        self._pool: Share | Workers | None = None
+        self._pool: EngineGroup | Workers | None = None
         self._buffers: Buffers = {}
         self._actions = np.empty(0)
         self._seed: int | None = None
 
     @abstractmethod
-    def engine_maker(self) -> Callable[[], Engine]:
-        """A function that builds one copy; picklable, for workers call it themselves."""
+    def engine_maker(self) -> Callable[[], SingleEngine]:
+        """Factory of one copy; picklable, because worker processes call it."""
 
     def _layout(self) -> Layout:
         spec, copies = self.spec, self.num_envs
@@ -83,7 +83,7 @@ class Vector(Environment):
         layout |= {f"info.{name}": ((copies,), "float32") for name in self._info}
         return layout
 
-    def _start(self) -> Share | Workers:
+    def _start(self) -> EngineGroup | Workers:
         if self._pool is None:
             layout, copies, horizon = self._layout(), self.num_envs, self.spec.horizon
             memory, self._buffers = allocate(layout, shared=self.workers > 0)
@@ -93,16 +93,16 @@ class Vector(Environment):
             if self.workers:
                 self._pool = Workers(self.workers, make, memory, layout, copies, horizon)
             else:
-                self._pool = Share(make, self._buffers, range(copies), horizon)
+                self._pool = EngineGroup(make, self._buffers, range(copies), horizon)
         return self._pool
 
-    def _running(self) -> Share | Workers:
+    def _running(self) -> EngineGroup | Workers:
         if self._pool is None or self._seed is None:
             raise RuntimeError(f"{type(self).__name__} has not begun: call reset(seed) first")
         return self._pool
 
     def _current(self) -> Step:
-        """The buffers as tensors of their own."""
+        """Copies of the buffers as tensors."""
         # numpy copies: it asks for huge pages, where torch pays for thousands of page faults.
         tensors: dict[str, Tensor] = {
             name: torch.from_numpy(array.copy())
@@ -124,7 +124,7 @@ class Vector(Environment):
         return self._current()
 
     def step(self, action: Tensor) -> Step:
-        """Advance every copy; one that ended in the last step begins its next episode instead."""
+        """Advance every copy; one that ended in the last step starts its next episode instead."""
         pool, buffers = self._running(), self._buffers
         check_action(action, self.spec, self.num_envs)
         buffers["action"][...] = action.detach().cpu().numpy()
@@ -143,7 +143,7 @@ class Vector(Environment):
         return {"seed": self._seed, "episode": self._buffers["episode"].tolist(), "action": actions}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> Step:
-        """Play the saved episodes again up to where they were saved."""
+        """Replay the saved episodes up to the step at which they were saved."""
         came = len(state["episode"])
         if came != self.num_envs:
             raise ValueError(f"the state is of {came} copies; this has num_envs = {self.num_envs}")
@@ -155,13 +155,15 @@ class Vector(Environment):
         pool.replay(self._seed, list(state["episode"]), actions)
         return self._current()
 
-    def ask(self, method: str, copies: Sequence[int] | None = None) -> list[Any]:
-        """What a method of the engines answers, for all copies or some."""
-        return self._running().ask(method, range(self.num_envs) if copies is None else copies)
+    def env_method(self, method: str, copies: Sequence[int] | None = None) -> list[Any]:
+        """Results of calling an engine method on all copies or some."""
+        return self._running().env_method(
+            method, range(self.num_envs) if copies is None else copies
+        )
 
     def scene(self, env: int) -> Scene:
-        """What to draw of one copy, as it is now."""
-        return self.ask("scene", [env])[0]
+        """Objects to draw of one copy in its current state."""
+        return self.env_method("scene", [env])[0]
 
     def close(self) -> None:
         """Close the engines and stop the processes; a later reset starts them again."""

@@ -1,4 +1,4 @@
-"""Engines stepped in this process or in worker processes, over the same preallocated arrays."""
+"""Single-copy engines stepped in this process or in worker processes, over shared arrays."""
 
 from __future__ import annotations
 
@@ -25,19 +25,18 @@ Layout = Mapping[str, tuple[tuple[int, ...], str]]
 
 
 @dataclass
-class Frame:
-    """Where one engine writes: views of one copy's rows in the batch.
+class EngineStep:
+    """Output arrays of one engine: views of its copy's rows in the batched buffers.
 
     Args:
-        obs: observation of each slot, zeros for the dead.
-        alive: which slots hold a living agent.
-        reward: reward of each slot for this step; the seam's zeros are written by the caller.
+        obs: observation of each slot, zeros for dead agents.
+        alive: whether each slot holds a live agent.
+        reward: reward of each slot for this step; zeros on the autoreset step are the caller's job.
         position: coordinates, where the environment has them.
         available: legal actions, where some are illegal.
         state: global state, where there is one.
-        links: whether the agent of the row is heard by that of the column, where the environment
-            has edges of its own.
-        info: named metrics, each an array without axes: `frame.info["food"][...] = 3`.
+        links: adjacency [sender, receiver], where the environment has edges of its own.
+        info: named metrics, each an array without axes: `out.info["food"][...] = 3`.
     """
 
     obs: NDArray[np.float32]
@@ -50,34 +49,34 @@ class Frame:
     info: dict[str, NDArray[np.float32]] = field(default_factory=dict)
 
 
-class Engine(Protocol):
-    """One copy of a task, in numpy. A trajectory is a function of the seed and the actions."""
+class SingleEngine(Protocol):
+    """One copy of a task in numpy; its trajectory is a function of the seed and the actions."""
 
-    def reset(self, seed: int, frame: Frame) -> None:
+    def reset(self, seed: int, out: EngineStep) -> None:
         """Begin an episode and write its first observation; `seed` is below 2**63."""
         ...
 
-    def step(self, action: NDArray[Any], frame: Frame) -> tuple[bool, bool]:
+    def step(self, action: NDArray[Any], out: EngineStep) -> tuple[bool, bool]:
         """Advance by the actions of all slots; returns (terminated, truncated)."""
         ...
 
     def scene(self) -> Scene:
-        """What there is to draw besides the agents."""
+        """Objects to draw besides the agents."""
         ...
 
     def close(self) -> None:
-        """Give back what the engine holds."""
+        """Release the engine's resources."""
         ...
 
 
 def episode_seed(seed: int, copy: int, episode: int) -> int:
-    """The seed of one episode: a function of run seed, copy and episode number only."""
+    """Seed of one episode, derived from the run seed, the copy and the episode number only."""
     sequence = np.random.SeedSequence(seed, spawn_key=(copy, episode))
     return int(sequence.generate_state(1, np.uint64)[0] >> np.uint64(1))
 
 
 def allocate(layout: Layout, shared: bool) -> tuple[Any, Buffers]:
-    """One block of memory holding all arrays of the layout; shared if processes will write it."""
+    """One memory block for all arrays of the layout, in shared memory if workers write it."""
     sizes = [int(np.dtype(kind).itemsize * np.prod(shape)) for shape, kind in layout.values()]
     total = sum(-(-size // 64) * 64 for size in sizes)
     context = multiprocessing.get_context("spawn")
@@ -86,7 +85,7 @@ def allocate(layout: Layout, shared: bool) -> tuple[Any, Buffers]:
 
 
 def carve(memory: Any, layout: Layout) -> Buffers:
-    """The arrays of the layout as views of one block, each beginning at a cache line."""
+    """Arrays of the layout as cache-line-aligned views of one memory block."""
     buffers, start = {}, 0
     for name, (shape, kind) in layout.items():
         count = int(np.prod(shape))
@@ -95,41 +94,41 @@ def carve(memory: Any, layout: Layout) -> Buffers:
     return buffers
 
 
-class Share:
-    """The engines of some of the copies and the rows of the buffers that they write.
+class EngineGroup:
+    """Engines of a range of copies, writing to their rows of the buffers.
 
     Args:
-        make: builds one engine.
+        make: function that builds one engine.
         buffers: arrays over all copies.
-        copies: the copies served here.
+        copies: range of copies in this group.
         horizon: steps after which an episode is truncated.
     """
 
     def __init__(
-        self, make: Callable[[], Engine], buffers: Buffers, copies: range, horizon: int
+        self, make: Callable[[], SingleEngine], buffers: Buffers, copies: range, horizon: int
     ) -> None:
         self.copies, self.horizon, self.buffers = copies, horizon, buffers
         self.engines = {copy: make() for copy in copies}
-        self.frames = {copy: self._frame(copy) for copy in copies}
+        self.outputs = {copy: self._output(copy) for copy in copies}
         self.seed = 0
 
-    def _frame(self, copy: int) -> Frame:
+    def _output(self, copy: int) -> EngineStep:
         rows = {name: array[copy, ...] for name, array in self.buffers.items()}
         info = {name[5:]: row for name, row in rows.items() if name.startswith("info.")}
         fields = ("obs", "alive", "reward", "position", "available", "state", "links")
-        return Frame(**{name: rows.get(name) for name in fields}, info=info)  # type: ignore[arg-type]
+        return EngineStep(**{name: rows.get(name) for name in fields}, info=info)  # type: ignore[arg-type]
 
     def _begin(self, copy: int, episode: int) -> None:
         buffers = self.buffers
         buffers["episode"][copy], buffers["time"][copy] = episode, 0
         buffers["terminated"][copy] = buffers["truncated"][copy] = False
         seed = episode_seed(self.seed, copy, episode)
-        self.engines[copy].reset(seed, self.frames[copy])
+        self.engines[copy].reset(seed, self.outputs[copy])
         buffers["reward"][copy] = 0
 
     def _advance(self, copy: int, action: NDArray[Any]) -> None:
         buffers = self.buffers
-        terminated, truncated = self.engines[copy].step(action, self.frames[copy])
+        terminated, truncated = self.engines[copy].step(action, self.outputs[copy])
         time = buffers["time"][copy] = buffers["time"][copy] + 1
         buffers["terminated"][copy] = terminated
         buffers["truncated"][copy] = not terminated and (truncated or time >= self.horizon)
@@ -141,7 +140,7 @@ class Share:
             self._begin(copy, 0)
 
     def step(self) -> None:
-        """Advance the copies by the actions in the buffers; those that ended begin anew."""
+        """Advance the copies by the actions in the buffers; ended copies start a new episode."""
         buffers = self.buffers
         ended = (buffers["terminated"] | buffers["truncated"]).tolist()
         for copy in self.copies:
@@ -151,15 +150,15 @@ class Share:
                 self._advance(copy, buffers["action"][copy])
 
     def replay(self, seed: int, episodes: Sequence[int], actions: Sequence[NDArray[Any]]) -> None:
-        """Play the current episode of every copy again, from its seed and its actions."""
+        """Replay the current episode of every copy from its seed and its actions."""
         self.seed = seed
         for copy in self.copies:
             self._begin(copy, episodes[copy])
             for action in actions[copy]:
                 self._advance(copy, action)
 
-    def ask(self, method: str, copies: Sequence[int]) -> list[Any]:
-        """What a method of the engines answers, for those copies that are served here."""
+    def env_method(self, method: str, copies: Sequence[int]) -> list[Any]:
+        """Results of calling an engine method on those of the given copies in this group."""
         return [getattr(self.engines[copy], method)() for copy in copies if copy in self.copies]
 
     def close(self) -> None:
@@ -169,17 +168,21 @@ class Share:
 
 
 def serve(
-    connection: Connection, make: Callable[[], Engine], memory: Any, layout: Layout, *share: Any
+    connection: Connection,
+    make: Callable[[], SingleEngine],
+    memory: Any,
+    layout: Layout,
+    *share: Any,
 ) -> None:
-    """The loop of a worker process: one command, one reply; ends when the parent has gone."""
-    served: Share | None = None
+    """Loop of a worker process: one command, one reply; ends when the parent exits."""
+    served: EngineGroup | None = None
     while True:
         try:
             method, args = connection.recv()
         except (EOFError, ConnectionResetError, KeyboardInterrupt):
             return
         try:
-            served = served or Share(make, carve(memory, layout), *share)
+            served = served or EngineGroup(make, carve(memory, layout), *share)
             reply = (None, getattr(served, method)(*args))
         except Exception as error:
             reply = (_portable(error), traceback.format_exc())
@@ -200,16 +203,24 @@ def _portable(error: Exception) -> Exception:
 
 
 class Workers:
-    """Shares of the copies in processes of their own; the interface of one `Share`.
+    """Engine groups in worker processes, with the interface of one `EngineGroup`.
 
-    Processes are spawned, so the engine's maker must be picklable and a script needs the usual
+    Processes are spawned, so `make` must be picklable and a script needs the usual
     `if __name__ == "__main__"`. A worker ends when its pipe closes, so none outlives its parent.
+
+    Args:
+        number: worker processes.
+        make: function that builds one engine.
+        memory: shared memory block of the buffers.
+        layout: shape and dtype of each buffer.
+        copies: copies in total, B.
+        horizon: steps after which an episode is truncated.
     """
 
     def __init__(
         self,
         number: int,
-        make: Callable[[], Engine],
+        make: Callable[[], SingleEngine],
         memory: Any,
         layout: Layout,
         copies: int,
@@ -256,12 +267,12 @@ class Workers:
         self._call("step")
 
     def replay(self, seed: int, episodes: Sequence[int], actions: Sequence[NDArray[Any]]) -> None:
-        """Play the current episode of every copy again."""
+        """Replay the current episode of every copy."""
         self._call("replay", seed, episodes, actions)
 
-    def ask(self, method: str, copies: Sequence[int]) -> list[Any]:
-        """What a method of the engines answers, in the order of the copies."""
-        return [answer for share in self._call("ask", method, copies) for answer in share]
+    def env_method(self, method: str, copies: Sequence[int]) -> list[Any]:
+        """Results of calling an engine method, in the order of the copies."""
+        return [answer for share in self._call("env_method", method, copies) for answer in share]
 
     def close(self) -> None:
         """Stop the processes and wait for them."""

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from graphmarl.envs import Batched, Hallway, Sensor, check_env
 from graphmarl.envs.batched import ADVANCE, BEGIN, OBSERVE
-from graphmarl.envs.counter_rng import Draws
+from graphmarl.envs.counter_rng import CounterRNG
 from graphmarl.step import Spec
 
 
@@ -48,7 +48,7 @@ class Pendulum(Batched):
 
     def advance(self, action):
         self.x = self.x + action[..., 0]
-        return -self.x.abs(), self.never
+        return -self.x.abs(), self.none_ended
 
     def observe(self):
         return {"obs": self.x.unsqueeze(2)}
@@ -126,14 +126,14 @@ class Tape(Batched):
 
     def advance(self, action):
         self.went = self.uniform()
-        return self.nothing, self.time > torch.arange(self.num_envs)
+        return self.zeros, self.time > torch.arange(self.num_envs)
 
     def observe(self):
         return {"obs": torch.stack([self.begun, self.went, self.uniform()], 1).unsqueeze(1)}
 
 
 def test_a_draw_depends_on_its_place_and_on_nothing_else():
-    env, draws = Tape(), Draws(4)
+    env, draws = Tape(), CounterRNG(4)
     draws.seed(5)
     step = env.reset(5)
     for _ in range(12):

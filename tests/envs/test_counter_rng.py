@@ -4,13 +4,13 @@ import pytest
 import torch
 from scipy import stats
 
-from graphmarl.envs.counter_rng import Draws, mix, signed
+from graphmarl.envs.counter_rng import CounterRNG, mix, signed
 
 COPIES, NUMBERS = 1_000, 64
 
 
 def drawn(seed=0, copies=COPIES, episode=0, time=0, phase=0, numbers=NUMBERS):
-    draws = Draws(copies)
+    draws = CounterRNG(copies)
     draws.seed(seed)
     draws.begin(torch.full((copies,), episode))
     draws.move(torch.full((copies,), time), phase)
@@ -48,7 +48,7 @@ def test_they_are_uniform(seed):
 
 
 def test_every_bit_is_set_half_of_the_time():
-    draws = Draws(COPIES)
+    draws = CounterRNG(COPIES)
     draws.seed(3)
     bits = draws.bits(NUMBERS).flatten()
     share = torch.stack([((bits >> bit) & 1).float().mean() for bit in range(64)])
@@ -88,7 +88,7 @@ def test_the_first_draws_of_many_episodes_and_copies_are_uniform_together():
 
 def test_they_depend_on_place_and_not_on_what_was_drawn_before():
     whole = drawn(7, numbers=6)
-    draws = Draws(3)
+    draws = CounterRNG(3)
     draws.seed(7)
     draws.move(torch.zeros(3, dtype=torch.long), 0)
     parts = [draws.uniform(), draws.uniform(2), draws.uniform(3, 1)]
@@ -99,7 +99,7 @@ def test_they_depend_on_place_and_not_on_what_was_drawn_before():
 
 
 def test_integers_are_within_their_own_bounds_and_equally_likely():
-    draws = Draws(20_000)
+    draws = CounterRNG(20_000)
     draws.seed(1)
     high = torch.tensor([2, 4, 11])
     values = draws.integers(1, high, 3)

@@ -15,7 +15,7 @@ REWARDS: tuple[CoverReward, ...] = ("team", "agent", "difference")
 
 
 def frozen(env, **fields):
-    """The step after one in which no one acts or moves, which `put` things far apart can."""
+    """The step after one in which no one acts or moves, which `set_units` things far apart can."""
     put(env, **fields)
     return env.step(torch.zeros(env.num_envs, env.spec.num_agents, dtype=torch.long))
 

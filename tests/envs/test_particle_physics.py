@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch.nn.functional import softplus
 
-from graphmarl.envs.counter_rng import Draws
+from graphmarl.envs.counter_rng import CounterRNG
 from graphmarl.envs.particle.physics import Gaps, Physics
 from graphmarl.envs.particle.placement import check_room, poisson_disc
 
@@ -94,7 +94,7 @@ def test_gaps_and_what_is_nearest():
 
 
 def draws(copies, seed=0):
-    made = Draws(copies)
+    made = CounterRNG(copies)
     made.seed(seed)
     return made
 

@@ -7,7 +7,7 @@ import torch
 from particles import places, put
 
 from graphmarl.envs import Navigation
-from graphmarl.envs.particle.scripted import Assigned, Idle, Restless, assigned, team_returns
+from graphmarl.envs.particle.scripted import Assigned, NoOp, RandomActions, assigned, team_returns
 
 
 def test_the_assignment_is_the_best_of_all():
@@ -36,18 +36,18 @@ def test_agents_stop_on_their_landmarks(action):
 def test_who_goes_to_landmarks_is_better_than_who_does_not():
     env = Navigation(num_envs=16)
     means = []
-    for controller in (Restless(env), Idle(env), Assigned(env)):
+    for controller in (RandomActions(env), NoOp(env), Assigned(env)):
         returns = team_returns(env, controller, 32, seed=0)
         assert len(returns) == 32
         means.append(sum(returns) / 32)
     assert means[0] < means[1] < 2 * means[2]
     with pytest.raises(ValueError, match="20 episodes are no multiple of num_envs = 16"):
-        team_returns(env, Idle(env), 20, seed=0)
+        team_returns(env, NoOp(env), 20, seed=0)
 
 
 def test_idle_and_random_actions_are_legal_in_both_forms():
     for env in (Navigation(3, num_envs=2), Navigation(3, action="continuous", num_envs=2)):
-        for controller in (Idle(env), Restless(env)):
+        for controller in (NoOp(env), RandomActions(env)):
             step = env.reset(0)
             for _ in range(3):
                 step = env.step(controller(step))

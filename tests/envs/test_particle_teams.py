@@ -216,14 +216,14 @@ def test_sizes_of_prey_and_predator(options, size):
     env = PreyPredator(**options, num_envs=2)
     step, layout = env.reset(0), env.spec.layout
     assert env.spec.obs_size == size
-    prey = env.position[:, env._what]
+    prey = env.position[:, env._prey]
     gap = prey[:, None] - places(step)[:, :, None]
     first = gap.norm(dim=3).argmin(2)
     nearest = gap.gather(2, first[..., None, None].expand(-1, -1, 1, 2)).squeeze(2)
     assert torch.equal(step.obs[..., layout["prey"]][..., :2], nearest)
     step = idle(env)
-    velocity = env.velocity[:, env._what]
-    gap = env.position[:, env._what][:, None] - places(step)[:, :, None]
+    velocity = env.velocity[:, env._prey]
+    gap = env.position[:, env._prey][:, None] - places(step)[:, :, None]
     first = gap.norm(dim=3).argmin(2)
     seen = velocity.gather(1, first.unsqueeze(2).expand(-1, -1, 2))
     assert torch.equal(step.obs[..., layout["prey_velocity"]][..., :2], seen)

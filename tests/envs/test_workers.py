@@ -18,14 +18,14 @@ class Fragile:
     def __init__(self, patience=3):
         self.patience = patience
 
-    def reset(self, seed, frame):
-        frame.obs[...] = seed % 1000
-        frame.alive[...] = True
+    def reset(self, seed, out):
+        out.obs[...] = seed % 1000
+        out.alive[...] = True
 
-    def step(self, action, frame):
+    def step(self, action, out):
         if (action == self.patience).any():
             raise ValueError(f"cannot bear {self.patience}")
-        frame.obs[...] += action[:, None]
+        out.obs[...] += action[:, None]
         return False, False
 
     def scene(self):

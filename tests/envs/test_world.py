@@ -14,16 +14,16 @@ from graphmarl.envs.magent.world import (
     KILL,
     KILL_OWN,
     WAS_HIT,
-    Unit,
+    UnitType,
     World,
 )
 
 STAY, UP, LEFT, RIGHT, DOWN = 14, 29, 30, 31, 32
-EATER = Unit(3.0, 3.0, 2, 1.0, damage=6.0, attack_in_group=True)
+EATER = UnitType(3.0, 3.0, 2, 1.0, damage=6.0, attack_in_group=True)
 
 
 def make_world(eaters, foods, size=12, eater=EATER):
-    world = World(size, [eater, Unit(hp=25.0)])
+    world = World(size, [eater, UnitType(hp=25.0)])
     world.reset(0, [np.array(eaters), np.array(foods)])
     return world
 
@@ -91,7 +91,7 @@ def test_slots_stay_when_others_die():
 def test_of_two_who_attack_each_other_one_survives_and_the_seed_says_which():
     survivors = set()
     for seed in range(20):
-        world = World(12, [EATER, Unit(hp=25.0)])
+        world = World(12, [EATER, UnitType(hp=25.0)])
         places = [np.array([[5, 5], [6, 5]]), np.array([[9, 9]])]
         world.reset(seed, places)
         step(world, RIGHT, LEFT)
@@ -104,7 +104,7 @@ def test_of_two_who_attack_each_other_one_survives_and_the_seed_says_which():
 
 
 def test_units_that_survive_a_hit_report_it():
-    tough = Unit(400.0, 1.0, 2, 1.0, damage=1.0, attack_in_group=True)
+    tough = UnitType(400.0, 1.0, 2, 1.0, damage=1.0, attack_in_group=True)
     world = make_world([[5, 5], [6, 5], [7, 5]], [[9, 9]], eater=tough)
     events = step(world, 7, 6, 6)  # 5 moves; then up, left, right, down
     assert events == [

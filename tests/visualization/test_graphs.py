@@ -88,7 +88,14 @@ def test_a_picture_shows_the_living_over_the_map(tmp_path):
     assert left.get_xlim() == (0, 5)
     assert len(left.patches) == 1, "one edge goes one way"
     names = [text.get_text() for text in draw_legend(figure).get_texts()]
-    assert names == ["red", "blue", "food", "edges in both directions", "edge, sender to receiver", "agents"]
+    assert names == [
+        "red",
+        "blue",
+        "food",
+        "edges in both directions",
+        "edge, sender to receiver",
+        "agents",
+    ]
     save_picture(left, tmp_path / "graph.png", dpi=50)
     assert plt.imread(tmp_path / "graph.png").shape[:2] == (150, 300)
 

@@ -1,4 +1,4 @@
-"""Small tasks whose best returns are known exactly."""
+"""Didactic environments with known optimal returns."""
 
 from graphmarl.envs.didactic.grid_agreement import GridAgreement as GridAgreement
 from graphmarl.envs.didactic.hallway import Hallway as Hallway

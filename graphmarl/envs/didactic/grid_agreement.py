@@ -1,4 +1,4 @@
-"""Grid agreement: do what your neighbours do."""
+"""Grid agreement: a coordination game on a grid graph."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SIDES = 4
 
 
 def grid_edges(rows: int, columns: int) -> Int[Tensor, "2 edge"]:
-    """The edges of a grid of cells, numbered row by row; each once, to the right or upwards."""
+    """Undirected edges of a grid of cells numbered row by row, first to the right, then upwards."""
     cell = torch.arange(rows * columns).view(rows, columns)
     right = torch.stack([cell[:, :-1].flatten(), cell[:, 1:].flatten()])
     upwards = torch.stack([cell[:-1].flatten(), cell[1:].flatten()])
@@ -23,50 +23,47 @@ def grid_edges(rows: int, columns: int) -> Int[Tensor, "2 edge"]:
 
 
 class GridAgreement(Batched):
-    r"""The cells of a grid choose 0 or 1, and each edge between unequal cells costs 1.
+    r"""Agreement game on a grid: agents choose 0 or 1, and each edge of unequal actions costs 1.
 
     The toy task of Qu et al., "Variational Policy Propagation for Multi-agent Reinforcement
-    Learning" (VPP): the team's reward is minus the sum over the grid's edges of (a_i - a_j)^2; the
-    two ends of an edge bear half of it each. Observation and state are always 1, so that what
-    anyone should do depends on what the others do and on nothing else. The episode ends by the
-    rules after `horizon` rounds. The best return is 0; cells that choose at random, each for
-    itself, cost half of the edges in every round.
+    Learning" (VPP): the team reward is minus the sum over the grid's edges of (a_i - a_j)^2, half
+    of it charged to each end. Observation and state are always 1, so the best action depends on the
+    other agents' actions only. The episode terminates after `horizon` rounds. The optimal return is
+    0; independent random actions cost half of the edges in every round.
 
-    Cells that cannot hear each other can agree in this task all the same, by always choosing 1.
-    Two options of ours take that way out, so that the grid must find out together what to do; the
-    tests find their best returns by enumeration.
+    Without communication the original task is solved by always choosing 1. Two additional options
+    exclude that solution; the tests find their optimal returns by enumeration.
 
-    With `boundary="fixed"` each episode hides a sign from all but the first row. Its cells see it,
-    and each of them pays `field` if its action is not that of the sign, 1 for +1 and 0 for -1. The
-    best return is still 0, and the sign must travel `rows` - 1 edges. Who only sees its own
-    observation leaves a wall between two rows in half of the episodes, or ignores the sign: on
-    3 x 3 that costs 3/2 in each round if the field is at least 1.
+    With `boundary="fixed"` each episode draws a sign that only the first row observes. Each cell of
+    the first row pays `field` if its action does not match the sign, 1 for +1 and 0 for -1. The
+    optimal return is still 0 and requires the sign to propagate over `rows` - 1 edges. Without
+    communication, the best policy has one row boundary with unequal actions in half of the
+    episodes, or ignores the sign: on 3 x 3 that costs 3/2 per round if the field is at least 1.
 
-    With `couplings="random"` each edge is +1 or -1 in each episode, with equal probability, which
-    its two ends see. An edge of -1 costs 1 - (a_i - a_j)^2, that is, it wants its ends unequal. Not
-    all edges can have it their way, and which should not is a matter of the whole grid. On 3 x 3
-    the best is a mean of -1.375 in each round. Cells that see their own observation only reach -3:
-    the four in the middle of the sides do what most of their edges want beside neighbours who
-    always choose the same.
+    With `couplings="random"` each edge is +1 or -1 in each episode with equal probability, observed
+    by its two ends. An edge of -1 costs 1 - (a_i - a_j)^2: it is satisfied by unequal actions. Not
+    all edges can be satisfied, and the optimum depends on the whole grid. On 3 x 3 the optimal mean
+    is -1.375 per round. Without communication the optimum is -3: the four cells in the middle of
+    the sides satisfy most of their edges, given neighbours with a constant action.
 
     Args:
         rows: cells in a column.
         columns: cells in a row.
         horizon: rounds in an episode.
-        boundary: `free`, or `fixed` by a hidden sign.
-        field: cost of a cell of the first row that defies the sign.
+        boundary: `free`, or `fixed` by a random sign.
+        field: cost of a cell of the first row whose action does not match the sign.
         couplings: `equal`, or `random`.
         num_envs: copies, B.
         device: where the tensors are.
 
     Shapes:
-        obs (B, N, 1): always 1; then the sign, 0 for those who do not see it, if the boundary is
-        fixed; then the couplings to the right, left, above and below, 0 where there is no edge, if
-        they are random. state (B, 1): 1; then the sign, and the couplings in the order of
+        obs (B, N, 1): always 1; then, if the boundary is fixed, the sign (0 outside the first row);
+        then, if couplings are random, those to the right, left, above and below (0 where there is
+        no edge). state (B, 1): 1; then the sign, and the couplings in the order of
         `grid_edges`.
 
     Raises:
-        ValueError: there is no cell, or a value that is not allowed.
+        ValueError: the grid has no cell, or `field` is not positive.
     """
 
     sign: Float[Tensor, " env"]
@@ -107,7 +104,7 @@ class GridAgreement(Batched):
             "obs": self._one.expand(-1, cells).unsqueeze(2).contiguous(),
             "state": self._one,
             "position": self._places(),
-            "links": self.in_every_copy(torch.cat([self._edges, self._edges.flip(0)], 1)),
+            "links": self.replicate_edges(torch.cat([self._edges, self._edges.flip(0)], 1)),
         }
 
     def _places(self) -> Float[Tensor, "env agent 2"]:
@@ -116,7 +113,7 @@ class GridAgreement(Batched):
         return place.to(self.device).float().expand(self.num_envs, -1, -1)
 
     def begin(self) -> dict[str, Tensor]:
-        """The hidden sign and the couplings, if there are any."""
+        """Draw the sign and the couplings, if there are any."""
         state = {}
         if self._fixed:
             state["sign"] = 2.0 * self.integers(0, 2) - 1
@@ -125,7 +122,7 @@ class GridAgreement(Batched):
         return state
 
     def _split(self, edge: Float[Tensor, "env edge"]) -> tuple[Tensor, Tensor]:
-        """What belongs to the edges upwards and to those to the right, by the edge's lower end."""
+        """Split edge values into those of upward and of rightward edges, by their first cell."""
         rows, columns = self._grid
         right, upwards = edge.split([rows * (columns - 1), (rows - 1) * columns], 1)
         copies = len(edge)
@@ -134,7 +131,7 @@ class GridAgreement(Batched):
     def advance(
         self, action: Int[Tensor, "env agent"]
     ) -> tuple[Float[Tensor, "env agent"], Bool[Tensor, " env"]]:
-        """Charge both ends of every edge, and the first row for defying the sign."""
+        """Charge both ends of every edge, and the first row for not matching the sign."""
         cell = action.view(-1, *self._grid)
         coupling = self._split(self.coupling) if self._random else (None, None)
         cost = torch.zeros_like(cell, dtype=torch.float32)
@@ -147,12 +144,12 @@ class GridAgreement(Batched):
             cost.narrow(axis, 1, size).sub_(paid)
         reward = cost.flatten(1)
         if self._fixed:
-            defies = action != (self.sign > 0).unsqueeze(1)
-            reward = reward - self.field * defies * self._first
+            mismatch = action != (self.sign > 0).unsqueeze(1)
+            reward = reward - self.field * mismatch * self._first
         return reward, self.time >= self.spec.horizon
 
     def observe(self) -> dict[str, Any]:
-        """What each cell knows of the sign and of its own edges."""
+        """Constant, then the sign and the couplings of each cell, if there are any."""
         seen, state = [self._constant["obs"]], [self._constant["state"]]
         if not (self._fixed or self._random):
             return self._constant

@@ -1,4 +1,4 @@
-"""Hallway: reach the goals in the same step."""
+"""Hallway of NDQ: all agents must reach their goals in the same step."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ STAY, LEFT, RIGHT = range(3)
 
 
 def read_lengths(lengths: Sequence[int] | str | int) -> tuple[int, ...]:
-    """The lengths of hallways that are written as numbers or as a text such as `4x4`.
+    """Parse the lengths of hallways, given as numbers or as text such as `4x4`.
 
     Raises:
-        ValueError: there is none, or one that is no integer of at least 1.
+        ValueError: there is no length, or one is no integer of at least 1.
     """
     parts = str(lengths).split("x") if isinstance(lengths, (str, int)) else lengths
     read = tuple(
@@ -35,22 +35,22 @@ def read_lengths(lengths: Sequence[int] | str | int) -> tuple[int, ...]:
 
 
 class Hallway(Batched):
-    """Each agent walks its own hallway, and all must reach their goals in the same step.
+    """Hallway: each agent moves in its own hallway, and all must reach their goals at once.
 
     Wang et al., "Learning nearly decomposable value functions via communication minimization"
-    (NDQ), ICLR 2020, https://arxiv.org/abs/1910.05366. Agent k has positions 0 to n_k, begins at 1
-    to n_k with equal probability, and sees its own position only. Actions stay (0), go left to the
-    goal at 0 (1) or right (2); the walls stop it. If all are at 0 in the same step, the team gets
-    10, each agent its equal part; if only some are, it gets nothing. Either way the episode ends.
-    It also ends, with nothing, after 10 steps more than the longest hallway has: as in the released
-    code the limit is an end by the rules, after which no value is expected.
+    (NDQ), ICLR 2020, https://arxiv.org/abs/1910.05366. Agent k has positions 0 to n_k, starts
+    uniformly in 1 to n_k, and observes its own position only. Actions: stay (0), move left towards
+    the goal at 0 (1) or right (2). If all agents are at 0 in the same step, the team reward is 10,
+    split equally; if only some are, it is 0. Either way the episode terminates. It also terminates
+    with reward 0 at 10 steps more than the length of the longest hallway; as in the released code,
+    this limit is a termination and not a truncation.
 
-    The best return is 10. It can be reached without a message by an agent that knows the time: wait
-    n_k - p steps, then walk. `win` says that all have arrived together; the state is all positions.
+    The optimal return is 10. An agent that knows the time reaches it without messages: wait n_k - p
+    steps, then move left. `win` is 1 if all arrived together; the state is all positions.
 
     Args:
         lengths: n_k of each agent; on the command line `[4,4]` or `4x4`.
-        normalised: show p / n_k. Unlike this, the released code shows p.
+        normalised: observe p / n_k. Unlike this, the released code observes p.
         num_envs: copies, B.
         device: where the tensors are.
 
@@ -86,22 +86,22 @@ class Hallway(Batched):
         self._row = torch.arange(float(agents), device=self.device).expand(num_envs, -1)
 
     def begin(self) -> dict[str, Tensor]:
-        """Anywhere but at the goal."""
+        """Sample positions other than the goal."""
         place = self.integers(1, self._length + 1, self.spec.num_agents)
-        return {"place": place.float(), "won": self.nothing[:, 0]}
+        return {"place": place.float(), "won": self.zeros[:, 0]}
 
     def advance(
         self, action: Int[Tensor, "env agent"]
     ) -> tuple[Float[Tensor, "env agent"], Bool[Tensor, " env"]]:
-        """Walk; the first arrival ends the episode, and so does the limit."""
-        # No one walks on from 0, for the episode is over then.
+        """Move; the first arrival or the step limit terminates the episode."""
+        # Positions need no lower bound: the episode ends as soon as one is 0.
         self.place = torch.minimum(self.place + self._move[action], self._far)
         home = self.place == 0
         self.won = home.all(1).float()
         return self.shared(10 * self.won), home.any(1) | (self.time >= self.spec.horizon)
 
     def observe(self) -> dict[str, Any]:
-        """The own position."""
+        """Own position of each agent."""
         seen = self.place / self._unit
         return {
             "obs": seen.unsqueeze(2),
@@ -111,7 +111,7 @@ class Hallway(Batched):
         }
 
     def scene(self, env: int) -> Scene:
-        """The goals and the far ends, one hallway above the other."""
+        """Goals and far ends, one hallway above the other."""
         row = self._row[0].cpu()
         goals = torch.stack([torch.zeros_like(row), row], 1)
         ends = torch.stack([self._far[0].cpu(), row], 1)

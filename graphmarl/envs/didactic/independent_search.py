@@ -1,4 +1,4 @@
-"""Independent search: a task in which no one needs anyone."""
+"""Independent search of NDQ: a task without any interaction between agents."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ MOVES = ((0.0, 0.0), (-1.0, 0.0), (1.0, 0.0), (0.0, -1.0), (0.0, 1.0))
 
 
 class IndependentSearch(Batched):
-    """Each agent looks for the landmark of its own room, so that messages are of no use.
+    """Independent search: each agent searches its own room, so communication has no benefit.
 
     Wang et al., "Learning nearly decomposable value functions via communication minimization"
-    (NDQ), ICLR 2020, https://arxiv.org/abs/1910.05366. Every agent begins in the lower left corner
-    of a square room; its landmark is always in the same place, as many moves away as `distance`
-    says. Actions stay (0) or go left, right, down or up; the walls stop it. The team's reward is
-    the mean over agents of 1 for each step after which an agent stands on its landmark. An agent
-    sees its own (x, y) in [0, 1]; the state is what all see. Start and landmark are not in the
-    paper; those here give its return of 96: the best is horizon - distance + 1.
+    (NDQ), ICLR 2020, https://arxiv.org/abs/1910.05366. Every agent starts in the lower left corner
+    of a square room; its landmark is at a fixed position `distance` moves away. Actions: stay (0)
+    or move left, right, down or up. The team reward is the share of agents on their landmarks. An
+    agent observes its own (x, y) in [0, 1]; the state is the concatenation of all observations. The
+    paper does not specify start and landmark; those here give its return of 96: the optimal return
+    is horizon - distance + 1.
 
     Args:
-        num_agents: agents, each in its own room.
+        num_agents: agents, N, each in its own room.
         size: cells in a row of a room.
         distance: moves from start to landmark, in cells.
         horizon: steps in an episode.
@@ -34,7 +34,7 @@ class IndependentSearch(Batched):
         device: where the tensors are.
 
     Raises:
-        ValueError: there is no agent, or no cell at that distance.
+        ValueError: there is no agent, the room is too small, or no cell is at that distance.
     """
 
     place: Float[Tensor, "env agent 2"]
@@ -68,29 +68,29 @@ class IndependentSearch(Batched):
         self.landmark = torch.tensor([along, distance - along], device=self.device).float()
         self._start = torch.zeros(num_envs, num_agents, 2, device=self.device)
         self._move = torch.tensor(MOVES, device=self.device)
-        # Rooms stand side by side, with a cell of wall between them.
+        # Rooms are drawn side by side, with a cell of wall between them.
         self._room = torch.zeros(num_agents, 2, device=self.device)
         self._room[:, 0] = torch.arange(num_agents, device=self.device) * (size + 1)
 
     def begin(self) -> dict[str, Tensor]:
-        """Everyone in the corner."""
+        """Place all agents in the corner."""
         return {"place": self._start}
 
     def advance(
         self, action: Int[Tensor, "env agent"]
     ) -> tuple[Float[Tensor, "env agent"], Bool[Tensor, " env"]]:
-        """Walk; who stands on the landmark is paid."""
+        """Move; agents on their landmark are rewarded."""
         self.place = (self.place + self._move[action]).clamp(0, self.last)
         arrived = (self.place == self.landmark).all(2)
-        return arrived.float() / self.spec.num_agents, self.never
+        return arrived.float() / self.spec.num_agents, self.none_ended
 
     def observe(self) -> dict[str, Any]:
-        """The own coordinates."""
+        """Own coordinates of each agent."""
         seen = self.place / self.last
         return {"obs": seen, "position": self.place + self._room, "state": seen.flatten(1)}
 
     def scene(self, env: int) -> Scene:
-        """The landmarks, one room beside the other."""
+        """Landmarks, one room beside the other."""
         landmarks = (self._room + self.landmark).cpu()
         points = {"landmarks": (landmarks, torch.ones(len(landmarks)))}
         high = (float(self._room[-1, 0]) + self.last + 1, self.last + 1.0)

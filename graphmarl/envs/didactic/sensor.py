@@ -1,4 +1,4 @@
-"""Sensor: two must scan an area at once, and the one in the middle knows which."""
+"""Sensor of NDQ: two sensors must scan the same area in one step."""
 
 from __future__ import annotations
 
@@ -17,19 +17,20 @@ AREAS = ((3.0, 0.0), (1.0, 0.0))
 
 
 class Sensor(Batched):
-    """Two sensors must scan the same area at once, and each scan costs.
+    """Sensor: two neighbouring sensors must scan the same area at once, and each scan costs.
 
     Wang et al., "Learning nearly decomposable value functions via communication minimization"
     (NDQ), ICLR 2020, https://arxiv.org/abs/1910.05366. From west to east there are sensor 3, area
     2, sensor 2, area 1 and sensor 1, which is agent 0. Target 1 is always in area 1; target 2 is in
     area 2 with probability 1/2. Actions scan the area to the north, east, south or west, or do
-    nothing (4). The team gets 30 if target 2 is there and both its neighbours scan area 2, else 20
-    if both neighbours of area 1 scan it, less 5 for each scan; every agent gets a third of that.
-    An episode is one step.
+    nothing (4). The team reward is 30 if target 2 exists and both sensors beside area 2 scan it,
+    else 20 if both sensors beside area 1 scan it, minus 5 per scan; it is split equally. An episode
+    is one step.
 
-    A sensor sees whether there is a target to its east and to its west, -1 where there is no area;
-    the state is what is in areas 1 and 2. `win` says that target 2 was located, or target 1 where
-    there is no target 2. The best mean return is 15, and 12.5 if no one speaks.
+    A sensor observes whether there is a target to its east and to its west, -1 where there is no
+    area; the state is the presence of targets 1 and 2. `win` is 1 if target 2 was located, or
+    target 1 where there is no target 2. The optimal mean return is 15, and 12.5 without
+    communication.
 
     Args:
         num_envs: copies, B.
@@ -55,32 +56,32 @@ class Sensor(Batched):
         self._prize = torch.tensor([20.0, 30.0], device=self.device)
 
     def begin(self) -> dict[str, Tensor]:
-        """Hide target 2 or not."""
-        return {"second": self.uniform() < 0.5, "won": self.nothing[:, 0]}
+        """Sample the presence of target 2."""
+        return {"second": self.uniform() < 0.5, "won": self.zeros[:, 0]}
 
     def advance(
         self, action: Int[Tensor, "env agent"]
     ) -> tuple[Float[Tensor, "env agent"], Bool[Tensor, " env"]]:
-        """Pay for what was found and for the scans; the episode ends."""
+        """Reward located targets and charge scans; the episode terminates."""
         one, two, three = action.unbind(1)
         first = (one == WEST) & (two == EAST)
         second = (two == WEST) & (three == EAST)
         scans = (action != NOOP).sum(1)
         self.won = torch.where(self.second, second, first).float()
         found = torch.stack([first, second & self.second], 1).float() @ self._prize
-        return self.shared(found - 5 * scans), ~self.never
+        return self.shared(found - 5 * scans), ~self.none_ended
 
     def observe(self) -> dict[str, Any]:
-        """What is to the east and to the west of each."""
+        """Targets to the east and to the west of each sensor."""
         return {
             "obs": self._seen[self.second.long()],
             "position": self._place,
-            "state": torch.stack([self.everyone[:, 0], self.second], 1).float(),
+            "state": torch.stack([self.all_agents[:, 0], self.second], 1).float(),
             "info": {"win": self.won},
         }
 
     def scene(self, env: int) -> Scene:
-        """The areas; an empty one is not opaque."""
+        """Areas; an empty one is transparent."""
         there = torch.stack([torch.ones(()), self.second[env].float().cpu()])
         targets = (torch.tensor(AREAS), there)
         return Scene((-1.0, -1.0), (5.0, 1.0), {"targets": targets}, int(self.time[env]))

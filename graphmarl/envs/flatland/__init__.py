@@ -1,5 +1,5 @@
-"""Trains on a network of rails, by the engine flatland-rl."""
+"""Flatland: multi-agent train scheduling on the engine flatland-rl."""
 
-from graphmarl.envs.flatland.environment import TASKS, Flatland, Task
+from graphmarl.envs.flatland.environment import TASKS, Flatland, FlatlandTask
 
-__all__ = ["Flatland", "TASKS", "Task"]
+__all__ = ["Flatland", "TASKS", "FlatlandTask"]

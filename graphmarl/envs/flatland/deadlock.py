@@ -1,4 +1,4 @@
-"""Trains that can never move again."""
+"""Deadlock detection."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from graphmarl.envs.flatland.rails import Rails
 def deadlocked(
     rails: Rails, place: NDArray[np.integer], present: NDArray[np.bool_]
 ) -> NDArray[np.bool_]:
-    """Trains all of whose ways are held by trains that can never move either.
+    """Whether each train is deadlocked: all cells it could enter are held by deadlocked trains.
 
-    It is the largest such set: all trains begin in it, and who could go to a free cell, or to one
-    that somebody may leave, is taken out until nothing changes. A closed ring of trains that
-    follow one another is in it.
+    Computed as the largest fixed point: all trains are in the set at first, and trains that could
+    enter a free cell, or a cell whose train is not in the set, are removed until nothing changes.
+    A closed ring of trains that follow one another is deadlocked.
 
     Args:
-        rails: the network.
-        place: of each train.
-        present: whether it is on the rails; all others hold no cell.
+        rails: rail network.
+        place: rail position (cell and direction) of each train.
+        present: whether each train is on the rails; others occupy no cell.
     """
     none = len(place)
     holder = np.full(rails.cell[-1] + 1, none)

@@ -1,4 +1,4 @@
-"""One copy of flatland-rl as an engine."""
+"""Single-copy engine around flatland-rl."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from graphmarl.envs.flatland.deadlock import deadlocked
 from graphmarl.envs.flatland.rails import Rails
 from graphmarl.envs.flatland.simulator import kept_random
 from graphmarl.envs.flatland.tree import Trains, observe
-from graphmarl.envs.workers import Frame
+from graphmarl.envs.workers import EngineStep
 from graphmarl.step import Scene
 
 INFO = ("arrived", "deadlocked", "done_share")
 LEFT, RIGHT, STOP = 0, 1, 2
-# The engine's own actions; ahead is 2, and left and right of it are 1 and 3.
+# flatland's own actions: left is 1, ahead 2, right 3.
 NOTHING, AHEAD, BRAKE = 0, 2, 4
 WAITING, READY, BROKEN_OFF, MOVING, STOPPED, BROKEN, DONE = range(7)
 STATE_SIZE = 13
@@ -26,10 +26,10 @@ ARRIVED_REWARD, CLOSER_REWARD, DEADLOCK_REWARD = 10.0, 0.01, -5.0
 
 
 class RailEngine:
-    """One copy of Flatland: trains act where they can decide, and see a tree of rails.
+    """Single-copy engine of Flatland with decision points and tree observations.
 
     Args:
-        make: builds the engine.
+        make: function that builds flatland's `RailEnv`.
     """
 
     def __init__(self, make: Callable[[], Any]) -> None:
@@ -37,39 +37,39 @@ class RailEngine:
             self.env: Any = make()
         self.time = 0
 
-    def reset(self, seed: int, frame: Frame) -> None:
-        """Draw a map and lines for all trains."""
+    def reset(self, seed: int, out: EngineStep) -> None:
+        """Generate a map and the start and target of all trains."""
         with kept_random():
             self.env.reset(random_seed=seed)
         agents = self.env.agents
         count = len(agents)
         targets = np.array([next(iter(agent.targets))[0] for agent in agents])
         self.rails = Rails(self.env.rail.grid, targets)
-        # The number S is no place: a train that begins on no rail would be refused here.
+        # Index S is no valid position: a train that starts off the rails fails here.
         places = [self._place(agent.initial_configuration) for agent in agents]
         no, place = np.zeros(count, bool), np.array(places)
         handle = np.random.default_rng(seed).random(count)
         target = self.rails.cell_at(targets)
         self.trains = Trains(place, no, ~no, no, no, no, handle, target)
         self.targets, self.time = targets, 0
-        self._write(frame)
+        self._write(out)
 
-    def step(self, action: NDArray[Any], frame: Frame) -> tuple[bool, bool]:
+    def step(self, action: NDArray[Any], out: EngineStep) -> tuple[bool, bool]:
         """Advance; the episode ends when every train has arrived or is deadlocked."""
         before = self.trains
         self.env.step(dict(enumerate(self._orders(action).tolist())))
         self.time += 1
         self._read()
-        frame.reward[...] = self._rewards(before, self.trains)
-        self._write(frame)
-        return not frame.alive.any(), False
+        out.reward[...] = self._rewards(before, self.trains)
+        self._write(out)
+        return not out.alive.any(), False
 
     def _place(self, configuration: Any) -> int:
         (row, column), heading = configuration
         return int(self.rails.number[row, column, heading])
 
     def _orders(self, action: NDArray[Any]) -> NDArray[np.integer]:
-        """The engine's actions: where nothing is decided a train goes on, the only way there is."""
+        """Actions for flatland; away from decision points a train moves forward."""
         rails, trains = self.rails, self.trains
         place = trains.place
         forced = trains.present & (~rails.decides[place] | trains.broken)
@@ -79,11 +79,11 @@ class RailEngine:
         order = np.where((choices > 1) & (turn < 2), AHEAD + turn, AHEAD)
         order[action == STOP] = BRAKE
         order[(action == STOP) & ~trains.present] = NOTHING
-        order[~trains.living] = NOTHING
+        order[~trains.alive] = NOTHING
         return order
 
     def _read(self) -> None:
-        """Take over where the engine's trains are."""
+        """Read the state of flatland's trains."""
         agents, before = self.env.agents, self.trains
         states = np.array([agent.state.value for agent in agents])
         broken = [agent.malfunction_handler.malfunction_down_counter > 0 for agent in agents]
@@ -107,7 +107,7 @@ class RailEngine:
         )
 
     def _rewards(self, before: Trains, after: Trains) -> NDArray[np.floating]:
-        """10 for arriving, 0.01 for each cell nearer to the target, -5 for a deadlock."""
+        """Reward: 10 for arriving, 0.01 per cell closer to the target, -5 for a deadlock."""
         number = np.arange(len(before.place))
         old = self.rails.distance[number, before.place]
         new = np.where(after.arrived, 0, self.rails.distance[number, after.place])
@@ -116,25 +116,25 @@ class RailEngine:
         reward = CLOSER_REWARD * closer
         reward += ARRIVED_REWARD * (after.arrived & ~before.arrived)
         reward += DEADLOCK_REWARD * (after.deadlocked & ~before.deadlocked)
-        return np.where(before.living, reward, 0)
+        return np.where(before.alive, reward, 0)
 
-    def _write(self, frame: Frame) -> None:
-        trains, living = self.trains, self.trains.living
+    def _write(self, out: EngineStep) -> None:
+        trains, alive = self.trains, self.trains.alive
         obs, links = observe(self.rails, trains)
-        frame.obs[...] = obs * living[:, None]
-        frame.alive[...] = living
-        assert frame.links is not None and frame.position is not None, "the environment has both"
-        assert frame.state is not None, "the environment has a state"
-        frame.links[...] = links & living & living[:, None]
+        out.obs[...] = obs * alive[:, None]
+        out.alive[...] = alive
+        assert out.links is not None and out.position is not None, "the environment has both"
+        assert out.state is not None, "the environment has a state"
+        out.links[...] = links & alive & alive[:, None]
         rows, columns = self.rails.row[trains.place], self.rails.column[trains.place]
-        frame.position[...] = np.stack([columns, self.rails.shape[0] - 1 - rows], 1)
-        frame.state[...] = self._state(rows, columns).ravel()
-        frame.info["arrived"][...] = trains.arrived.mean()
-        frame.info["deadlocked"][...] = trains.deadlocked.mean()
-        frame.info["done_share"][...] = 1 - living.mean()
+        out.position[...] = np.stack([columns, self.rails.shape[0] - 1 - rows], 1)
+        out.state[...] = self._state(rows, columns).ravel()
+        out.info["arrived"][...] = trains.arrived.mean()
+        out.info["deadlocked"][...] = trains.deadlocked.mean()
+        out.info["done_share"][...] = 1 - alive.mean()
 
     def _state(self, rows: NDArray[Any], columns: NDArray[Any]) -> NDArray[np.floating]:
-        """Of every train its cell, target, direction and which of five things it is."""
+        """Cell, target, direction and condition (one of five, one-hot) of every train."""
         trains, (height, width) = self.trains, self.rails.shape
         here = np.stack([rows, columns], 1) / (height, width)
         goes = np.eye(4)[self.rails.heading[trains.place]]
@@ -151,7 +151,7 @@ class RailEngine:
         )
 
     def scene(self) -> Scene:
-        """Rails as lines, targets and the trains that are on the rails as points."""
+        """Rails as lines; targets and the trains on the rails as points."""
         rails, (height, width) = self.rails, self.rails.shape
         one = rails.following[:-1].ravel()
         back = np.arange(rails.size).repeat(2)[one < rails.size]
@@ -170,5 +170,5 @@ class RailEngine:
         return Scene((0.0, 0.0), corner, points, self.time, rail)
 
     def close(self) -> None:
-        """Let go of the engine."""
+        """Release the engine."""
         self.env = None

@@ -1,4 +1,4 @@
-"""Flatland: trains of a network of rails as agents."""
+"""Flatland: multi-agent train scheduling on a rail network."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from graphmarl.envs.flatland.engine import INFO, STATE_SIZE, RailEngine
 from graphmarl.envs.flatland.simulator import load_flatland, make_rail_env
 from graphmarl.envs.flatland.tree import OBS_SIZE, ROOT
 from graphmarl.envs.vector import Vector
-from graphmarl.envs.workers import Engine
+from graphmarl.envs.workers import SingleEngine
 from graphmarl.step import Spec
 
 
-class Task(NamedTuple):
-    """One of the tasks of the MAMBA paper (Table 2).
+class FlatlandTask(NamedTuple):
+    """Task sizes of the MAMBA paper (Table 2).
 
     Args:
-        height, width: cells.
+        height, width: map size in cells.
         num_agents: trains.
-        cities: the most that a map has.
-        malfunction_rate: mean number of malfunctions of a train in one step.
+        cities: maximum number of cities on a map.
+        malfunction_rate: mean number of malfunctions per train and step.
     """
 
     height: int
@@ -33,53 +33,53 @@ class Task(NamedTuple):
 
 
 TASKS = {
-    "flatland-5": Task(35, 35, 5, 3, 1 / 100),
-    "flatland-10": Task(35, 35, 10, 4, 1 / 150),
-    "flatland-15": Task(40, 45, 15, 5, 1 / 200),
+    "flatland-5": FlatlandTask(35, 35, 5, 3, 1 / 100),
+    "flatland-10": FlatlandTask(35, 35, 10, 4, 1 / 150),
+    "flatland-15": FlatlandTask(40, 45, 15, 5, 1 / 200),
 }
 
 
 class Flatland(Vector):
-    """Trains that must reach their targets and must not block each other (Mohanty et al. 2020).
+    """Flatland: trains reach their targets without blocking each other (Mohanty et al. 2020).
 
     `Flatland-RL: Multi-Agent Reinforcement Learning on Trains <https://arxiv.org/abs/2012.05893>`_,
-    as the MAMBA paper plays it (Egorov and Shpilman 2022): a new map in every episode, all trains
-    of the same speed, free to depart at once, gone when they arrive, and broken down now and then
-    for 20 to 50 steps.
+    in the setting of the MAMBA paper (Egorov and Shpilman 2022): a new map in every episode, trains
+    of equal speed that may depart at once, leave the map on arrival, and malfunction at random for
+    20 to 50 steps.
 
-    Actions: 0 takes the left of the ways there are, 1 the right, 2 stops. They count where
-    something is to be decided: before departure, on and before switches, crossings and targets;
-    everywhere else a train goes on. Observations are 9 numbers of the train and 14 of each of 14
-    segments of rail ahead of it, a binary tree of depth 3 (`layout`: `own`, `tree`). An agent is
-    paid 10 when it arrives, 0.01 for each cell that it comes nearer, and -5 when it is deadlocked:
-    when all its ways are held by trains that can never move again. It is not alive after either.
-    The episode terminates when no train is left.
+    Actions: 0 takes the left branch, 1 the right branch, 2 stops. They take effect at decision
+    points only: before departure, and on or before switches, crossings and targets; elsewhere a
+    train moves forward. Observations are 9 features of the train and 14 of each of 14 rail segments
+    ahead of it, a binary tree of depth 3 (`layout`: `own`, `tree`). An agent is rewarded 10 on
+    arrival, 0.01 per cell closer to its target, and -5 when it is deadlocked: all its branches are
+    held by trains that can never move again. It is not alive after either event. The episode
+    terminates when no agent is alive.
 
-    `links` are the trains that are met first on a segment: they are heard by the one that looks.
-    `position` is the cell, upwards and to the right. The state has the cell, target, direction and
-    condition of every train. Metrics: shares of trains that have `arrived`, are `deadlocked`, and
-    either (`done_share`).
+    `links` lead from the first train on a segment to the train that observes the segment.
+    `position` is the cell, (right, up). The state has the cell, target, direction and condition of
+    every train. Metrics: shares of trains that have `arrived`, are `deadlocked`, and either
+    (`done_share`).
 
-    Unlike the paper, whose engine is flatland 2.2, this is flatland 4.3: a train that has the way
-    free moves in the step after that in which it departs. Unlike the released code, the distance to
-    an unusable switch is seen (there it is always 0), as is whether the train is on a switch.
+    Unlike the paper, which uses flatland 2.2, this is flatland 4.3: a train on a free track moves
+    in the step after its departure. Unlike the released code, the distance to an unusable switch is
+    observed (there it is always 0), as is whether the train is on a switch.
 
     Args:
-        task: `flatland-5`, `flatland-10` or `flatland-15`: sizes, unless they are given.
-        num_envs: copies.
-        workers: processes that share the copies; 0 steps them in this process.
-        width, height: cells.
-        num_agents: trains.
-        cities: the most that a map has.
-        malfunction_rate: mean number of malfunctions of a train in one step.
-        rails_between: most rails between two cities.
-        rail_pairs: most pairs of parallel rails in a city.
+        task: `flatland-5`, `flatland-10` or `flatland-15`: default sizes.
+        num_envs: copies, B.
+        workers: worker processes; 0 steps all copies in this process.
+        width, height: map size in cells; the task's by default.
+        num_agents: trains, N; the task's by default.
+        cities: maximum number of cities on a map; the task's by default.
+        malfunction_rate: mean number of malfunctions per train and step; the task's by default.
+        rails_between: maximum number of rails between two cities.
+        rail_pairs: maximum number of pairs of parallel rails in a city.
         horizon: steps of an episode; by default int(8 (width + height + num_agents / 3)).
 
     Raises:
         ImportError: flatland-rl is not installed.
-        ValueError: a size that no map can have; flatland finds only at the first reset that its
-            cities do not fit.
+        ValueError: a size is too small; flatland detects only at the first reset that cities do not
+            fit on the map.
 
     Shapes:
         obs (B, N, 205), state (B, 13 N), position (B, N, 2).
@@ -101,10 +101,10 @@ class Flatland(Vector):
         horizon: int | None = None,
     ) -> None:
         check_choice("task", task, TASKS)
-        given = Task(height, width, num_agents, cities, malfunction_rate)  # type: ignore[arg-type]
+        given = FlatlandTask(height, width, num_agents, cities, malfunction_rate)  # type: ignore[arg-type]
         sizes: dict[str, Any] = {
             name: own if value is None else value
-            for name, own, value in zip(Task._fields, TASKS[task], given, strict=True)
+            for name, own, value in zip(FlatlandTask._fields, TASKS[task], given, strict=True)
         }
         sizes |= {"rails_between": rails_between, "rail_pairs": rail_pairs}
         _check(**sizes)
@@ -124,13 +124,13 @@ class Flatland(Vector):
         )
         super().__init__(spec, num_envs, workers, INFO, has_links=True)
 
-    def engine_maker(self) -> Callable[[], Engine]:
+    def engine_maker(self) -> Callable[[], SingleEngine]:
         """One copy of the engine."""
         return partial(RailEngine, self._make)
 
 
 def _check(malfunction_rate: float, **sizes: int) -> None:
-    """Refuse sizes that no map can have."""
+    """Check that sizes are large enough for a map."""
     least = {"cities": 2}
     for name, value in sizes.items():
         if value < least.get(name, 1):

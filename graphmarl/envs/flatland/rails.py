@@ -1,4 +1,4 @@
-"""What of a network of rails stays the same for an episode, as tables."""
+"""Rail network of one episode as lookup tables."""
 
 from __future__ import annotations
 
@@ -15,34 +15,32 @@ NODES = 2 ** (DEPTH + 1) - 2
 
 
 class Rails:
-    """Where trains can go, and what they look ahead to.
+    """Rail network as tables over places, where a place is a cell and a direction of travel.
 
-    A place is a cell with the direction in which it is passed. Places are numbered; the number S
-    stands for none, so that every table has a last row for it. From a place the rails are followed
-    until there is a choice, a dead end or somebody's target: that is a segment, and the 14 places
-    where the segments of a binary tree of depth 3 begin are looked up, not searched.
+    Places are numbered 0 to S - 1; S stands for no place, so every table has a last row for it. A
+    segment runs from a place along the rails to the next branch, dead end or target. The start
+    places of the 14 segments of a binary tree of depth 3 are precomputed.
 
     Args:
-        grid: transitions of each cell as flatland codes them, 16 bits: from which direction to
-            which.
+        grid: transitions of each cell in flatland's 16-bit code (direction in, direction out).
         targets: cell (row, column) of each train's target.
 
     Attributes:
-        number: place of (row, column, direction), S where there is none.
-        row, column, heading: of each place.
-        cell: number of each place's cell; the number C stands for none.
-        following: the places after each, left before ahead before right before back; S for none.
-        turn: how to get there, -1 left to 2 back.
-        choices: how many they are.
-        decides: whether a train chooses here: on a switch or crossing, on a target, or before one.
+        number: place of (row, column, direction), S for none.
+        row, column, heading: cell and direction of each place.
+        cell: cell index of each place; C stands for no cell.
+        following: successors of each place in the order left, ahead, right, back; S for none.
+        turn: turn to each successor, -1 (left) to 2 (back).
+        choices: number of successors.
+        decides: whether the place is a decision point: on or before a switch, crossing or target.
         switch: whether the cell is a switch or a crossing.
-        end: where the segment from each place ends.
+        end: last place of the segment from each place.
         length: cells of the segment.
-        unusable: cells until its first switch that leaves no choice; infinite if there is none.
-        ahead: cells from each place to each cell of its segment, FAR for those that are not on it.
-        passed: direction in which the segment passes there.
-        tree: where the 14 segments begin, level by level; those of k lead to 2k + 2 and 2k + 3.
-        distance: steps of each train from each place to its target, infinite if there is no way.
+        unusable: cells to its first switch without a choice; infinite if there is none.
+        ahead: cells from each place to each cell of its segment; FAR for cells not on it.
+        passed: direction in which the segment passes each cell.
+        tree: start places of the 14 segments, level by level; the children of k are 2k + 2, 2k + 3.
+        distance: steps of each train from each place to its target; infinite if unreachable.
     """
 
     def __init__(self, grid: NDArray[np.integer], targets: NDArray[np.integer]) -> None:
@@ -66,11 +64,11 @@ class Rails:
         self.distance = self._distances(targets)
 
     def cell_at(self, places: NDArray[np.integer]) -> NDArray[np.integer]:
-        """Number of the cells (row, column); C for one without rails."""
+        """Index of the cells (row, column); C for a cell without rails."""
         return self.cell[self.number[places[:, 0], places[:, 1]].min(1)]
 
     def _join(self, exits: NDArray[np.bool_]) -> None:
-        """Find the places after each; no cell of flatland has more than two for a direction."""
+        """Find the successors of each place, at most two per direction in flatland."""
         size = self.size
         out = (self.heading[:size, None] + TURNS) % 4
         row = self.row[:size, None] + MOVES[out, 0]
@@ -87,7 +85,7 @@ class Rails:
         self.choices = (self.following < size).sum(1)
 
     def _mark(self, total: NDArray[np.integer], targets: NDArray[np.integer]) -> None:
-        """Find switches, decisions and where segments end."""
+        """Find switches, decision points and ends of segments."""
         row, column = self.row, self.column
         target = np.zeros(self.shape, bool)
         target[targets[:, 0], targets[:, 1]] = True
@@ -101,7 +99,7 @@ class Rails:
         self.switch[-1], self.decides[-1], self.stops[-1] = False, False, True
 
     def _walk(self, cells: int) -> None:
-        """Follow the rails from all places at once."""
+        """Follow the segments of all places in parallel."""
         size = self.size
         self.ahead = np.full((size + 1, cells + 1), FAR, np.int16)
         self.passed = np.zeros((size + 1, cells + 1), np.int8)
@@ -109,7 +107,7 @@ class Rails:
         self.unusable = np.full(size + 1, np.inf)
         self.end = np.arange(size + 1)
         going = np.arange(size)
-        # A ring without any choice has no end; who is on it has seen it all after one round.
+        # A ring without branches has no end; one round visits all of its cells.
         for step in range(1, cells + 1):
             place = self.end[going]
             cell = self.cell[place]
@@ -125,7 +123,7 @@ class Rails:
             self.end[going] = self.following[self.end[going], 0]
 
     def _distances(self, targets: NDArray[np.integer]) -> NDArray[np.float32]:
-        """Steps to every target, one more in each round."""
+        """Distances to every target by breadth-first relaxation."""
         distance = np.full((len(targets), self.size + 1), np.inf, np.float32)
         near = self.cell == self.cell_at(targets)[:, None]
         left, right = self.following.T

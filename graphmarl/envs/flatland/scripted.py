@@ -1,4 +1,4 @@
-"""Trains that need no learning: yardsticks for what is learned."""
+"""Scripted baseline of Flatland."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from graphmarl.envs.flatland.tree import FEATURES
 from graphmarl.step import Step
 
 LEFT, RIGHT, STOP = 0, 1, 2
-# Numbers of a node: real, what is left to the target over its end, somebody comes towards us.
+# Features of a node: exists, distance to the target through its end, an oncoming train.
 REAL, LATER, AGAINST = 0, 5, 8
 
 
 class ShortestPath:
-    """Departs at once and always takes the way that is shortest if nobody is on it.
+    """Shortest-path baseline: depart at once and take the branch with the shorter path.
 
-    It reads the tree alone: of the one or two segments ahead that with the shorter way to the
-    target over its end; of equal ones the left.
+    Uses only the tree observation: of the one or two segments ahead, the one with the shorter
+    path to the target through its end; the left one of equal ones.
 
     Args:
-        env: what is played.
-        wait: stop before a segment on which a train comes towards this one.
+        env: environment to act in.
+        wait: stop before a segment with an oncoming train.
     """
 
     def __init__(self, env: Flatland, wait: bool = False) -> None:

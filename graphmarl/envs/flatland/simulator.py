@@ -1,4 +1,4 @@
-"""flatland-rl as it is played here."""
+"""Construction of flatland-rl's environment."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ NEVER = 10**9
 
 
 def load_flatland() -> ModuleType:
-    """The package flatland.
+    """Import the package flatland.
 
     Raises:
         ImportError: it is not installed.
@@ -31,14 +31,14 @@ def load_flatland() -> ModuleType:
 
 
 class NoRewards:
-    """In the place of the engine's rewards, which nobody reads."""
+    """Replacement of flatland's rewards, which are not used."""
 
     def empty(self) -> float:
-        """Nothing."""
+        """Zero reward."""
         return 0.0
 
     def step_reward(self, *_: Any, **__: Any) -> float:
-        """Nothing."""
+        """Zero reward."""
         return 0.0
 
     end_of_episode_reward = cumulate = step_reward
@@ -46,11 +46,11 @@ class NoRewards:
 
 @dataclass
 class Malfunctions:
-    """The engine's malfunctions without the million random numbers that it draws in advance.
+    """Malfunction generator equal to flatland's, without its million random numbers in advance.
 
     Args:
-        rate: mean number of malfunctions of a train in one step.
-        shortest, longest: steps that they last.
+        rate: mean number of malfunctions per train and step.
+        shortest, longest: range of their duration in steps.
     """
 
     rate: float
@@ -66,12 +66,12 @@ class Malfunctions:
         return Malfunction(np_random.randint(self.shortest, self.longest + 1) + 1)
 
     def get_process_data(self) -> tuple[float, int, int]:
-        """What the engine asks for."""
+        """Rate and range of durations, as flatland expects."""
         return self.rate, self.shortest, self.longest
 
 
 def depart_at_once(agents: Sequence[Any], *_: Any) -> Any:
-    """A timetable without times: all may depart at once, and the engine never cuts an episode."""
+    """Timetable without times: all trains may depart at once, and flatland never truncates."""
     from flatland.envs.timetable_utils import Timetable
 
     departures: Any = [[0, None]] * len(agents)
@@ -90,7 +90,7 @@ def make_rail_env(
     rail: Any = None,
     line: Any = None,
 ) -> Any:
-    """The engine with maps of its sparse generator, or with generators of rails and lines given."""
+    """Build flatland's `RailEnv` with its sparse generators, or with given ones."""
     load_flatland()
     from flatland.core.env_observation_builder import DummyObservationBuilder
     from flatland.envs.line_generators import sparse_line_generator
@@ -118,7 +118,7 @@ def make_rail_env(
 
 @contextmanager
 def kept_random() -> Iterator[None]:
-    """Flatland seeds Python's own random numbers, which are not its own, and warns of its maps."""
+    """Restore Python's random state, which flatland reseeds, and silence its map warnings."""
     state = random.getstate()
     try:
         with warnings.catch_warnings():

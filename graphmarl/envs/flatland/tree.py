@@ -1,4 +1,4 @@
-"""What trains see: themselves, and the trains and distances on the next rails, as a tree."""
+"""Tree observations: features of a train and of the rail segments ahead of it."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ ROOT, FEATURES = 9, 14
 OBS_SIZE = ROOT + NODES * FEATURES
 FIRST_LEVEL = 2
 PARENT = (np.arange(FIRST_LEVEL, NODES) - FIRST_LEVEL) // 2
-# Nodes whose parents are known, level by level.
+# Nodes below the first level and their parents, level by level.
 LEVELS = [(slice(2, 6), PARENT[:4]), (slice(6, 14), PARENT[4:])]
 
 
 @dataclass
 class Trains:
-    """All trains at one moment.
+    """State of all trains.
 
     Args:
-        place: where each is; its first place before it departs, its last after it has gone.
-        present: on the rails.
-        waiting: not yet departed.
-        broken: malfunctioning.
-        arrived: at its target, and gone.
-        deadlocked: can never move again.
-        handle: number of each between 0 and 1, drawn for the episode.
+        place: place of each train; its first before departure, its last after removal.
+        present: whether it is on the rails.
+        waiting: whether it has not departed yet.
+        broken: whether it is malfunctioning.
+        arrived: whether it has reached its target and been removed.
+        deadlocked: whether it can never move again.
+        handle: random identifier in [0, 1), drawn for the episode.
         target: cell of its target.
     """
 
@@ -42,29 +42,34 @@ class Trains:
     target: NDArray[np.integer]
 
     @property
-    def living(self) -> NDArray[np.bool_]:
+    def alive(self) -> NDArray[np.bool_]:
         """Neither arrived nor deadlocked."""
         return ~(self.arrived | self.deadlocked)
 
 
 def signed(value: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """1 for true and -1 for false."""
+    """Map true to 1 and false to -1."""
     return value * np.float32(2) - 1
 
 
 def scaled(distance: NDArray[np.floating]) -> NDArray[np.floating]:
-    """D / 100 - 10, and 0 where there is no way."""
+    """Scale a distance D to D / 100 - 10; 0 where it is infinite."""
     return np.where(np.isinf(distance), 0, distance / 100 - 10)
 
 
 def observe(rails: Rails, trains: Trains) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Observations, and who is met first on a segment of whose tree.
+    """Observations, and links from the first train on a segment to the observer of the segment.
 
-    Nothing is seen behind a segment with a deadlocked train, nor does a train see itself.
+    Segments behind one with a deadlocked train are not observed, and a train does not observe
+    itself.
+
+    Args:
+        rails: rail network.
+        trains: state of all trains.
 
     Returns:
-        obs (train, 205): 9 numbers of the train and 14 of each of 14 nodes, and links (train,
-        train): whether the train of the row is met by that of the column.
+        obs (train, 205): 9 features of the train and 14 of each of 14 nodes, and links (train,
+        train) as [sender, receiver].
     """
     start = rails.tree[trains.place]
     count = len(start)
@@ -97,7 +102,7 @@ def observe(rails: Rails, trains: Trains) -> tuple[NDArray[np.float32], NDArray[
 
 
 def _root(rails: Rails, trains: Trains, start: NDArray[np.integer]) -> NDArray[np.float32]:
-    """The 9 numbers of a train itself."""
+    """The 9 features of a train itself."""
     place, count = trains.place, len(start)
     only = rails.choices[place] == 1
     next_place = start[:, 0]
@@ -119,7 +124,7 @@ def _measure(
     start: NDArray[np.integer],
     seen: NDArray[np.integer],
 ) -> None:
-    """Write whether a node is before the target, and its five distances."""
+    """Write the features of distances: whether a node is before the target, and five distances."""
     number, end, length = np.arange(len(start)), rails.end[start], rails.length[start]
     at = rails.cell[end] == trains.target[:, None]
     beyond = np.zeros_like(at)
@@ -145,7 +150,7 @@ def _count(
     same: NDArray[np.bool_],
     blocked: NDArray[np.bool_],
 ) -> None:
-    """Write how many trains go which way, and of which of them the number is largest."""
+    """Write the features of trains on a segment: counts per direction, and index comparisons."""
     number = np.arange(there.shape[2])
     along, against = there & same, there & ~same
     for column, which in ((6, along), (8, against)):

@@ -1,4 +1,4 @@
-"""Battle: two armies of equals."""
+"""Battle of MAgent: two armies of equal units."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from graphmarl.checks import check_choice
 from graphmarl.envs.magent import maps
 from graphmarl.envs.magent.rewards import Rewards
 from graphmarl.envs.magent.window import CHANNELS, CircleView, Density, circle
-from graphmarl.envs.magent.world import Unit, World, load_engine
+from graphmarl.envs.magent.world import UnitType, World, load_engine
 from graphmarl.envs.vector import Vector
-from graphmarl.envs.workers import Engine, Frame
+from graphmarl.envs.workers import EngineStep, SingleEngine
 from graphmarl.step import Scene, Spec
 
 RADIUS, BLOCKS = 6, 10
@@ -30,11 +30,11 @@ OPPONENTS = ("random", "scripted", "self")
 def scripted_soldier(
     own: NDArray[Any], enemy: NDArray[Any], hp: NDArray[Any], size: int
 ) -> NDArray[np.int64]:
-    """Hit the weakest enemy within reach; without one, step toward the nearest.
+    """Attack the weakest enemy within reach; without one, move towards the nearest.
 
     Args:
         own: cells of the soldiers, (n, 2).
-        enemy: cells of the living enemies, (m, 2).
+        enemy: cells of the live enemies, (m, 2).
         hp: their hit points, (m,).
         size: cells along a side of the map.
     """
@@ -65,20 +65,20 @@ class BattleEngine:
     horizon: int
 
     def __post_init__(self) -> None:
-        soldier = Unit(10.0, 2.0, RADIUS, 1.5, damage=2.0, recover=0.1)
+        soldier = UnitType(10.0, 2.0, RADIUS, 1.5, damage=2.0, recover=0.1)
         self.world = World(self.size, [soldier, soldier])
         self.teams = 2 if self.opponent == "self" else 1
         self.views = [CircleView(self.world, team) for team in range(self.teams)]
         self.density, self.table, self.time = Density(self.size, BLOCKS), REWARDS.table(), 0
         self.rng = np.random.default_rng(0)
 
-    def reset(self, seed: int, frame: Frame) -> None:
-        """Draw up the armies."""
+    def reset(self, seed: int, out: EngineStep) -> None:
+        """Place the armies."""
         self.world.reset(seed, maps.two_armies(self.size, self.army))
         self.rng, self.time = np.random.default_rng(seed), 0
-        self._write(frame)
+        self._write(out)
 
-    def step(self, action: NDArray[Any], frame: Frame) -> tuple[bool, bool]:
+    def step(self, action: NDArray[Any], out: EngineStep) -> tuple[bool, bool]:
         """Advance; the episode terminates when one army is gone."""
         world, army = self.world, self.army
         enemy = action[army:] if self.teams == 2 else self._enemy()
@@ -87,8 +87,8 @@ class BattleEngine:
         self.time += 1
         for team, alive in enumerate(before):
             rows = slice(team * army, (team + 1) * army)
-            frame.reward[rows] = REWARDS.pay(self.table, world.events[team]) * alive
-        self._write(frame)
+            out.reward[rows] = REWARDS.pay(self.table, world.events[team]) * alive
+        self._write(out)
         return not (len(world.slots[0]) and len(world.slots[1])), False
 
     def _enemy(self) -> NDArray[np.int64]:
@@ -102,24 +102,24 @@ class BattleEngine:
         action[slots] = scripted_soldier(own[slots], enemy[targets], hp, self.size)
         return action
 
-    def _write(self, frame: Frame) -> None:
+    def _write(self, out: EngineStep) -> None:
         world, density, army = self.world, self.density, self.army
-        assert frame.position is not None and frame.state is not None, "battle has both"
+        assert out.position is not None and out.state is not None, "battle has both"
         for team, view in enumerate(self.views):
             rows = slice(team * army, (team + 1) * army)
-            view.write(frame.obs[rows])
-            frame.alive[rows], frame.position[rows] = world.alive[team], world.position[team]
+            view.write(out.obs[rows])
+            out.alive[rows], out.position[rows] = world.alive[team], world.position[team]
         for team in range(2):
             cells = world.position[team][world.slots[team]]
             part = slice(team * BLOCKS**2, (team + 1) * BLOCKS**2)
-            frame.state[part] = density.of(density.block(cells))
-        frame.state[-1] = self.time / self.horizon
+            out.state[part] = density.of(density.block(cells))
+        out.state[-1] = self.time / self.horizon
         red, blue = len(world.slots[0]), len(world.slots[1])
-        frame.info["red"][...], frame.info["blue"][...] = red, blue
-        frame.info["won"][...] = red > 0 and blue == 0
+        out.info["red"][...], out.info["blue"][...] = red, blue
+        out.info["won"][...] = red > 0 and blue == 0
 
     def scene(self) -> Scene:
-        """The army that is not learning, with its hit points as weight."""
+        """Units of the scripted army, weighted by hit points."""
         points = {}
         if self.teams == 1:
             hp = self.world.hp(1)
@@ -134,28 +134,28 @@ class BattleEngine:
 
 
 class Battle(Vector):
-    """Battle of MAgent as in mean-field Q-learning: two armies of 64 on a map of 40 x 40.
+    """Battle of MAgent, as in mean-field Q-learning: two armies of 64 on a 40 x 40 map.
 
     `Mean Field Multi-Agent Reinforcement Learning <https://arxiv.org/abs/1802.05438>`_
 
     Soldiers (10 hit points, regaining 0.1 a step) move up to 2 cells or hit one of the 8 cells
-    around them for 2. A hit pays 0.2, a kill 5, an attack costs 0.1, death 0.1, a step 0.005. The
+    around them for 2. Rewards: hit 0.2, kill 5, attack -0.1, death -0.1, step -0.005. The
     episode terminates when one army is gone.
 
     Args:
-        opponent: `random`, `scripted` (hits the weakest within reach, else goes to the nearest), or
-            `self`: both armies are agents, of the kinds red and blue.
+        opponent: `random`, `scripted` (attacks the weakest within reach, else moves to the
+            nearest), or `self`: both armies are agents, of the kinds red and blue.
         army: soldiers of each side, a square number.
         size: cells along a side of the map, walls included.
-        num_envs: copies.
+        num_envs: copies, B.
         horizon: steps after which an episode is truncated.
-        workers: processes that share the copies; 0 steps them in this process.
+        workers: worker processes; 0 steps all copies in this process.
 
     Shapes:
         obs (B, N, 567): for each of the 113 cells of the view, row by row, whether there is a wall,
-        a friend, its hit points, an enemy, its hit points; then own (x, y) as a share of the map.
+        an ally, its hit points, an enemy, its hit points; then own (x, y) as a share of the map.
         state (B, 201): red and blue per cell on a grid of 10 x 10 blocks, then time as a share of
-        the horizon. Metrics `red`, `blue` (living) and `won` (blue is gone).
+        the horizon. Metrics `red`, `blue` (units alive) and `won` (blue is eliminated).
 
     Raises:
         ImportError: MAgent2 is missing.
@@ -188,6 +188,6 @@ class Battle(Vector):
         )
         super().__init__(spec, num_envs, workers, info=("red", "blue", "won"))
 
-    def engine_maker(self) -> Callable[[], Engine]:
+    def engine_maker(self) -> Callable[[], SingleEngine]:
         """One copy of the task."""
         return partial(BattleEngine, self.opponent, self.army, self.size, self.spec.horizon)

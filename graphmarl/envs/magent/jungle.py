@@ -1,4 +1,4 @@
-"""Jungle: eating together, or robbing each other."""
+"""Jungle of DGN: a mixed-motive task of eating food or attacking other agents."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 from graphmarl.envs.magent import maps
 from graphmarl.envs.magent.rewards import Rewards
 from graphmarl.envs.magent.window import Density
-from graphmarl.envs.magent.world import WAS_HIT, Unit, World, load_engine
+from graphmarl.envs.magent.world import WAS_HIT, UnitType, World, load_engine
 from graphmarl.envs.vector import Vector
-from graphmarl.envs.workers import Engine, Frame
+from graphmarl.envs.workers import EngineStep, SingleEngine
 from graphmarl.step import Scene, Spec
 
 RADIUS, BLOCKS = 5, 10
@@ -35,47 +35,47 @@ class JungleEngine:
     horizon: int
 
     def __post_init__(self) -> None:
-        agent = Unit(400.0, 1.0, RADIUS, 1.0, damage=1.0, attack_in_group=True)
-        self.world = World(self.size, [agent, Unit(hp=500.0)])
+        agent = UnitType(400.0, 1.0, RADIUS, 1.0, damage=1.0, attack_in_group=True)
+        self.world = World(self.size, [agent, UnitType(hp=500.0)])
         self.density, self.table, self.time = Density(self.size, BLOCKS), REWARDS.table(), 0
 
-    def reset(self, seed: int, frame: Frame) -> None:
-        """Scatter agents and food."""
+    def reset(self, seed: int, out: EngineStep) -> None:
+        """Place agents and food at random."""
         numbers = (self.num_agents, self.num_foods)
         places = maps.scattered(self.size, numbers, np.random.default_rng(seed))
         self.world.reset(seed, places)
         self.time = 0
-        self._write(frame)
+        self._write(out)
 
-    def step(self, action: NDArray[Any], frame: Frame) -> tuple[bool, bool]:
+    def step(self, action: NDArray[Any], out: EngineStep) -> tuple[bool, bool]:
         """Advance; the episode terminates when all food or all agents are gone."""
         world, before = self.world, self.world.alive[0]
         world.step([action, None])
         self.time += 1
-        frame.reward[...] = REWARDS.pay(self.table, world.events[0]) * before
-        self._write(frame)
+        out.reward[...] = REWARDS.pay(self.table, world.events[0]) * before
+        self._write(out)
         return not (len(world.slots[0]) and len(world.slots[1])), False
 
-    def _write(self, frame: Frame) -> None:
+    def _write(self, out: EngineStep) -> None:
         world, density = self.world, self.density
         slots, alive, position = world.slots[0], world.alive[0], world.position[0]
-        assert frame.position is not None and frame.state is not None, "jungle has both"
+        assert out.position is not None and out.state is not None, "jungle has both"
         if len(slots) < len(alive):
-            frame.obs[~alive] = 0
+            out.obs[~alive] = 0
         if len(slots):
             view = world.view(0)
-            frame.obs[slots, :CELLS] = (view[..., AGENT] - view[..., FOOD]).reshape(-1, CELLS)
-            frame.obs[slots, CELLS:] = position[slots] / np.float32(self.size)
-        frame.alive[...], frame.position[...] = alive, position
+            out.obs[slots, :CELLS] = (view[..., AGENT] - view[..., FOOD]).reshape(-1, CELLS)
+            out.obs[slots, CELLS:] = position[slots] / np.float32(self.size)
+        out.alive[...], out.position[...] = alive, position
         foods = world.position[1][world.slots[1]]
-        frame.state[: BLOCKS**2] = density.of(density.block(position[slots]))
-        frame.state[BLOCKS**2 : -1] = density.of(density.block(foods))
-        frame.state[-1] = self.time / self.horizon
-        frame.info["living"][...] = len(slots)
-        frame.info["damage"][...] = (world.events[0] // WAS_HIT).sum() / len(alive)
+        out.state[: BLOCKS**2] = density.of(density.block(position[slots]))
+        out.state[BLOCKS**2 : -1] = density.of(density.block(foods))
+        out.state[-1] = self.time / self.horizon
+        out.info["living"][...] = len(slots)
+        out.info["damage"][...] = (world.events[0] // WAS_HIT).sum() / len(alive)
 
     def scene(self) -> Scene:
-        """The food."""
+        """Food, weighted by hit points."""
         hp = self.world.hp(1)
         cells = torch.from_numpy(self.world.position[1][hp > 0]).float()
         edge = float(self.size - 1)
@@ -88,20 +88,20 @@ class JungleEngine:
 
 
 class Jungle(Vector):
-    """Jungle of DGN: agents among a few foods that outlast the episode.
+    """Jungle of DGN: agents and a few foods that last longer than the episode.
 
-    Hitting food pays 1 and hitting an agent pays 2 but costs the victim 4; every attack costs
-    0.01. The team fares best when everybody eats and nobody hits an agent.
+    Hitting food pays 1; hitting an agent pays 2 but costs the victim 4; every attack costs 0.01.
+    The team return is highest if all agents eat and none attacks another.
 
     `Graph Convolutional Reinforcement Learning <https://arxiv.org/abs/1810.09202>`_
 
     Args:
-        num_agents: agents.
+        num_agents: agents, N.
         num_foods: foods, of 500 hit points each.
         size: cells along a side of the map, walls included.
-        num_envs: copies.
+        num_envs: copies, B.
         horizon: steps after which an episode is truncated; DGN plays 120.
-        workers: processes that share the copies; 0 steps them in this process.
+        workers: worker processes; 0 steps all copies in this process.
 
     Shapes:
         obs (B, N, 123): on the 11 x 11 window 1 for an agent and -1 for food, row by row, then own
@@ -139,7 +139,7 @@ class Jungle(Vector):
         )
         super().__init__(spec, num_envs, workers, info=("living", "damage"))
 
-    def engine_maker(self) -> Callable[[], Engine]:
+    def engine_maker(self) -> Callable[[], SingleEngine]:
         """One copy of the task."""
         spec = self.spec
         return partial(JungleEngine, self.size, spec.num_agents, self.num_foods, spec.horizon)

@@ -1,4 +1,4 @@
-"""Maps of the grid-world tasks, as pure functions from sizes to cells (x, y)."""
+"""Maps of the grid-world tasks: pure functions from sizes to cells (x, y)."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ RANDOM_OMNIVORES = {24: 15, 48: 29, 96: 49}
 
 
 def distinct(cells: Cells) -> Cells:
-    """The cells in their order, each one once."""
+    """Remove duplicate cells, keeping the order."""
     _, first = np.unique(cells, axis=0, return_index=True)
     return cells[np.sort(first)]
 
@@ -42,13 +42,13 @@ def scaled_ring(size: int, share: float, gap: int, offset: int = 0) -> Cells:
 
 
 def normal_map(size: int) -> tuple[Cells, Cells]:
-    """Omnivores on one ring, food on eight rings within it: Table I of NVIF."""
+    """Normal map of NVIF (Table I): omnivores on one ring, food on eight rings inside it."""
     food = np.concatenate([scaled_ring(size, *options) for options in FOOD_RINGS])
     return scaled_ring(size, 0.9, 3), distinct(food)
 
 
 def spread_ring(size: int, number: int) -> Cells:
-    """Cells evenly along the ring that is 0.9 of the map, clockwise from its low corner."""
+    """Evenly spaced cells on the ring of 0.9 of the map, clockwise from its low corner."""
     centre, half = size // 2, int(0.9 * size) // 2
     side = 2 * half
     along = np.rint(np.arange(number) * 4 * side / number).astype(np.int64)
@@ -64,10 +64,10 @@ def food_block(size: int) -> Cells:
 
 
 def random_map(size: int, rng: np.random.Generator) -> tuple[Cells, Cells]:
-    """Omnivores evenly on a ring, a block of food anywhere inside the ring that is 0.8 of the map.
+    """Random map: omnivores evenly on a ring, a food block inside the ring of 0.8 of the map.
 
-    Unlike the paper, which does not say where the block may land, its centre is uniform over all
-    cells for which the block stays strictly inside that ring.
+    Unlike the paper, which does not specify the block's position, its centre is uniform over all
+    cells for which the block lies strictly inside that ring.
     """
     reach = int(0.8 * size) // 2 - 1 - size // 12
     centre = size // 2 + rng.integers(-reach, reach + 1, 2)

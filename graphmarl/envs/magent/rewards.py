@@ -1,4 +1,4 @@
-"""What the events of a step pay."""
+"""Rewards as functions of the engine's events."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from graphmarl.envs.magent.world import ATTACK, DEAD, HIT, HIT_OWN, KILL, KILL_O
 
 @dataclass(frozen=True)
 class Rewards:
-    """What each event pays to the unit that acts.
+    """Reward of the acting unit for each event.
 
     Args:
-        step: for each step lived through.
+        step: for each step survived.
         attack: for each attack.
         hit: for a hit that does not kill.
         kill: for a hit that kills.
-        dead: for the step in which it dies, instead of all else but what the engine's rule adds
-            when it had hit something earlier in the same step.
+        dead: for the step of its death; it replaces all other rewards except those of hits earlier
+            in the same step.
         hit_own: for a hit on its own kind.
-        was_hit: for each hit that it takes and that does not kill it.
+        was_hit: for each non-lethal hit received.
     """
 
     step: float = 0.0
@@ -34,16 +34,16 @@ class Rewards:
     was_hit: float = 0.0
 
     def table(self, blank_only: bool = False) -> NDArray[np.float32]:
-        """Reward for each sum of own events; `blank_only` charges only attacks that meet nobody."""
+        """Reward of each sum of events; `blank_only` charges only attacks on empty cells."""
         events = np.arange(WAS_HIT)
         target = (events & (HIT | KILL | KILL_OWN | HIT_OWN)) > 0
         penalised = (events & ATTACK > 0) & ~(target & blank_only)
-        living = self.step + self.attack * penalised + self.kill * (events & KILL > 0)
+        alive = self.step + self.attack * penalised + self.kill * (events & KILL > 0)
         rule = self.hit * (events & HIT > 0) + self.hit_own * (events & HIT_OWN > 0)
-        return (np.where(events & DEAD > 0, self.dead, living) + rule).astype(np.float32)
+        return (np.where(events & DEAD > 0, self.dead, alive) + rule).astype(np.float32)
 
     def pay(self, table: NDArray[np.float32], events: NDArray[np.int64]) -> NDArray[np.float32]:
-        """Rewards of units from their events; `events // WAS_HIT` counts the hits taken."""
+        """Rewards of units from their events; `events // WAS_HIT` counts the hits received."""
         paid = table[events % WAS_HIT]
         if self.was_hit:
             paid += np.float32(self.was_hit) * (events // WAS_HIT).astype(np.float32)

@@ -1,4 +1,4 @@
-"""A gatherer that sees the whole map: what full information is worth in Gather."""
+"""Scripted baseline of Gather with access to the full state."""
 
 from __future__ import annotations
 
@@ -16,7 +16,14 @@ from graphmarl.step import Step
 
 @dataclass(frozen=True)
 class GatherState:
-    """All that is on the maps of B copies of Gather."""
+    """Full state of B copies of Gather.
+
+    Args:
+        position: cells of the omnivores.
+        alive: whether each omnivore is alive.
+        food: cells of the foods.
+        food_hp: hit points of the foods as a fraction, 0 for eaten food.
+    """
 
     position: Float[Tensor, "env agent 2"]
     alive: Bool[Tensor, "env agent"]
@@ -25,14 +32,14 @@ class GatherState:
 
 
 class ScriptedGatherer:
-    """Hits the weakest adjacent food; without one, moves as near as it can to the nearest food.
+    """Greedy baseline: attack the weakest adjacent food, else move towards the nearest food.
 
-    Agents choose one after the other, and none moves to a cell that an earlier one has chosen.
-    Ties between foods and between cells are broken at random.
+    Agents choose in order, and none moves to a cell that an earlier agent has chosen. Ties between
+    foods and between cells are broken at random.
 
     Args:
         size: cells along a side of the map.
-        seed: of the ties.
+        seed: seed of the tie-breaking.
     """
 
     def __init__(self, size: int, seed: int = 0) -> None:
@@ -43,7 +50,7 @@ class ScriptedGatherer:
         self.generator = torch.Generator().manual_seed(seed)
 
     def __call__(self, state: GatherState) -> Int[Tensor, "env agent"]:
-        """Actions of all agents; the dead stand still."""
+        """Actions of all agents; dead agents stay."""
         hit, can_hit = self._attack(state)
         movers = state.alive & ~can_hit
         action = torch.where(can_hit & state.alive, hit, self.stay)
@@ -76,18 +83,18 @@ class ScriptedGatherer:
         cells = state.position[:, :, None] + self.moves
         inside = ((cells > 0) & (cells < self.size - 1)).all(-1)
         flat = self._flat(cells.clamp(0, self.size - 1))
-        things = torch.cat((state.position, state.food), 1)
+        objects = torch.cat((state.position, state.food), 1)
         present = torch.cat((state.alive, state.food_hp > 0), 1).float()
-        taken = self._grid(things, present).gather(1, flat.flatten(1)).view_as(flat) > 0
+        taken = self._grid(objects, present).gather(1, flat.flatten(1)).view_as(flat) > 0
         taken[..., self.stay] = False
         left = self._noise((cells - self._nearest(state)[:, :, None]).norm(dim=-1))
         return self._claim(left.masked_fill(taken | ~inside, torch.inf), flat, movers)
 
     def _claim(self, left: Tensor, flat: Tensor, movers: Tensor) -> Tensor:
-        """Best cells such that of several agents wanting one, the first in order has it.
+        """Assign each agent its best cell; a contested cell goes to the first agent in order.
 
-        Losers turn to their next best cell until nobody loses, which ends where choosing one after
-        the other would end. Everyone may stay, as nobody else can want that cell.
+        The others take their next best cell until no conflict is left, which gives the same result
+        as sequential choice. Staying is always possible, as no other agent can claim that cell.
         """
         number = torch.arange(movers.shape[1]).expand_as(movers)
         while True:
@@ -105,12 +112,12 @@ class ScriptedGatherer:
 
 
 def gather_state(env: Gather, step: Step) -> GatherState:
-    """What the script sees of an environment, as it is now."""
+    """Current full state of an environment."""
     assert step.position is not None, "gather has positions"
     return GatherState(step.position, step.alive, *env.foods())
 
 
 def scripted_policy(env: Gather, seed: int = 0) -> Callable[[Step], Tensor]:
-    """The script as a policy like any other, that plays this environment."""
+    """Scripted baseline as a policy for this environment."""
     script = ScriptedGatherer(env.size, seed)
     return lambda step: script(gather_state(env, step))

@@ -1,4 +1,4 @@
-"""What units see, and the state of a map as densities."""
+"""Observation windows of units, and densities of units over the map."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def circle(radius: float | int, centre: bool = True) -> NDArray[np.int64]:
 
 
 def circle_runs(radius: int) -> list[tuple[slice, slice]]:
-    """Where each row of the circle lies in the flat window, and where in the flat circle."""
+    """Slice of each row of the circle in the flat window, and in the flat circle."""
     runs, start, width = [], 0, 2 * radius + 1
     for row in range(-radius, radius + 1):
         reach = int((radius**2 - row**2) ** 0.5 + 1e-8)
@@ -33,9 +33,13 @@ def circle_runs(radius: int) -> list[tuple[slice, slice]]:
 
 
 class CircleView:
-    """Writes what a group sees: the cells of its view's circle, then its own place on the map.
+    """Observations of a group: the cells of a circular view, then the own position.
 
     For each cell, row by row: wall, own kind, its hit points, other kind, its hit points.
+
+    Args:
+        world: grid world to observe.
+        group: index of the observing group.
     """
 
     def __init__(self, world: World, group: int) -> None:
@@ -44,7 +48,7 @@ class CircleView:
         self.scratch = np.empty((0, 0), np.float32)
 
     def write(self, obs: NDArray[np.float32]) -> None:
-        """Fill one group's observations; those of the dead are zeros."""
+        """Write the group's observations; those of dead units are zeros."""
         world, group = self.world, self.group
         slots = world.slots[group]
         complete = len(slots) == len(obs)
@@ -64,7 +68,7 @@ class CircleView:
 
 
 class Density:
-    """Sums over square blocks of a map, for each cell of a block.
+    """Densities over square blocks of a map: sums per block divided by its cells.
 
     Args:
         size: cells along a side of the map.
@@ -75,10 +79,10 @@ class Density:
         self.size, self.blocks, self.area = size, blocks, (size / blocks) ** 2
 
     def block(self, cells: NDArray[Any]) -> NDArray[Any]:
-        """Number of the block in which each cell lies."""
+        """Index of the block of each cell."""
         place = cells * self.blocks // self.size
         return place[:, 1] * self.blocks + place[:, 0]
 
     def of(self, block: NDArray[Any], weight: NDArray[Any] | None = None) -> NDArray[Any]:
-        """Density of things that lie in the named blocks."""
+        """Density per block of objects that lie in the given blocks."""
         return np.bincount(block, weight, self.blocks**2) / self.area

@@ -1,4 +1,4 @@
-"""MAgent2's grid world behind a guard: what crashes or corrupts it is refused or done right."""
+"""MAgent2's grid world with checks of everything that crashes or corrupts the engine."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-# Events of one unit in one step, summed: the engine is given these powers of two as rewards, so
-# that every payment scheme is exact arithmetic on what happened.
+# Events of one unit in one step, summed: the engine pays these powers of two as rewards, so that
+# every reward function is exact arithmetic on the events.
 ATTACK, HIT, KILL, KILL_OWN, DEAD, HIT_OWN, WAS_HIT = 1, 2, 4, 8, 16, 32, 64
 
 
@@ -36,15 +36,15 @@ def load_engine(name: str) -> ModuleType:
 
 
 @dataclass(frozen=True)
-class Unit:
-    """One type of unit.
+class UnitType:
+    """Properties of one type of unit.
 
     Args:
         hp: hit points; a unit dies when they fall below 0.
         speed: radius of a move, in cells.
-        view_radius: radius of the circle it sees, in cells.
+        view_radius: radius of the circular view, in cells.
         attack_radius: radius of its attack, in cells; 0 cannot attack.
-        damage: hit points that an attack takes.
+        damage: hit points removed by an attack.
         recover: hit points regained each step.
         attack_in_group: whether an attack on its own kind counts.
     """
@@ -59,18 +59,18 @@ class Unit:
 
 
 class World:
-    """One grid with a border of wall and a group of units for each type given.
+    """Grid world with a wall as border and one group of units per given type.
 
     Slot i of a group is the i-th unit placed in it, for the whole episode. After `reset` and
-    `step`, `alive[g]`, `position[g]` and `events[g]` hold all slots of group g; the dead keep
+    `step`, `alive[g]`, `position[g]` and `events[g]` hold all slots of group g; dead units keep
     their last position.
 
     Args:
-        size: cells along each side, border included; usable are 1 to size - 2.
+        size: cells along each side, border included; free cells are 1 to size - 2.
         units: type of each group.
     """
 
-    def __init__(self, size: int, units: Sequence[Unit]) -> None:
+    def __init__(self, size: int, units: Sequence[UnitType]) -> None:
         engine = load_engine("World")
         self.size, self.units = size, tuple(units)
         config = engine.Config()
@@ -114,11 +114,11 @@ class World:
         """Clear the grid and place the units.
 
         Args:
-            seed: the order of attacks within a step depends on it.
+            seed: seed of the order of attacks within a step.
             places: cells (x, y) of each group's units.
 
         Raises:
-            ValueError: units on the border, outside, or on one another.
+            ValueError: a unit is on the border, outside, or on another unit.
         """
         cells = np.concatenate(places)
         outside = ((cells < 1) | (cells > self.size - 2)).any(1)
@@ -146,7 +146,7 @@ class World:
         self.slots = [np.arange(len(place)) for place in places]
 
     def step(self, actions: Sequence[NDArray[Any] | None]) -> None:
-        """Advance by one action for each slot of each group; None lets a group stand still.
+        """Advance by one action for each slot of each group; None is no action for the group.
 
         Raises:
             ValueError: too few or too many actions, or one that the units do not have.
@@ -158,17 +158,17 @@ class World:
                 raise ValueError(
                     f"{action.shape} actions for {len(self.alive[group])} slots of group {group}"
                 )
-            living = np.ascontiguousarray(action[self.slots[group]], dtype=np.int32)
-            if len(living) and living.view(np.uint32).max() >= self.num_actions[group]:
+            live_actions = np.ascontiguousarray(action[self.slots[group]], dtype=np.int32)
+            if len(live_actions) and live_actions.view(np.uint32).max() >= self.num_actions[group]:
                 raise ValueError(f"actions must be 0 to {self.num_actions[group] - 1}")
-            self._grid.set_action(self._handles[group], living)
+            self._grid.set_action(self._handles[group], live_actions)
         self._grid.step()
         for group, handle in enumerate(self._handles):
             if self.units[group].damage == 0:
                 continue  # no event can pay it
             events = self.events[group] = np.zeros(len(self.alive[group]), np.int64)
             events[self.slots[group]] = self._grid.get_reward(handle)
-        # Only now: the rewards of those who died in this step are gone afterwards.
+        # After reading rewards, as this discards the rewards of units that died in this step.
         self._grid.clear_dead()
         for group, handle in enumerate(self._handles):
             if self._grid.get_num(handle) < len(self.slots[group]):
@@ -179,11 +179,11 @@ class World:
                 self.position[group][self.slots[group]] = self._grid.get_pos(handle)
 
     def view(self, group: int) -> NDArray[np.float32]:
-        """What the living see, (living, rows, columns, channels); the next call overwrites it."""
+        """Views of live units, (unit, row, column, channel); the next call overwrites them."""
         return self._grid.get_observation(self._handles[group])[0]
 
     def hp(self, group: int) -> NDArray[np.float32]:
-        """Hit points of each slot as a fraction of the full ones, 0 for the dead."""
+        """Hit points of each slot as a fraction of the maximum, 0 for dead units."""
         hp = np.zeros(len(self.alive[group]), np.float32)
         if len(self.slots[group]):
             view = self.view(group)

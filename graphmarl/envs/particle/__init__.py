@@ -1,4 +1,4 @@
-"""Particle worlds: many small discs that push and are pushed."""
+"""Multi-agent particle environments (MPE) with many agents."""
 
 from graphmarl.envs.particle.heterogeneous_navigation import (
     HeterogeneousNavigation as HeterogeneousNavigation,

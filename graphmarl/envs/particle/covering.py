@@ -1,4 +1,4 @@
-"""What the tasks share in which agents cover landmarks."""
+"""Base class of the navigation tasks, in which agents cover landmarks."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ DOMINANCE = 10.0
 
 
 class Cover(NamedTuple):
-    """How the landmarks are covered.
+    """Coverage of the landmarks.
 
     Args:
         distance: from each landmark to its closest agent.
-        agent: that agent.
-        second: distance to the next, or None where it is not needed.
+        agent: index of that agent.
+        second: distance to the second closest agent, or None where it is not needed.
     """
 
     distance: Float[Tensor, "env landmark"]
@@ -34,7 +34,7 @@ class Cover(NamedTuple):
 
     @classmethod
     def of(cls, squared: Float[Tensor, "env agent landmark"], second: bool) -> Cover:
-        """From squared distances."""
+        """Compute the coverage from squared distances."""
         least, agent = squared.min(1)
         if not second:
             return cls(least.sqrt(), agent)
@@ -44,15 +44,19 @@ class Cover(NamedTuple):
     def charge(
         self, cost: Float[Tensor, "env landmark"], like: Float[Tensor, "env agent"]
     ) -> Float[Tensor, "env agent"]:
-        """What each agent pays if each landmark's cost is borne by its closest agent."""
+        """Cost of each agent if each landmark's cost is charged to its closest agent."""
         return torch.zeros_like(like).scatter_add(1, self.agent, cost)
 
 
 def mean_log_distance(width: float, cells: int = 300) -> float:
-    """Mean of log(1 + d) over two places that are uniform in a square.
+    """Mean of log(1 + d) for the distance d of two uniform points in a square.
 
-    Their differences along the two axes, as shares of the side, have density 2 (1 - x) each; the
-    integral over both is that of the midpoint rule.
+    Their differences along each axis, as shares of the side, have density 2 (1 - x); the double
+    integral is computed by the midpoint rule.
+
+    Args:
+        width: side of the square.
+        cells: grid points per axis.
     """
     middle = (torch.arange(cells, dtype=torch.float64) + 0.5) / cells
     weight = 2 * (1 - middle) / cells
@@ -61,19 +65,19 @@ def mean_log_distance(width: float, cells: int = 300) -> float:
 
 
 class Covering(Particle):
-    """N agents cover N landmarks and keep out of each other's way.
+    """Base class: N agents cover N landmarks without colliding.
 
     Args:
-        properties: of the agents.
-        price: what a collision of agents i and j costs i; one number, or a matrix.
-        apart: least distance between landmarks.
-        half_width: of the square in which agents and landmarks begin.
-        landmarks_seen: nearest landmarks in an observation; 6 or all of fewer without it.
-        agents_seen: nearest others in an observation; 5 or all of fewer without it.
+        properties: properties of the agents.
+        price: cost for agent i of a collision with agent j; one number, or a matrix.
+        apart: minimum distance between landmarks.
+        half_width: half width of the square of initial positions.
+        landmarks_seen: nearest landmarks in an observation; min(6, N) by default.
+        agents_seen: nearest other agents in an observation; min(5, N - 1) by default.
         reward: `team`, `agent` or `difference`.
         spread: weight of the sum of log(1 + d_ij) over ordered pairs; 0 for none.
-        quirk: nearest by the wrong distance.
-        contact_distance: of every pair; the sum of the sizes without it.
+        quirk: select the nearest by the public scenarios' wrong distance.
+        contact_distance: contact distance of every pair; the sum of the radii by default.
         world: action, horizon, num_envs and device.
     """
 
@@ -119,18 +123,18 @@ class Covering(Particle):
         self._covered: tuple[Tensor, Tensor, Gaps, Cover] | None = None
 
     def begin(self) -> dict[str, Tensor]:
-        """Agents anywhere and at rest, landmarks apart from each other."""
+        """Sample agents at rest, and landmarks with a minimum distance."""
         count = self.spec.num_agents
         return {
             "position": self.square(count, self.half_width),
             "velocity": self._still,
-            "team_return": self.nothing[:, 0],
-            "collided": self.nothing[:, 0],
+            "team_return": self.zeros[:, 0],
+            "collided": self.zeros[:, 0],
             "landmarks": poisson_disc(self.uniform, count, self.half_width, self._apart),
         }
 
     def advance(self, action: Tensor) -> tuple[Float[Tensor, "env agent"], Bool[Tensor, " env"]]:
-        """Move, then pay for distances and collisions."""
+        """Move, then charge distances and collisions."""
         self.move(action)
         squared, cover = self.gaps().squared, self.cover()[1]
         touching = (squared < self._touch).float()
@@ -140,25 +144,25 @@ class Covering(Particle):
         team = -cover.distance.sum(1) - fines.sum(1)
         bonus = None
         if self.spread:
-            # An agent is infinitely far from itself, and no pair.
+            # Distances to oneself are infinite; they are no pairs.
             far = squared.masked_fill(squared == torch.inf, 0).sqrt().log1p().sum(2)
             bonus = self.spread * far
             team = team + bonus.sum(1)
-        return self.pay(self._share(cover, fines, bonus, team), team), self.never
+        return self.pay(self._share(cover, fines, bonus, team), team), self.none_ended
 
     def _share(
         self, cover: Cover, fines: Tensor, bonus: Tensor | None, team: Tensor
     ) -> Float[Tensor, "env agent"]:
         if self._paid == "team":
             return self.shared(team)
-        # With an agent goes both halves of each of its pairs.
+        # Removing an agent removes both ordered pairs with each other agent.
         halves = 1 if cover.second is None else 2
         cost = cover.distance if cover.second is None else cover.distance - cover.second
         share = -cover.charge(cost, fines) - halves * fines
         return share if bonus is None else share + halves * bonus
 
     def cover(self) -> tuple[Gaps, Cover]:
-        """From agents to landmarks as they are now; found once for each state."""
+        """Gaps from agents to landmarks and their coverage, cached for each state."""
         held = self._covered
         if held is None or held[0] is not self.position or held[1] is not self.landmarks:
             gaps = Gaps.between(self.position, self.landmarks)
@@ -167,12 +171,12 @@ class Covering(Particle):
         return held[2], held[3]
 
     def observe(self) -> dict[str, Any]:
-        """Oneself, the nearest landmarks and the nearest others."""
+        """Own velocity and position, the nearest landmarks and the nearest other agents."""
         gaps, cover = self.cover()
         others, wrong = self.gaps(), self.position if self._quirk else None
         seen = self.own()
-        for things, number in zip((gaps, others), self._sight, strict=True):
-            seen.append(things.to(things.nearest(number, wrong)))
+        for offsets, number in zip((gaps, others), self._sight, strict=True):
+            seen.append(offsets.to(offsets.nearest(number, wrong)))
         return self.everything(self.landmarks) | {
             "obs": torch.cat(seen, 2),
             "info": {
@@ -183,20 +187,20 @@ class Covering(Particle):
         }
 
     def scene(self, env: int) -> Scene:
-        """The landmarks."""
-        return self.frame(env, landmarks=self.landmarks[env])
+        """Landmarks."""
+        return self.scene_of(env, landmarks=self.landmarks[env])
 
 
 def usual_width(table: Mapping[int, float], number: int) -> float:
-    """Half width of the scenario of that many agents; otherwise there is 1 per unit of area."""
+    """Half width of the scenario for a number of agents; by default 1 agent per unit of area."""
     return table[number] if number in table else float(number) ** 0.5 / 2
 
 
 def spread_weight(number: int, half_width: float, contact: float) -> float:
-    r"""Weight of each ordered pair's log(1 + d) that makes their sum 10 times the other reward.
+    r"""Weight of log(1 + d) of each ordered pair, so that their sum is 10 times the other reward.
 
-    With N agents and N landmarks spread evenly over a square of side s, the closest agent to a
-    place is :math:`s / (2 \sqrt N)` away on average (without borders), and two agents are nearer
+    With N agents and N landmarks uniform in a square of side s, the closest agent to a
+    point is :math:`s / (2 \sqrt N)` away on average (without borders), and two agents are nearer
     than c with probability :math:`\pi u^2 - \frac83 u^3 + \frac12 u^4,\; u = c / s`. So the reward
     of the first step is about
 
@@ -204,6 +208,11 @@ def spread_weight(number: int, half_width: float, contact: float) -> float:
         r_1 = N \frac{s}{2 \sqrt N} + N (N - 1) (\pi u^2 - \tfrac83 u^3 + \tfrac12 u^4),
 
     and the weight is :math:`10\, r_1 / (N (N - 1)\, \mathrm{E} \log(1 + d))`.
+
+    Args:
+        number: agents, N.
+        half_width: half width of the square, s / 2.
+        contact: distance c at which two agents collide.
     """
     side, pairs = 2 * half_width, number * (number - 1)
     u = min(contact / side, 1.0)

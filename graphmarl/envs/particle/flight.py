@@ -1,4 +1,4 @@
-"""How scripted prey runs away."""
+"""Scripted flight of the prey."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ FEARED, SAFE = 3, 0.8
 def flee(
     prey: Float[Tensor, "env prey 2"], hunters: Gaps, half_width: float
 ) -> Float[Tensor, "env prey 2"]:
-    r"""The share of its full force with which each prey runs, at most of length 1.
+    r"""Action of each prey as a share of its full force, a vector of norm at most 1.
 
-    It is that of the sum of :math:`(x_p - x_i) / |x_p - x_i|^2` over the three nearest hunters i,
-    made of length 1. From 0.8 of the half width R on, each coordinate x has
-    :math:`5 (|x| / R - 0.8)` added to it inwards, which at the border is as much as the flight;
-    what is longer than 1 then is cut to 1.
+    The direction is the sum of :math:`(x_p - x_i) / |x_p - x_i|^2` over the three nearest hunters
+    i, normalised to norm 1. Beyond 0.8 of the half width R, an inward component
+    :math:`5 (|x| / R - 0.8)` is added to each coordinate x, which equals the flight at the border;
+    the result is clipped to norm 1.
 
     Args:
-        prey: where they are.
+        prey: positions of the prey.
         hunters: gaps from each prey to each hunter.
-        half_width: R.
+        half_width: half width of the square, R.
     """
     feared = hunters.nearest(min(FEARED, hunters.squared.shape[2]))
     gap = hunters.to(feared).unflatten(2, (-1, 2))

@@ -1,4 +1,4 @@
-"""Heterogeneous navigation: big and small agents cover the landmarks together."""
+"""Heterogeneous navigation: big and small agents cover landmarks without colliding."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ MIXED_PRICE = 10.0
 
 
 def two_kinds(half: int, size: float) -> AgentProperties:
-    """Big agents of this radius, and as many small, strong and fast ones of half of it."""
+    """Properties of big agents and of as many small, faster ones of half the radius."""
     kind = (BIG,) * half + (SMALL,) * half
     return AgentProperties(
         size=[(size, size / 2)[k] for k in kind],
@@ -26,34 +26,34 @@ def two_kinds(half: int, size: float) -> AgentProperties:
 
 
 class HeterogeneousNavigation(Covering):
-    r"""Cooperative navigation of two kinds of agent, as in PIC, VPP and IP.
+    r"""Cooperative navigation with two kinds of agents, as in PIC, VPP and IP.
 
-    The first half of the agents is big: full force 3, greatest speed 1. The others have half the
-    radius: full force 4, greatest speed 1.3. In each step the team gets
+    The first half of the agents is big: full force 3, maximum speed 1. The others have half the
+    radius: full force 4, maximum speed 1.3. The team reward of each step is
 
     .. math:: G = -\sum_l \min_i |x_i - y_l| - \sum_{i \ne j} c_{ij} [|x_i - x_j| < r_i + r_j]
 
     with c = 1 for two of a kind and 10 for a big and a small one. Everything else is as in
     `Navigation`; landmarks are at least 4.5 big radii apart. Unlike the public scenarios, which
-    show 4 landmarks, an agent sees 6 landmarks and 5 others, the 26 numbers of the papers.
+    show 4 landmarks, an agent observes 6 landmarks and 5 others, the 26 numbers of the papers.
 
     Liu et al., `PIC: Permutation Invariant Critic for Multi-Agent Deep Reinforcement Learning
     <https://arxiv.org/abs/1911.00025>`_
 
     Args:
-        num_agents: N, an even number.
-        half_width: of the square; the public scenarios' own for 4, 8, 16, 30 and 100 agents, and
-            for other N half of the square root of N.
-        big_size: radius of the big; 0.1 for up to 30 agents and 0.15 for more, without it.
-        landmarks_seen: nearest landmarks that an agent sees; 6, or all of fewer, without it.
-        agents_seen: nearest others that an agent sees; 5, or all of fewer, without it.
+        num_agents: agents, N, an even number.
+        half_width: half width of the square; by default the public scenarios' for 4, 8, 16, 30 and
+            100 agents, and half of the square root of N for other N.
+        big_size: radius of big agents; by default 0.1 for up to 30 agents and 0.15 for more.
+        landmarks_seen: nearest landmarks in an observation; min(6, N) by default.
+        agents_seen: nearest other agents in an observation; min(5, N - 1) by default.
         reward: `team` pays each agent G / N. `agent` charges each landmark's distance to its
             closest agent and each agent's collisions to itself; the sum is G. `difference` pays G
-            less what it would be without the agent; the sum is not G.
+            minus G without the agent; the sum is not G.
         action: five `discrete` actions, or `continuous` ones, two reals in [-1, 1].
-        quirks: do as the public scenarios, in which every pair begins to push at the distance of
-            two big agents; collisions are counted by the right sizes.
-        horizon: steps in an episode, which it truncates.
+        quirks: reproduce the public scenarios, in which every pair repels at the distance of two
+            big agents; collisions are counted by the right radii.
+        horizon: steps after which an episode is truncated.
         num_envs: copies, B.
         device: where the tensors are.
 
@@ -62,7 +62,7 @@ class HeterogeneousNavigation(Covering):
         state (B, 6 N): positions, velocities and landmarks. Metrics: as in `Navigation`.
 
     Raises:
-        ValueError: a value that is not allowed, or landmarks that do not fit.
+        ValueError: a value is not allowed, or the landmarks do not fit.
     """
 
     def __init__(

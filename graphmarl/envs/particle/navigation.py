@@ -1,4 +1,4 @@
-"""Navigation: cover the landmarks together without colliding."""
+"""Navigation: agents cover landmarks without colliding."""
 
 from __future__ import annotations
 
@@ -13,46 +13,46 @@ WITH_QUIRKS = (15, 30)
 class Navigation(Covering):
     r"""Cooperative navigation (spread) with many agents, as in PIC, VPP and IP.
 
-    N agents of radius 0.15 and N landmarks that do not collide. In each step the team gets
+    N agents of radius 0.15 and N landmarks that do not collide. The team reward of each step is
 
     .. math:: G = -\sum_l \min_i |x_i - y_l| - |\{(i, j) : i \ne j, |x_i - x_j| < 0.3\}|,
 
-    so that a collision costs 2. Agents begin at rest anywhere in a square; landmarks lie there at
-    least 0.675 apart. Unlike the paper's code, which draws N of a crowd of Poisson-disc samples,
-    `placement.poisson_disc` throws darts until N lie.
+    so that a collision costs 2. Agents start at rest, uniform in a square; landmarks lie in it at
+    least 0.675 apart. Unlike the paper's code, which draws N of many Poisson-disc samples,
+    `placement.poisson_disc` places N points by rejection sampling.
 
     Liu et al., `PIC: Permutation Invariant Critic for Multi-Agent Deep Reinforcement Learning
     <https://arxiv.org/abs/1911.00025>`_; Qu et al., "Variational Policy Propagation for
     Multi-agent Reinforcement Learning" (VPP).
 
     Args:
-        num_agents: N.
-        half_width: of the square; the public scenarios' own for 3, 6, 15, 30, 100 and 200 agents,
-            and for other N half of the square root of N, which is 1 agent per unit of area.
-        landmarks_seen: nearest landmarks that an agent sees; 6, or all of fewer, without it.
-        agents_seen: nearest others that an agent sees; 5, or all of fewer, without it.
+        num_agents: agents, N.
+        half_width: half width of the square; by default the public scenarios' for 3, 6, 15, 30, 100
+            and 200 agents, and half of the square root of N for other N (1 agent per unit of area).
+        landmarks_seen: nearest landmarks in an observation; min(6, N) by default.
+        agents_seen: nearest other agents in an observation; min(5, N - 1) by default.
         reward: `team` pays each agent G / N. `agent` charges each landmark's distance to its
             closest agent and each agent's collisions to itself; the sum is G. `difference` pays G
-            less what it would be without the agent; the sum is not G.
+            minus G without the agent; the sum is not G.
         violate_locality: add w times the sum of log(1 + d_ij) over ordered pairs of agents to G,
-            with the w of `spread_weight`, by which this is about 10 times as large as G at the
+            with w from `spread_weight`, which makes it about 10 times as large as G at the
             beginning (VPP; its formula is not printed). `agent` counts it for i, and `difference`
             for i and j.
         action: five `discrete` actions, or `continuous` ones, two reals in [-1, 1].
-        quirks: do as the public scenarios of 15 and 30 agents, which take an agent's own position
-            off twice where they look for what is nearest to it.
-        horizon: steps in an episode, which it truncates.
+        quirks: reproduce the public scenarios of 15 and 30 agents, which subtract an agent's own
+            position twice when selecting the nearest entities.
+        horizon: steps after which an episode is truncated.
         num_envs: copies, B.
         device: where the tensors are.
 
     Shapes:
         obs (B, N, 26): own velocity and position, then gaps to landmarks and others, nearest first.
         state (B, 6 N): positions, velocities and landmarks. Metrics: `team_return`, the sum of G in
-        this episode; `distance`, the mean of a landmark's to its closest agent; `collisions` of an
-        agent in a step, mean of this episode.
+        this episode; `distance`, mean over landmarks of the distance to the closest agent;
+        `collisions` per agent and step, mean over this episode.
 
     Raises:
-        ValueError: a value that is not allowed, or landmarks that do not fit.
+        ValueError: a value is not allowed, or the landmarks do not fit.
     """
 
     def __init__(

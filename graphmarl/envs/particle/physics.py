@@ -1,4 +1,4 @@
-"""Particles that are pushed, damped, and push each other away where they touch."""
+"""Particle physics: forces, damping and repulsive contacts."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 TIME_STEP, DAMPING, CONTACT_FORCE, CONTACT_MARGIN = 0.1, 0.25, 100.0, 1e-3
-# A velocity v that is left to the damping carries this many times v.
+# Distance covered by damping alone, per unit of velocity.
 COASTING = TIME_STEP / DAMPING
-# Beyond 100 margins the contact force is below the smallest number that float32 has.
+# Beyond 100 margins the contact force underflows in float32.
 REACH = 100 * CONTACT_MARGIN
 
 
 @dataclass(frozen=True)
 class Gaps:
-    """Where each of some points lies from each of others.
+    """Pairwise displacements from one set of points to another.
 
     Args:
-        x: from point i to point j, to the right.
-        y: the same, upwards.
+        x: displacement from point i to point j, to the right.
+        y: displacement from point i to point j, upwards.
         squared: squared distance; infinite from a point to itself.
     """
 
@@ -34,7 +34,7 @@ class Gaps:
 
     @classmethod
     def between(cls, here: Float[Tensor, "env from 2"], there: Float[Tensor, "env to 2"]) -> Gaps:
-        """From these points to those; `there` may be `here` itself."""
+        """Displacements from the points `here` to `there`, which may be the same tensor."""
         x = there[:, None, :, 0] - here[:, :, None, 0]
         y = there[:, None, :, 1] - here[:, :, None, 1]
         squared = (x * x).addcmul_(y, y)
@@ -43,17 +43,20 @@ class Gaps:
         return cls(x, y, squared)
 
     def part(self, here: slice, there: slice) -> Gaps:
-        """From some of the points to some of the others."""
+        """Restrict the displacements to slices of both sets."""
         where = (slice(None), here, there)
         return Gaps(self.x[where], self.y[where], self.squared[where])
 
     def nearest(
         self, number: int, seen_from: Float[Tensor, "env from 2"] | None = None
     ) -> Int[Tensor, "env from number"]:
-        """The nearest points, nearest first.
+        """Indices of the nearest points, nearest first.
 
-        With `seen_from` the distance is that of the gap less this vector: the public scenarios'
-        mistake, which take an agent's own position off twice.
+        Args:
+            number: points to select.
+            seen_from: vectors subtracted from the displacements before taking distances. This
+                reproduces an error of the public scenarios, which subtract an agent's own position
+                twice.
         """
         far = self.squared
         if seen_from is not None:
@@ -62,12 +65,12 @@ class Gaps:
         return far.topk(number, largest=False).indices
 
     def to(self, chosen: Int[Tensor, "env from number"]) -> Float[Tensor, "env from twice"]:
-        """The gaps to chosen points one after the other, `x, y, x, y, ...`."""
+        """Displacements to the chosen points, flattened to `x, y, x, y, ...`."""
         return torch.stack([self.x.gather(2, chosen), self.y.gather(2, chosen)], 3).flatten(2)
 
 
 class Physics:
-    r"""The particle physics of Lowe et al. (MPE), for B copies of E things at once.
+    r"""Particle physics of Lowe et al. (MPE), for B copies of E entities.
 
     In each step of :math:`\Delta = 0.1`
 
@@ -76,24 +79,24 @@ class Physics:
         \frac{x_i - x_j}{|x_i - x_j|} \, k \log(1 + e^{(d_{ij} - |x_i - x_j|) / k}) \Big),
         \quad k = 10^{-3},
 
-    then v is cut to the thing's greatest speed, then :math:`x_i \leftarrow x_i + \Delta v_i`. Only
-    pairs of which both collide push; their contact distance :math:`d_{ij}` is the sum of the
-    sizes. Two things in the very same place do not push each other. There are no walls. The pairs
-    that can push are found first and the rest is left out, which changes no digit of float32.
+    then v is clipped to the maximum speed, then :math:`x_i \leftarrow x_i + \Delta v_i`. Only pairs
+    of colliding entities repel each other; their contact distance :math:`d_{ij}` is the sum of
+    their radii. Two entities at the same position do not repel each other. There are no walls.
+    Forces are computed for pairs within reach only, which changes no digit in float32.
 
     `Multi-Agent Actor-Critic for Mixed Cooperative-Competitive Environments
     <https://arxiv.org/abs/1706.02275>`_
 
     Args:
-        size: radius of each thing.
-        mass: of each, or of all.
-        max_speed: of each; None for things without a limit.
-        collides: which can touch; all without it.
-        moves: which can move; all without it.
-        contact_distance: of every pair, whatever their sizes; the sum of the sizes without it.
-        order: what is first brought up to date. The public scenarios begin with the velocity; the
-            package mpe2 with the position.
-        device: where the tensors are.
+        size: radius of each entity.
+        mass: mass of each entity, or of all.
+        max_speed: maximum speed of each entity; None for no limit.
+        collides: whether each entity collides; all by default.
+        moves: whether each entity moves; all by default.
+        contact_distance: contact distance of every pair; the sum of their radii by default.
+        order: quantity that is updated first: `velocity` as in the public scenarios, or `position`
+            as in the package mpe2.
+        device: device of the tensors.
 
     Attributes:
         contact: contact distances, (E, E).
@@ -124,31 +127,31 @@ class Physics:
         self._near = torch.where(both, (self.contact + REACH).square(), 0)
         self._response = torch.where(free, TIME_STEP / masses, 0)[:, None]
 
-    def push(self, gaps: Gaps) -> Float[Tensor, "env thing 2"]:
-        """The force of all contacts on each thing."""
+    def push(self, gaps: Gaps) -> Float[Tensor, "env entity 2"]:
+        """Sum of the contact forces on each entity."""
         near = (gaps.squared < self._near).flatten().nonzero().squeeze(1)
         distance = gaps.squared.flatten()[near].sqrt()
         overlap = self.contact.flatten()[near % self.contact.numel()] - distance
         strength = softplus(overlap / CONTACT_MARGIN) / distance.clamp(min=1e-30)
-        # Written out before it is summed, so that sums have one order on every device.
+        # Dense before the sum, so that the order of summation is the same on every device.
         full = torch.zeros_like(gaps.squared)
         full.view(-1)[near] = strength * (-CONTACT_FORCE * CONTACT_MARGIN)
         return torch.stack([(full * gaps.x).sum(2), (full * gaps.y).sum(2)], 2)
 
     def step(
         self,
-        position: Float[Tensor, "env thing 2"],
-        velocity: Float[Tensor, "env thing 2"],
-        force: Float[Tensor, "env thing 2"],
+        position: Float[Tensor, "env entity 2"],
+        velocity: Float[Tensor, "env entity 2"],
+        force: Float[Tensor, "env entity 2"],
         gaps: Gaps,
-    ) -> tuple[Float[Tensor, "env thing 2"], Float[Tensor, "env thing 2"]]:
+    ) -> tuple[Float[Tensor, "env entity 2"], Float[Tensor, "env entity 2"]]:
         """Position and velocity one step later.
 
         Args:
-            position: of all things.
-            velocity: of all things; 0 for what does not move.
-            force: on all things, without that of contacts.
-            gaps: between the things at `position`.
+            position: positions of all entities.
+            velocity: velocities of all entities; 0 for entities that do not move.
+            force: forces on all entities, without those of contacts.
+            gaps: displacements between the entities at `position`.
         """
         change = (force + self.push(gaps)) * self._response
         after = torch.add(change, velocity, alpha=1 - DAMPING)

@@ -1,4 +1,4 @@
-"""Points at random that keep a distance from each other."""
+"""Random points with a minimum distance (Poisson-disc sampling)."""
 
 from __future__ import annotations
 
@@ -15,11 +15,16 @@ EXACT = "donot_use_mm_for_euclid_dist"
 
 
 def check_room(number: int, half_width: float, apart: float) -> None:
-    """Refuse more points than can be placed by chance.
+    """Check that random sequential placement has enough room for the points.
+
+    Args:
+        number: points to place.
+        half_width: half width of the square.
+        apart: minimum distance.
 
     Raises:
-        ValueError: discs of diameter `apart` would cover over 0.4 of what they may lie on. Discs
-            that are dropped one after the other stop at 0.547.
+        ValueError: discs of diameter `apart` would cover over 0.4 of the available area; random
+            sequential placement saturates at 0.547.
     """
     covered = number * pi * (apart / 2) ** 2 / (2 * half_width + apart) ** 2
     if covered > MOST_COVERED:
@@ -32,28 +37,29 @@ def check_room(number: int, half_width: float, apart: float) -> None:
 def poisson_disc(
     uniform: Callable[..., Float[Tensor, "env ..."]], number: int, half_width: float, apart: float
 ) -> Float[Tensor, "env number 2"]:
-    """Points in a square around 0, no two of a copy nearer to each other than `apart`.
+    """Poisson-disc sampling by dart throwing: points in a square around 0, at least `apart` apart.
 
-    Darts are thrown in rounds of `number` for each copy. A dart stays if it is far enough from all
-    that stay from earlier rounds and from all earlier ones of its own round that are; the first
-    `number` that stay are the points. A copy that lacks points after 30 rounds begins anew. More
-    rounds change nothing in a copy that is complete, so that its points do not depend on other
-    copies; but they take draws, so that nothing should be drawn after them in the same phase.
+    Each round draws `number` candidates per copy. A candidate is accepted if it is far enough from
+    the accepted points of earlier rounds and from earlier candidates of its round that are far
+    enough from those; the first `number` accepted points are returned. A copy without enough points
+    after 30 rounds starts again. Further rounds do not change a complete copy, so its points do not
+    depend on other copies; but the number of draws varies, so nothing should be drawn afterwards in
+    the same phase.
 
     Args:
-        uniform: draws for each copy, such as `Batched.uniform`.
+        uniform: sampler of uniform numbers for each copy, such as `Batched.uniform`.
         number: points in each copy.
-        half_width: of the square.
-        apart: least distance.
+        half_width: half width of the square.
+        apart: minimum distance.
 
     Raises:
-        RuntimeError: 20 beginnings were not enough, which `check_room` makes all but impossible.
+        RuntimeError: 20 attempts failed, which `check_room` makes extremely unlikely.
     """
     points, count = None, None
     for turn in range(ROUNDS * ATTEMPTS):
         dart = (2 * uniform(number, 2) - 1) * half_width
         if points is None or count is None:
-            # One more place takes what is not kept.
+            # The last row collects rejected candidates.
             points = dart.new_full((len(dart), number + 1, 2), torch.inf)
             count = torch.zeros(len(dart), 1, dtype=torch.long, device=dart.device)
         elif turn % ROUNDS == 0:

@@ -1,4 +1,4 @@
-"""Prey and predator: slow adversaries hunt fast prey together."""
+"""Prey and predator: slow adversaries hunt fast scripted prey."""
 
 from __future__ import annotations
 
@@ -19,8 +19,20 @@ ADVERSARY_SPEED, PREY_SPEED = 1.0, 1.3
 INSET = 0.1
 
 
-class Size(NamedTuple):
-    """One row of the table of scenarios: numbers, sizes, and how many of each are seen."""
+class PreyPredatorSizes(NamedTuple):
+    """Counts, radii and observed counts of one scenario.
+
+    Args:
+        num_prey: number of prey.
+        num_obstacles: number of obstacles.
+        half_width: half width of the square.
+        adversary: radius of adversaries.
+        prey: radius of prey.
+        obstacle: radius of obstacles.
+        obstacles_seen: nearest obstacles in an observation.
+        adversaries_seen: nearest other adversaries in an observation.
+        prey_seen: nearest prey in an observation.
+    """
 
     num_prey: int
     num_obstacles: int
@@ -35,7 +47,7 @@ class Size(NamedTuple):
     def sight(
         self, counts: dict[str, int], wanted: tuple[int | None, int | None, int | None]
     ) -> dict[str, int]:
-        """How many of each are seen: as wanted, or else as in this row, if there are so many."""
+        """Observed count of each kind: the wanted one, or this scenario's if enough are present."""
         usual = (self.obstacles_seen, self.adversaries_seen, self.prey_seen)
         return {
             name: bounded_or_default(f"{name}_seen", wish, 0, most, min(row, most))
@@ -44,46 +56,46 @@ class Size(NamedTuple):
 
 
 SIZES = {
-    3: Size(1, 2, 1.0, 0.075, 0.05, 0.2, 2, 2, 1),
-    6: Size(2, 3, 1.5, 0.075, 0.05, 0.2, 3, 5, 2),
-    15: Size(5, 5, 1.0, 0.02, 0.01, 0.1, 3, 6, 3),
-    30: Size(10, 10, 1.0, 0.01, 0.005, 0.05, 5, 5, 5),
-    100: Size(30, 20, 1.0, 0.01, 0.005, 0.05, 5, 0, 5),
+    3: PreyPredatorSizes(1, 2, 1.0, 0.075, 0.05, 0.2, 2, 2, 1),
+    6: PreyPredatorSizes(2, 3, 1.5, 0.075, 0.05, 0.2, 3, 5, 2),
+    15: PreyPredatorSizes(5, 5, 1.0, 0.02, 0.01, 0.1, 3, 6, 3),
+    30: PreyPredatorSizes(10, 10, 1.0, 0.01, 0.005, 0.05, 5, 5, 5),
+    100: PreyPredatorSizes(30, 20, 1.0, 0.01, 0.005, 0.05, 5, 0, 5),
 }
 
 
 class PreyPredator(Particle):
     r"""Prey and predator (tag) of PIC, VPP and IP; the agents are the adversaries.
 
-    In each step the team gets
+    The team reward of each step is
 
     .. math:: G = \sum_{i} \Big( -0.1 \min_p |x_i - x_p| + 10\, |\{p : |x_i - x_p| < r_i + r_p\}|
         \Big)
 
-    over adversaries i and prey p. Adversaries have full force 3 and greatest speed 1, prey 4 and
-    1.3; obstacles do not move, and everyone runs into everyone. Unlike the paper's, whose prey is a
-    trained network, prey are scripted: `flight.flee` takes each away from the three nearest
-    adversaries, and back near the border. There is no difference reward: what an agent does is in
-    no other's part of G, so that it would equal `agent`.
+    over adversaries i and prey p. Adversaries have full force 3 and maximum speed 1, prey 4 and
+    1.3; obstacles do not move, and all entities collide. Unlike the paper, whose prey is a trained
+    network, prey are scripted: `flight.flee` moves each away from the three nearest adversaries,
+    and inwards near the border. There is no difference reward: an agent's action affects only its
+    own term of G, so it would equal `agent`.
 
     Liu et al., `PIC: Permutation Invariant Critic for Multi-Agent Deep Reinforcement Learning
     <https://arxiv.org/abs/1911.00025>`_
 
     Args:
-        num_agents: adversaries, N. There are sizes for 3, 6, 15, 30 and 100; another N takes those
-            of the next larger, and more than 100 those of 100.
-        num_prey: the table's 1, 2, 5, 10 or 30 without it.
-        num_obstacles: the table's 2, 3, 5, 10 or 20 without it.
-        half_width: of the square in which all begin, in place of the table's.
-        obstacles_seen: nearest obstacles that an adversary sees; the table's, or all of fewer.
-        adversaries_seen: nearest other adversaries; the table's, or all of fewer. For 100 that is
-            0, which gives the papers' 34 numbers; with 5 they are the public scenario's 44.
-        prey_seen: nearest prey, of which it sees velocities too; the table's, or all of fewer.
-        reward: `team` pays each agent G / N, `agent` its own part of G.
+        num_agents: adversaries, N. Scenarios exist for 3, 6, 15, 30 and 100; other N use the next
+            larger one, and more than 100 that of 100.
+        num_prey: number of prey; by default the scenario's 1, 2, 5, 10 or 30.
+        num_obstacles: number of obstacles; by default the scenario's 2, 3, 5, 10 or 20.
+        half_width: half width of the square of initial positions; the scenario's by default.
+        obstacles_seen: nearest obstacles in an observation; the scenario's by default.
+        adversaries_seen: nearest other adversaries in an observation; the scenario's by default.
+            For 100 that is 0, which gives the papers' 34 numbers; 5 gives the public scenario's 44.
+        prey_seen: nearest prey in an observation, with velocities; the scenario's by default.
+        reward: `team` pays each agent G / N, `agent` its own term of G.
         action: five `discrete` actions, or `continuous` ones, two reals in [-1, 1].
-        quirks: do as the public scenarios, in which every pair, obstacles too, begins to push at
-            the distance of two adversaries; contacts are counted by the right sizes.
-        horizon: steps in an episode, which it truncates.
+        quirks: reproduce the public scenarios, in which every pair, obstacles included, repels at
+            the distance of two adversaries; contacts are counted by the right radii.
+        horizon: steps after which an episode is truncated.
         num_envs: copies, B.
         device: where the tensors are.
 
@@ -91,11 +103,11 @@ class PreyPredator(Particle):
         obs (B, N, 34): own velocity and position, gaps to obstacles, other adversaries and prey,
         each nearest first, then the velocities of those prey. state: positions of adversaries, prey
         and obstacles, then velocities of the first two. Metrics: `team_return`, the sum of G in
-        this episode; `contacts` of an adversary and a prey in a step, mean of this episode;
-        `distance` of an adversary to its closest prey.
+        this episode; `contacts` between adversaries and prey per adversary and step, mean over this
+        episode; `distance` from an adversary to its closest prey.
 
     Raises:
-        ValueError: a value that is not allowed.
+        ValueError: a value is not allowed.
     """
 
     contacts: Float[Tensor, " env"]
@@ -137,12 +149,12 @@ class PreyPredator(Particle):
         super().__init__(physics, properties, *world)
         self._paid, self._touch = reward, size.adversary + size.prey
         last = num_agents + prey
-        self._who, self._what = slice(0, num_agents), slice(num_agents, last)
-        self._where = slice(last, last + obstacles)
+        self._adversaries, self._prey = slice(0, num_agents), slice(num_agents, last)
+        self._obstacles = slice(last, last + obstacles)
 
     @staticmethod
     def _physics(
-        size: Size, agents: int, prey: int, obstacles: int, quirks: bool, device: str
+        size: PreyPredatorSizes, agents: int, prey: int, obstacles: int, quirks: bool, device: str
     ) -> Physics:
         def each(*values: float) -> list[float]:
             numbers = (agents, prey, obstacles)
@@ -157,47 +169,51 @@ class PreyPredator(Particle):
         )
 
     def begin(self) -> dict[str, Tensor]:
-        """Everyone anywhere and at rest; obstacles a little inside."""
-        obstacles = self._where.stop - self._where.start
-        moving = self.square(self._where.start, self.half_width)
+        """Sample all entities at rest, obstacles away from the border."""
+        obstacles = self._obstacles.stop - self._obstacles.start
+        moving = self.square(self._obstacles.start, self.half_width)
         return {
             "position": torch.cat([moving, self.square(obstacles, self.half_width - INSET)], 1),
             "velocity": self._still,
-            "team_return": self.nothing[:, 0],
-            "contacts": self.nothing[:, 0],
+            "team_return": self.zeros[:, 0],
+            "contacts": self.zeros[:, 0],
         }
 
     def drive(self) -> Float[Tensor, "env prey 2"]:
-        """The share of its full force with which each prey runs."""
-        prey = self.position[:, self._what]
-        return flee(prey, self.gaps().part(self._what, self._who), self.half_width)
+        """Actions of the prey, as shares of their full force."""
+        prey = self.position[:, self._prey]
+        return flee(prey, self.gaps().part(self._prey, self._adversaries), self.half_width)
 
     def advance(self, action: Tensor) -> tuple[Float[Tensor, "env agent"], Bool[Tensor, " env"]]:
-        """Hunt and flee, then pay for closeness and for contacts."""
-        still = self._others[:, self._what.stop - self._what.start :]
+        """Move adversaries and prey, then reward proximity and contacts."""
+        still = self._others[:, self._prey.stop - self._prey.start :]
         self.move(action, torch.cat([PREY_FORCE * self.drive(), still], 1))
-        distance = self.gaps().squared[:, self._who, self._what].sqrt()
+        distance = self.gaps().squared[:, self._adversaries, self._prey].sqrt()
         contacts = (distance < self._touch).sum(2).float()
         self.contacts = self.contacts + contacts.sum(1)
         own = 10 * contacts - 0.1 * distance.amin(2)
         team = own.sum(1)
-        return self.pay(self.shared(team) if self._paid == "team" else own, team), self.never
+        return self.pay(self.shared(team) if self._paid == "team" else own, team), self.none_ended
 
     def observe(self) -> dict[str, Any]:
-        """Oneself, obstacles, other adversaries and prey."""
-        groups = {"obstacles": self._where, "adversaries": self._who, "prey": self._what}
+        """Own velocity and position, then obstacles, other adversaries and prey."""
+        groups = {
+            "obstacles": self._obstacles,
+            "adversaries": self._adversaries,
+            "prey": self._prey,
+        }
         seen, nearest = self.own(), torch.empty(0)
         for name, group in groups.items():
-            part = self.gaps().part(self._who, group)
+            part = self.gaps().part(self._adversaries, group)
             nearest = part.nearest(self._sight[name])
             seen.append(part.to(nearest))
-        velocity = self.velocity[:, self._what]
+        velocity = self.velocity[:, self._prey]
         which = nearest.flatten(1).unsqueeze(2).expand(-1, -1, 2)
         seen.append(velocity.gather(1, which).view_as(seen[-1]))
         found = self.everything()
-        moving = [self.position, self.velocity[:, : self._where.start]]
+        moving = [self.position, self.velocity[:, : self._obstacles.start]]
         found["state"] = torch.cat([part.flatten(1) for part in moving], 1)
-        closest = self.gaps().squared[:, self._who, self._what].amin(2).sqrt()
+        closest = self.gaps().squared[:, self._adversaries, self._prey].amin(2).sqrt()
         return found | {
             "obs": torch.cat(seen, 2),
             "info": {
@@ -210,4 +226,4 @@ class PreyPredator(Particle):
     def scene(self, env: int) -> Scene:
         """Prey and obstacles."""
         place = self.position[env]
-        return self.frame(env, prey=place[self._what], obstacles=place[self._where])
+        return self.scene_of(env, prey=place[self._prey], obstacles=place[self._obstacles])

@@ -1,4 +1,4 @@
-"""Push: move a heavy ball to its target together."""
+"""Push: agents move a heavy ball to its target."""
 
 from __future__ import annotations
 
@@ -16,8 +16,17 @@ from graphmarl.step import Scene
 INSET, FAR_ENOUGH = 0.2, 1.2
 
 
-class Size(NamedTuple):
-    """One row of the table of scenarios; `ghosts` is how many agents collide with nothing."""
+class PushSizes(NamedTuple):
+    """Sizes of one scenario.
+
+    Args:
+        half_width: half width of the square.
+        agent: radius of agents.
+        ball: radius of the ball.
+        mass: mass of the ball.
+        agents_seen: nearest other agents in an observation.
+        ghosts: number of agents that collide with nothing.
+    """
 
     half_width: float
     agent: float
@@ -28,55 +37,55 @@ class Size(NamedTuple):
 
 
 SIZES = {
-    3: Size(1.0, 0.06, 0.1, 2.0, 2),
-    6: Size(1.0, 0.04, 0.1, 4.0, 5),
-    15: Size(2.0, 0.02, 0.2, 8.0, 10),
-    30: Size(2.0, 0.06, 0.7, 4.0, 5, ghosts=10),
-    100: Size(4.0, 0.06, 0.7, 4.0, 10),
+    3: PushSizes(1.0, 0.06, 0.1, 2.0, 2),
+    6: PushSizes(1.0, 0.04, 0.1, 4.0, 5),
+    15: PushSizes(2.0, 0.02, 0.2, 8.0, 10),
+    30: PushSizes(2.0, 0.06, 0.7, 4.0, 5, ghosts=10),
+    100: PushSizes(4.0, 0.06, 0.7, 4.0, 10),
 }
 
 
 class Push(Particle):
-    r"""Cooperative push of PIC, VPP and IP: agents move a ball to a target by running into it.
+    r"""Cooperative push of PIC, VPP and IP: agents move a ball to a target by colliding with it.
 
-    In each step the team gets
+    The team reward of each step is
 
     .. math:: G = -2 |b - t| - 0.1 \min_i |x_i - b| + 0.1\, |\{i : |x_i - b| < r_i + r_b\}|
 
-    for ball b and target t, which collides with nothing. Agents begin at rest anywhere in a square;
-    the ball and the target 0.2 away from its border, the target drawn a second time if it is
-    within 1.2 of the ball. In the scenario of 30 agents the first 10 collide with nothing. The
-    scenario of 100 agents is not public; its sizes are ours: half width 4, agents of 0.06, the ball
-    of the 30 and the 28 numbers of an observation that the papers name.
+    for ball b and target t, which collides with nothing. Agents start at rest, uniform in a square;
+    ball and target at least 0.2 from its border, the target drawn a second time if it is within 1.2
+    of the ball. In the scenario of 30 agents the first 10 collide with nothing. The scenario of 100
+    agents is not public; its sizes are chosen here: half width 4, agents of 0.06, the ball of the
+    30 and the papers' observation of 28 numbers.
 
-    There is no difference reward: without one agent, now, the ball would be as far from its target.
+    There is no difference reward: removing an agent does not change the ball's current distance.
 
     Liu et al., `PIC: Permutation Invariant Critic for Multi-Agent Deep Reinforcement Learning
     <https://arxiv.org/abs/1911.00025>`_
 
     Args:
-        num_agents: N. There are sizes for 3, 6, 15, 30 and 100; another N takes those of the next
-            larger, and more than 100 those of 100.
-        half_width: of the square, in place of the table's.
-        agents_seen: nearest others that an agent sees; the table's, or all of fewer, without it.
-        reward: `team` pays each agent G / N. `agent` charges the ball's distance from its target to
-            all alike and from the closest agent to that one, and pays each agent for its own
-            touch; the sum is G.
+        num_agents: agents, N. Scenarios exist for 3, 6, 15, 30 and 100; other N use the next larger
+            one, and more than 100 that of 100.
+        half_width: half width of the square; the scenario's by default.
+        agents_seen: nearest other agents in an observation; the scenario's by default.
+        reward: `team` pays each agent G / N. `agent` splits the term of the ball's distance to its
+            target equally, charges the term of the closest agent to that agent, and pays each agent
+            for its own touch; the sum is G.
         action: five `discrete` actions, or `continuous` ones, two reals in [-1, 1].
-        quirks: do as the public scenarios, in which every pair, the ball too, begins to push at
-            the distance of two agents; touches are counted by the right sizes.
-        horizon: steps in an episode, which it truncates.
+        quirks: reproduce the public scenarios, in which every pair, the ball included, repels at
+            the distance of two agents; touches are counted by the right radii.
+        horizon: steps after which an episode is truncated.
         num_envs: copies, B.
         device: where the tensors are.
 
     Shapes:
         obs (B, N, 8 + 2 agents_seen): own velocity and position, gaps to ball, target and others,
         nearest first. state (B, 4 N + 6): positions of agents and ball, their velocities, target.
-        Metrics: `team_return`, the sum of G in this episode; `distance` of the ball from its
-        target; `touching`, agents that touch the ball in a step, mean of this episode.
+        Metrics: `team_return`, the sum of G in this episode; `distance` of the ball to its
+        target; `touching`, agents in contact with the ball per step, mean over this episode.
 
     Raises:
-        ValueError: a value that is not allowed.
+        ValueError: a value is not allowed.
     """
 
     target: Float[Tensor, "env 1 2"]
@@ -116,7 +125,7 @@ class Push(Particle):
         self._paid, self._touch = reward, size.agent + size.ball
 
     def begin(self) -> dict[str, Tensor]:
-        """Agents, ball and target; the target has a second chance to be far from the ball."""
+        """Sample agents, ball and target; a target close to the ball is drawn a second time."""
         inner = self.half_width - INSET
         agents, ball = self.square(self.spec.num_agents, self.half_width), self.square(1, inner)
         first, second = self.square(1, inner), self.square(1, inner)
@@ -125,16 +134,16 @@ class Push(Particle):
             "position": torch.cat([agents, ball], 1),
             "velocity": self._still,
             "target": torch.where(near, second, first),
-            "team_return": self.nothing[:, 0],
-            "touched": self.nothing[:, 0],
+            "team_return": self.zeros[:, 0],
+            "touched": self.zeros[:, 0],
         }
 
     def away(self) -> Float[Tensor, " env"]:
-        """Distance of the ball from its target."""
+        """Distance of the ball to its target."""
         return (self.position[:, -1] - self.target[:, 0]).norm(dim=1)
 
     def advance(self, action: Tensor) -> tuple[Float[Tensor, "env agent"], Bool[Tensor, " env"]]:
-        """Move, then pay for the ball's place, for being close to it and for touching it."""
+        """Move, then reward the ball's distance to the target, proximity to it and contacts."""
         self.move(action)
         distance = self.gaps().squared[:, :-1, -1].sqrt()
         touching = (distance < self._touch).float()
@@ -143,12 +152,12 @@ class Push(Particle):
         common = -2 * self.away()
         team = common - 0.1 * least[:, 0] + 0.1 * touching.sum(1)
         if self._paid == "team":
-            return self.pay(self.shared(team), team), self.never
+            return self.pay(self.shared(team), team), self.none_ended
         own = self.shared(common) + 0.1 * touching
-        return self.pay(own.scatter_add(1, closest, -0.1 * least), team), self.never
+        return self.pay(own.scatter_add(1, closest, -0.1 * least), team), self.none_ended
 
     def observe(self) -> dict[str, Any]:
-        """Oneself, ball, target and the nearest others."""
+        """Own velocity and position, then ball, target and the nearest other agents."""
         agents = slice(0, self.spec.num_agents)
         others = self.gaps().part(agents, agents)
         ball, target = self.position[:, -1:], self.target
@@ -165,4 +174,4 @@ class Push(Particle):
 
     def scene(self, env: int) -> Scene:
         """Ball and target."""
-        return self.frame(env, ball=self.position[env, -1:], target=self.target[env])
+        return self.scene_of(env, ball=self.position[env, -1:], target=self.target[env])

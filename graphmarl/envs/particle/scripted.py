@@ -1,4 +1,4 @@
-"""Agents of the navigation tasks that need no learning: yardsticks for what is learned."""
+"""Scripted baselines of the particle tasks."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from graphmarl.step import Step
 Controller = Callable[[Step], Tensor]
 
 
-class Idle:
-    """Does nothing.
+class NoOp:
+    """No-op baseline.
 
     Args:
-        env: what is played.
+        env: environment to act in.
     """
 
     def __init__(self, env: Particle) -> None:
@@ -37,12 +37,12 @@ class Idle:
         return self.action
 
 
-class Restless:
-    """Acts at random, whatever it sees.
+class RandomActions:
+    """Uniform random baseline.
 
     Args:
-        env: what is played.
-        seed: of the actions.
+        env: environment to act in.
+        seed: seed of the actions.
     """
 
     def __init__(self, env: Particle, seed: int = 0) -> None:
@@ -57,19 +57,19 @@ class Restless:
 
 
 class Assigned:
-    """Every agent goes to a landmark of its own, those of least total distance at the beginning.
+    """Assignment baseline with access to the full state: each agent moves to its own landmark.
 
-    The assignment is the Hungarian method's, and needs to see everything. An agent that lets go
-    comes to rest 0.4 of its velocity further on; it acts so that it would come to rest as near to
-    its landmark as it can, which makes it accelerate, brake and stay. It does not evade anyone.
+    The assignment minimises the total initial distance (Hungarian method). An agent without thrust
+    comes to rest after 0.4 times its velocity; the action minimises the distance of this resting
+    point to the landmark. Collisions are not avoided.
 
     Args:
-        env: the navigation task that is played.
+        env: navigation environment to act in.
     """
 
     def __init__(self, env: Covering) -> None:
         self.env = env
-        self.target = torch.zeros_like(env.nothing).unsqueeze(2).repeat(1, 1, 2)
+        self.target = torch.zeros_like(env.zeros).unsqueeze(2).repeat(1, 1, 2)
         self.direction = torch.tensor(DIRECTIONS, device=env.device)
 
     def __call__(self, step: Step) -> Tensor:
@@ -90,7 +90,7 @@ class Assigned:
 def assigned(
     agents: Float[Tensor, "agent 2"], landmarks: Float[Tensor, "agent 2"]
 ) -> Float[Tensor, "agent 2"]:
-    """The landmark of each agent by which the sum of distances is least."""
+    """Landmark of each agent that minimises the sum of distances."""
     cost = torch.cdist(agents, landmarks).cpu().numpy()
     return landmarks[torch.from_numpy(np.asarray(linear_sum_assignment(cost)[1]))]
 
@@ -98,10 +98,16 @@ def assigned(
 def team_returns(
     env: Particle, controller: Controller, episodes: int, seed: int
 ) -> Sequence[float]:
-    """Team returns of the first episodes of all copies, as many as are asked for and as fit.
+    """Team returns of a controller over the first episodes of all copies.
+
+    Args:
+        env: environment to act in.
+        controller: function from steps to actions.
+        episodes: number of episodes, a multiple of `num_envs`.
+        seed: seed of the episodes.
 
     Raises:
-        ValueError: the copies do not share out the episodes equally.
+        ValueError: `episodes` is no multiple of `num_envs`.
     """
     if episodes % env.num_envs:
         raise ValueError(f"{episodes} episodes are no multiple of num_envs = {env.num_envs}")

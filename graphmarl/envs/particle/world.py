@@ -1,4 +1,4 @@
-"""What the particle tasks share."""
+"""Base class of the particle tasks."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ SENSITIVITY = 5.0
 
 
 def row_for(table: Mapping[int, Row], number: int) -> Row:
-    """The row of that number or of the next larger one; of the last beyond it."""
+    """Table entry of a number, of the next larger key, or of the largest key beyond it."""
     if number < 1:
         raise ValueError(f"num_agents is {number}; there must be at least 1")
     return table[min((key for key in table if key >= number), default=max(table))]
 
 
 def parts(**widths: int) -> dict[str, slice]:
-    """The layout of an observation whose parts have these widths; empty parts are left out."""
+    """Layout of an observation whose parts have these widths; empty parts are omitted."""
     layout, start = {}, 0
     for name, width in widths.items():
         if width:
@@ -40,14 +40,14 @@ def parts(**widths: int) -> dict[str, slice]:
 
 @dataclass(frozen=True)
 class AgentProperties:
-    """What the agents are like, one entry each.
+    """Physical properties of the agents, one entry per agent.
 
     Args:
         size: radius.
         sensitivity: full force.
-        max_speed: greatest speed, or None where no one has a limit.
-        kinds: names of the kinds of agent.
-        kind: kind of each, empty where there is only one.
+        max_speed: maximum speed, or None for no limit.
+        kinds: names of the kinds of agents.
+        kind: kind of each agent, empty where there is only one.
     """
 
     size: Sequence[float]
@@ -58,36 +58,35 @@ class AgentProperties:
 
     @classmethod
     def alike(cls, number: int, size: float) -> AgentProperties:
-        """Agents of one size that no scenario says more about."""
+        """Identical agents of one size with default properties."""
         return cls([size] * number, [SENSITIVITY] * number)
 
 
 class Particle(Batched):
-    """A task of particles that push and are pushed; the agents are the first N things.
+    """Base class of particle tasks; the agents are the first N of E entities.
 
-    The five discrete actions do nothing or push to the right, to the left, upwards or downwards
-    with full force; continuous actions are two reals in [-1, 1], the share of the full force to the
-    right and upwards.
+    The five discrete actions are no force, or full force to the right, left, up or down; continuous
+    actions are two reals in [-1, 1], the share of the full force to the right and upwards.
 
     Args:
-        physics: of all E things.
-        properties: of the agents.
-        half_width: agents begin in the square from minus to plus this.
-        layout: of an observation.
-        state_size: numbers of the global state.
+        physics: physics of all E entities.
+        properties: properties of the agents.
+        half_width: half width of the square of initial positions.
+        layout: slices of the parts of an observation.
+        state_size: size of the global state.
         action: `discrete` or `continuous`.
         horizon: steps in an episode.
         num_envs: copies, B.
         device: where the tensors are.
 
     Attributes:
-        position: of all things.
-        velocity: of all things.
-        team_return: the team's value since the episode began, whatever `reward` pays.
+        position: positions of all entities.
+        velocity: velocities of all entities.
+        team_return: sum of team rewards in the episode, independent of the `reward` option.
     """
 
-    position: Float[Tensor, "env thing 2"]
-    velocity: Float[Tensor, "env thing 2"]
+    position: Float[Tensor, "env entity 2"]
+    velocity: Float[Tensor, "env entity 2"]
     team_return: Float[Tensor, " env"]
 
     def __init__(
@@ -118,26 +117,26 @@ class Particle(Batched):
         self.physics, self.half_width = physics, half_width
         self.sensitivity = torch.tensor(properties.sensitivity, device=self.device).unsqueeze(1)
         self._direction = torch.tensor(DIRECTIONS, device=self.device)
-        self._things = len(physics.contact)
-        self._still = torch.zeros(num_envs, self._things, 2, device=self.device)
+        self._num_entities = len(physics.contact)
+        self._still = torch.zeros(num_envs, self._num_entities, 2, device=self.device)
         self._others = self._still[:, self.spec.num_agents :]
         self._seen: tuple[Tensor, Gaps] | None = None
 
     def square(self, number: int, half_width: float) -> Float[Tensor, "env number 2"]:
-        """Points anywhere in a square around 0."""
+        """Uniform points in a square around 0."""
         return (2 * self.uniform(number, 2) - 1) * half_width
 
     def gaps(self) -> Gaps:
-        """Between all things as they are now; found once for each state."""
+        """Displacements between all entities, cached for each state."""
         if self._seen is None or self._seen[0] is not self.position:
             self._seen = (self.position, Gaps.between(self.position, self.position))
         return self._seen[1]
 
     def move(self, action: Tensor, others: Float[Tensor, "env other 2"] | None = None) -> None:
-        """Let the agents act, and other things by the forces on them, if there are any."""
+        """Advance the physics by the agents' actions and the forces on other entities."""
         share = action if self.spec.action == "continuous" else self._direction[action]
         force = share * self.sensitivity
-        if self._things > self.spec.num_agents:
+        if self._num_entities > self.spec.num_agents:
             force = torch.cat([force, self._others if others is None else others], 1)
         now = (self.position, self.velocity)
         self.position, self.velocity = self.physics.step(*now, force, self.gaps())
@@ -145,27 +144,27 @@ class Particle(Batched):
     def pay(
         self, reward: Float[Tensor, "env agent"], team: Float[Tensor, " env"]
     ) -> Float[Tensor, "env agent"]:
-        """Note what the team got; returns what the agents get."""
+        """Add the team reward to `team_return`; returns the agents' rewards."""
         self.team_return = self.team_return + team
         return reward
 
     def own(self) -> list[Float[Tensor, "env agent 2"]]:
-        """Velocity and position of the agents, the first parts of every observation."""
+        """Velocities and positions of the agents, the first parts of every observation."""
         agents = self.spec.num_agents
         return [self.velocity[:, :agents], self.position[:, :agents]]
 
-    def frame(self, env: int, **groups: Float[Tensor, "thing 2"]) -> Scene:
-        """A square that holds everything, with groups of things to draw."""
+    def scene_of(self, env: int, **groups: Float[Tensor, "entity 2"]) -> Scene:
+        """Scene with groups of points in a square that contains all entities."""
         points = {name: (place.cpu(), torch.ones(len(place))) for name, place in groups.items()}
         far = max(self.half_width, float(self.position[env].abs().max()))
         return Scene((-far, -far), (far, far), points, int(self.time[env]))
 
     def mean_of(self, total: Float[Tensor, " env"]) -> Float[Tensor, " env"]:
-        """A sum over the steps so far as a mean; 0 at the beginning."""
+        """Mean over the steps so far, from their sum; 0 at the start of an episode."""
         return total / self.time.clamp(min=1)
 
     def everything(self, *more: Tensor) -> dict[str, Any]:
-        """Positions of agents, and the state: positions, velocities and what else there is."""
+        """Positions of agents, and the state: positions, velocities and further tensors."""
         whole = [self.position, self.velocity, *more]
         return {
             "position": self.position[:, : self.spec.num_agents],

@@ -1,4 +1,4 @@
-"""Combat of two armies by the rules of SMAC, in batched tensors."""
+"""Skirmish: SMAC-style combat in batched tensors."""
 
 from graphmarl.envs.skirmish.environment import Skirmish
 from graphmarl.envs.skirmish.maps import MAPS

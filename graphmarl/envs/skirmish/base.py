@@ -1,4 +1,4 @@
-"""Two armies on a map, and what the agents of one of them see."""
+"""Base class of skirmish: units of two armies, observations and state."""
 
 from __future__ import annotations
 
@@ -11,33 +11,33 @@ from torch import Tensor
 from graphmarl.envs.batched import Batched
 from graphmarl.envs.skirmish.combat import FIRST_ENERGY
 from graphmarl.envs.skirmish.map_spec import Map
-from graphmarl.envs.skirmish.observation import NO_ACTION, Observer, Situation
+from graphmarl.envs.skirmish.observation import NO_ACTION, Observer, UnitSnapshot
 from graphmarl.envs.skirmish.picture import picture
 from graphmarl.envs.skirmish.spawn import Spawn
-from graphmarl.envs.skirmish.state import NOBODY, Field
-from graphmarl.envs.skirmish.unit_stats import Army, units_of
+from graphmarl.envs.skirmish.state import NO_UNIT, CombatState
+from graphmarl.envs.skirmish.unit_stats import UnitStats, units_of
 from graphmarl.step import Scene, Spec
 
 UNIT_STATE = ("health", "shield", "energy", "cooldown", "quiet", "target", "grudge")
 
 
-class Armies(Batched):
-    """Two armies, from which a subclass makes a battle.
+class SkirmishBase(Batched):
+    """Units of two armies with SMAC's observations and state; a subclass adds combat and rewards.
 
     Args:
-        map: what is played.
-        units: whose numbers the units have: `liberty` or `void`.
-        obs_last_action: agents observe what the others did last.
-        obs_timestep_number: agents observe how much of the time is over.
-        obs_pathing_grid: agents observe where they could walk.
-        obs_instead_of_state: the state is all observations.
-        state_last_action: the state holds the last actions.
-        state_timestep_number: the state holds how much of the time is over.
+        map: map of the battle.
+        units: table of unit properties, `liberty` or `void`.
+        obs_last_action: observe the last actions of visible allies.
+        obs_timestep_number: observe the share of the episode that has passed.
+        obs_pathing_grid: observe whether eight points around an agent are walkable.
+        obs_instead_of_state: use the concatenated observations as state.
+        state_last_action: include the last actions in the state.
+        state_timestep_number: include the share of the episode that has passed in the state.
         num_envs: copies, B.
         device: where the tensors are.
 
     Raises:
-        ValueError: an unknown table of units.
+        ValueError: the table of units or a kind of unit is unknown.
     """
 
     position: Float[Tensor, "env unit 2"]
@@ -67,11 +67,11 @@ class Armies(Batched):
         device: str = "cpu",
     ) -> None:
         self.map, self.agents = map, len(map.allies)
-        everyone = units_of((*map.allies, *map.enemies), units, map.overrides)
-        self.army = Army(everyone, self.agents, torch.device(device))
+        all_units = units_of((*map.allies, *map.enemies), units, map.overrides)
+        self.stats = UnitStats(all_units, self.agents, torch.device(device))
         self.observer = Observer(
             map,
-            self.army,
+            self.stats,
             obs_last_action,
             obs_timestep_number,
             obs_pathing_grid,
@@ -80,9 +80,9 @@ class Armies(Batched):
         )
         self.joined = obs_instead_of_state
         super().__init__(self._spec(), num_envs, device)
-        planes = [unit.plane == "air" for unit in everyone]
-        self.spawn = Spawn(map, [unit.radius for unit in everyone], planes, self.device)
-        self._state: Tensor | None = None
+        planes = [unit.plane == "air" for unit in all_units]
+        self.spawn = Spawn(map, [unit.radius for unit in all_units], planes, self.device)
+        self._seen_position: Tensor | None = None
         self._seen: tuple[Tensor, Tensor, Tensor] | None = None
 
     def _spec(self) -> Spec:
@@ -100,71 +100,71 @@ class Armies(Batched):
         )
 
     def begin(self) -> dict[str, Tensor]:
-        """Both armies at their points, whole."""
+        """Spawn both armies at full health."""
         position, goal = self.spawn(self.uniform(self.spawn.draws))
-        army, count = self.army, self.num_envs
-        nobody = torch.full((count, len(army)), NOBODY, device=self.device)
-        zero = torch.zeros(count, len(army), device=self.device)
+        stats, count = self.stats, self.num_envs
+        none = torch.full((count, len(stats)), NO_UNIT, device=self.device)
+        zero = torch.zeros(count, len(stats), device=self.device)
         return {
             "position": position,
-            "health": army.hp.T.expand(count, -1).clone(),
-            "shield": army.shield.T.expand(count, -1).clone(),
-            "energy": (FIRST_ENERGY * (army.heals > 0)).T.expand(count, -1).clone(),
+            "health": stats.hp.T.expand(count, -1).clone(),
+            "shield": stats.shield.T.expand(count, -1).clone(),
+            "energy": (FIRST_ENERGY * (stats.heals > 0)).T.expand(count, -1).clone(),
             "cooldown": zero,
             "quiet": zero,
-            "target": nobody,
-            "grudge": nobody,
+            "target": none,
+            "grudge": none,
             "goal": goal,
             "last_action": torch.full((count, self.agents), NO_ACTION, device=self.device),
             "won": zero[:, 0],
         }
 
-    def situation(self) -> Situation:
-        """The units as they are now."""
+    def snapshot(self) -> UnitSnapshot:
+        """Current properties of all units, copy first."""
         names = ("position", "health", "shield", "energy", "cooldown", "last_action", "time")
-        return Situation(*(getattr(self, name) for name in names))
+        return UnitSnapshot(*(getattr(self, name) for name in names))
 
     def look(self) -> tuple[Tensor, Tensor, Tensor]:
-        """What there is to see of the present state, found once for each.
+        """Offsets, distances and legal actions in the current state, cached.
 
         Shapes:
             returns: offsets from agents to units (B, n, N, 2), distances (B, n, N), legal actions
                 (B, n, A)
         """
-        if self._seen is None or self._state is not self.position:
-            now = self.situation()
+        if self._seen is None or self._seen_position is not self.position:
+            now = self.snapshot()
             offset, distance = self.observer.gaps(now)
-            self._state = self.position
+            self._seen_position = self.position
             self._seen = (offset, distance, self.observer.available(now, distance))
         return self._seen
 
-    def field(self) -> Field:
-        """The units as the rules of combat take them."""
+    def combat_state(self) -> CombatState:
+        """Current properties of all units, copy last, for the combat rules."""
         parts = {"x": self.position[..., 0], "y": self.position[..., 1]}
         parts |= {name: getattr(self, name) for name in UNIT_STATE}
         goal_x, goal_y = self.goal.T.contiguous()
         columns = {name: part.T.contiguous() for name, part in parts.items()}
-        return Field(**columns, goal_x=goal_x, goal_y=goal_y)
+        return CombatState(**columns, goal_x=goal_x, goal_y=goal_y)
 
-    def put(self, field: Field) -> None:
-        """Let the units be as they are in the field."""
-        self.position = torch.stack([field.x.T, field.y.T], 2)
+    def set_units(self, state: CombatState) -> None:
+        """Set the properties of all units."""
+        self.position = torch.stack([state.x.T, state.y.T], 2)
         for name in UNIT_STATE:
-            setattr(self, name, getattr(field, name).T.contiguous())
+            setattr(self, name, getattr(state, name).T.contiguous())
 
     def observe(self) -> dict[str, Any]:
-        """What SMAC gives."""
-        now, (offset, distance, available) = self.situation(), self.look()
+        """Observations, state and metrics of SMAC."""
+        now, (offset, distance, available) = self.snapshot(), self.look()
         obs = self.observer.observe(now, offset, distance, available)
-        lives = now.alive
-        dead = (~lives).float()
+        alive = now.alive
+        dead = (~alive).float()
         return {
             "obs": obs,
-            "alive": lives[:, : self.agents],
+            "alive": alive[:, : self.agents],
             "position": self.position[:, : self.agents],
             "available": available,
             "state": obs.flatten(1) if self.joined else self.observer.state(now),
-            "links": self._links(distance[:, :, : self.agents], lives[:, : self.agents]),
+            "links": self._links(distance[:, :, : self.agents], alive[:, : self.agents]),
             "info": {
                 "win": self.won,
                 "dead_allies": dead[:, : self.agents].sum(1),
@@ -179,5 +179,5 @@ class Armies(Batched):
         return torch.stack([sender, receiver]) + copy * self.agents
 
     def scene(self, env: int) -> Scene:
-        """Units by side with their health, ranges and targets."""
-        return picture(self.map, self.army, self.situation(), self.target, env)
+        """Units of both sides with their health, ranges and targets."""
+        return picture(self.map, self.stats, self.snapshot(), self.target, env)

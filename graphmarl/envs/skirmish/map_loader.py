@@ -1,4 +1,4 @@
-"""Maps of one's own, from YAML files."""
+"""Reader of custom maps in YAML files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import yaml
 
-from graphmarl.envs.skirmish.map_spec import Box, Kinds, Map, Place, known, point
+from graphmarl.envs.skirmish.map_spec import Box, Kinds, Map, SpawnArea, lookup_unit, point
 from graphmarl.envs.skirmish.terrain import SIDE, TERRAINS, Terrain
 
 NEEDED = "limit", "starts"
@@ -23,10 +23,10 @@ Counts = list[tuple[str, int]]
 
 
 class Loader(yaml.SafeLoader):
-    """Reads YAML in which no key comes twice."""
+    """YAML loader that rejects duplicate keys."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        """The mapping of a node."""
+        """Build the mapping of a node."""
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         for key in keys:
             if keys.count(key) > 1:
@@ -35,27 +35,27 @@ class Loader(yaml.SafeLoader):
 
 
 def read_map(path: str | Path) -> Map:
-    """The map of a YAML file.
+    """Read a map from a YAML file.
 
-    Its keys, of which `limit` and `starts` are needed:
+    Keys, of which `limit` and `starts` are required:
 
-    - `name`: without it, that of the file.
+    - `name`: name of the map; by default that of the file.
     - `limit`: steps of an episode.
     - `starts`: a list of places. Each has `allies`, `enemies` or both, as `{marine: 4}`, and either
-      `at: [x, y]` or `within:` a list of boxes `[lowest x, highest x, lowest y, highest y]`, of
-      which one is drawn, then a point in it.
+      `at: [x, y]` or `within:` a list of boxes `[lowest x, highest x, lowest y, highest y]`; a box
+      is sampled, then a point in it.
     - `terrain`: the name of one of `TERRAINS`, or 32 rows of 32 characters: `.` is free, `#`
-      blocked, and `~` a cliff that only units that walk over cliffs enter. The first row is the
-      top, y = 31. Without it, all is free.
+      blocked, and `~` a cliff for units that walk over cliffs only. The first row is the top,
+      y = 31. By default all cells are free.
     - `goal`: `[x, y]`, `allies`, `between` or nothing, as in `Map`.
     - `sight`, `shoot`, `all_health`, `enemy_health`, `overrides`, `shield_unit`, `center`: as in
       `Map`.
 
-    Units of a side are put in alphabetic order of their kinds. Where a side has several kinds,
-    observations tell kinds apart by bits in this order.
+    Units of a side are in alphabetic order of their kinds. Where a side has several kinds,
+    observations contain the kind as one-hot in this order.
 
     Raises:
-        ValueError: says in which file what is wrong.
+        ValueError: the file is malformed; the message names the file and the problem.
     """
     try:
         return map_of(yaml.load(Path(path).read_text(), Loader), Path(path).stem)
@@ -64,7 +64,7 @@ def read_map(path: str | Path) -> Map:
 
 
 def map_of(found: Any, name: str) -> Map:
-    """The map of a file's contents."""
+    """Build a map from parsed contents."""
     table = mapping("the file", found, KEYS)
     for key in NEEDED:
         if key not in table:
@@ -94,10 +94,10 @@ def map_of(found: Any, name: str) -> Map:
 
 
 def mapping(key: str, found: Any, keys: tuple[str, ...] = ()) -> Mapping[Any, Any]:
-    """What was found, if it is a mapping with no other keys than these, or with any.
+    """Check that a value is a mapping, with no other keys than the given ones, if any.
 
     Raises:
-        ValueError: it is not.
+        ValueError: the value is no such mapping.
     """
     if not isinstance(found, dict):
         raise ValueError(f"{key} is {found!r}; it must be a mapping")
@@ -108,39 +108,39 @@ def mapping(key: str, found: Any, keys: tuple[str, ...] = ()) -> Mapping[Any, An
 
 
 def number(key: str, found: Any) -> float:
-    """What was found, if it is a finite number."""
+    """Check that a value is a finite number."""
     if type(found) not in (int, float) or not math.isfinite(found):
         raise ValueError(f"{key} is {found!r}; it must be a number")
     return float(found)
 
 
 def flag(key: str, found: Any) -> bool:
-    """What was found, if it is true or false."""
+    """Check that a value is true or false."""
     if not isinstance(found, bool):
         raise ValueError(f"{key} is {found!r}; it must be true or false")
     return found
 
 
 def numbers(key: str, found: Any, form: str, count: int) -> list[float]:
-    """What was found, if it is a list of so many numbers."""
+    """Check that a value is a list of `count` numbers."""
     if not isinstance(found, list) or len(found) != count:
         raise ValueError(f"{key} is {found!r}; it must be {form}")
     return [number(key, value) for value in found]
 
 
 def pair(key: str, found: Any) -> tuple[float, float]:
-    """What was found, if it is a point."""
+    """Check that a value is a point."""
     x, y = numbers(key, found, "[x, y]", 2)
     return x, y
 
 
 def goal_of(found: Any) -> Any:
-    """The goal, of which `Map` looks at the words."""
+    """Parse the goal; `Map` checks its names."""
     return pair("goal", found) if isinstance(found, list) else found
 
 
 def overrides_of(found: Any) -> dict[str, dict[str, float]]:
-    """For a kind the numbers that are changed."""
+    """Parse changed properties by kind of unit."""
     changed = {}
     for kind, changes in mapping("overrides", found).items():
         table = mapping(f"overrides of {kind}", changes)
@@ -151,7 +151,7 @@ def overrides_of(found: Any) -> dict[str, dict[str, float]]:
 
 
 def terrain_of(found: Any) -> Terrain:
-    """The terrain of a name or a drawing."""
+    """Parse a terrain, given by name or as rows of characters."""
     if not isinstance(found, str):
         raise ValueError(f"terrain is {found!r}; it must be a name or {SIDE} rows of characters")
     rows = found.split()
@@ -173,8 +173,8 @@ def terrain_of(found: Any) -> Terrain:
     return Terrain(grid == FREE, grid != BLOCKED)
 
 
-def starts_of(found: Any) -> tuple[tuple[Place, ...], Kinds, Kinds]:
-    """The places, and the kinds of both sides in the order of their slots."""
+def starts_of(found: Any) -> tuple[tuple[SpawnArea, ...], Kinds, Kinds]:
+    """Parse the places, and the kinds of both sides in the order of their slots."""
     if not isinstance(found, list) or not found:
         raise ValueError(f"starts is {found!r}; it must be a list of places")
     boxes, parties = [], []
@@ -186,18 +186,18 @@ def starts_of(found: Any) -> tuple[tuple[Place, ...], Kinds, Kinds]:
         if not any(parties[-1]):
             raise ValueError(f"{key} has no allies and no enemies")
     sides = [in_slots([party[side] for party in parties]) for side in (0, 1)]
-    places = tuple(map(Place, boxes, sides[0][1], sides[1][1]))
+    places = tuple(map(SpawnArea, boxes, sides[0][1], sides[1][1]))
     return places, sides[0][0], sides[1][0]
 
 
 def boxes_of(key: str, table: Mapping[str, Any]) -> tuple[Box, ...]:
-    """Where units of a place start.
+    """Parse the boxes in which units of a place start.
 
     Raises:
-        ValueError: no point or box within the map, or both.
+        ValueError: there is no point or box within the map, or both are given.
     """
     if ("at" in table) == ("within" in table):
-        raise ValueError(f"{key} must say either at or within, and not both")
+        raise ValueError(f"{key} must have either at or within, and not both")
     if "at" in table:
         return inside(key, (point(*pair(f"{key}: at", table["at"])),))
     form = "[lowest x, highest x, lowest y, highest y]"
@@ -208,19 +208,19 @@ def boxes_of(key: str, table: Mapping[str, Any]) -> tuple[Box, ...]:
 
 
 def inside(key: str, boxes: tuple[Box, ...]) -> tuple[Box, ...]:
-    """The boxes, if a place may have them."""
+    """Check that the boxes are valid."""
     try:
-        return Place(boxes).boxes
+        return SpawnArea(boxes).boxes
     except ValueError as error:
         raise ValueError(f"{key}: {error}") from error
 
 
 def counts_of(key: str, found: Any) -> Counts:
-    """How many units of which kind."""
+    """Parse the number of units of each kind."""
     counts = []
     for kind, count in mapping(key, {} if found is None else found).items():
         try:
-            known(kind)
+            lookup_unit(kind)
         except ValueError as error:
             raise ValueError(f"{key}: {error}") from error
         if type(count) is not int or count < 1:
@@ -230,7 +230,7 @@ def counts_of(key: str, found: Any) -> Counts:
 
 
 def in_slots(parties: list[Counts]) -> tuple[Kinds, list[tuple[int, ...]]]:
-    """The kinds of one side, in alphabetic order, and the slots of each place."""
+    """Kinds of one side in alphabetic order, and the slots of each place."""
     units = sorted(
         (kind, place)
         for place, party in enumerate(parties)

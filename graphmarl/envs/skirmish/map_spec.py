@@ -1,4 +1,4 @@
-"""What a map is: who fights whom, where, and for how long."""
+"""Specification of a map: units, terrain, start positions and limits."""
 
 from __future__ import annotations
 
@@ -16,31 +16,31 @@ NUMBERS = {entry.name for entry in fields(Unit) if entry.type in ("float", "int"
 
 @dataclass(frozen=True, eq=False)
 class Map:
-    """A battle of two armies.
+    """Specification of a battle of two armies.
 
     Args:
-        name: of the map.
-        allies: the kind of each agent, in the agents' order.
-        enemies: the kind of each enemy.
+        name: name of the map.
+        allies: kind of each agent, in the agents' order.
+        enemies: kind of each enemy.
         limit: steps of an episode.
-        terrain: where one can walk.
-        places: where the units start; each unit is of one place.
-        goal: where the enemies walk to, attacking what they meet: a point; `allies`, the nearest
-            ally that lives; or `between`, a point between the first and the last place of allies
-            that is drawn for each episode. Without one they stay until an ally is near.
-        sight: how far off an agent sees, between centres.
-        shoot: how far off an agent may choose what to attack, between centres.
-        all_health: agents observe the health of other allies.
-        enemy_health: agents observe the health of enemies.
-        overrides: for a kind of unit, the numbers that this map changes.
-        shield_unit: what the shields of allies are divided by in observations and states; their
-            greatest shield without it.
-        one_hot_order: the kinds of allies, and of enemies, in the order of the bits that tell them
-            apart in observations; two empty ones for no such bits.
-        center: the point from which the state counts positions.
+        terrain: walkable cells.
+        places: start areas of the units; each unit belongs to one.
+        goal: attack-move destination of the enemies: a point; `allies`, the nearest live ally; or
+            `between`, a random point between the first and the last place of allies, sampled for
+            each episode. None lets them stay until an ally is near.
+        sight: sight range of agents, between centres.
+        shoot: range within which agents can select targets, between centres.
+        all_health: observe the health of other allies.
+        enemy_health: observe the health of enemies.
+        overrides: changed properties by kind of unit.
+        shield_unit: divisor of the shields of allies in observations and states; their maximum
+            shield by default.
+        one_hot_order: kinds of allies and of enemies in the order of the one-hot unit type in
+            observations; two empty tuples for no unit type.
+        center: origin of positions in the state.
 
     Raises:
-        ValueError: a value that cannot be, named with what is allowed.
+        ValueError: a value is not allowed.
     """
 
     name: str
@@ -48,7 +48,7 @@ class Map:
     enemies: Kinds
     limit: int
     terrain: Terrain = field(repr=False)
-    places: tuple[Place, ...] = field(repr=False)
+    places: tuple[SpawnArea, ...] = field(repr=False)
     goal: tuple[float, float] | str | None = None
     sight: float = 9.0
     shoot: float = 6.0
@@ -71,22 +71,22 @@ class Map:
 
     @property
     def walkable(self) -> np.ndarray:
-        """Cells, by [x, y], where units on the ground may be."""
+        """Cells [x, y] for ground units."""
         return self.terrain.walkable
 
     @property
     def passable(self) -> np.ndarray:
-        """Cells, by [x, y], where units that walk over cliffs may be."""
+        """Cells [x, y] for units that walk over cliffs."""
         return self.terrain.over_cliffs
 
     @property
     def type_bits(self) -> int:
-        """How many bits tell kinds of units apart in observations."""
+        """Size of the one-hot unit type in observations."""
         return max(len(order) for order in self.one_hot_order)
 
 
 def check_numbers(one: Map) -> None:
-    """Raises a ValueError where a number is out of its range."""
+    """Check the ranges of numbers."""
     if one.limit < 1:
         raise ValueError(f"limit is {one.limit}; it must be at least 1")
     positive = {"sight": one.sight, "shoot": one.shoot, "shield_unit": one.shield_unit}
@@ -98,13 +98,13 @@ def check_numbers(one: Map) -> None:
 
 
 def check_kinds(one: Map) -> None:
-    """Raises a ValueError where a side is empty or a kind of unit unknown."""
+    """Check that no side is empty and all kinds of units exist."""
     sides = {"allies": one.allies, "enemies": one.enemies}
     for (side, kinds), order in zip(sides.items(), one.one_hot_order, strict=True):
         if not kinds:
             raise ValueError(f"there are no {side}; there must be at least one")
         for kind in (*kinds, *order):
-            known(kind)
+            lookup_unit(kind)
         missing = set(kinds) - set(order)
         if one.type_bits and missing:
             raise ValueError(
@@ -112,11 +112,11 @@ def check_kinds(one: Map) -> None:
             )
 
 
-def known(kind: str) -> Unit:
-    """The unit of a kind.
+def lookup_unit(kind: str) -> Unit:
+    """Look up the properties of a kind of unit.
 
     Raises:
-        ValueError: no such kind; says what there is.
+        ValueError: the kind is unknown; the message lists the known ones.
     """
     if kind not in LIBERTY:
         raise ValueError(f"no unit is called {kind!r}; there are {', '.join(sorted(LIBERTY))}")
@@ -124,9 +124,9 @@ def known(kind: str) -> Unit:
 
 
 def check_overrides(overrides: Mapping[str, Mapping[str, float]]) -> None:
-    """Raises a ValueError where what is changed is no number of a unit."""
+    """Check that overrides change numbers of units."""
     for kind, changes in overrides.items():
-        known(kind)
+        lookup_unit(kind)
         for name, value in changes.items():
             if name not in NUMBERS:
                 allowed = ", ".join(sorted(NUMBERS))
@@ -136,7 +136,7 @@ def check_overrides(overrides: Mapping[str, Mapping[str, float]]) -> None:
 
 
 def check_places(one: Map) -> None:
-    """Raises a ValueError where a unit has no place, or several, or a place that is blocked."""
+    """Check that each unit has exactly one place, with walkable cells."""
     for side, kinds in (("allies", one.allies), ("enemies", one.enemies)):
         placed = sorted(slot for place in one.places for slot in getattr(place, side))
         if placed != list(range(len(kinds))):
@@ -147,7 +147,7 @@ def check_places(one: Map) -> None:
     for place in one.places:
         kinds = [one.allies[slot] for slot in place.allies]
         kinds += [one.enemies[slot] for slot in place.enemies]
-        ground = sorted({kind for kind in kinds if known(kind).plane != "air"})
+        ground = sorted({kind for kind in kinds if lookup_unit(kind).plane != "air"})
         if ground and not place.touches(one.walkable):
             raise ValueError(
                 f"{', '.join(ground)} start in {place.boxes}, of which one has no walkable cell"
@@ -155,12 +155,12 @@ def check_places(one: Map) -> None:
 
 
 def check_goal(one: Map) -> None:
-    """Raises a ValueError where the enemies cannot walk to their goal."""
+    """Check that the enemies can walk to their goal."""
     goal = one.goal
     if isinstance(goal, tuple):
-        walks = any(known(kind).plane != "air" for kind in one.enemies)
+        walks = any(lookup_unit(kind).plane != "air" for kind in one.enemies)
         inside = all(0 <= value <= SIDE for value in goal)
-        if not inside or (walks and not Place((point(*goal),)).touches(one.walkable)):
+        if not inside or (walks and not SpawnArea((point(*goal),)).touches(one.walkable)):
             raise ValueError(f"goal is {goal}, which is not on a walkable cell")
     elif goal not in (None, "allies", "between"):
         raise ValueError(f"goal is {goal!r}; it must be a point, 'allies', 'between' or None")
@@ -172,17 +172,17 @@ Box = tuple[float, float, float, float]
 
 
 @dataclass(frozen=True)
-class Place:
-    """Units that start together, around one point that is drawn for each episode.
+class SpawnArea:
+    """Start area of a group of units, placed around one random point per episode.
 
     Args:
-        boxes: lowest x, highest x, lowest y and highest y of each. A box is drawn, each as likely
-            as another, then a point in it.
-        allies: their slots.
-        enemies: their slots, counted from 0 as well.
+        boxes: lowest x, highest x, lowest y and highest y of each box. A box is sampled uniformly,
+            then a point in it.
+        allies: slots of allies.
+        enemies: slots of enemies, counted from 0 as well.
 
     Raises:
-        ValueError: no box, one that is none, or one outside the map.
+        ValueError: there is no box, or one is empty or outside the map.
     """
 
     boxes: tuple[Box, ...]
@@ -201,7 +201,7 @@ class Place:
                 )
 
     def touches(self, walkable: np.ndarray) -> bool:
-        """Whether each box has a cell that is walkable."""
+        """Whether each box has a walkable cell."""
         for box in self.boxes:
             x_low, x_high, y_low, y_high = (min(int(bound), SIDE - 1) for bound in box)
             if not walkable[x_low : x_high + 1, y_low : y_high + 1].any():
@@ -210,5 +210,5 @@ class Place:
 
 
 def point(x: float, y: float) -> Box:
-    """The box that is one point."""
+    """Box of a single point."""
     return x, x, y, y

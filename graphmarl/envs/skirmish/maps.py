@@ -1,11 +1,11 @@
-"""The maps of SMAC, and those that NDQ added, with the figures of their files."""
+"""Maps of SMAC and of NDQ, with the values of their map files."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
 
-from graphmarl.envs.skirmish.map_spec import Box, Kinds, Map, Place, point
+from graphmarl.envs.skirmish.map_spec import Box, Kinds, Map, SpawnArea, point
 from graphmarl.envs.skirmish.terrain import TERRAINS
 
 __all__ = ["MAPS", "NDQ", "SMAC", "Map"]
@@ -16,12 +16,12 @@ TERRANS = "marauder", "marine", "medivac"
 
 
 def army(**counts: int) -> Kinds:
-    """Kinds of units, each as often as it says."""
+    """Kinds of units, repeated by their counts."""
     return tuple(kind for kind, count in counts.items() for _ in range(count))
 
 
 def slots(first: int, count: int) -> tuple[int, ...]:
-    """So many slots from the first one."""
+    """`count` consecutive slots."""
     return tuple(range(first, first + count))
 
 
@@ -34,10 +34,10 @@ def facing(
     starts: tuple[Box, Box] = (WEST, EAST),
     **options: Any,
 ) -> Map:
-    """Two armies, each around a point; the enemies walk to that of the allies."""
+    """Two armies, each around a point; the enemies attack towards the allies' point."""
     places = (
-        Place((starts[0],), allies=slots(0, len(allies))),
-        Place((starts[1],), enemies=slots(0, len(enemies))),
+        SpawnArea((starts[0],), allies=slots(0, len(allies))),
+        SpawnArea((starts[1],), enemies=slots(0, len(enemies))),
     )
     options = {"goal": (starts[0][0], starts[0][2])} | options
     return Map(name, allies, enemies, limit, TERRAINS[terrain], places, **options)
@@ -56,7 +56,7 @@ def terrans(name: str, allies: tuple[int, int, int], enemies: tuple[int, int, in
 
 
 def protoss(name: str, allies: tuple[int, int], enemies: tuple[int, int], limit: int) -> Map:
-    """Stalkers and zealots against the same kinds, whose bits are the other way round."""
+    """Stalkers and zealots against the same kinds, whose unit types are in reverse order."""
     sides = [army(stalker=side[0], zealot=side[1]) for side in (allies, enemies)]
     order = ("stalker", "zealot"), ("zealot", "stalker")
     return facing(name, sides[0], sides[1], limit, one_hot_order=order)
@@ -69,19 +69,19 @@ def stalkers(zealots: int, limit: int) -> Map:
 
 
 def colossi() -> Map:
-    """A colossus, stalkers and zealots against the same."""
+    """A colossus, stalkers and zealots against the same units."""
     side, order = army(colossus=1, stalker=3, zealot=5), ("colossus", "stalker", "zealot")
     return facing("1c3s5z", side, side, 180, one_hot_order=(order, order))
 
 
 def bane_vs_bane() -> Map:
-    """Banelings and zerglings against the same, whose banelings stand behind."""
+    """Banelings and zerglings against the same units, with banelings in the rear."""
     side, order = army(baneling=4, zergling=20), ("baneling", "zergling")
     places = (
-        Place((point(16, 8),), allies=slots(0, 4)),
-        Place((point(16, 11),), allies=slots(4, 20)),
-        Place((point(16, 24),), enemies=slots(0, 4)),
-        Place((point(16, 21),), enemies=slots(4, 20)),
+        SpawnArea((point(16, 8),), allies=slots(0, 4)),
+        SpawnArea((point(16, 11),), allies=slots(4, 20)),
+        SpawnArea((point(16, 24),), enemies=slots(0, 4)),
+        SpawnArea((point(16, 21),), enemies=slots(4, 20)),
     )
     return Map(
         "bane_vs_bane",
@@ -100,7 +100,11 @@ def two_starts(
 ) -> Map:
     """Two allies that start apart, against one enemy."""
     first, second, other = ((start,) for start in starts)
-    places = Place(first, allies=(0,)), Place(second, allies=(1,)), Place(other, enemies=(0,))
+    places = (
+        SpawnArea(first, allies=(0,)),
+        SpawnArea(second, allies=(1,)),
+        SpawnArea(other, enemies=(0,)),
+    )
     goal = None if enemy == "spine_crawler" else "between"
     return Map(name, (kind, kind), (enemy,), limit, TERRAINS[terrain], places, goal=goal)
 
@@ -170,7 +174,7 @@ SMAC = (
     ),
 )
 
-# What an agent of NDQ's maps observes: what is near, and no health but its own.
+# NDQ's maps: short sight, and no health of other units.
 SHORT: dict[str, Any] = {"sight": 2.0, "shoot": 2.0, "all_health": False, "enemy_health": False}
 BOTTOM_AND_TOP = (0.0, 32.0, 0.0, 5.0), (0.0, 32.0, 27.0, 32.0)
 STRIPS = (*BOTTOM_AND_TOP, (0.5, 7.5, 6.0, 26.0), (24.5, 31.5, 6.0, 26.0))
@@ -182,15 +186,15 @@ MEETING = {"hydralisk": {"damage": 30.0, "range": 2.0, "scan": 2.0}, "medivac": 
 
 
 def banelings() -> Map:
-    """Banelings that must meet at a hydralisk and its medivac at the same time."""
-    each = tuple(Place((box,), allies=(slot,)) for slot, box in enumerate(TEE))
+    """Banelings that must reach a hydralisk and its medivac at the same time."""
+    each = tuple(SpawnArea((box,), allies=(slot,)) for slot, box in enumerate(TEE))
     return Map(
         "3b_vs_1h1m",
         army(baneling=3),
         army(hydralisk=1, medivac=1),
         30,
         TERRAINS["tee"],
-        (*each, Place((point(16, 31),), enemies=(0, 1))),
+        (*each, SpawnArea((point(16, 31),), enemies=(0, 1))),
         overrides=MEETING,
         one_hot_order=(("baneling",), ("hydralisk", "medivac")),
         **SHORT,
@@ -198,8 +202,8 @@ def banelings() -> Map:
 
 
 def roaches() -> Map:
-    """An overlord that sees where the reapers are, and roaches that do not."""
-    places = Place(CORNERS, allies=(0,), enemies=slots(0, 4)), Place(STRIPS, allies=(1, 2))
+    """An overlord that starts near the reapers, and roaches that start elsewhere."""
+    places = SpawnArea(CORNERS, allies=(0,), enemies=slots(0, 4)), SpawnArea(STRIPS, allies=(1, 2))
     return Map(
         "1o2r_vs_4r",
         army(overlord=1, roach=2),
@@ -214,15 +218,15 @@ def roaches() -> Map:
 
 
 def hunt() -> Map:
-    """An overlord that sees where the roach is, and banelings that do not."""
-    each = tuple(Place(RIM, allies=(slot,)) for slot in range(1, 11))
+    """An overlord that starts near the roach, and banelings that start elsewhere."""
+    each = tuple(SpawnArea(RIM, allies=(slot,)) for slot in range(1, 11))
     return Map(
         "1o10b_vs_1r",
         army(overlord=1, baneling=10),
         army(roach=1),
         50,
         TERRAINS["rim"],
-        (Place(CORNERS, allies=(0,), enemies=(0,)), *each),
+        (SpawnArea(CORNERS, allies=(0,), enemies=(0,)), *each),
         overrides={"roach": ROACH},
         one_hot_order=(("overlord", "baneling"), ("roach",)),
         **SHORT,
@@ -230,8 +234,11 @@ def hunt() -> Map:
 
 
 def ultralisk() -> Map:
-    """Zealots in two parties, one of which an ultralisk stands among."""
-    places = Place((ANYWHERE,), allies=(0, 1, 2), enemies=(0,)), Place((ANYWHERE,), allies=(3, 4))
+    """Zealots in two groups, one of which starts at an ultralisk."""
+    places = (
+        SpawnArea((ANYWHERE,), allies=(0, 1, 2), enemies=(0,)),
+        SpawnArea((ANYWHERE,), allies=(3, 4)),
+    )
     return Map(
         "5z_vs_1ul",
         army(zealot=5),

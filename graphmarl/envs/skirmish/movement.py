@@ -1,4 +1,4 @@
-"""How units walk, and keep apart."""
+"""Movement and collisions of units."""
 
 from __future__ import annotations
 
@@ -7,79 +7,79 @@ import torch
 from torch import Tensor
 
 from graphmarl.envs.skirmish.paths import Paths
-from graphmarl.envs.skirmish.state import Field
-from graphmarl.envs.skirmish.unit_stats import Army
+from graphmarl.envs.skirmish.state import CombatState
+from graphmarl.envs.skirmish.unit_stats import UnitStats
 from graphmarl.envs.skirmish.units import LOOPS_PER_SECOND
 
 SIZE = 32
 PASSES, SHARE = 3, 0.35
 EDGE = 1e-3
-# Multiples of this have the same sum in any order, so that copies do not change each other.
+# Sums of multiples of this are exact, so results do not depend on the number of copies.
 GRAIN = 2.0**-16
 
 
 class Movement:
-    """Walking on a map of 32 x 32 cells.
+    """Movement and collisions on a map of 32 x 32 cells.
 
-    A centre that would enter a blocked cell stays out of it, along x and y one after the other,
-    so that units slide along walls. Then those of a plane that are too near push each other apart,
-    in three passes, by 0.35 of the overlap each. Who stands and fights hand to hand makes way for
-    those alone who do so too, so that a few can hold a pass; what cannot walk is not pushed.
+    A centre does not enter blocked cells, checked along x and then y, so that units slide along
+    walls. Then overlapping units of a plane push each other apart in three passes, by 0.35 of the
+    overlap each. Stationary melee units are pushed by other stationary melee units only, so that a
+    few can block a passage; immobile units are not pushed.
 
     Args:
-        army: the constants of the units.
+        stats: properties of the units.
         walkable: `(32, 32)`, cells [x, y] of ground units.
-        passable: the same of those that walk over cliffs.
+        passable: `(32, 32)`, cells of units that walk over cliffs.
     """
 
-    def __init__(self, army: Army, walkable: np.ndarray, passable: np.ndarray) -> None:
-        self.army = army
+    def __init__(self, stats: UnitStats, walkable: np.ndarray, passable: np.ndarray) -> None:
+        self.stats = stats
         grids = np.stack([walkable, passable, np.ones_like(walkable)])
-        self.grids = torch.from_numpy(grids).to(army.device, torch.float32).flatten()
-        plane = torch.where(army.air > 0, 2.0, army.cliffs)
+        self.grids = torch.from_numpy(grids).to(stats.device, torch.float32).flatten()
+        plane = torch.where(stats.air > 0, 2.0, stats.cliffs)
         self.offset = plane.long() * SIZE**2
-        self.stride = army.speed / LOOPS_PER_SECOND
-        self.apart = army.apart.unsqueeze(2)
-        self.paths = Paths(walkable, army.device)
+        self.stride = stats.speed / LOOPS_PER_SECOND
+        self.apart = stats.apart.unsqueeze(2)
+        self.paths = Paths(walkable, stats.device)
         self.walker = (plane == 0).float()
-        self.yields = (army.speed > 0).float()
-        self.melee = (army.range < 1).float()
+        self.yields = (stats.speed > 0).float()
+        self.melee = (stats.range < 1).float()
 
     def free(self, x: Tensor, y: Tensor) -> Tensor:
-        """1 where the cell may be entered by the unit of that row."""
+        """1 where the unit of the row may enter the cell."""
         cell = x.long() * SIZE + y.long() + self.offset
         return self.grids.take(cell)
 
-    def walk(self, field: Field, to_x: Tensor, to_y: Tensor, walks: Tensor) -> None:
-        """Go towards a point, not past it, if `walks` is 1; then keep apart."""
+    def walk(self, state: CombatState, to_x: Tensor, to_y: Tensor, walks: Tensor) -> None:
+        """Move units with `walks` = 1 towards a point, at most up to it."""
         if not self.paths.convex:
-            by_x, by_y = self.paths.toward(field.x, field.y, to_x, to_y)
+            by_x, by_y = self.paths.toward(state.x, state.y, to_x, to_y)
             to_x = torch.lerp(to_x, by_x, self.walker)
             to_y = torch.lerp(to_y, by_y, self.walker)
-        dx, dy = to_x - field.x, to_y - field.y
+        dx, dy = to_x - state.x, to_y - state.y
         distance = torch.addcmul(dx * dx, dy, dy).sqrt_().clamp_(min=1e-6)
         share = (self.stride / distance).clamp_(max=1.0).mul_(walks)
-        self._enter(field, torch.addcmul(field.x, dx, share), torch.addcmul(field.y, dy, share))
+        self._enter(state, torch.addcmul(state.x, dx, share), torch.addcmul(state.y, dy, share))
 
-    def separate(self, field: Field, walks: Tensor, alive: Tensor) -> None:
-        """Push apart those that are too near; `walks` is 1 for who is on its way."""
+    def separate(self, state: CombatState, walks: Tensor, alive: Tensor) -> None:
+        """Push overlapping units apart; `walks` is 1 for moving units."""
         both = self.apart * alive.unsqueeze(0)
         firm = self.melee * (1 - walks)
         share = SHARE / GRAIN * (1 + firm - firm.unsqueeze(1))
-        x, y, yields = field.x, field.y, GRAIN * alive * self.yields
+        x, y, yields = state.x, state.y, GRAIN * alive * self.yields
         for _ in range(PASSES):
             dx, dy = x.unsqueeze(1) - x, y.unsqueeze(1) - y
             distance = torch.addcmul(dx * dx, dy, dy).sqrt_()
             push = (both - distance).clamp_(min=0.0).div_(distance.clamp_(min=1e-6)).mul_(share)
             x = torch.addcmul(x, dx.mul_(push).round_().sum(1), yields)
             y = torch.addcmul(y, dy.mul_(push).round_().sum(1), yields)
-        self._enter(field, x, y)
+        self._enter(state, x, y)
 
-    def _enter(self, field: Field, x: Tensor, y: Tensor) -> None:
+    def _enter(self, state: CombatState, x: Tensor, y: Tensor) -> None:
         x, y = x.clamp(EDGE, SIZE - EDGE), y.clamp(EDGE, SIZE - EDGE)
-        x = torch.lerp(field.x, x, self.free(x, field.y))
-        field.y = torch.lerp(field.y, y, self.free(x, y))
-        field.x = x
+        x = torch.lerp(state.x, x, self.free(x, state.y))
+        state.y = torch.lerp(state.y, y, self.free(x, y))
+        state.x = x
 
 
 def moved_into(grid: Tensor, x: Tensor, y: Tensor) -> Tensor:

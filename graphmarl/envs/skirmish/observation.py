@@ -1,4 +1,4 @@
-"""What agents observe and may do, and the state, in SMAC's layout."""
+"""Observations, available actions and state in SMAC's layout."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 from graphmarl.envs.skirmish.combat import ENERGY
 from graphmarl.envs.skirmish.map_spec import Map
 from graphmarl.envs.skirmish.movement import SIZE, moved_into
-from graphmarl.envs.skirmish.unit_stats import Army
+from graphmarl.envs.skirmish.unit_stats import UnitStats
 from graphmarl.envs.skirmish.units import LOOPS_PER_SECOND
 
 NOTHING, STOP, ATTACK = 0, 1, 6
@@ -20,14 +20,14 @@ AROUND = (*tuple((4 * x, 4 * y) for x, y in COMPASS), (2, 2), (-2, -2), (2, -2),
 
 
 @dataclass(frozen=True)
-class Situation:
-    """The units of B copies, copy first.
+class UnitSnapshot:
+    """Units of B copies, copy first.
 
     Args:
-        position: `(B, N, 2)`.
+        position: coordinates, `(B, N, 2)`.
         health, shield, energy, cooldown: `(B, N)`.
-        last_action: `(B, n)`, of the agents; `NO_ACTION` where the episode has just begun.
-        time: `(B,)`, steps since the episode began.
+        last_action: last actions of the agents, `(B, n)`; `NO_ACTION` at the start of an episode.
+        time: step number within the episode, `(B,)`.
     """
 
     position: Tensor
@@ -40,39 +40,38 @@ class Situation:
 
     @property
     def alive(self) -> Tensor:
-        """The living, `(B, N)`."""
+        """Whether each unit is alive, `(B, N)`."""
         return self.health > 0
 
 
 class Observer:
-    """Writes observations, legal actions and states.
+    """Computes observations, available actions and states.
 
     Args:
-        map: what is played.
-        army: the constants of the units.
-        last_action: observations of allies hold their last action (`obs_last_action`).
-        time: observations end with the share of the time that is over (`obs_timestep_number`).
-        pathing: observations say which of eight points around can be walked on
-            (`obs_pathing_grid`).
-        state_last_action: the state holds the last actions.
-        state_time: the state ends with the share of the time that is over.
+        map: map of the battle.
+        stats: properties of the units.
+        last_action: include the last actions of allies in observations (`obs_last_action`).
+        time: include the share of the episode that has passed (`obs_timestep_number`).
+        pathing: include whether eight points around an agent are walkable (`obs_pathing_grid`).
+        state_last_action: include the last actions in the state.
+        state_time: include the share of the episode that has passed in the state.
     """
 
     def __init__(
         self,
         map: Map,
-        army: Army,
+        stats: UnitStats,
         last_action: bool,
         time: bool,
         pathing: bool,
         state_last_action: bool,
         state_time: bool,
     ) -> None:
-        self.map, self.army, self.device = map, army, army.device
+        self.map, self.stats, self.device = map, stats, stats.device
         self.last_action, self.time, self.pathing = last_action, time, pathing
         self.state_last_action, self.state_time = state_last_action, state_time
-        self.agents, self.enemies = army.num_allies, len(army) - army.num_allies
-        self.healer = (army.heals[: self.agents] > 0).T
+        self.agents, self.enemies = stats.num_allies, len(stats) - stats.num_allies
+        self.healer = (stats.heals[: self.agents] > 0).T
         targets = max(self.enemies, self.agents if self.healer.any() else 0)
         self.num_actions = ATTACK + targets
         self.walkable = torch.tensor(map.walkable, device=self.device)
@@ -82,16 +81,16 @@ class Observer:
         grid = row.expand(self.agents, -1)
         self.others = grid[grid != row.unsqueeze(1)].view(self.agents, self.agents - 1)
         self.type = self._types()
-        unit = army.shield.T.clone().clamp_(min=1.0)
+        unit = stats.shield.T.clone().clamp_(min=1.0)
         if map.shield_unit is not None:
             unit[:, : self.agents] = map.shield_unit
         self.shield_unit = unit
-        self.protoss = tuple(bool((army.shield[side] > 0).any()) for side in self._sides())
+        self.protoss = tuple(bool((stats.shield[side] > 0).any()) for side in self._sides())
         self.layout = self._layout()
         self.limit = float(map.limit)
 
     def _sides(self) -> tuple[slice, slice]:
-        return slice(0, self.agents), slice(self.agents, len(self.army))
+        return slice(0, self.agents), slice(self.agents, len(self.stats))
 
     def _types(self) -> Tensor:
         kinds = (*self.map.allies, *self.map.enemies)
@@ -122,46 +121,46 @@ class Observer:
 
     @property
     def obs_size(self) -> int:
-        """Numbers in an observation."""
+        """Size of an observation."""
         return max(part.stop for part in self.layout.values())
 
     @property
     def state_size(self) -> int:
-        """Numbers in a state."""
+        """Size of a state."""
         bits, (ally, enemy) = self.map.type_bits, self.protoss
         size = self.agents * (4 + ally + bits) + self.enemies * (3 + enemy + bits)
         return size + self.agents * self.num_actions * self.state_last_action + self.state_time
 
-    def gaps(self, now: Situation) -> tuple[Tensor, Tensor]:
+    def gaps(self, now: UnitSnapshot) -> tuple[Tensor, Tensor]:
         """Offsets from each agent to each unit, `(B, n, N, 2)`, and distances, `(B, n, N)`."""
         offset = now.position.unsqueeze(1) - now.position[:, : self.agents].unsqueeze(2)
         return offset, offset.square().sum(3).sqrt_()
 
-    def available(self, now: Situation, distance: Tensor) -> Tensor:
-        """Legal actions of each agent, `(B, n, A)`."""
+    def available(self, now: UnitSnapshot, distance: Tensor) -> Tensor:
+        """Available actions of each agent, `(B, n, A)`."""
         agents, alive = self.agents, now.alive
-        lives = alive[:, :agents].unsqueeze(2)
+        live = alive[:, :agents].unsqueeze(2)
         ahead = now.position[:, :agents].unsqueeze(2) + self.compass
-        # SMAC truncates, so that the step out of the map from its first cells is legal.
+        # SMAC truncates towards 0, so moving off the map from its first cells is available.
         walks = moved_into(self.walkable, *ahead.trunc().unbind(3))
-        near = (distance <= self.map.shoot) & alive.unsqueeze(1) & lives
+        near = (distance <= self.map.shoot) & alive.unsqueeze(1) & live
         attack = near[:, :, agents:]
         if self.num_actions > ATTACK + self.enemies or self.healer.any():
             heals = near[:, :, :agents] & ~self.healer.unsqueeze(1)
             width = self.num_actions - ATTACK
             attack, heals = (_widened(part, width) for part in (attack, heals))
             attack = torch.where(self.healer.unsqueeze(2), heals, attack)
-        return torch.cat([~lives, lives, walks & lives, attack], 2)
+        return torch.cat([~live, live, walks & live, attack], 2)
 
     def observe(
-        self, now: Situation, offset: Tensor, distance: Tensor, available: Tensor
+        self, now: UnitSnapshot, offset: Tensor, distance: Tensor, available: Tensor
     ) -> Tensor:
-        """What each agent observes, `(B, n, O)`; nothing if it is dead."""
+        """Observations of agents, `(B, n, O)`; zeros for dead agents."""
         agents, sight = self.agents, self.map.sight
         alive = now.alive
-        lives = alive[:, :agents].unsqueeze(2)
-        seen = ((distance < sight) & alive.unsqueeze(1) & lives).float()
-        health, shield = now.health / self.army.hp.T, now.shield / self.shield_unit
+        live = alive[:, :agents].unsqueeze(2)
+        seen = ((distance < sight) & alive.unsqueeze(1) & live).float()
+        health, shield = now.health / self.stats.hp.T, now.shield / self.shield_unit
         place = torch.cat([distance.unsqueeze(3), offset], 3).div_(sight)
         whole = {"health": health, "shield": shield}
         move = [available[:, :, 2:6].float()]
@@ -169,21 +168,21 @@ class Observer:
             ahead = now.position[:, :agents].unsqueeze(2) + self.around
             inside = ((ahead >= 0) & (ahead < SIZE)).all(3)
             free = moved_into(self.walkable, ahead[..., 0], ahead[..., 1]) | ~inside
-            move.append(free * lives)
+            move.append(free * live)
         first = available[:, :, ATTACK : ATTACK + self.enemies].float().unsqueeze(3)
         foes = self._rows(first, place, seen, whole, slice(agents, None), self.map.enemy_health)
         friends = self._rows(seen[:, :, :agents, None], place, seen, whole, slice(0, agents))
         if self.last_action:
-            told = self._last(now).unsqueeze(1) * seen[:, :, :agents].unsqueeze(3)
-            friends = torch.cat([friends, told], 3)
+            last = self._last(now).unsqueeze(1) * seen[:, :, :agents].unsqueeze(3)
+            friends = torch.cat([friends, last], 3)
         index = self.others.view(1, agents, agents - 1, 1).expand(
             len(health), -1, -1, friends.shape[3]
         )
         friends = friends.gather(2, index)
-        own = self._features(whole, slice(0, agents), True) * lives
+        own = self._features(whole, slice(0, agents), True) * live
         parts = [*move, foes.flatten(2), friends.flatten(2), own]
         if self.time:
-            parts.append((now.time / self.limit).view(-1, 1, 1) * lives)
+            parts.append((now.time / self.limit).view(-1, 1, 1) * live)
         return torch.cat(parts, 2)
 
     def _rows(
@@ -195,14 +194,14 @@ class Observer:
         side: slice,
         health: bool | None = None,
     ) -> Tensor:
-        told = self.map.all_health if health is None else health
-        about = self._features(whole, side, told).unsqueeze(1)
+        health = self.map.all_health if health is None else health
+        features = self._features(whole, side, health).unsqueeze(1)
         agents = self.agents
-        parts = [first, place[:, :, side], about.expand(-1, agents, -1, -1)]
+        parts = [first, place[:, :, side], features.expand(-1, agents, -1, -1)]
         return torch.cat(parts, 3).mul_(seen[:, :, side].unsqueeze(3))
 
     def _features(self, whole: dict[str, Tensor], side: slice, health: bool) -> Tensor:
-        """Health, shield and kind of the units of a side, `(B, units, features)`."""
+        """Health, shield and type of the units of a side, `(B, units, features)`."""
         count = len(whole["health"])
         parts = []
         if health:
@@ -212,18 +211,18 @@ class Observer:
         parts.append(self.type[side].expand(count, -1, -1))
         return torch.cat(parts, 2)
 
-    def _last(self, now: Situation) -> Tensor:
+    def _last(self, now: UnitSnapshot) -> Tensor:
         bits = torch.nn.functional.one_hot(now.last_action.clamp(0), self.num_actions)
         return bits * (now.last_action != NO_ACTION).float().unsqueeze(2)
 
-    def state(self, now: Situation) -> Tensor:
-        """What is true of all units, `(B, S)`; the dead are zeros."""
+    def state(self, now: UnitSnapshot) -> Tensor:
+        """Global state, `(B, S)`; zeros for dead units."""
         center = torch.tensor(self.map.center, device=self.device)
         place = (now.position - center) / SIZE
-        army, side = self.army, slice(0, self.agents)
-        ready = now.cooldown.clamp(min=0) * LOOPS_PER_SECOND / army.cooldown_unit.T
-        ready = torch.where((army.heals > 0).T, now.energy / ENERGY, ready)
-        health = (now.health / army.hp.T).unsqueeze(2)
+        stats, side = self.stats, slice(0, self.agents)
+        ready = now.cooldown.clamp(min=0) * LOOPS_PER_SECOND / stats.cooldown_unit.T
+        ready = torch.where((stats.heals > 0).T, now.energy / ENERGY, ready)
+        health = (now.health / stats.hp.T).unsqueeze(2)
         shield = (now.shield / self.shield_unit).unsqueeze(2)
         kind = self.type.expand(len(place), -1, -1)
         alive = now.alive.float().unsqueeze(2)
@@ -231,8 +230,8 @@ class Observer:
         for number, rows in enumerate((side, slice(self.agents, None))):
             row = [health, *([ready.unsqueeze(2)] if number == 0 else []), place]
             row += [shield] if self.protoss[number] else []
-            told = torch.cat([*row, kind], 2) * alive
-            parts.append(told[:, rows].flatten(1))
+            features = torch.cat([*row, kind], 2) * alive
+            parts.append(features[:, rows].flatten(1))
         if self.state_last_action:
             parts.append(self._last(now).flatten(1))
         if self.state_time:

@@ -1,4 +1,4 @@
-"""The way around what is blocked, looked up in a table."""
+"""Pathfinding around blocked cells by a precomputed table."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ CELLS = SIDE * SIDE
 
 
 class Paths:
-    """Where units on a terrain have to head for to arrive at a point.
+    """Waypoints of shortest paths on a terrain.
 
-    A cell sees another if every straight way from a point of the one to a point of the other is
-    free. Units that head for what they are told come nearer to their goal with each cell that they
-    enter, measured along the shortest path between cells.
+    Two cells are mutually visible if every straight line between their points is free. Units that
+    follow the waypoints get closer to their goal with each cell entered, measured along the
+    shortest path between cells.
 
     Args:
-        walkable: cells by [x, y].
-        device: of the positions.
+        walkable: walkable cells [x, y].
+        device: device of the positions.
     """
 
     def __init__(
@@ -38,10 +38,10 @@ class Paths:
         self.nearest = torch.from_numpy((x * SIDE + y).astype(np.int64).ravel()).to(device)
 
     def toward(self, x: Tensor, y: Tensor, goal_x: Tensor, goal_y: Tensor) -> tuple[Tensor, Tensor]:
-        """The goal where it is seen, else the centre of the last cell seen of the way to it.
+        """The goal if it is visible, else the centre of the last visible cell of the path to it.
 
-        Units on a blocked cell count as on the nearest other one; goals on a blocked cell count as
-        the nearest point of that other cell.
+        Units on a blocked cell are treated as on the nearest walkable one; goals on a blocked cell
+        are moved to the nearest point of the nearest walkable cell.
 
         Shapes:
             x, y, goal_x, goal_y: all the same
@@ -56,17 +56,17 @@ class Paths:
         return torch.where(seen, near_x, low_x + 0.5), torch.where(seen, near_y, low_y + 0.5)
 
     def cell(self, x: Tensor, y: Tensor) -> Tensor:
-        """The number of the cell of a point, or of the nearest one that is walkable."""
+        """Index of the cell of a point, or of the nearest walkable one."""
         most = SIDE - 1
         return self.nearest[x.long().clamp(0, most) * SIDE + y.long().clamp(0, most)]
 
 
 @lru_cache(maxsize=32)
 def way_points(grid: bytes) -> tuple[Int[np.ndarray, "cell goal"], bool]:
-    """For each walkable cell and goal the cell to head for, and whether it is always the goal.
+    """Waypoint cell of each walkable cell and goal, and whether it is always the goal.
 
     Args:
-        grid: the bytes of the walkable cells, so that one terrain is worked out once.
+        grid: bytes of the walkable cells, a hashable cache key.
     """
     walkable = np.frombuffer(grid, dtype=np.bool_).reshape(SIDE, SIDE)
     sees = visible(walkable)
@@ -80,12 +80,12 @@ def way_points(grid: bytes) -> tuple[Int[np.ndarray, "cell goal"], bool]:
 
 
 def visible(walkable: Bool[np.ndarray, "32 32"]) -> Bool[np.ndarray, "1024 1024"]:
-    """Which cells see which: the convex hull of the two is free."""
+    """Mutual visibility of cells: the convex hull of both is free."""
     sees = np.zeros((SIDE, SIDE, SIDE, SIDE), dtype=np.bool_)
     for right in range(SIDE):
         for up in range(SIDE):
             i, j = np.ogrid[: right + 1, : up + 1]
-            # A cell meets the hull if its centre is so near to the line between the two centres.
+            # A cell meets the hull if its centre is this close to the line between the two centres.
             hull = np.abs(i * up - j * right) < max(right + up, 1)
             rising, falling = (
                 sliding_window_view(grid, hull.shape)[:, :, hull].all(-1)
@@ -99,9 +99,9 @@ def visible(walkable: Bool[np.ndarray, "32 32"]) -> Bool[np.ndarray, "1024 1024"
 
 
 def following(walkable: Bool[np.ndarray, "32 32"]) -> Int[np.ndarray, "goal cell"]:
-    """The next cell of the shortest path from each cell to each goal, -1 where there is none.
+    """Next cell of the shortest path from each cell to each goal; negative where there is none.
 
-    A path goes to any of the eight cells around, and past no corner of a blocked one.
+    Paths move to any of the eight adjacent cells, but do not cut corners of blocked ones.
     """
     number = np.arange(CELLS).reshape(SIDE, SIDE)
     along_x, along_y = walkable[:-1] & walkable[1:], walkable[:, :-1] & walkable[:, 1:]
@@ -121,9 +121,15 @@ def following(walkable: Bool[np.ndarray, "32 32"]) -> Int[np.ndarray, "goal cell
 
 
 def follow(table: np.ndarray, hidden: np.ndarray, sees: np.ndarray, after: np.ndarray) -> None:
-    """Enters the last cell in sight of the path of each cell and goal that do not see each other.
+    """Write the last visible cell of the path for each pair of cell and goal without visibility.
 
-    Goals that no path leads to stay as they are.
+    Entries of unreachable goals are unchanged.
+
+    Args:
+        table: waypoint of each cell and goal, modified in place.
+        hidden: pairs of walkable cells that are not mutually visible.
+        sees: mutual visibility of cells.
+        after: next cell on the shortest path, by goal and cell.
     """
     cell, goal = np.nonzero(hidden & (after.T >= 0))
     ahead = cell

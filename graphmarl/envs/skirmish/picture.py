@@ -1,4 +1,4 @@
-"""A battle as points and lines to draw."""
+"""Scene of a battle: points and lines to draw."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from torch import Tensor
 
 from graphmarl.envs.skirmish.map_spec import Map
 from graphmarl.envs.skirmish.movement import SIZE
-from graphmarl.envs.skirmish.observation import Situation
-from graphmarl.envs.skirmish.unit_stats import Army
+from graphmarl.envs.skirmish.observation import UnitSnapshot
+from graphmarl.envs.skirmish.unit_stats import UnitStats
 from graphmarl.step import Scene, Weighted
 
 CORNERS = 24
@@ -17,20 +17,20 @@ CORNERS = 24
 WALL = 0.25
 
 
-def picture(map: Map, army: Army, now: Situation, target: Tensor, env: int) -> Scene:
-    """The living of one copy: health as opacity, reach of the weapons, whom they attack.
+def picture(map: Map, stats: UnitStats, now: UnitSnapshot, target: Tensor, env: int) -> Scene:
+    """Scene of one copy: live units with health as opacity, weapon ranges and targets.
 
     Args:
-        map: whose blocked cells are drawn.
-        army: the constants of the units.
-        now: where they are and how they fare.
-        target: slot that each attacks, or -1.
-        env: which copy.
+        map: map of the battle, for its blocked cells.
+        stats: properties of the units.
+        now: current properties of the units.
+        target: slot that each unit attacks, or -1.
+        env: index of the copy.
     """
     place, alive = now.position[env].cpu(), now.alive[env].cpu()
-    whole = (army.hp + army.shield).flatten().cpu()
+    whole = (stats.hp + stats.shield).flatten().cpu()
     health = ((now.health + now.shield)[env].cpu() / whole).clamp(0.1, 1)
-    ally = torch.arange(len(army)) < army.num_allies
+    ally = torch.arange(len(stats)) < stats.num_allies
     points = {
         name: (place[side & alive], health[side & alive])
         for name, side in (("agents' side", ally), ("enemies", ~ally))
@@ -42,7 +42,7 @@ def picture(map: Map, army: Army, now: Situation, target: Tensor, env: int) -> S
     busy = alive & (aim >= 0)
     ends = torch.stack([place[busy], place[aim[busy]]], 1)
     lines = {"targets": (ends, ally[busy].float())}
-    reach = (army.range + army.radius).flatten().cpu()
+    reach = (stats.range + stats.radius).flatten().cpu()
     for name, side in (("reach of agents", ally), ("reach of enemies", ~ally)):
         lines[name] = _circles(place[side & alive], reach[side & alive])
     return Scene((0.0, 0.0), (float(SIZE), float(SIZE)), points, int(now.time[env]), lines)

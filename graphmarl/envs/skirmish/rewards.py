@@ -1,4 +1,4 @@
-"""What a step of combat is worth, and which end it makes."""
+"""SMAC's team reward and termination."""
 
 from __future__ import annotations
 
@@ -6,22 +6,22 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from graphmarl.envs.skirmish.unit_stats import Army
+from graphmarl.envs.skirmish.unit_stats import UnitStats
 
 
 @dataclass(frozen=True)
-class Pay:
-    """SMAC's reward of the team, with its names and defaults.
+class RewardOptions:
+    """Options of SMAC's team reward, with SMAC's names and defaults.
 
     Args:
-        reward_sparse: pay only the end: 1, -1 or, if nobody won, 0.
-        reward_only_positive: do not count what allies lose.
-        reward_death_value: for each enemy killed.
-        reward_win: for a win.
-        reward_defeat: for a defeat, so that a punishment is below 0.
-        reward_negative_scale: weight of what allies lose.
-        reward_scale: make the most that there is to win `reward_scale_rate`.
-        reward_scale_rate: that number.
+        reward_sparse: reward only the outcome: 1, -1 or, without a winner, 0.
+        reward_only_positive: ignore damage to and deaths of allies.
+        reward_death_value: reward of each enemy killed.
+        reward_win: reward of a win.
+        reward_defeat: reward of a defeat, at most 0 for a penalty.
+        reward_negative_scale: weight of damage to and deaths of allies.
+        reward_scale: scale rewards so that their maximum sum is `reward_scale_rate`.
+        reward_scale_rate: maximum sum of scaled rewards.
     """
 
     reward_sparse: bool = False
@@ -34,32 +34,34 @@ class Pay:
     reward_scale_rate: float = 20.0
 
 
-class Judge:
-    """Pays the team and says who has won.
+class RewardFunction:
+    """Team reward and termination of a battle.
 
     Args:
-        army: the constants of the units.
-        pay: what is paid for.
+        stats: properties of the units.
+        options: options of the reward.
     """
 
-    def __init__(self, army: Army, pay: Pay) -> None:
-        self.army, self.pay, self.agents = army, pay, army.num_allies
-        whole = (army.hp + army.shield)[self.agents :]
-        self.most = float(pay.reward_win + pay.reward_death_value * len(whole) + whole.sum())
-        self.factor = pay.reward_scale_rate / self.most if pay.reward_scale else 1.0
-        self.fighter = (army.heals == 0).T
+    def __init__(self, stats: UnitStats, options: RewardOptions) -> None:
+        self.stats, self.options, self.agents = stats, options, stats.num_allies
+        whole = (stats.hp + stats.shield)[self.agents :]
+        self.most = float(
+            options.reward_win + options.reward_death_value * len(whole) + whole.sum()
+        )
+        self.factor = options.reward_scale_rate / self.most if options.reward_scale else 1.0
+        self.fighter = (stats.heals == 0).T
         self.heals = not bool(self.fighter[:, : self.agents].all())
 
     def end(self, alive: Tensor) -> tuple[Tensor, Tensor]:
-        """Whether it is over, and whether the allies have won, `(B,)` each.
+        """Whether the battle is over, and whether the allies have won, `(B,)` each.
 
-        A side of healers alone has lost. If neither side fights any more, the allies have lost if
-        they began with healers, as on SMAC's maps, and won if not, as on NDQ's. Where both are gone
-        in the same step, it is over and nobody has won.
+        A side with healers only has lost. If both sides have healers only, the allies have lost if
+        they started with healers, as on SMAC's maps, and won if not, as on NDQ's. If both sides are
+        eliminated in the same step, the battle is over without a winner.
         """
-        ours, theirs = alive[:, : self.agents], alive[:, self.agents :]
-        lost, won = (~side.any(1) for side in (ours, theirs))
-        helpless = [~lost & ~self._fights(ours, 0), ~won & ~self._fights(theirs, self.agents)]
+        allies, enemies = alive[:, : self.agents], alive[:, self.agents :]
+        lost, won = (~side.any(1) for side in (allies, enemies))
+        helpless = [~lost & ~self._fights(allies, 0), ~won & ~self._fights(enemies, self.agents)]
         defeat = (lost & ~won) | helpless[0]
         victory = (won & ~lost) | helpless[1]
         if self.heals:
@@ -78,27 +80,27 @@ class Judge:
         alive: tuple[Tensor, Tensor],
         end: tuple[Tensor, Tensor],
     ) -> Tensor:
-        """What the team gets, `(B,)`.
+        """Team reward, `(B,)`.
 
         Args:
-            before: health and shield of each unit, `(B, N)`.
-            after: the same, after the step.
-            alive: before and after.
-            end: over, won.
+            before: health plus shield of each unit before the step, `(B, N)`.
+            after: health plus shield of each unit after the step, `(B, N)`.
+            alive: whether each unit is alive before and after the step.
+            end: whether the battle is over, and whether the allies have won.
         """
-        pay, over, won = self.pay, *end
+        options, over, won = self.options, *end
         lost = (over & ~won & alive[1][:, self.agents :].any(1)).float()
-        if pay.reward_sparse:
+        if options.reward_sparse:
             return (won.float() - lost) * self.factor
         loss = (before - after) * alive[0]
         kills = (alive[0] & ~alive[1]).float()
         enemy = loss[:, self.agents :].sum(1)
-        enemy = enemy + pay.reward_death_value * kills[:, self.agents :].sum(1)
-        if pay.reward_only_positive:
+        enemy = enemy + options.reward_death_value * kills[:, self.agents :].sum(1)
+        if options.reward_only_positive:
             reward = enemy.abs()
         else:
             own = loss[:, : self.agents].sum(1)
-            own = own + pay.reward_death_value * kills[:, : self.agents].sum(1)
-            reward = enemy - pay.reward_negative_scale * own
-        reward = reward + pay.reward_win * won + pay.reward_defeat * lost
+            own = own + options.reward_death_value * kills[:, : self.agents].sum(1)
+            reward = enemy - options.reward_negative_scale * own
+        reward = reward + options.reward_win * won + options.reward_defeat * lost
         return reward * self.factor

@@ -1,4 +1,4 @@
-"""Agents of skirmish that need no learning: yardsticks for what is learned."""
+"""Scripted baselines of skirmish."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ NEVER = 1e6
 
 
 class Scripted:
-    """Stops until there is something to attack, then attacks the nearest that is in range.
+    """Base class of scripted policies: attack the nearest enemy in range, else stop.
 
-    The policies of this file differ in `move` and `prefer`.
+    Subclasses override `move` and `prefer`.
 
     Args:
-        env: what is played.
+        env: environment to act in.
     """
 
     def __init__(self, env: Skirmish) -> None:
@@ -28,7 +28,7 @@ class Scripted:
         self.compass = torch.tensor(COMPASS, device=env.device)
 
     def __call__(self, step: Step) -> Int[Tensor, "env agent"]:
-        """Actions of all agents; healers help the friend who is hurt most."""
+        """Actions of all agents; healers heal the ally with the least health."""
         _, distance, available = self.env.look()
         legal = available[:, :, ATTACK:]
         score = self.prefer(distance)
@@ -41,30 +41,30 @@ class Scripted:
         return torch.where(step.alive, action, NOTHING)
 
     def prefer(self, distance: Tensor) -> Tensor:
-        """What is attacked first, the least, `(B, n, enemies)`."""
+        """Priority of targets, the lowest first, `(B, n, enemies)`."""
         return distance[:, :, self.env.agents :]
 
     def hurt(self, width: int) -> Tensor:
-        """Share of health of each agent, as healers see it; who is whole is not healed."""
-        share = (self.env.health / self.env.army.hp.T)[:, : self.env.agents]
+        """Priority of allies for healers: share of health; agents at full health are excluded."""
+        share = (self.env.health / self.env.stats.hp.T)[:, : self.env.agents]
         share = torch.where(share < 1, share, NEVER)
         return torch.nn.functional.pad(share, (0, width - share.shape[1]), value=NEVER).unsqueeze(1)
 
     def move(self, available: Tensor) -> Tensor:
-        """What is done where nothing is attacked, `(B, n)`."""
+        """Actions without a target, `(B, n)`."""
         return torch.full_like(available[:, :, 0], STOP, dtype=torch.long)
 
     def step_along(self, way: Tensor, available: Tensor) -> Tensor:
-        """The step that goes farthest along a way, `(B, n, 2)`; stop if there is none."""
+        """Move action that goes farthest along a direction `(B, n, 2)`; stop if there is none."""
         ahead = self.env.position[:, : self.env.agents].unsqueeze(2) + self.compass
-        # On the first cells SMAC allows a step out of the map, which leads nowhere.
+        # On the first cells SMAC allows a move off the map, which has no effect.
         leads = available[:, :, 2:ATTACK] & (ahead >= 0).all(3)
         gain = (way @ self.compass.T).masked_fill(~leads, -NEVER)
         most, which = gain.max(2)
         return torch.where(most > -NEVER, which + 2, STOP)
 
     def nearest(self) -> tuple[Tensor, Tensor]:
-        """Offset to the nearest living enemy and its distance."""
+        """Offset to the nearest live enemy and its distance."""
         offset, distance, _ = self.env.look()
         first = self.env.agents
         alive = self.env.health[:, first:] > 0
@@ -74,11 +74,11 @@ class Scripted:
 
 
 class Wait(Scripted):
-    """Waits for the enemy and attacks the nearest that is in range."""
+    """Wait for the enemies and attack the nearest one in range."""
 
 
 class Nearest(Scripted):
-    """Walks to the nearest enemy and attacks the nearest that is in range."""
+    """Move towards the nearest enemy and attack the nearest one in range."""
 
     def move(self, available: Tensor) -> Tensor:
         """Towards the nearest enemy."""
@@ -86,20 +86,20 @@ class Nearest(Scripted):
 
 
 class FocusFire(Scripted):
-    """Waits for the enemy; each attacks the one in range that has least health and shield left."""
+    """Wait for the enemies; attack the one in range with the least health and shield."""
 
     def prefer(self, distance: Tensor) -> Tensor:
-        """The weakest first."""
+        """Lowest health and shield first."""
         left = (self.env.health + self.env.shield)[:, self.env.agents :]
         return left.unsqueeze(1).expand(-1, self.env.agents, -1)
 
 
 class Kite(Nearest):
-    """As `Nearest`, but while its weapon is not ready steps back from what is nearer than 4.5.
+    """`Nearest` with kiting: retreat from close enemies while the weapon is on cooldown.
 
     Args:
-        env: what is played.
-        distance: how near is too near, between centres.
+        env: environment to act in.
+        distance: distance below which an agent retreats, between centres.
     """
 
     def __init__(self, env: Skirmish, distance: float = 4.5) -> None:
@@ -116,11 +116,11 @@ class Kite(Nearest):
 
 
 class Together(Nearest):
-    """As `Nearest`, but waits at a distance until all who live are as near.
+    """`Nearest` with a joint attack: wait at a distance until all live agents are as near.
 
     Args:
-        env: what is played.
-        distance: where each waits for the others, between centres.
+        env: environment to act in.
+        distance: distance to the enemy at which an agent waits, between centres.
     """
 
     def __init__(self, env: Skirmish, distance: float = 5.0) -> None:
@@ -128,7 +128,7 @@ class Together(Nearest):
         self.distance = distance
 
     def move(self, available: Tensor) -> Tensor:
-        """Towards the nearest enemy, or nowhere while others are on their way."""
+        """Move towards the nearest enemy, or stop while other agents are farther away."""
         offset, distance = self.nearest()
         near = distance < self.distance
         dead = self.env.health[:, : self.env.agents] <= 0
@@ -137,10 +137,10 @@ class Together(Nearest):
 
 
 class Stop(Scripted):
-    """Never does anything."""
+    """No-op baseline."""
 
     def __call__(self, step: Step) -> Int[Tensor, "env agent"]:
-        """Stop, of all who live."""
+        """Stop actions of all live agents."""
         return torch.where(step.alive, STOP, NOTHING)
 
 
@@ -156,33 +156,33 @@ SCRIPTED: dict[str, type[Scripted]] = {
 
 @torch.inference_mode()
 def mirror(env: Skirmish, seed: int) -> tuple[Tensor, Tensor]:
-    """Games of the map in which both sides follow the rule of the game's own units.
+    """Battles in which both sides follow the game's AI, one in each copy.
 
-    Each side goes for the point where the other has started.
+    Each side attacks towards the start position of the other.
 
     Args:
-        env: the map, and as many games as it has copies.
-        seed: of the games.
+        env: environment with the map and the number of copies.
+        seed: seed of the battles.
 
     Returns:
-        For each game whether the allies have won, and whether it was drawn, as 0 or 1.
+        For each battle whether the allies have won, and whether it was drawn, as 0 or 1.
     """
     env.reset(seed)
-    combat = Combat(env.army, 0, env.map.walkable, env.map.passable, threat=env.threat)
-    field, agents, games = env.field(), env.agents, env.num_envs
+    combat = Combat(env.stats, 0, env.map.walkable, env.map.passable, threat=env.threat)
+    field, agents, games = env.combat_state(), env.agents, env.num_envs
     for axis, name in ((0, "goal_x"), (1, "goal_y")):
-        sides = env.position[:, :, axis].split([agents, len(env.army) - agents], 1)
-        ours, theirs = (side.mean(1) for side in sides)
-        away = [theirs.expand(agents, -1), ours.expand(len(env.army) - agents, -1)]
+        sides = env.position[:, :, axis].split([agents, len(env.stats) - agents], 1)
+        allies, enemies = (side.mean(1) for side in sides)
+        away = [enemies.expand(agents, -1), allies.expand(len(env.stats) - agents, -1)]
         setattr(field, name, torch.cat(away))
     generator = torch.Generator(env.device).manual_seed(seed)
     over = torch.zeros(games, dtype=torch.bool, device=env.device)
     won, drawn = torch.zeros(games, device=env.device), torch.zeros(games, device=env.device)
     for _ in range(env.map.limit):
-        noise = torch.rand(len(env.army), games, generator=generator, device=env.device)
+        noise = torch.rand(len(env.stats), games, generator=generator, device=env.device)
         field = combat.step(field, None, late(noise))
         alive = field.health.T > 0
-        ended, victory = env.judge.end(alive)
+        ended, victory = env.reward_function.end(alive)
         drawn = torch.where(ended & ~over, (~alive.any(1)).float(), drawn)
         won = torch.where(ended & ~over, victory.float(), won)
         over = over | ended

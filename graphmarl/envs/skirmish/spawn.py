@@ -1,4 +1,4 @@
-"""Where the units of an episode start."""
+"""Start positions of the units."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from graphmarl.envs.skirmish.map_spec import Map, Place
+from graphmarl.envs.skirmish.map_spec import Map, SpawnArea
 from graphmarl.envs.skirmish.terrain import SIDE, nearest_cells
 
-NOISE, MOST = 0.05, 3.0  # standard deviation, and how many of it at most
+NOISE, MOST = 0.05, 3.0  # standard deviation, and clipping in standard deviations
 GAP = 0.05
 WITHIN_CELL = 1 - 1e-3
 
 
 def block(count: int, pitch: float) -> Float[Tensor, "unit 2"]:
-    """Rows of a near-square block around its centre, each from the left; the last may be short."""
+    """Offsets of a near-square block, row by row around its centre."""
     columns = math.ceil(math.sqrt(count))
     rows = math.ceil(count / columns)
     unit = torch.arange(count)
@@ -27,20 +27,20 @@ def block(count: int, pitch: float) -> Float[Tensor, "unit 2"]:
 
 
 class Spawn:
-    """Draws the positions in which the units of a map start.
+    """Random start positions of the units of a map.
 
-    The units of a place that share a plane stand in one block around its point, in the order of
-    their slots, those of a kind by x and then y; blocks of enemies alone are turned by half a
-    circle. A unit that would stand on a blocked cell stands on the nearest other one.
+    Units of a place that share a plane form one block around its point, in the order of their
+    slots, those of a kind sorted by x and then y; blocks with enemies only are rotated by 180
+    degrees. Units on a blocked cell are moved to the nearest walkable one.
 
     Args:
-        map: the map.
-        radius: of each unit, allies first.
-        air: which units fly.
-        device: of the positions.
+        map: map of the battle.
+        radius: radius of each unit, allies first.
+        air: whether each unit flies.
+        device: device of the positions.
 
     Raises:
-        ValueError: not as many radii or flags as units.
+        ValueError: the number of radii or flags is not that of the units.
     """
 
     def __init__(
@@ -68,14 +68,12 @@ class Spawn:
     def __call__(
         self, u: Float[Tensor, "copy draw"]
     ) -> tuple[Float[Tensor, "copy unit 2"], Float[Tensor, "copy 2"]]:
-        """The positions of all units, allies first, and the point to which the enemies walk.
-
-        The point is zero where the enemies walk to no point.
+        """Positions of all units, allies first, and the goal point of the enemies, or zero.
 
         Args:
-            u: what is drawn, from 0 to below 1. Of each place which box, where along x and where
-                along y; of each unit how far off its spot along x and y; last how far from the
-                first to the last place the goal is, if it is between them.
+            u: uniform draws in [0, 1): for each place the box, x and y; for each unit the noise
+                along x and y; and, if the goal is `between`, its position from the first to the
+                last place.
         """
         copies, places = len(u), len(self.choices)
         drawn = u[:, : 3 * places].view(copies, places, 3)
@@ -87,7 +85,7 @@ class Spawn:
         return self.stand(points[:, self.place] + self.offset + noise), self.aim(points, u[:, -1])
 
     def stand(self, position: Tensor) -> Tensor:
-        """Positions inside the map, and on walkable cells unless the unit flies."""
+        """Clamp positions to the map and, for ground units, to walkable cells."""
         inside = position.clamp(0, SIDE - 1 + WITHIN_CELL)
         cell = inside.long()
         corner = self.nearest[cell[..., 0], cell[..., 1]]
@@ -95,7 +93,7 @@ class Spawn:
         return torch.where(self.air, inside, walking)
 
     def aim(self, points: Tensor, share: Tensor) -> Tensor:
-        """The point to which the enemies walk."""
+        """Goal point of the enemies."""
         first, last = points[:, self.first], points[:, self.last]
         if self.goal == "between":
             return first + share[:, None] * (last - first)
@@ -104,8 +102,8 @@ class Spawn:
         return torch.zeros_like(first)
 
 
-def boxes_of(places: Sequence[Place]) -> Float[Tensor, "place box axis bound"]:
-    """The lowest and highest x and y of all boxes, zeros where a place has fewer than another."""
+def boxes_of(places: Sequence[SpawnArea]) -> Float[Tensor, "place box axis bound"]:
+    """Bounds of all boxes, padded with zeros."""
     most = max(len(place.boxes) for place in places)
     bounds = torch.zeros(len(places), most, 2, 2)
     for index, place in enumerate(places):
@@ -116,7 +114,7 @@ def boxes_of(places: Sequence[Place]) -> Float[Tensor, "place box axis bound"]:
 def layout(
     map: Map, radius: Sequence[float], air: Sequence[bool]
 ) -> tuple[Int[Tensor, " unit"], Float[Tensor, "unit 2"]]:
-    """The place of each unit, and where it stands from its point."""
+    """Place of each unit, and its offset from the place's point."""
     of_unit = torch.zeros(len(radius), dtype=torch.long)
     offset = torch.zeros(len(radius), 2)
     kinds = (*map.allies, *map.enemies)
@@ -134,7 +132,7 @@ def layout(
 
 
 def in_order(spots: Float[Tensor, "unit 2"], kinds: Sequence[str]) -> Float[Tensor, "unit 2"]:
-    """The same spots, those of each kind by x and then y, as SMAC numbers its agents."""
+    """Sort the spots of each kind by x and then y, as SMAC numbers its agents."""
     sorted_by_kind = spots.clone()
     for kind in set(kinds):
         members = [unit for unit, other in enumerate(kinds) if other == kind]

@@ -1,4 +1,4 @@
-"""Where the units are and how they fare, laid out for speed."""
+"""Combat state of all units, with a memory layout for speed."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-NOBODY = -1
+NO_UNIT = -1
 
 
 @dataclass
-class Field:
-    """The units of B copies, `(N, B)` each: the copy is last, so that sums over units are fast.
+class CombatState:
+    """Units of B copies, `(N, B)` each; copies are last, so that sums over units are fast.
 
-    Masks are floats, 0 or 1: choosing by truth values is several times slower than a product.
+    Masks are floats, 0 or 1, as products are several times faster than boolean selection.
 
     Args:
         x, y: coordinates, in cells.
-        health, shield, energy: what is left.
+        health, shield, energy: current values.
         cooldown: seconds until the weapon is ready.
-        quiet: seconds until the shield begins to recover.
-        target: slot of the one that the unit attacks or heals, or `NOBODY`.
-        grudge: slot of the one who struck it or a friend, or `NOBODY`.
-        goal_x, goal_y: `(B,)`, where those go that nobody commands.
+        quiet: seconds until the shield begins to regenerate.
+        target: slot that the unit attacks or heals, or `NO_UNIT`.
+        grudge: slot of the attacker that hit the unit or a nearby ally, or `NO_UNIT`.
+        goal_x, goal_y: `(B,)`, destination of units that follow the game's AI.
     """
 
     x: Tensor
@@ -40,22 +40,22 @@ class Field:
 
     @property
     def alive(self) -> Tensor:
-        """1 for the living."""
+        """1 for live units."""
         return above(self.health, 0.0)
 
 
 def above(one: Tensor, other: Tensor | float) -> Tensor:
-    """1.0 where one is greater than the other."""
+    """1.0 where `one` > `other`, else 0.0."""
     return torch.gt(one, other, out=_room(one, other))
 
 
 def at_most(one: Tensor, other: Tensor | float) -> Tensor:
-    """1.0 where one is not greater than the other."""
+    """1.0 where `one` <= `other`, else 0.0."""
     return torch.le(one, other, out=_room(one, other))
 
 
 def same(one: Tensor, other: Tensor, like: Tensor) -> Tensor:
-    """1.0 where both are equal, in the number type of `like`."""
+    """1.0 where both are equal, else 0.0, with the dtype of `like`."""
     return torch.eq(one, other, out=like.new_empty(_shape(one, other)))
 
 

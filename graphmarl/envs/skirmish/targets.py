@@ -1,12 +1,12 @@
-"""Whom units go for that nobody commands."""
+"""Target selection of the game's AI."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from graphmarl.envs.skirmish.state import NOBODY, Field, above, at_most, same
-from graphmarl.envs.skirmish.unit_stats import Army
+from graphmarl.envs.skirmish.state import NO_UNIT, CombatState, above, at_most, same
+from graphmarl.envs.skirmish.unit_stats import UnitStats
 
 FAR = 1e3
 SLOP = 1.0
@@ -14,54 +14,55 @@ ENERGY_TO_START = 5.0
 CALL = 5.0
 
 
-class Rule:
-    """The game's own behaviour of units without orders, as far as it is known.
+class TargetRule:
+    """Target selection of units without orders, an approximation of the game's AI.
 
-    A unit keeps its target while it lives and is in range, or at most 1 beyond. Else it takes the
-    nearest foe that it can hit and notices, one that attacks itself counting as `threat` nearer.
-    Healers help the friend with the lowest share of its health. Who has no target goes for
-    whoever struck it, or a friend within 5, in an earlier step, if it can hit that one.
+    A unit keeps its target while it is alive and in range, or at most 1 beyond. Otherwise it
+    selects the nearest enemy that it can hit within its acquisition range; `threat` is subtracted
+    from the distance of enemies that target the unit itself. Healers select the ally with the
+    lowest share of health. A unit without a target moves towards an enemy that hit it, or an ally
+    within 5, in an earlier step, if it can hit that enemy.
 
     Args:
-        army: the constants of the units.
-        rows: the slots that follow the rule.
-        others: the slots that can be their targets.
-        threat: cells.
+        stats: properties of the units.
+        rows: slots that follow this rule.
+        others: slots that can be their targets.
+        threat: distance subtracted for enemies that target the unit, in cells.
     """
 
-    def __init__(self, army: Army, rows: slice, others: slice, threat: float) -> None:
-        self.army, self.rows, self.others, self.threat = army, rows, others, threat
+    def __init__(self, stats: UnitStats, rows: slice, others: slice, threat: float) -> None:
+        self.stats, self.rows, self.others, self.threat = stats, rows, others, threat
         here = (rows, others)
-        self.first = army.slot[others][0, 0]
-        self.bodies = army.bodies[here].unsqueeze(2)
-        self.can = army.can[here].unsqueeze(2) * (1 - army.heals[rows]).clamp(0).unsqueeze(2)
-        self.hostile = army.foes[here].unsqueeze(2)
+        self.first = stats.slot[others][0, 0]
+        self.bodies = stats.bodies[here].unsqueeze(2)
+        self.can = stats.can[here].unsqueeze(2) * (1 - stats.heals[rows]).clamp(0).unsqueeze(2)
+        self.hostile = stats.foes[here].unsqueeze(2)
         self.base = FAR - self.bodies
-        self.notice = army.notice[rows].unsqueeze(2)
-        # What stands still or towers over others does not follow beyond its range.
-        slop = army.column(lambda unit: SLOP * (unit.speed > 0 and not unit.cliffs))
-        self.keep = (army.range + slop)[rows]
-        self.own = army.slot[rows].unsqueeze(2)
-        self.column = army.slot[others].float()
-        healers = army.rows(lambda unit: unit.heals > 0)
-        start, stop, _ = rows.indices(len(army))
+        self.notice = stats.notice[rows].unsqueeze(2)
+        # Immobile units and units that walk over cliffs do not follow beyond their range.
+        slop = stats.column(lambda unit: SLOP * (unit.speed > 0 and not unit.cliffs))
+        self.keep = (stats.range + slop)[rows]
+        self.own = stats.slot[rows].unsqueeze(2)
+        self.column = stats.slot[others].float()
+        healers = stats.rows(lambda unit: unit.heals > 0)
+        start, stop, _ = rows.indices(len(stats))
         self.healers = healers[(healers >= start) & (healers < stop)]
-        self.helps = army.can[self.healers].unsqueeze(2)
-        self.friends = 1 - army.foes[rows, rows].unsqueeze(2)
+        self.helps = stats.can[self.healers].unsqueeze(2)
+        self.friends = 1 - stats.foes[rows, rows].unsqueeze(2)
 
-    def gaps(self, field: Field, alive: Tensor, which: Tensor) -> Tensor:
-        """From edge to edge, FAR more where the other is dead or `which` is 0."""
-        dx = field.x[self.others] - field.x[self.rows].unsqueeze(1)
-        dy = field.y[self.others] - field.y[self.rows].unsqueeze(1)
+    def gaps(self, state: CombatState, alive: Tensor, which: Tensor) -> Tensor:
+        """Distances from edge to edge, plus FAR where the other is dead or `which` is 0."""
+        dx = state.x[self.others] - state.x[self.rows].unsqueeze(1)
+        dy = state.y[self.others] - state.y[self.rows].unsqueeze(1)
         distance = torch.addcmul(dx * dx, dy, dy).sqrt_()
         return distance.add_(torch.addcmul(self.base, which, alive[self.others], value=-FAR))
 
-    def choose(self, field: Field, alive: Tensor) -> Tensor:
-        """The target of each slot that follows the rule, or `NOBODY`."""
-        gap, held = self.gaps(field, alive, self.can), field.target[self.rows]
+    def choose(self, state: CombatState, alive: Tensor) -> Tensor:
+        """Target of each slot that follows the rule, or `NO_UNIT`."""
+        gap, held = self.gaps(state, alive, self.can), state.target[self.rows]
         score = gap + above(gap, self.notice) * FAR
         if self.threat:
-            mine = same(field.target[self.others].unsqueeze(0), self.own, gap)
+            mine = same(state.target[self.others].unsqueeze(0), self.own, gap)
             score = score.sub_(mine, alpha=self.threat)
         found, _ = least(score, self.column)
         at = (held - self.first).clamp(0, len(self.column) - 1).unsqueeze(1)
@@ -69,57 +70,57 @@ class Rule:
         kept &= held < self.first + len(self.column)
         chosen = torch.where(kept, held, found)
         if len(self.healers):
-            chosen = chosen.index_copy(0, self.healers - self.own[0, 0], self.heal(field, alive))
+            chosen = chosen.index_copy(0, self.healers - self.own[0, 0], self.heal(state, alive))
         return chosen
 
-    def heal(self, field: Field, alive: Tensor) -> Tensor:
-        """Whom each healer helps; beginning takes more energy than going on."""
-        army, who = self.army, self.healers
-        share = field.health / army.hp
+    def heal(self, state: CombatState, alive: Tensor) -> Tensor:
+        """Target of each healer; starting takes more energy than continuing."""
+        stats, healers = self.stats, self.healers
+        share = state.health / stats.hp
         hurt = alive * above(share.neg(), -1.0)
-        dx, dy = field.x - field.x[who].unsqueeze(1), field.y - field.y[who].unsqueeze(1)
-        gap = torch.addcmul(dx * dx, dy, dy).sqrt_() - army.bodies[who].unsqueeze(2)
-        good = self.helps * hurt * at_most(gap, army.notice[who].unsqueeze(2))
+        dx, dy = state.x - state.x[healers].unsqueeze(1), state.y - state.y[healers].unsqueeze(1)
+        gap = torch.addcmul(dx * dx, dy, dy).sqrt_() - stats.bodies[healers].unsqueeze(2)
+        good = self.helps * hurt * at_most(gap, stats.notice[healers].unsqueeze(2))
         score = share + 1e-4 * gap + (1 - good) * FAR
-        found, some = least(score, army.slot)
-        held = field.target[who]
+        found, some = least(score, stats.slot)
+        held = state.target[healers]
         going = good.gather(1, held.clamp(0).unsqueeze(1)).squeeze(1) > 0
-        going &= (held != NOBODY) & (field.energy[who] > 0)
-        starts = some & (field.energy[who] >= ENERGY_TO_START)
-        return torch.where(going, held, torch.where(starts, found, NOBODY))
+        going &= (held != NO_UNIT) & (state.energy[healers] > 0)
+        starts = some & (state.energy[healers] >= ENERGY_TO_START)
+        return torch.where(going, held, torch.where(starts, found, NO_UNIT))
 
-    def resent(self, field: Field, shot: Tensor, alive: Tensor) -> Tensor:
-        """Whom each slot bears a grudge, after the shots of a step: it or a near friend was hit.
+    def resent(self, state: CombatState, shot: Tensor, alive: Tensor) -> Tensor:
+        """Update the attackers that units retaliate against: those that hit them or a near ally.
 
         Args:
-            field: after the step.
-            shot: whom each slot shot at in the step, or `NOBODY`.
-            alive: the living.
+            state: state after the step.
+            shot: slot that each unit attacked in the step, or `NO_UNIT`.
+            alive: 1 for live units.
         """
-        x, y = field.x[self.rows], field.y[self.rows]
+        x, y = state.x[self.rows], state.y[self.rows]
         hit = same(shot[self.others].unsqueeze(0), self.own, x)
         striker = (self.column * hit + (1 - hit) * FAR).amin(1)
         dx, dy = x - x.unsqueeze(1), y - y.unsqueeze(1)
         near = at_most(torch.addcmul(dx * dx, dy, dy), CALL**2) * self.friends
         call = (striker + (1 - near) * FAR).amin(1)
         call = torch.where(striker < FAR, striker, call)
-        held = field.grudge[self.rows]
-        lives = (alive.gather(0, held.clamp(0)) > 0) & (held != NOBODY)
-        found = torch.where(call < FAR, call.long(), NOBODY)
-        return torch.where(lives, held, found)
+        held = state.grudge[self.rows]
+        attacker_alive = (alive.gather(0, held.clamp(0)) > 0) & (held != NO_UNIT)
+        found = torch.where(call < FAR, call.long(), NO_UNIT)
+        return torch.where(attacker_alive, held, found)
 
 
 def least(score: Tensor, slot: Tensor) -> tuple[Tensor, Tensor]:
-    """The first slot of least score, or `NOBODY` if all are far, and whether there is one.
+    """First slot with the lowest score, or `NO_UNIT` if all are excluded, and whether it exists.
 
     Several times faster than `argmin` over an axis that is not the last.
 
     Args:
-        score: `(row, slot, B)`; FAR more for those that do not count.
-        slot: `(slot, 1)`, their numbers.
+        score: `(row, slot, B)`; FAR is added to excluded ones.
+        slot: `(slot, 1)`, slot numbers.
     """
     best = score.amin(1, keepdim=True)
     equal = at_most(score, best)
     some = best.squeeze(1) < FAR / 2
     first = (slot * equal + (1 - equal) * FAR).amin(1).long()
-    return torch.where(some, first, NOBODY), some
+    return torch.where(some, first, NO_UNIT), some

@@ -1,4 +1,4 @@
-"""Where one can walk: grids of 32 x 32 cells."""
+"""Terrains: grids of 32 x 32 cells."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ X, Y = np.meshgrid(CELLS, CELLS, indexing="ij")
 
 @dataclass(frozen=True, eq=False)
 class Terrain:
-    """Cells of one unit's length, indexed [x, y]; cell (0, 0) is the lower left one.
+    """Grid of unit cells, indexed [x, y]; cell (0, 0) is the lower left one.
 
     Args:
-        walkable: where units on the ground may be.
-        passable: where units that walk over cliffs may be, which is everywhere that others may;
-            without it, there are no cliffs.
+        walkable: cells for ground units.
+        passable: cells for units that walk over cliffs, a superset of `walkable`; None for no
+            cliffs.
 
     Raises:
-        ValueError: a grid of another shape or type, with no walkable cell, or walkable where it is
-            not passable.
+        ValueError: a grid has another shape or type, no cell is walkable, or a walkable cell is not
+            passable.
     """
 
     walkable: np.ndarray
@@ -34,8 +34,8 @@ class Terrain:
     def __post_init__(self) -> None:
         for name, grid in (("walkable", self.walkable), ("passable", self.over_cliffs)):
             if grid.shape != (SIDE, SIDE) or grid.dtype != np.bool_:
-                what = f"{grid.shape} of {grid.dtype}"
-                raise ValueError(f"{name} is {what}; it must be ({SIDE}, {SIDE}) of bool")
+                given = f"{grid.shape} of {grid.dtype}"
+                raise ValueError(f"{name} is {given}; it must be ({SIDE}, {SIDE}) of bool")
             grid.flags.writeable = False
         if not self.walkable.any():
             raise ValueError("no cell is walkable")
@@ -45,18 +45,18 @@ class Terrain:
 
     @property
     def over_cliffs(self) -> np.ndarray:
-        """Where units that walk over cliffs may be."""
+        """Cells for units that walk over cliffs."""
         return self.walkable if self.passable is None else self.passable
 
 
 def nearest_cells(walkable: Bool[np.ndarray, "x y"]) -> Int[np.ndarray, "x y 2"]:
-    """The nearest walkable cell of each cell, which is itself where it is walkable."""
+    """Nearest walkable cell of each cell; a walkable cell itself."""
     nearest = distance_transform_edt(~walkable, return_distances=False, return_indices=True)
     return np.moveaxis(np.asarray(nearest), 0, -1)
 
 
 def rectangle(x_low: int, x_high: int, y_low: int, y_high: int) -> Bool[np.ndarray, "x y"]:
-    """The cells of a rectangle, the highest ones included."""
+    """Cells of a rectangle, with inclusive bounds."""
     return (x_low <= X) & (x_high >= X) & (y_low <= Y) & (y_high >= Y)
 
 

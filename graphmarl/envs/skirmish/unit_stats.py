@@ -1,4 +1,4 @@
-"""What the units of both sides are like, as tensors with a row for each slot."""
+"""Unit properties of both sides as tensors, one row per slot."""
 
 from __future__ import annotations
 
@@ -16,10 +16,15 @@ PLANES = {"ground": ("ground",), "air": ("air",), "both": ("ground", "air")}
 def units_of(
     kinds: Sequence[str], table: str, overrides: Mapping[str, Mapping[str, float]]
 ) -> list[Unit]:
-    """The unit of each slot.
+    """Properties of the unit of each slot.
+
+    Args:
+        kinds: kind of each slot.
+        table: name of the table of units, a key of `UNITS`.
+        overrides: changed properties by kind.
 
     Raises:
-        ValueError: an unknown table or kind.
+        ValueError: the table or a kind is unknown.
     """
     if table not in UNITS:
         raise ValueError(f"units is {table!r}; allowed are {', '.join(UNITS)}")
@@ -30,26 +35,26 @@ def units_of(
     return [replace(known[kind], **overrides.get(kind, {})) for kind in kinds]
 
 
-class Army:
-    """The constants of N slots, of which the first are the allies.
+class UnitStats:
+    """Constant unit properties of N slots, allies first.
 
     Columns are `(N, 1)`, tables of pairs `(N, N)` with the row acting on the column.
 
     Args:
-        units: of each slot.
-        num_allies: how many of them are allies.
+        units: unit of each slot.
+        num_allies: number of allies.
         device: where the tensors are.
 
     Attributes:
-        foes: 1 where two are of different sides.
-        heals: health that a healer gives in a second.
-        bodies: sum of both radii, which is between centres what touching is between edges.
-        reach: between centres, how far the weapon reaches, or a healer's beam.
-        notice: between edges, how far off a unit that nobody commands looks for others.
-        can: 1 where the weapon can hit the other, or a healer heal it.
+        foes: 1 for pairs of different sides.
+        heals: health per second given by a healer.
+        bodies: sum of both radii, the distance of touching units between centres.
+        reach: range of the weapon or healing beam, between centres.
+        notice: acquisition range of units that follow the game's AI, between edges.
+        can: 1 where the weapon can hit the other unit, or the healer can heal it.
         hurts: damage of an attack before shields and armour.
-        apart: between centres, the least distance that two keep; 0 if they do not collide.
-        row: where the row of each slot begins in a table that is laid out flat.
+        apart: minimum distance of two units, between centres; 0 if they do not collide.
+        row: offset of each slot's row in a flattened table of pairs.
     """
 
     def __init__(self, units: Sequence[Unit], num_allies: int, device: torch.device) -> None:
@@ -78,18 +83,18 @@ class Army:
         return len(self.units)
 
     def column(self, of: str | Callable[[Unit], float]) -> Tensor:
-        """A number of each unit, `(N, 1)`."""
+        """A property of each unit, `(N, 1)`."""
         read = (lambda unit: getattr(unit, of)) if isinstance(of, str) else of
         numbers = [float(read(unit)) for unit in self.units]
         return torch.tensor(numbers, device=self.device).unsqueeze(1)
 
     def pairs(self, of: Callable[[Unit, Unit], float]) -> Tensor:
-        """A number of each pair of units, `(N, N)`."""
+        """A property of each pair of units, `(N, N)`."""
         rows = [[float(of(one, other)) for other in self.units] for one in self.units]
         return torch.tensor(rows, device=self.device)
 
     def rows(self, of: Callable[[Unit], bool]) -> Tensor:
-        """The slots of units of some sort."""
+        """Slots of units that satisfy a condition."""
         found = [slot for slot, unit in enumerate(self.units) if of(unit)]
         return torch.tensor(found, dtype=torch.long, device=self.device)
 
@@ -107,6 +112,6 @@ class Army:
 
     @staticmethod
     def _apart(one: Unit, other: Unit) -> float:
-        # What stands on the ground and is as high as the air walks over the others.
+        # Units of plane `both` do not collide with ground units.
         high = [unit.plane != "ground" for unit in (one, other)]
         return one.space + other.space if high[0] == high[1] else 0.0

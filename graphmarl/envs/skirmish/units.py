@@ -1,4 +1,4 @@
-"""The kinds of unit, with the numbers of two releases of the game."""
+"""Unit types with their properties in two releases of the game."""
 
 from __future__ import annotations
 
@@ -10,34 +10,34 @@ LOOPS_PER_SECOND = 16
 
 @dataclass(frozen=True)
 class Unit:
-    """One kind of unit. Times are seconds and speeds cells per second, both at normal speed.
+    """Properties of a unit type, in seconds and cells per second at the game's normal speed.
 
-    Distances between units are from edge to edge, so that a target is in range if its centre is
-    no farther than the range and both radii. Sight is the environment's, not the unit's.
+    Ranges are between the edges of units: a target is in range if the distance of centres is at
+    most the range plus both radii. The sight range is an option of the map.
 
     Args:
-        race: terran, protoss or zerg; protoss have shields, zerg regain health.
-        hp: greatest health.
-        speed: cells per second.
-        radius: of the body, in cells.
-        attributes: such as `light`; a bonus may be against one.
-        shield: greatest shield.
-        armour: taken from each hit that reaches the health.
-        damage: of a hit.
-        bonus: added to a hit against an attribute.
-        against: that attribute.
-        hits: in one attack.
-        period: seconds from one attack to the next.
-        range: of the weapon, in cells.
-        scan: how far off the enemy's units look for targets, in cells.
-        separation: radius that no other unit of the same plane enters; the body's without it.
-        plane: ground, air, or both for what stands on the ground and is as high as the air.
-        targets: planes that the weapon reaches; empty for the unarmed.
-        splash: `burst` hits all foes around, once, and kills the attacker; `line` all foes across
-            the line of fire; `arc` all foes in front.
-        heals: health per second that it gives to friends.
-        cliffs: walks over cliffs.
-        cooldown_loops: what SMAC divides the cooldown by in its state.
+        race: terran, protoss or zerg; protoss have shields, zerg regenerate health.
+        hp: maximum health.
+        speed: speed in cells per second.
+        radius: radius of the body, in cells.
+        attributes: attributes such as `light`.
+        shield: maximum shield.
+        armour: damage reduction of each hit on the health.
+        damage: damage of a hit.
+        bonus: additional damage of a hit against an attribute.
+        against: attribute that the bonus applies to.
+        hits: hits per attack.
+        period: seconds between attacks.
+        range: range of the weapon, in cells.
+        scan: acquisition range of the game's AI, in cells.
+        separation: collision radius; the body's radius if 0.
+        plane: ground, air, or both for units that ground and air weapons can hit.
+        targets: planes that the weapon can hit; empty without a weapon.
+        splash: `burst` hits all enemies around once and kills the attacker; `line` hits enemies
+            across the line of fire; `arc` hits enemies in front.
+        heals: health per second given to an ally.
+        cliffs: whether the unit walks over cliffs.
+        cooldown_loops: SMAC's divisor of the cooldown in the state.
     """
 
     race: Literal["terran", "protoss", "zerg"]
@@ -64,7 +64,7 @@ class Unit:
 
     @property
     def space(self) -> float:
-        """The radius that others of the same plane keep out of."""
+        """Collision radius."""
         return self.separation or self.radius
 
 

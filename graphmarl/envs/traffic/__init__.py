@@ -1,4 +1,4 @@
-"""Traffic signals in a road network, after CityFlow's files and rules."""
+"""Traffic signal control with CityFlow's file formats and driving model."""
 
 from graphmarl.envs.traffic.environment import Traffic
 from graphmarl.envs.traffic.interpretation import Movements

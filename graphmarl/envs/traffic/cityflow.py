@@ -1,4 +1,4 @@
-"""The engine CityFlow itself, where it is installed."""
+"""Adapter of the CityFlow engine, an optional dependency."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from graphmarl.envs.traffic.files import Config, Flow, Roadnet, VehicleKind, write_task
+from graphmarl.envs.traffic.files import CityFlowConfig, Flow, Roadnet, VehicleKind, write_task
 from graphmarl.envs.traffic.protocol import check_phase
 from graphmarl.envs.traffic.writing import MEMBERS
 
-HOW = (
+BUILD_HINT = (
     "the engine 'cityflow' needs the module cityflow, which is built from its source, with a C++ "
     "compiler, cmake and Python below 3.12: git clone --recursive "
     "https://github.com/cityflow-project/CityFlow && pip install ./CityFlow; "
@@ -29,43 +29,43 @@ REST = 0.1  # seconds
 
 
 def load_cityflow() -> Any:
-    """The module.
+    """Import the module cityflow.
 
     Raises:
-        ImportError: says how to build it.
+        ImportError: the module is missing; the message gives the build instructions.
     """
     try:
         return importlib.import_module("cityflow")
     except ImportError as error:
-        raise ImportError(HOW) from error
+        raise ImportError(BUILD_HINT) from error
 
 
 class CityFlowEngine:
-    """CityFlow behind the methods of a `TrafficEngine`; one copy, on the CPU.
+    """`TrafficEngine` around the original CityFlow; one copy, on the CPU.
 
     Zhang et al., `CityFlow: A Multi-Agent Reinforcement Learning Environment for Large Scale City
     Traffic Scenario <https://arxiv.org/abs/1905.05217>`_.
 
-    CityFlow ends the process where a phase or a road is wrong, and may wait for ever where an
-    engine ends. Here phases and routes are looked at before it sees them, and an engine lives until
-    `close`, one at a time. Vehicles are pushed into it in the second in which their flow sends
-    them, so that other flows need no other engine.
+    CityFlow aborts the process on an invalid phase or road, and may deadlock when an engine is
+    destroyed. This class validates phases and routes first, and allows one engine at a time, until
+    `close`. Vehicles are pushed at the time at which their flow generates them, so that new flows
+    need no new engine.
 
     Args:
-        roadnet: the network.
-        flows: the vehicles, unless `reset` says otherwise.
-        copies: 1.
-        device: `cpu`.
-        threads: of CityFlow.
-        lane_change: whether vehicles change lanes on the way.
+        roadnet: road network.
+        flows: default flows, used unless `reset` gives others.
+        copies: must be 1.
+        device: must be `cpu`.
+        threads: threads of CityFlow.
+        lane_change: whether vehicles change lanes.
 
     Raises:
-        ImportError: the module cityflow is missing; says how to build it.
-        RuntimeError: there is another one in this process.
-        ValueError: more than one copy, another device, or a route that is none.
+        ImportError: the module cityflow is missing; the message gives the build instructions.
+        RuntimeError: another engine is open in this process.
+        ValueError: more than one copy, another device, or an invalid route.
     """
 
-    _living: ClassVar[weakref.ref[CityFlowEngine] | None] = None
+    _open_engine: ClassVar[weakref.ref[CityFlowEngine] | None] = None
 
     def __init__(
         self,
@@ -83,8 +83,8 @@ class CityFlowEngine:
         if torch.device(device).type != "cpu":
             raise ValueError(f"device is {device}; CityFlow runs on the cpu")
         module = load_cityflow()
-        living = CityFlowEngine._living and CityFlowEngine._living()
-        if living is not None and living._engine is not None:
+        other = CityFlowEngine._open_engine and CityFlowEngine._open_engine()
+        if other is not None and other._engine is not None:
             raise RuntimeError(
                 "there is a CityFlowEngine in this process already; close() it first"
             )
@@ -93,13 +93,15 @@ class CityFlowEngine:
             f"{road.id}_{k}" for road in roadnet.roads for k in range(len(road.lanes))
         )
         self.num_lanes, self.num_signals = len(self._lanes), len(roadnet.signals)
-        self._phases = torch.tensor([len(place.phases) for place in roadnet.signals])
-        self._names = [place.id for place in roadnet.signals]
+        self._phases = torch.tensor([len(signal.phases) for signal in roadnet.signals])
+        self._names = [signal.id for signal in roadnet.signals]
         self._own = self._checked(flows)
         with TemporaryDirectory(prefix="graphmarl-cityflow-") as folder:
-            config = Config(dir=f"{folder}/", rl_traffic_light=True, lane_change=lane_change)
+            config = CityFlowConfig(
+                dir=f"{folder}/", rl_traffic_light=True, lane_change=lane_change
+            )
             self._engine = module.Engine(str(write_task(folder, config, roadnet, ())), threads)
-        CityFlowEngine._living = weakref.ref(self)
+        CityFlowEngine._open_engine = weakref.ref(self)
         self._play(self._own)
 
     def _checked(self, flows: Sequence[Flow]) -> tuple[Flow, ...]:
@@ -114,8 +116,8 @@ class CityFlowEngine:
         return tuple(flows)
 
     def _play(self, flows: tuple[Flow, ...]) -> None:
-        """Begin anew with these flows."""
-        self._engine.reset(True)  # with its random numbers, which order vehicles
+        """Reset the engine and use these flows."""
+        self._engine.reset(True)  # also resets the random numbers, which order vehicles
         self._flows = flows
         times = [(flow.start_time, flow.end_time, flow.interval) for flow in flows]
         self._start, self._end, self._interval = np.array(times, float).reshape(-1, 3).T
@@ -123,7 +125,7 @@ class CityFlowEngine:
         self._played: list[tuple[list[int], int]] = []
 
     def _send(self) -> None:
-        """Push the vehicles whose second this is."""
+        """Push the vehicles that depart in this second."""
         now = float(self._engine.get_current_time())
         last = np.where(self._end == -1, now, np.minimum(self._end, now)) - self._start
         due = np.where(last >= 0, np.floor(last / self._interval) + 1, 0).astype(np.int64)
@@ -139,7 +141,7 @@ class CityFlowEngine:
         which: Bool[Tensor, " copies"],
         flows: Sequence[Sequence[Flow]] | None = None,
     ) -> None:
-        """Empty the copy, if it is among these."""
+        """Reset the copy, if it is selected."""
         count = int(which.sum())
         if flows is not None and len(flows) != count:
             raise ValueError(f"flows are of {len(flows)} copies; {count} are reset")
@@ -147,10 +149,10 @@ class CityFlowEngine:
             self._play(self._own if flows is None else self._checked(flows[0]))
 
     def advance(self, phase: Int[Tensor, "copies signals"], seconds: int = 1) -> None:
-        """Set these phases and play so many seconds.
+        """Set the phases and simulate a number of seconds.
 
         Raises:
-            ValueError: a phase that its signal does not have.
+            ValueError: a signal does not have the given phase.
         """
         check_phase(phase, self._phases, self._names, self.copies)
         wanted = phase[0].tolist()
@@ -182,7 +184,7 @@ class CityFlowEngine:
         return torch.tensor([self._engine.get_vehicle_count()])
 
     def finished(self) -> Int[Tensor, " copies"]:
-        """Vehicles that have left: those that the flows have sent less those that are there."""
+        """Vehicles that have finished: those generated minus those present."""
         present = len(self._engine.get_vehicles(include_waiting=True))
         return torch.tensor([int(self._sent.sum()) - present])
 
@@ -195,12 +197,12 @@ class CityFlowEngine:
         return torch.tensor([self._engine.get_average_travel_time()], dtype=torch.float32)
 
     def state_dict(self) -> dict[str, Any]:
-        """The flows, and the phases that were played with their seconds.
+        """Flows, and the sequence of phases with their durations.
 
-        CityFlow's own archives are no states to go on from exactly; this is played again.
+        CityFlow's own archives do not restore its state exactly, so the episode is replayed.
         """
         kinds = list(dict.fromkeys(flow.vehicle for flow in self._flows))
-        number = {kind: place for place, kind in enumerate(kinds)}
+        number = {kind: index for index, kind in enumerate(kinds)}
         return {
             "kinds": [list(astuple(kind)) for kind in kinds],
             "flows": [
@@ -211,7 +213,7 @@ class CityFlowEngine:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on exactly where the other one was saved."""
+        """Restore a saved state by replaying the episode."""
         kinds = [VehicleKind(*kind) for kind in state["kinds"]]
         flows = tuple(
             Flow(kinds[kind], tuple(route), interval, start, end)
@@ -222,9 +224,9 @@ class CityFlowEngine:
             self.advance(phase.unsqueeze(0), seconds)
 
     def close(self) -> None:
-        """End the engine; another one may be made."""
+        """Destroy the engine; another one may be built."""
         if self._engine is not None:
-            # Its threads must have come to rest, or its end waits for them for ever.
+            # Destruction deadlocks unless CityFlow's threads are idle.
             time.sleep(REST)
         self._engine = None
 

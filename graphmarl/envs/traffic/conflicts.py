@@ -1,4 +1,4 @@
-"""Who has to wait for whom where lane links cross."""
+"""Right of way at the conflict points of crossing lane links."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from torch import Tensor
 from graphmarl.envs.traffic.fleet import Fleet
 from graphmarl.envs.traffic.network import Network
 from graphmarl.envs.traffic.speeds import can_yield, reach_seconds
-from graphmarl.envs.traffic.vehicle_params import Kinds, pick, where_true
+from graphmarl.envs.traffic.vehicle_params import VehicleTable, pick, where_true
 
 FREE = 2**62
 
 
 class Approach(NamedTuple):
-    """Vehicles at lane links: just beyond one, on it, or before it.
+    """Vehicles at lane links: just beyond, on, or before a link.
 
-    Of two on one link, the one farther ahead comes first.
+    Of two vehicles on one link, the one farther ahead comes first.
 
     Args:
-        row: of the vehicle.
+        row: row of each vehicle in the fleet.
         link: lane link.
-        position: of its front along the link: negative before it, more than its length beyond.
-        rear: of its rear end; it claims the conflict points that this has not passed.
-        claims: how many of them, from the first, are known at conflict points.
-        asks: whether it may go on to the next conflict point is to be found out.
+        position: position of the front along the link; negative before it.
+        rear: position of the rear; the vehicle claims conflict points not yet passed by it.
+        claims: number of vehicles, from the first, that claim conflict points.
+        requests: whether the vehicle requests to pass its next conflict points.
     """
 
     row: Int[Tensor, " n"]
@@ -35,16 +35,16 @@ class Approach(NamedTuple):
     position: Float[Tensor, " n"]
     rear: Float[Tensor, " claims"]
     claims: int
-    asks: Bool[Tensor, " n"]
+    requests: Bool[Tensor, " n"]
 
 
-class Waiting(NamedTuple):
-    """Vehicles that yield.
+class Yielding(NamedTuple):
+    """Vehicles that yield at a conflict point.
 
     Args:
-        row: of each of them, each at most once.
+        row: row of each yielding vehicle, at most once.
         blocker: row of the vehicle to which it yields.
-        distance: to the conflict point, in metres.
+        distance: distance to the conflict point, in metres.
     """
 
     row: Int[Tensor, " n"]
@@ -52,30 +52,30 @@ class Waiting(NamedTuple):
     distance: Float[Tensor, " n"]
 
 
-def endless(blocker: Int[Tensor, " n"], start: Int[Tensor, " m"]) -> Bool[Tensor, " m"]:
-    """Whether the chain of blockers from each start never ends: it leads into a circle."""
-    blocked, nobody = int((blocker >= 0).sum()), len(blocker)
-    jump = torch.cat([blocker, blocker.new_full((1,), nobody)])
-    jump = torch.where(jump < 0, nobody, jump)
+def in_cycle(blocker: Int[Tensor, " n"], start: Int[Tensor, " m"]) -> Bool[Tensor, " m"]:
+    """Whether the chain of blockers from each start runs into a cycle."""
+    blocked, end = int((blocker >= 0).sum()), len(blocker)
+    jump = torch.cat([blocker, blocker.new_full((1,), end)])
+    jump = torch.where(jump < 0, end, jump)
     hops = 1
-    while hops <= blocked and bool((pick(jump, start) < nobody).any()):
+    while hops <= blocked and bool((pick(jump, start) < end).any()):
         jump, hops = pick(jump, jump), hops * 2
-    return pick(jump, start) < nobody
+    return pick(jump, start) < end
 
 
 class Conflicts:
     """Right of way at conflict points, in CityFlow's order of rules.
 
-    At each conflict point at most one vehicle of either lane link is known: the first on its link
-    whose rear end has not passed the point. One that asks may go if nobody of the other link is
-    known there, or if it cannot stop any more. It waits if the other cannot stop. Else the higher
-    rank goes first (straight, left, right), but any goes before one that takes more seconds to the
-    point; at equal ranks and seconds, who came earlier to its link, then who is nearer, then the
-    priority decides. One that would wait for a circle of waiting vehicles goes, or nobody would.
+    At most one vehicle of each lane link claims a conflict point: the first on its link whose rear
+    has not passed the point. A requesting vehicle may pass if no vehicle of the other link claims
+    the point, or if it cannot stop any more. It yields if the other cannot stop. Otherwise it
+    passes if its rank (straight, left, right) is higher or it reaches the point sooner; equal ranks
+    and times are decided by the earlier entry to the link, then the distance, then the priority. A
+    vehicle that would yield to a cycle of yielding vehicles passes, which resolves the deadlock.
 
     Args:
-        network: with its conflict points.
-        copies: of the network.
+        network: road network with its conflict points.
+        copies: copies of the network.
     """
 
     def __init__(self, network: Network, copies: int) -> None:
@@ -84,9 +84,9 @@ class Conflicts:
         self._claimed = network.cross_other.new_full((copies * self._points,), FREE)
 
     def waiting(
-        self, fleet: Fleet, kinds: Kinds, priority: Int[Tensor, " trips"], approach: Approach
-    ) -> Waiting:
-        """Which of those who ask have to wait, each at the first such point before it."""
+        self, fleet: Fleet, kinds: VehicleTable, priority: Int[Tensor, " trips"], approach: Approach
+    ) -> Yielding:
+        """Requesting vehicles that must yield, each at its first blocked conflict point."""
         network = self.network
         count = pick(network.cross_count, approach.link)
         ends = count.cumsum(0)
@@ -100,7 +100,7 @@ class Conflicts:
         first_point = pick(fleet.copy, approach.row) * self._points
         spot = point + pick(first_point, number)
         covers = where_true(at[:claimed] >= pick(approach.rear, number[:claimed]))
-        kept = where_true((ahead >= 0) & pick(approach.asks, number))
+        kept = where_true((ahead >= 0) & pick(approach.requests, number))
         crossing = pick(network.cross_other, pick(point, kept))
         other = crossing + pick(spot, kept) - pick(point, kept)
         foe = self._first_claims(pick(spot, covers), pick(number, covers), other)
@@ -113,7 +113,7 @@ class Conflicts:
     def _first_claims(
         self, spot: Int[Tensor, " claims"], number: Int[Tensor, " claims"], other: Int[Tensor, " n"]
     ) -> Int[Tensor, " n"]:
-        """The first number that claims each other spot, or FREE."""
+        """The first vehicle that claims each opposite conflict point, or FREE."""
         self._claimed.scatter_reduce_(0, spot, number, "amin")
         foe = pick(self._claimed, other)
         self._claimed.index_fill_(0, spot, FREE)
@@ -122,13 +122,13 @@ class Conflicts:
     def _settle(
         self,
         fleet: Fleet,
-        kinds: Kinds,
+        kinds: VehicleTable,
         priority: Int[Tensor, " trips"],
         approach: Approach,
         pairs: tuple[Int[Tensor, " n"], Int[Tensor, " n"]],
         distances: tuple[Float[Tensor, " n"], Float[Tensor, " n"]],
-    ) -> Waiting:
-        """Of the pairs of one who asks and one who claims, those in which the first has to wait."""
+    ) -> Yielding:
+        """Pairs (requesting, claiming) in which the requesting vehicle must yield."""
         both = torch.cat(pairs)
         rows, number = pick(approach.row, both), pairs[0]
         row, other = rows.chunk(2)
@@ -137,35 +137,35 @@ class Conflicts:
             link = pick(approach.link, both)
             goes = self._goes(fleet, kinds, priority, rows, torch.cat(distances), link)
         if len(number) and bool((pick(fleet.blocker, other) >= 0).any()):
-            goes = goes | endless(fleet.blocker, other)
+            goes = goes | in_cycle(fleet.blocker, other)
         stops = where_true(~goes)
         number = pick(number, stops)
         first = torch.ones_like(number, dtype=torch.bool)
         first[1:] = number[1:] != number[:-1]
         stops = pick(stops, where_true(first))
-        return Waiting(pick(row, stops), pick(other, stops), pick(distance, stops))
+        return Yielding(pick(row, stops), pick(other, stops), pick(distance, stops))
 
     def _goes(
         self,
         fleet: Fleet,
-        kinds: Kinds,
+        kinds: VehicleTable,
         priority: Int[Tensor, " trips"],
         rows: Int[Tensor, " both"],
         distance: Float[Tensor, " both"],
         link: Int[Tensor, " both"],
     ) -> Bool[Tensor, " n"]:
-        """Whether those of the first half may go before those of the second, circles aside."""
+        """Whether vehicles of the first half go before those of the second, cycles aside."""
         trip, speed = pick(fleet.trip, rows), pick(fleet.speed, rows)
-        traits = kinds.of(trip)
-        can = can_yield(distance, speed, traits.max_deceleration, traits.length)
+        params = kinds.of(trip)
+        can = can_yield(distance, speed, params.max_deceleration, params.length)
         turn = pick(self.network.turn_speed, link)
-        target = torch.where(torch.isinf(turn), traits.max_speed, turn)
-        seconds = reach_seconds(distance, target, speed, traits.usual_acceleration)
+        target = torch.where(torch.isinf(turn), params.max_speed, turn)
+        seconds = reach_seconds(distance, target, speed, params.usual_acceleration)
         rank = pick(self.network.rank, link)
         criteria = (seconds, pick(fleet.entered, rows), distance, -pick(priority, trip))
         (own_can, foe_can), (own, foe) = can.chunk(2), rank.chunk(2)
         sooner = torch.where(own == foe, _before(*criteria), _before(seconds))
-        # One that can still "yield" although its front has passed the point has left it.
+        # If it can yield although its front has passed the point, its rear has passed it too.
         left = distance.chunk(2)[1] <= 0
         return ~own_can | (foe_can & ((own > foe) | sooner | left))
 

@@ -1,4 +1,4 @@
-"""Where the lane links of one intersection cross each other."""
+"""Crossing points of the lane links of an intersection."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TOLERANCE = 1e-8
 
 
 class Crossings(NamedTuple):
-    """Pairs of lane links, first < second, and how far along each of them they cross, in metres."""
+    """Pairs of lane links, first < second, and the crossing's position along each, in metres."""
 
     first: np.ndarray
     second: np.ndarray
@@ -26,10 +26,7 @@ def _length(step: np.ndarray) -> np.ndarray:
 
 
 def _segments(lines: Sequence[Sequence[Point]]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Start, step and distance at the start of every segment of every line.
-
-    What a line has fewer than the longest one is nan.
-    """
+    """Start, step and distance at the start of every segment of every line, padded with nan."""
     longest = max(len(line) for line in lines)
     points = np.full((len(lines), longest, 2), np.nan)
     for number, line in enumerate(lines):
@@ -59,8 +56,8 @@ def find_crossings(lines: Sequence[Sequence[Point]]) -> Crossings:
     """
     first, second = np.triu_indices(len(lines), 1)
     if not len(first):
-        nothing = np.zeros(0)
-        return Crossings(first, second, nothing, nothing)
+        empty = np.zeros(0)
+        return Crossings(first, second, empty, empty)
     start, step, before = _segments(lines)
     a, u = start[first][:, :, None], step[first][:, :, None]
     b, v = start[second][:, None], step[second][:, None]

@@ -1,4 +1,4 @@
-"""Flows as tensors: who comes when, on which lane, and the whole way that each will take."""
+"""Traffic demand as arrays: departure times, first lanes and routes of all vehicles."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from torch import Tensor
 
 from graphmarl.envs.traffic.files import Flow
 from graphmarl.envs.traffic.network import Network
-from graphmarl.envs.traffic.routing import Ways, lay_out, shortest_path
+from graphmarl.envs.traffic.routing import RoutePaths, route_paths, shortest_path
 
 KIND_FIELDS = 9
 
 
 @dataclass(frozen=True)
 class Flows:
-    """Flows as numbers: what is saved of them.
+    """Flows as arrays, which are also their saved form.
 
     Args:
-        interval: seconds from one vehicle to the next, `(flows,)`.
-        start: second of the first.
-        end: the last second at which one may come; -1 if there is no end.
+        interval: seconds between vehicles, `(flows,)`.
+        start: departure time of the first vehicle, in seconds.
+        end: latest departure time; -1 for no end.
         kind: row of `kinds`.
-        kinds: the numbers of each kind of vehicle, in the order of `VehicleKind`.
-        route: number of the route.
-        route_start: where each route begins in `roads`; one entry more at the end.
-        roads: numbers of roads, route after route.
+        kinds: parameters of each kind of vehicle, in the order of `VehicleKind`.
+        route: index of the route.
+        route_start: start of each route in `roads`, with one final entry.
+        roads: road indices of all routes, concatenated.
     """
 
     interval: np.ndarray
@@ -42,21 +42,21 @@ class Flows:
     roads: np.ndarray
 
     def state(self) -> dict[str, Tensor]:
-        """As tensors."""
+        """Arrays as tensors, by name."""
         return {name: torch.from_numpy(value) for name, value in vars(self).items()}
 
     def equals(self, other: Flows) -> bool:
-        """Whether they send the same."""
+        """Whether all arrays are equal."""
         return all(np.array_equal(value, vars(other)[name]) for name, value in vars(self).items())
 
     @classmethod
     def from_state(cls, state: Mapping[str, Tensor]) -> Flows:
-        """What `state` gave."""
+        """Rebuild from the result of `state`."""
         return cls(**{name: value.cpu().numpy() for name, value in state.items()})
 
 
 def _whole_route(flow: Flow, network: Network, where: str) -> list[int]:
-    """Every road of a route, with the shortest way between those that are named."""
+    """All roads of a route, with shortest paths between the given ones."""
     missing = [road for road in flow.route if road not in network.roads]
     if missing:
         raise ValueError(f"{where}.route names {missing[0]!r}, which is no road of the network")
@@ -76,12 +76,12 @@ def _whole_route(flow: Flow, network: Network, where: str) -> list[int]:
 
 
 def number_flows(flows: Sequence[Flow], network: Network) -> Flows:
-    """Flows as numbers.
+    """Convert flows to arrays.
 
-    Unlike in CityFlow, which leaves such a flow out, a route that cannot be driven is refused.
+    Unlike CityFlow, which omits such a flow, this raises an error for an impossible route.
 
     Raises:
-        ValueError: says which flow cannot be played, and why.
+        ValueError: a flow is invalid; the message names it and the reason.
     """
     kinds: dict[object, int] = {}
     routes: dict[tuple[str, ...], int] = {}
@@ -115,16 +115,16 @@ def number_flows(flows: Sequence[Flow], network: Network) -> Flows:
 
 @dataclass(frozen=True)
 class Arrivals:
-    """The vehicles of one copy's flows that begin before `until`, in the order in which they come.
+    """Vehicles of a set of flows with departure times before `until`, in order of departure.
 
     Args:
-        until: the first second that is not among them.
-        more: whether some come later.
-        time: second at which the flow sends each.
+        until: end of the time range, in seconds (exclusive).
+        more: whether vehicles depart later.
+        time: departure time of each vehicle.
         kind: row of `Flows.kinds`.
-        way: where each one's way begins in `Ways.places`.
-        lane: its first lane.
-        priority: random; the higher one goes first where all else is equal.
+        way: start of the vehicle's path in `RoutePaths.places`.
+        lane: first lane.
+        priority: random tie-breaker; the higher one goes first.
     """
 
     until: int
@@ -137,12 +137,12 @@ class Arrivals:
 
 
 def _random_bits(seed: int, number: int) -> np.ndarray:
-    """The first outputs of C++'s `std::mt19937`, from which CityFlow draws."""
+    """The first outputs of C++'s `std::mt19937`, CityFlow's generator."""
     return np.random.RandomState(seed).randint(0, 2**32, number, dtype=np.uint32)
 
 
 def _draws(time: np.ndarray, road: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Priority and choice of the first lane of each vehicle, as CityFlow draws them.
+    """Priority and random choice of the first lane of each vehicle, equal to CityFlow's draws.
 
     In each second it draws two numbers for every vehicle, in the order of the flows (the second
     one for its threads), and then one for every vehicle, in the order of their first roads.
@@ -159,8 +159,8 @@ def _draws(time: np.ndarray, road: np.ndarray, seed: int) -> tuple[np.ndarray, n
     return priority.astype(np.int64), bits[3 * begin + 2 * here + rank].astype(np.int64)
 
 
-def arrivals(flows: Flows, ways: Ways, until: int, seed: int) -> Arrivals:
-    """Everyone who comes before `until`; a later one adds to the end, and changes nothing."""
+def arrivals(flows: Flows, ways: RoutePaths, until: int, seed: int) -> Arrivals:
+    """Vehicles that depart before `until`; a later `until` only appends vehicles."""
     last = np.where(flows.end < 0, until - 1, np.minimum(flows.end, until - 1)) - flows.start
     single = flows.start == flows.end
     interval = np.where(single, 1.0, flows.interval)
@@ -180,6 +180,6 @@ def arrivals(flows: Flows, ways: Ways, until: int, seed: int) -> Arrivals:
     )
 
 
-def plan(flows: Flows, network: Network) -> Ways:
-    """The way of every route, from each lane on which it may begin."""
-    return lay_out(network, flows.route_start, flows.roads)
+def plan(flows: Flows, network: Network) -> RoutePaths:
+    """Paths of every route, from each possible first lane."""
+    return route_paths(network, flows.route_start, flows.roads)

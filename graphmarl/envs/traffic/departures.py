@@ -1,4 +1,4 @@
-"""Where vehicles come into the network: the queues at its entries, of all copies."""
+"""Departure queues at the entries of the network, for all copies."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from graphmarl.envs.traffic.demand import KIND_FIELDS, Arrivals, Flows, arrivals
 from graphmarl.envs.traffic.files import Flow
 from graphmarl.envs.traffic.fleet import Fleet
 from graphmarl.envs.traffic.network import Network
-from graphmarl.envs.traffic.vehicle_params import Kinds, pick, where_true
+from graphmarl.envs.traffic.vehicle_params import VehicleTable, pick, where_true
 
 FIRST_SECONDS = 3600
 NEVER = 2**62
 
 
-class Entries:
-    """Queues of vehicles that flows have sent, first come, first served, on each first lane.
+class DepartureQueues:
+    """First-in-first-out departure queues on each first lane, for all copies.
 
-    All that will come is known beforehand, for an hour at first, and for twice as long whenever
-    that is used up. Copies with the same flows share it.
+    Departures are computed in advance, for an hour at first, and for twice as long whenever that is
+    used up. Copies with the same flows share the tables.
 
     Args:
-        network: where they drive.
-        flows: of every copy, unless `reset` says otherwise.
-        copies: of the network.
-        seed: of the draws.
-        device: where tensors are.
-        dtype: of reals.
+        network: road network.
+        flows: default flows of every copy, used unless `reset` gives others.
+        copies: copies of the network.
+        seed: seed of CityFlow's draws.
+        device: device of the tensors.
+        dtype: floating-point type.
 
     Attributes:
         born: tick at which each copy was reset.
-        kinds: what vehicles are like, by trip.
-        priority: of each trip.
-        way: where each trip begins in `places`.
-        places: the drivables of every way, one after the other, and beyond the end of each.
-        spot: lane of each queue, with its copy.
+        kinds: vehicle parameters by trip.
+        priority: priority of each trip.
+        way: start of each trip's path in `places`.
+        places: drivables of all paths, concatenated, each ended by the index beyond all drivables.
+        spot: lane of each queue, offset by copy.
     """
 
     def __init__(
@@ -61,14 +61,14 @@ class Entries:
         self._entered = torch.zeros(copies * self._stride, dtype=torch.long, device=device)
         self._compile()
 
-    # -- all that will come ----------------------------------------------------------------------
+    # -- tables of departures --------------------------------------------------------------------
 
     def _tensor(self, values: np.ndarray) -> Tensor:
         real = values.dtype.kind == "f"
         return torch.from_numpy(values).to(self._device, self._dtype if real else torch.long)
 
     def _compile(self) -> None:
-        """Put the trips of all demands after one another, and queue them up in each copy."""
+        """Concatenate the trips of all demands and build the queues of each copy."""
         ways = [plan(flows, self._network) for flows in self._demands]
         trips = [
             arrivals(flows, way, until, self._seed)
@@ -96,13 +96,13 @@ class Entries:
         begins = np.cumsum([0, *map(len, tables)])
         rows = [each.kind + begin for each, begin in zip(trips, begins, strict=False)]
         of_trip = number.reshape(-1)[np.concatenate(rows)] if len(table) else np.zeros(0, int)
-        self.kinds = Kinds(
+        self.kinds = VehicleTable(
             self._tensor(table.reshape(-1, KIND_FIELDS)),
             self._tensor(of_trip),
         )
 
     def _queue_up(self, trips: list[Arrivals]) -> None:
-        """One queue for each first lane of each copy; NEVER stands at its end."""
+        """Build one queue for each first lane of each copy; NEVER marks its end."""
         lanes, starts, trip, time, size, first = [], [], [], [], 0, 0
         for each in trips:
             order = np.argsort(each.lane, kind="stable")
@@ -123,10 +123,10 @@ class Entries:
         queue = (sizes.cumsum(0) - sizes)[self._demand][self._copy] + offset
         self.spot = torch.cat(lanes)[queue] + self._copy * self._stride
         self._begin = torch.cat(starts)[queue]
-        self._look()
+        self._update_next()
 
-    def _look(self) -> None:
-        """When the next vehicle of each queue comes."""
+    def _update_next(self) -> None:
+        """Update the next departure time of each queue."""
         time = self._queue_time[self._begin + self._entered[self.spot]]
         self._next = time + torch.where(time < NEVER, self.born[self._copy], 0)
         used = [
@@ -136,10 +136,10 @@ class Entries:
         ]
         self._known_until = min(used, default=NEVER)
 
-    # -- who comes now ---------------------------------------------------------------------------
+    # -- departures ------------------------------------------------------------------------------
 
     def extend(self, tick: int, fleet: Fleet) -> None:
-        """Look farther ahead, where what is known is used up."""
+        """Extend the tables in time where they are used up."""
         if tick < self._known_until:
             return
         age = tick - self.born
@@ -150,15 +150,15 @@ class Entries:
         self._replace(self._demand, fleet)
 
     def ready(self, tick: int) -> Int[Tensor, " n"]:
-        """The queues in which someone waits."""
+        """Queues with a waiting vehicle."""
         return where_true(self._next <= tick)
 
     def head(self, queue: Int[Tensor, " n"]) -> Int[Tensor, " n"]:
-        """The trip at the head of each queue."""
+        """Trip at the head of each queue."""
         return self._queue_trip[self._begin[queue] + self._entered[self.spot[queue]]]
 
     def take(self, queue: Int[Tensor, " n"]) -> None:
-        """The head of each queue has entered the network."""
+        """Remove the head of each queue, which has entered the network."""
         place = self.spot[queue]
         entered = self._entered[place] + 1
         self._entered[place] = entered
@@ -166,17 +166,17 @@ class Entries:
         self._next[queue] = torch.where(time < NEVER, time + self.born[self._copy[queue]], NEVER)
 
     def begun(self, trip: Int[Tensor, " n"]) -> Int[Tensor, " n"]:
-        """Seconds after the reset at which its flow sent each."""
+        """Departure time of each trip, in seconds after the reset."""
         return pick(self._time, trip)
 
     def sent(self, tick: int) -> tuple[Int[Tensor, " copies"], Int[Tensor, " copies"]]:
-        """How many the flows of each copy have sent, and the sum of the seconds when they did."""
+        """Number of vehicles generated in each copy, and the sum of their departure times."""
         first = self._trip_begins[self._demand]
         now = self._demand * (NEVER // 2**20) + (tick - self.born)
         end = torch.searchsorted(self._when, now)
         return end - first, self._time_before[end] - self._time_before[first]
 
-    # -- beginning again -------------------------------------------------------------------------
+    # -- reset and state -------------------------------------------------------------------------
 
     def reset(
         self,
@@ -185,7 +185,7 @@ class Entries:
         tick: int,
         fleet: Fleet,
     ) -> None:
-        """Begin again in these copies; `fleet` gets the new numbers of trips and ways."""
+        """Reset these copies; trips and paths of `fleet` are renumbered."""
         if flows is not None and len(flows) != len(copies):
             raise ValueError(f"flows is for {len(flows)} copies, but {len(copies)} are reset")
         numbered: dict[int, Flows] = {}
@@ -198,7 +198,7 @@ class Entries:
         self.born[copies] = tick
         self._entered.view(-1, self._stride)[copies] = 0
         if same:
-            self._look()
+            self._update_next()
             return
         for copy, new in zip(copies.tolist(), fresh, strict=True):
             chosen[copy] = new
@@ -219,7 +219,7 @@ class Entries:
         )
 
     def _replace(self, demand: Int[Tensor, " copies"], fleet: Fleet) -> None:
-        """Compile again, and let those on their way keep their trips and ways."""
+        """Rebuild the tables and renumber the trips and paths of vehicles in the network."""
         trip = fleet.trip - self._trip_begins[self._demand][fleet.copy]
         way = fleet.way - self._way_begins[self._demand][fleet.copy]
         self._demand = demand
@@ -228,7 +228,7 @@ class Entries:
         fleet.way = way + self._way_begins[demand][fleet.copy]
 
     def state(self) -> dict[str, Any]:
-        """As tensors and plain values."""
+        """State as tensors and plain values."""
         return {
             "flows": [flows.state() for flows in self._demands],
             "until": list(self._untils),
@@ -238,7 +238,7 @@ class Entries:
         }
 
     def load(self, state: Mapping[str, Any]) -> None:
-        """What `state` gave."""
+        """Restore the result of `state`."""
         loaded = [Flows.from_state(each) for each in state["flows"]]
         self._demands = [self._usual if each.equals(self._usual) else each for each in loaded]
         self._untils = list(state["until"])

@@ -1,4 +1,4 @@
-"""The embedded microscopic engine: CityFlow's rules as operations on the vehicles of all copies."""
+"""Embedded microscopic traffic engine: CityFlow's rules as batched tensor operations."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from graphmarl.envs.traffic.conflicts import Conflicts
-from graphmarl.envs.traffic.departures import Entries
-from graphmarl.envs.traffic.driving import Moment, choose_speeds
+from graphmarl.envs.traffic.departures import DepartureQueues
+from graphmarl.envs.traffic.driving import DrivingState, choose_speeds
 from graphmarl.envs.traffic.files import Flow, Roadnet
 from graphmarl.envs.traffic.fleet import NEVER, Fleet, line_up, look_ahead, standing_order
 from graphmarl.envs.traffic.protocol import check_phase
@@ -22,30 +22,30 @@ from graphmarl.envs.traffic.vehicle_params import pick, where_true
 WAITING_SPEED = 0.1
 
 
-class Engine:
-    """Microscopic traffic by CityFlow's rules, without lane changes, in steps of 1 s.
+class EmbeddedEngine:
+    """Microscopic traffic simulation by CityFlow's rules, without lane changes, in steps of 1 s.
 
-    In each second flows send vehicles, the first of each entry queue enters if there is room, all
-    choose their next speed from what they see, all move, and everyone looks for its leader.
-    All copies are one set of vehicles; no copy can tell how many others there are.
+    In each second flows generate vehicles, the first of each entry queue enters if there is room,
+    all vehicles compute their next speed, move, and find their leaders. The vehicles of all copies
+    are rows of the same tensors; results do not depend on the number of copies.
 
-    Unlike in CityFlow, whose rule divides 0 by 0 there, a vehicle that stands exactly at the end of
-    its lane before a red light stays there; in CityFlow it leaps through at 100 m/s.
+    Unlike CityFlow, where the rule divides 0 by 0, a vehicle that stands exactly at the end of its
+    lane before a red light stays there; in CityFlow it passes at 100 m/s.
 
     Paper: Zhang et al., CityFlow: A Multi-Agent Reinforcement Learning Environment for Large Scale
     City Traffic Scenario, 2019; the rules are those of its public engine.
 
     Args:
-        roadnet: the same for all copies.
-        flows: who drives, in every copy, unless `reset` says otherwise.
-        copies: of the network.
-        device: where all is computed.
-        seed: of CityFlow's draws, which choose the first lane where a route may begin on several,
-            and who goes first where all else is equal. It is the same in every copy and episode.
-        dtype: of positions and speeds; double precision is CityFlow's own.
+        roadnet: road network of all copies.
+        flows: default flows of every copy, used unless `reset` gives others.
+        copies: copies of the network.
+        device: device of the tensors.
+        seed: seed of CityFlow's draws, which choose the first lane where a route has several, and
+            break ties in right of way. It is the same in every copy and episode.
+        dtype: type of positions and speeds; double precision is CityFlow's own.
 
     Raises:
-        ValueError: a flow that cannot be played.
+        ValueError: there are no copies, or a flow is invalid.
     """
 
     def __init__(
@@ -62,9 +62,9 @@ class Engine:
         self.copies, self.device, self.dtype = copies, torch.device(device), dtype
         self.network = compile_network(roadnet).to(self.device, dtype)
         self.num_lanes, self.num_signals = self.network.num_lanes, len(self.network.phases)
-        self._names = [place.id for place in roadnet.signals]
+        self._names = [signal.id for signal in roadnet.signals]
         self._stride = self.network.num_drivables + 1
-        self._entries = Entries(self.network, flows, copies, seed, self.device, dtype)
+        self._entries = DepartureQueues(self.network, flows, copies, seed, self.device, dtype)
         self._conflicts = Conflicts(self.network, copies)
         self._tick = 0
         self._fleet = Fleet.empty(self.device, dtype)
@@ -77,7 +77,7 @@ class Engine:
     def reset(
         self, which: Bool[Tensor, " copies"], flows: Sequence[Sequence[Flow]] | None = None
     ) -> None:
-        """Empty these copies and set their clocks to 0."""
+        """Remove all vehicles of these copies and set their clocks to 0."""
         which = which.to(self.device)
         self._entries.reset(where_true(which), flows, self._tick, self._fleet)
         for counter in (self._finished, self._travelled, self._begun):
@@ -87,7 +87,7 @@ class Engine:
 
     @torch.inference_mode()
     def advance(self, phase: Int[Tensor, "copies signals"], seconds: int = 1) -> None:
-        """Set these phases and play so many seconds."""
+        """Set the phases and simulate a number of seconds."""
         if seconds < 1:
             raise ValueError(f"seconds is {seconds}; there must be at least 1")
         phase = phase.to(self.device).long()
@@ -101,7 +101,7 @@ class Engine:
         self._enter()
         if len(self._fleet):
             entries = self._entries
-            moment = Moment(
+            driving = DrivingState(
                 self.network,
                 self._fleet,
                 self._lineup,
@@ -110,11 +110,11 @@ class Engine:
                 entries.priority,
                 green,
             )
-            self._move(choose_speeds(moment, self._conflicts))
+            self._move(choose_speeds(driving, self._conflicts))
         self._tick += 1
 
     def _enter(self) -> None:
-        """At most one vehicle a second begins on each lane, where the last one leaves its gap."""
+        """Insert at most one vehicle per second on each lane, if the gap is sufficient."""
         entries, fleet, lineup = self._entries, self._fleet, self._lineup
         queue = entries.ready(self._tick)
         if not len(queue):
@@ -143,7 +143,7 @@ class Engine:
         spot: Int[Tensor, " n"],
         last: Int[Tensor, " n"],
     ) -> None:
-        """Those who have just entered line up behind the last one on their lane."""
+        """Append vehicles that have just entered to the order of their lanes."""
         fleet, lineup, entries = self._fleet, self._lineup, self._entries
         tail = last.clamp(min=0)
         gap = pick(fleet.distance, tail) - entries.kinds.of(fleet.trip, tail).length
@@ -156,7 +156,7 @@ class Engine:
         look_ahead(alone, lineup, fleet, entries.kinds, self.network, entries.places)
 
     def _move(self, chosen: Float[Tensor, " n"]) -> None:
-        """Drive for a second, and line up again."""
+        """Move for a second and update the order."""
         fleet, network = self._fleet, self.network
         brakes = self._entries.kinds.of(fleet.trip).max_deceleration
         step = (fleet.speed + chosen) / 2
@@ -175,7 +175,7 @@ class Engine:
         self._line_up()
 
     def _cross(self, moved: Int[Tensor, " m"]) -> None:
-        """To the next drivable, or over several."""
+        """Move vehicles to the next drivable, or over several."""
         fleet, length = self._fleet, self.network.length
         fleet.previous.scatter_(0, moved, pick(fleet.place, moved))
         over = moved
@@ -191,7 +191,7 @@ class Engine:
         fleet.entered.scatter_(0, moved, torch.where(on_link, self._tick, NEVER))
 
     def _leave(self, gone: Int[Tensor, " m"]) -> None:
-        """Count those who have come to the end of their way."""
+        """Count vehicles that have reached the end of their route."""
         copy, trip = pick(self._fleet.copy, gone), pick(self._fleet.trip, gone)
         begun = self._entries.begun(trip)
         self._finished.index_add_(0, copy, torch.ones_like(copy))
@@ -205,7 +205,7 @@ class Engine:
             self._fleet, entries.kinds, self.network, entries.places, self.copies
         )
 
-    # -- what can be seen ------------------------------------------------------------------------
+    # -- measurements ----------------------------------------------------------------------------
 
     def _count(self, spot: Int[Tensor, " n"]) -> Int[Tensor, "copies lanes"]:
         count = torch.bincount(spot, minlength=self.copies * self._stride)
@@ -221,7 +221,7 @@ class Engine:
         return self._count(pick(self._lineup.spot, slow))
 
     def vehicles(self) -> Int[Tensor, " copies"]:
-        """Vehicles in the network; those that still wait to enter it are not."""
+        """Vehicles in the network, without those that wait to enter it."""
         return torch.bincount(self._fleet.copy, minlength=self.copies)
 
     def finished(self) -> Int[Tensor, " copies"]:
@@ -233,7 +233,7 @@ class Engine:
         return self._tick - self._entries.born
 
     def average_travel_time(self) -> Float[Tensor, " copies"]:
-        """Mean seconds since its flow sent it, over all vehicles, as CityFlow defines it."""
+        """Mean travel time of all vehicles since their departure, by CityFlow's definition."""
         sent, begun = self._entries.sent(self._tick)
         on_way = sent - self._finished
         total = self._travelled + self.time() * on_way - (begun - self._begun)
@@ -242,7 +242,7 @@ class Engine:
     # -- saving ----------------------------------------------------------------------------------
 
     def state_dict(self) -> dict[str, Any]:
-        """All that changes, as tensors and plain values."""
+        """Mutable state as tensors and plain values."""
         return {
             "tick": self._tick,
             "fleet": self._fleet.state(),
@@ -254,10 +254,10 @@ class Engine:
 
     @torch.inference_mode()
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on exactly where the other one was saved; it had the same road network and copies."""
+        """Restore a state of an engine with the same road network and copies."""
         if len(state["finished"]) != self.copies:
             raise ValueError(
-                f"what was saved has {len(state['finished'])} copies; this engine has {self.copies}"
+                f"the state has {len(state['finished'])} copies; this engine has {self.copies}"
             )
         self._tick = state["tick"]
         self._entries.load(state["entries"])

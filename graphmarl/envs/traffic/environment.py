@@ -1,4 +1,4 @@
-"""Traffic: every intersection chooses the phase of its signal."""
+"""Traffic signal control: each intersection selects the phase of its signal."""
 
 from __future__ import annotations
 
@@ -12,35 +12,34 @@ from torch import Tensor
 from graphmarl.checks import check_choice
 from graphmarl.envs.batched import Batched
 from graphmarl.envs.traffic.cityflow import CityFlowEngine, load_cityflow
-from graphmarl.envs.traffic.engine import Engine
+from graphmarl.envs.traffic.engine import EmbeddedEngine
 from graphmarl.envs.traffic.junctions import Junctions
 from graphmarl.envs.traffic.protocol import TrafficEngine
-from graphmarl.envs.traffic.tasks import Generated, roads_of, task_of
+from graphmarl.envs.traffic.tasks import TrafficTask, roads_of, task_of
 from graphmarl.step import Scene, Spec, Step
 
 Reward = Literal["delay", "waiting", "pressure"]
-Player = Literal["embedded", "cityflow"]
+EngineName = Literal["embedded", "cityflow"]
 NONE = -1  # no phase has been chosen
-SEEN, SECONDS, COLIGHT, CROWDED = 20.0, 100.0, 0.25, 10.0
+SEEN, SECONDS, COLIGHT, MAX_QUEUE = 20.0, 100.0, 0.25, 10.0
 FIXED_SEED, SEEDS = 0, 2**31 - 1
 
 
 class Traffic(Batched):
-    r"""Signals of a road network, in CityFlow's model of traffic, one agent at each intersection.
+    r"""Traffic signal control in CityFlow's traffic model, with one agent at each intersection.
 
-    Every 10 s each signal is given a phase; where it changes, 5 s of phase 0 come first, in which
-    only right turns are free. The network begins empty. The default reward of an agent is
+    Every 10 s each agent selects a phase; a change is preceded by 5 s of phase 0, in which only
+    right turns are free. The network starts empty. The default reward of an agent is
 
     .. math:: r_i = -\frac{1}{100} \sum_{t=1}^{10} |\{\text{vehicles on its incoming lanes
         at second } t\}|,
 
-    so that the return of all is minus the seconds that were spent on the way to signals.
+    so that the team return is proportional to minus the total time spent on lanes before signals.
 
     The tasks of Qu et al., "Variational Policy Propagation for Multi-agent Reinforcement Learning"
-    (VPP), whose vehicles were never published. Trips are our own: a generated task has new ones in
-    each episode, by its seed, so that what is learned is not one hour by heart; those of a file are
-    the file's. `hangzhou_4x4` has the dimensions and the volume of the public network of that name,
-    and not its vehicles.
+    (VPP), whose vehicle data was never published. Generated tasks sample new trips in each episode
+    from its seed; tasks from files use the file's trips. `hangzhou_4x4` has the dimensions and the
+    volume of the public network of that name, but generated trips.
 
     Zhang et al., `CityFlow <https://arxiv.org/abs/1905.05217>`_; rewards of Wei et al., `CoLight
     <https://arxiv.org/abs/1905.05717>`_, and "PressLight" (KDD 2019).
@@ -48,34 +47,35 @@ class Traffic(Batched):
     Args:
         task: `grid_1x1`, `grid_2x2`, `grid_3x3`, `hangzhou_4x4`, `grid_7x7`, `grid_10x10`,
             `grid_15x15`, `grid_35x35`, or the path of the config of CityFlow's files, *NAME.json*.
-        reward: `delay`; CoLight's `waiting`, -0.25 for each vehicle that waits on an incoming lane;
-            or PressLight's `pressure`, minus the absolute difference of those that wait on incoming
-            and on outgoing lanes.
-        engine: `embedded`, or `cityflow`, if its module is installed.
-        fixed_flow: give a generated task the same trips in each episode of each copy, those that
+        reward: `delay`; CoLight's `waiting`, -0.25 for each vehicle waiting on an incoming lane; or
+            PressLight's `pressure`, minus the absolute difference of the waiting vehicles on
+            incoming and on outgoing lanes.
+        engine: `embedded`, or `cityflow` if its module is installed.
+        fixed_flow: use the same trips in each episode of each copy of a generated task, those that
             `scripts/make_traffic.py` writes by default.
-        decision: seconds from one choice to the next.
-        yellow: seconds of phase 0 where the phase changes, less than `decision`.
-        horizon: choices in an episode, which it truncates; 100 in VPP, 360 are an hour.
+        decision: seconds between decisions.
+        yellow: seconds of phase 0 before a change of phase, less than `decision`.
+        horizon: decisions after which an episode is truncated; 100 in VPP, 360 are an hour.
         num_envs: copies, B.
         device: where the tensors are.
 
     Shapes:
-        obs (B, N, 2 L + P): for L lanes that end at the signal, those in the order of the roads in
-        the file, how many vehicles wait (slower than 0.1 m/s) on each and how many there are, over
-        20; the chosen one of P phases as one-hot, nothing before the first choice. state (B, N (2 L
-        + P)), all of these side by side. `position` in metres; `links` from each signal to those
-        that its roads lead to. Signals with fewer lanes see 0 for those that they do not have, and
-        signals with fewer phases have fewer actions.
-        Metrics: `team_return`, the sum of the delay rewards of this episode, whatever `reward`
-        pays; `average_travel_time` of this episode's vehicles, in seconds, as CityFlow defines it;
-        `throughput`, vehicles that arrived; `queue`, vehicles that wait at a signal, mean over
-        signals and choices; `volume` (B, N, P), vehicles that a phase would let go, those that may
-        go in phase 0 not counted.
+        obs (B, N, 2 L + P): for the L incoming lanes, in the order of the roads in the file, the
+        number of waiting vehicles (slower than 0.1 m/s) and of all vehicles, each divided by 20;
+        then the current one of P phases as one-hot, zeros before the first decision. state (B, N (2
+        L + P)): all observations concatenated. `position` in metres; `links` from each signal to
+        the signals downstream of its roads. Missing lanes of smaller signals are 0, and missing
+        phases are unavailable actions.
+
+        Metrics: `team_return`, the sum of the delay rewards of this episode for any `reward`;
+        `average_travel_time` of this episode's vehicles, in seconds, by CityFlow's definition;
+        `throughput`, vehicles that have arrived; `queue`, waiting vehicles per signal, mean over
+        signals and decisions; `volume` (B, N, P), vehicles on the lanes that a phase opens, without
+        lanes that are open in phase 0.
 
     Raises:
-        ImportError: CityFlow is asked for and missing.
-        ValueError: a value that is not allowed, or a malformed file.
+        ImportError: `engine` is `cityflow` and its module is missing.
+        ValueError: a value is not allowed, or a file is malformed.
     """
 
     phase: Int[Tensor, "env agent"]
@@ -86,7 +86,7 @@ class Traffic(Batched):
         self,
         task: str = "hangzhou_4x4",
         reward: Reward = "delay",
-        engine: Player = "embedded",
+        engine: EngineName = "embedded",
         fixed_flow: bool = False,
         decision: int = 10,
         yellow: int = 5,
@@ -95,7 +95,7 @@ class Traffic(Batched):
         device: str = "cpu",
     ) -> None:
         check_choice("reward", reward, get_args(Reward))
-        check_choice("engine", engine, get_args(Player))
+        check_choice("engine", engine, get_args(EngineName))
         if not 0 <= yellow < decision:
             raise ValueError(f"yellow is {yellow}; allowed are 0 to decision - 1 = {decision - 1}")
         self.task, self.pays, self.fixed_flow = task_of(task), reward, fixed_flow
@@ -104,13 +104,13 @@ class Traffic(Batched):
         self._check_engine(task, num_envs)
         self.junctions = Junctions.of(self.roadnet, device)
         super().__init__(self._spec(horizon), num_envs, device)
-        self._links = self.in_every_copy(self.junctions.links)
+        self._links = self.replicate_edges(self.junctions.links)
         self._engine: TrafficEngine | None = None
 
     def _spec(self, horizon: int) -> Spec:
-        places = self.junctions
-        lanes, (agents, actions) = places.incoming.shape[1], places.phase.shape
-        different, seen = len(places.kinds) > 1, 2 * lanes + actions
+        junctions = self.junctions
+        lanes, (agents, actions) = junctions.incoming.shape[1], junctions.phase.shape
+        different, seen = len(junctions.kinds) > 1, 2 * lanes + actions
         return Spec(
             num_agents=agents,
             obs_shape=(seen,),
@@ -121,10 +121,10 @@ class Traffic(Batched):
                 "vehicles": slice(lanes, 2 * lanes),
                 "phase": slice(2 * lanes, seen),
             },
-            kinds=places.kinds if different else ("agent",),
-            kind=places.kind if different else (),
+            kinds=junctions.kinds if different else ("agent",),
+            kind=junctions.kind if different else (),
             state_size=agents * seen,
-            has_available=not bool(places.available.all()),
+            has_available=not bool(junctions.available.all()),
         )
 
     def _check_engine(self, task: str, num_envs: int) -> None:
@@ -138,68 +138,72 @@ class Traffic(Batched):
 
     @property
     def engine(self) -> TrafficEngine:
-        """What plays, begun when it is first needed."""
+        """Traffic engine, built on first use."""
         if self._engine is None:
-            if isinstance(self.task, Generated) and self.fixed_flow:
+            if isinstance(self.task, TrafficTask) and self.fixed_flow:
                 self._flows = self._trips(self.task, FIXED_SEED)
             network = (self.roadnet, self._flows, self.num_envs, self.device)
             if self.engine_name == "embedded":
-                self._engine = Engine(*network)
+                self._engine = EmbeddedEngine(*network)
             else:
                 self._engine = CityFlowEngine(*network, lane_change=self._lane_change)
         return self._engine
 
-    def _trips(self, task: Generated, seed: int) -> tuple[Any, ...]:
+    def _trips(self, task: TrafficTask, seed: int) -> tuple[Any, ...]:
         return task.trips.flows(task.grid, seed, until=self.spec.horizon * self.decision)
 
     def begin(self) -> dict[str, Tensor]:
-        """Empty the network, and send other vehicles if there are to be others."""
+        """Empty the network, and sample new trips for generated tasks."""
         which = self.time == 0
         flows = None
-        if isinstance(self.task, Generated) and not self.fixed_flow:
+        if isinstance(self.task, TrafficTask) and not self.fixed_flow:
             seeds = self.integers(0, SEEDS, 1)[which, 0].tolist()
             flows = [self._trips(self.task, seed) for seed in seeds]
         self.engine.reset(which, flows)
-        nobody = torch.full_like(self.nothing, NONE, dtype=torch.long)
-        nothing = self.nothing[:, 0]
-        return {"phase": nobody, "team_return": nothing, "queued": nothing}
+        no_phase = torch.full_like(self.zeros, NONE, dtype=torch.long)
+        zeros = self.zeros[:, 0]
+        return {"phase": no_phase, "team_return": zeros, "queued": zeros}
 
     def advance(
         self, action: Int[Tensor, "env agent"]
     ) -> tuple[Float[Tensor, "env agent"], Tensor]:
-        """Give the signals their phases and play to the next choice."""
-        places, engine = self.junctions, self.engine
+        """Apply the phases and simulate until the next decision."""
+        junctions, engine = self.junctions, self.engine
         changes = (self.phase != action) & (self.phase != NONE)
         self.phase = action
-        green = places.phase.expand(self.num_envs, -1, -1).gather(2, action.unsqueeze(2)).squeeze(2)
+        green = (
+            junctions.phase.expand(self.num_envs, -1, -1).gather(2, action.unsqueeze(2)).squeeze(2)
+        )
         between = green.masked_fill(changes, 0)
         present = torch.zeros_like(engine.lane_vehicles())
         for second in range(self.decision):
             engine.advance(between if second < self.yellow else green, 1)
             present = present + engine.lane_vehicles()
         waiting = engine.lane_waiting()
-        here = places.at(waiting, places.incoming).sum(2).float()
-        delay = -places.at(present, places.incoming).sum(2) / SECONDS
+        here = junctions.at(waiting, junctions.incoming).sum(2).float()
+        delay = -junctions.at(present, junctions.incoming).sum(2) / SECONDS
         self.team_return = self.team_return + delay.sum(1)
         self.queued = self.queued + here.mean(1)
         if self.pays == "delay":
-            return delay, self.never
+            return delay, self.none_ended
         if self.pays == "waiting":
-            return -COLIGHT * here, self.never
-        return -(here - places.at(waiting, places.outgoing).sum(2)).abs(), self.never
+            return -COLIGHT * here, self.none_ended
+        return -(here - junctions.at(waiting, junctions.outgoing).sum(2)).abs(), self.none_ended
 
     def observe(self) -> dict[str, Any]:
-        """Queues and phases."""
-        places, engine = self.junctions, self.engine
+        """Queues and phases of all signals."""
+        junctions, engine = self.junctions, self.engine
         counts = engine.lane_vehicles()
-        lanes = [places.at(found, places.incoming) for found in (engine.lane_waiting(), counts)]
+        lanes = [
+            junctions.at(found, junctions.incoming) for found in (engine.lane_waiting(), counts)
+        ]
         phase = self.phase.unsqueeze(2) == torch.arange(self.spec.num_actions, device=self.device)
-        available = places.available.expand(self.num_envs, -1, -1)
+        available = junctions.available.expand(self.num_envs, -1, -1)
         obs = torch.cat([*(found / SEEN for found in lanes), phase.float()], 2)
         return {
             "obs": obs,
             "state": obs.flatten(1),
-            "position": places.position.expand(self.num_envs, -1, -1),
+            "position": junctions.position.expand(self.num_envs, -1, -1),
             "available": available if self.spec.has_available else None,
             "links": self._links,
             "info": {
@@ -207,22 +211,22 @@ class Traffic(Batched):
                 "average_travel_time": engine.average_travel_time().float(),
                 "throughput": engine.finished().float(),
                 "queue": self.queued / self.time.clamp(min=1),
-                "volume": places.volume(counts),
+                "volume": junctions.volume(counts),
             },
         }
 
     def state_dict(self) -> dict[str, Any]:
-        """That of all environments of tensors, and the engine's."""
+        """State of the environment and of its engine."""
         return super().state_dict() | {"engine": self.engine.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> Step:
-        """Go back to a saved state."""
+        """Restore a saved state."""
         super().load_state_dict(state)
         self.engine.load_state_dict(state["engine"])
         return self._current()
 
     def scene(self, env: int) -> Scene:
-        """Roads beside their middle lines, the redder the more vehicles wait on them, up to 10."""
+        """Roads as lines with their number of waiting vehicles, scaled by 10, as weight."""
         waiting = self.engine.lane_waiting()[env].cpu()
         roads = self.roadnet.roads
         count = torch.tensor([len(road.lanes) for road in roads])
@@ -233,18 +237,18 @@ class Traffic(Batched):
         right = torch.stack([along[:, 1], -along[:, 0]], 1)
         points = torch.tensor([place.point for place in self.roadnet.intersections])
         low, high = points.min(0).values, points.max(0).values
-        # Far enough to the right to be seen beside the other direction.
+        # Shifted to the right, so that both directions are visible.
         lines = ends + 0.012 * (high - low).max() * right[:, None]
         return Scene(
             tuple(low.tolist()),
             tuple(high.tolist()),
             {},
             int(self.time[env]),
-            {"road with waiting vehicles": (lines, queue / CROWDED)},
+            {"road with waiting vehicles": (lines, queue / MAX_QUEUE)},
         )
 
     def close(self) -> None:
-        """End the engine."""
+        """Close the engine."""
         if isinstance(self._engine, CityFlowEngine):
             self._engine.close()
         self._engine = None

@@ -1,4 +1,4 @@
-"""The vehicles in the network, of all copies, in the order in which they stand."""
+"""Vehicles of all copies, sorted by drivable and position."""
 
 from __future__ import annotations
 
@@ -11,29 +11,28 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from graphmarl.envs.traffic.network import Network
-from graphmarl.envs.traffic.vehicle_params import Kinds, pick, where_true
+from graphmarl.envs.traffic.vehicle_params import VehicleTable, pick, where_true
 
-NOBODY = -1
+NO_VEHICLE = -1
 NEVER = 2**31 - 1
 
 
 @dataclass
 class Fleet:
-    """One row for each vehicle in the network, sorted by copy and drivable, the first one first.
+    """Vehicles in the network, one row each, sorted by copy and drivable in order of arrival.
 
-    Who is first on a drivable is who came first. The row before is the leader, except for the
-    first vehicle of a drivable.
+    The leader of a vehicle is the row before it, except for the first vehicle of a drivable.
 
     Args:
-        way: where it is among the places of all ways.
-        place: the drivable where it is.
-        previous: the drivable from which it came; NOBODY at the start.
-        copy: the copy to which it belongs.
-        trip: its number among the trips of all copies.
-        entered: the tick at which it came to this lane link; NEVER on lanes.
+        way: index of the current drivable in the concatenated paths.
+        place: current drivable.
+        previous: previous drivable; NOBODY at the start.
+        copy: copy of the network.
+        trip: index among the trips of all copies.
+        entered: tick at which the vehicle entered this lane link; NEVER on lanes.
         blocker: row of the vehicle to which it yielded in the last second, or NOBODY.
-        distance: of its front from the start of the drivable, in metres.
-        speed: in m/s.
+        distance: distance of the front from the start of the drivable, in metres.
+        speed: speed in m/s.
     """
 
     way: Int[Tensor, " n"]
@@ -52,7 +51,7 @@ class Fleet:
 
     @classmethod
     def empty(cls, device: torch.device, dtype: torch.dtype) -> Fleet:
-        """Nobody."""
+        """A fleet without vehicles."""
         whole = torch.zeros(0, dtype=torch.long, device=device)
         real = torch.zeros(0, dtype=dtype, device=device)
         return cls(*[whole] * 7, *[real] * 2)
@@ -66,31 +65,31 @@ class Fleet:
         trip: Int[Tensor, " n"],
         dtype: torch.dtype,
     ) -> Fleet:
-        """Vehicles that stand at the start of their first lane."""
-        none, still = torch.full_like(way, NOBODY), torch.zeros_like(way, dtype=dtype)
-        never = torch.full_like(way, NEVER)
-        return cls(way, place, none, copy, trip, never, none, still, still)
+        """Vehicles at rest at the start of their first lane."""
+        none, still = torch.full_like(way, NO_VEHICLE), torch.zeros_like(way, dtype=dtype)
+        not_entered = torch.full_like(way, NEVER)
+        return cls(way, place, none, copy, trip, not_entered, none, still, still)
 
     def state(self) -> dict[str, Tensor]:
-        """As tensors."""
+        """Columns as tensors, by name."""
         return {field.name: getattr(self, field.name).clone() for field in fields(self)}
 
     @classmethod
     def from_state(cls, state: Mapping[str, Tensor], device: torch.device) -> Fleet:
-        """What `state` gave."""
+        """Rebuild from the result of `state`."""
         return cls(**{name: value.clone().to(device) for name, value in state.items()})
 
     def join(self, other: Fleet) -> Fleet:
-        """With others in the last rows."""
+        """Append the rows of another fleet."""
         names = [field.name for field in fields(self)]
         return Fleet(*(torch.cat([getattr(self, name), getattr(other, name)]) for name in names))
 
     def keep(self, order: Int[Tensor, " m"]) -> Fleet:
-        """Only these rows, in this order; who is gone blocks nobody."""
-        rank = torch.full((len(self) + 1,), NOBODY, device=order.device)
+        """Select rows in the given order; removed vehicles are cleared from `blocker`."""
+        rank = torch.full((len(self) + 1,), NO_VEHICLE, device=order.device)
         rank[order] = torch.arange(len(order), device=order.device)
         blocker = pick(self.blocker, order)
-        # Nobody reads the last entry, which is nobody too.
+        # The last entry of `rank` maps NOBODY to NOBODY.
         blocker = pick(rank, torch.where(blocker < 0, len(self), blocker))
         return Fleet(
             pick(self.way, order),
@@ -111,17 +110,17 @@ def standing_order(
     moved: Int[Tensor, " m"],
     gone: Bool[Tensor, " n"],
 ) -> Int[Tensor, " k"]:
-    """The rows that are not gone, by spot; on it first those who were there, in their order.
+    """Rows of the remaining vehicles, sorted by spot and, on a spot, by order of arrival.
 
     Args:
-        spot: the place of each row, with its copy.
-        distance: in metres.
-        moved: rows that came to another place in this second; they follow the others, the one that
-            got farthest first.
-        gone: rows that have left.
+        spot: drivable of each row, offset by copy.
+        distance: distance along the drivable, in metres.
+        moved: rows that entered another drivable in this second; they follow the earlier ones,
+            sorted by decreasing distance.
+        gone: rows that have left the network.
     """
     key = (spot << 33) + torch.arange(len(spot), device=spot.device)
-    # Single-precision numbers that are not negative are ordered like their bits.
+    # Non-negative single-precision numbers have the order of their bits.
     bits = pick(distance, moved).float().view(torch.int32)
     key.scatter_(0, moved, (pick(spot, moved) << 33) + (2**33 - 1 - bits.long()))
     key.masked_fill_(gone, 2**63 - 1)
@@ -130,16 +129,16 @@ def standing_order(
 
 @dataclass
 class Lineup:
-    """Who follows whom.
+    """Order and leaders of the vehicles.
 
     Args:
-        base: number of the first spot of each vehicle's copy; a spot is a place with its copy.
-        spot: of each vehicle.
-        first: rows of those who are first on their drivable.
-        is_last: who is last on its drivable.
-        last: row of the last one on each spot, or NOBODY.
-        leader: row of each one's leader, or NOBODY.
-        gap: to the leader, in metres; means nothing without one.
+        base: first spot of each vehicle's copy; a spot is a drivable offset by copy.
+        spot: spot of each vehicle.
+        first: rows of the first vehicles on their drivables.
+        is_last: whether each vehicle is the last on its drivable.
+        last: row of the last vehicle on each spot, or NOBODY.
+        leader: row of each vehicle's leader, or NOBODY.
+        gap: distance to the leader, in metres; undefined without one.
     """
 
     base: Int[Tensor, " n"]
@@ -153,19 +152,19 @@ class Lineup:
 
 def line_up(
     fleet: Fleet,
-    kinds: Kinds,
+    kinds: VehicleTable,
     network: Network,
     places: Int[Tensor, " places"],
     copies: int,
 ) -> Lineup:
-    """Who is first and last on every drivable, every leader and every gap.
+    """Find the first and last vehicles of every drivable, and all leaders and gaps.
 
     Args:
-        fleet: sorted.
-        kinds: of its vehicles.
-        network: where it drives.
-        places: of all ways.
-        copies: of the network.
+        fleet: sorted vehicles.
+        kinds: vehicle parameters.
+        network: road network.
+        places: drivables of all paths.
+        copies: copies of the network.
     """
     stride, number, device = network.num_drivables + 1, len(fleet), fleet.way.device
     base = fleet.copy * stride
@@ -174,7 +173,7 @@ def line_up(
     if number > 1:
         torch.ne(spot[1:], spot[:-1], out=begins[1:number])
     is_last = begins[1:]
-    last = torch.full((copies * stride,), NOBODY, device=device)
+    last = torch.full((copies * stride,), NO_VEHICLE, device=device)
     rows = where_true(is_last)
     last[pick(spot, rows)] = rows
     leader = torch.arange(-1, number - 1, device=device)
@@ -191,16 +190,24 @@ def look_ahead(
     rows: Int[Tensor, " m"],
     lineup: Lineup,
     fleet: Fleet,
-    kinds: Kinds,
+    kinds: VehicleTable,
     network: Network,
     places: Int[Tensor, " places"],
 ) -> None:
-    """Find the leaders of those who are first on their drivable: the last one on the next.
+    """Find the leaders of first vehicles: the last vehicle on a following drivable.
 
-    Before a lane link, the nearest of the last ones on all links that leave the same lane. Only so
-    far as a vehicle looks, but always on the next drivable.
+    Before a lane link, it is the nearest of the last vehicles on all links that leave the same
+    lane. The search is limited by the look-ahead distance, but includes the next drivable.
+
+    Args:
+        rows: first vehicles on their drivables.
+        lineup: order of the vehicles; `leader` and `gap` are updated.
+        fleet: vehicles.
+        kinds: vehicle parameters.
+        network: road network.
+        places: drivables of all paths.
     """
-    lineup.leader[rows] = NOBODY
+    lineup.leader[rows] = NO_VEHICLE
     way, base = pick(fleet.way, rows), pick(lineup.base, rows)
     sight = kinds.of(fleet.trip, rows).sight
     sight = sight.expand(len(rows)) if sight.dim() == 0 else sight
@@ -218,6 +225,6 @@ def look_ahead(
         lineup.leader.scatter_(0, rows, leader)
         lineup.gap.scatter_(0, rows, gap)
         far = far + pick(network.length, place)
-        # Past the end of a way the length is infinite.
+        # Beyond the end of a path the length is infinite.
         on = where_true((leader < 0) & (far <= sight))
         rows, way, base, far, sight = (pick(x, on) for x in (rows, way, base, far, sight))

@@ -1,4 +1,4 @@
-"""Curves through an intersection: where lanes end and begin, and how a lane link joins them."""
+"""Geometry of lanes, and curves of lane links through an intersection."""
 
 from __future__ import annotations
 
@@ -13,29 +13,29 @@ LEAST_REACH = 5.0
 
 
 def unit(a: Point, b: Point) -> Point:
-    """The direction from a to b."""
+    """Unit vector from a to b."""
     length = hypot(b[0] - a[0], b[1] - a[1])
     return (b[0] - a[0]) / length, (b[1] - a[1]) / length
 
 
 def along(point: Point, direction: Point, distance: float) -> Point:
-    """The point so far from another in a direction."""
+    """Point at a distance from another in a direction."""
     return point[0] + direction[0] * distance, point[1] + direction[1] * distance
 
 
 def length(points: Sequence[Point]) -> float:
-    """Metres along a line of points."""
+    """Length of a polyline, in metres."""
     pairs = pairwise(points)
     return sum(hypot(b[0] - a[0], b[1] - a[1]) for a, b in pairs)
 
 
 def lane_shift(widths: Sequence[float], lane: int) -> float:
-    """Metres from the line of a road to the middle of a lane, to the right."""
+    """Distance to the right from the line of a road to the centre of a lane, in metres."""
     return sum(widths[:lane]) + widths[lane] / 2
 
 
 def lane_line(points: Sequence[Point], widths: Sequence[float], lane: int) -> list[Point]:
-    """The middle of a lane along the whole of its road, which keeps to the right of its line."""
+    """Centre line of a lane along its whole road, to the right of the road's line."""
     shift, last = lane_shift(widths, lane), len(points) - 1
     line = []
     for number, point in enumerate(points):
@@ -47,7 +47,7 @@ def lane_line(points: Sequence[Point], widths: Sequence[float], lane: int) -> li
 
 
 def at(line: Sequence[Point], distance: float) -> tuple[Point, Point]:
-    """The point so far along a line, or its nearer end, and the direction there."""
+    """Point and direction at a distance along a line, clamped to its ends."""
     left = min(max(distance, 0.0), length(line))
     pairs = list(pairwise(line))
     for a, b in pairs:
@@ -59,12 +59,12 @@ def at(line: Sequence[Point], distance: float) -> tuple[Point, Point]:
 
 
 def curve(place: Callable[[float], Point]) -> tuple[Point, ...]:
-    """A curve on [0, 1] as points."""
+    """Sample a curve on [0, 1]."""
     return tuple(place(step / (CURVE_POINTS - 1)) for step in range(CURVE_POINTS))
 
 
 def hermite(start: Point, out: Point, end: Point, into: Point, reach: float) -> tuple[Point, ...]:
-    """The cubic Hermite curve between two points with tangents of length `reach`."""
+    """Cubic Hermite curve between two points with tangents of length `reach`."""
 
     def place(t: float) -> Point:
         first, last = 2 * t**3 - 3 * t**2 + 1, 3 * t**2 - 2 * t**3
@@ -78,7 +78,7 @@ def hermite(start: Point, out: Point, end: Point, into: Point, reach: float) -> 
 
 
 def bezier(start: Point, out: Point, end: Point, into: Point, width: float) -> tuple[Point, ...]:
-    """CityFlow's own curve for a lane link without points.
+    """CityFlow's default curve of a lane link without points.
 
     A cubic Bezier curve whose inner control points lie half of the distance away, along the two
     directions. In an intersection of at least 5 m, control points nearer than 5 m are set to 5 m

@@ -1,4 +1,4 @@
-"""Grids of intersections, as CityFlow's grid generator lays them out."""
+"""Grid road networks, equal to those of CityFlow's grid generator."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from graphmarl.envs.traffic.schema import (
 
 STEPS = ((1, 0), (0, 1), (-1, 0), (0, -1))
 EAST, NORTH, WEST, SOUTH = range(4)
-# Green besides right turns: (turn, the directions in which vehicles come) of phases 1 to 8.
+# Green besides right turns: (turns, directions of travel) of phases 1 to 8.
 GREENS = (
     ({"go_straight"}, {EAST, WEST}),
     ({"go_straight"}, {NORTH, SOUTH}),
@@ -35,27 +35,26 @@ MILLIMETRES = 3
 
 @dataclass(frozen=True)
 class Grid:
-    """Intersections on a grid, each with four roads to and four from it, and what surrounds them.
+    """Grid of intersections, each with four incoming and four outgoing roads.
 
-    Intersection (x, y) is in column x and row y, from 1, to the east and to the north; those of
-    column or row 0 and of the last ones plus 1 are virtual, the ends of the network. Road (x, y, d)
-    leaves (x, y) for the east, north, west or south. All have the names, the order, the lengths
-    and the phases that CityFlow's grid generator gives them: phase 0 has green for right turns
-    only, 1 to 8 for the eight pairs of movements that do not cross, and right turns. Intersection
-    (1, 1) is at (0, 0).
+    Intersection (x, y) is in column x and row y, counted from 1 to the east and to the north; those
+    of row or column 0 and of the last plus 1 are virtual, the ends of the network. Road (x, y, d)
+    leaves (x, y) to the east, north, west or south. Names, order, lengths and phases are those of
+    CityFlow's grid generator: phase 0 is green for right turns only, phases 1 to 8 for right turns
+    and one of the eight pairs of movements that do not cross. Intersection (1, 1) is at (0, 0).
 
     Args:
-        rows: intersections in a column.
-        columns: intersections in a row.
-        east_west: metres between neighbours in a row, and from there to the ends.
-        north_south: the same in a column.
-        lanes: lanes for left turns, straight on and right turns, of every road.
-        lane_width: metres.
-        max_speed: m/s.
-        width: metres before the point of an intersection at which roads end.
+        rows: number of rows.
+        columns: number of columns.
+        east_west: distance between columns, and to the ends, in metres.
+        north_south: distance between rows, and to the ends, in metres.
+        lanes: number of lanes for left turns, straight traffic and right turns, of every road.
+        lane_width: lane width in metres.
+        max_speed: speed limit in m/s.
+        width: distance before the centre of an intersection at which roads end, in metres.
 
     Raises:
-        ValueError: a number that is not allowed.
+        ValueError: a number is not allowed.
     """
 
     rows: int = 4
@@ -82,15 +81,15 @@ class Grid:
             raise ValueError(f"lanes is {self.lanes}; none is negative, and there is at least 1")
 
     def inside(self, x: int, y: int) -> bool:
-        """Whether it is an intersection, and not an end."""
+        """Whether (x, y) is an intersection and not an end of the network."""
         return 1 <= x <= self.columns and 1 <= y <= self.rows
 
     def roadnet(self) -> Roadnet:
-        """The road network."""
+        """Build the road network."""
         places = [(x, y) for y in range(self.rows + 2) for x in range(self.columns + 2)]
         places = [
             (x, y) for x, y in places if 1 <= x <= self.columns or 1 <= y <= self.rows
-        ]  # corners are nothing
+        ]  # without corners
         roads = tuple(
             self._road(x, y, way) for x, y in places for way in range(4) if self._is_road(x, y, way)
         )
@@ -149,7 +148,7 @@ class Grid:
 
 @cache
 def _links_at_origin(grid: Grid, way: int, onto: int) -> tuple[LaneLink, ...]:
-    """The lane links of one movement, if the intersection were at (0, 0)."""
+    """Lane links of one movement at an intersection at (0, 0)."""
     turn = turn_of(way, onto)
     assert turn is not None, "there are no U-turns"
     far = 2 * grid.width
@@ -167,17 +166,17 @@ def _links_at_origin(grid: Grid, way: int, onto: int) -> tuple[LaneLink, ...]:
 
 
 def place_id(x: int, y: int) -> str:
-    """The name of an intersection."""
+    """Id of an intersection."""
     return f"intersection_{x}_{y}"
 
 
 def road_id(x: int, y: int, way: int) -> str:
-    """The name of the road that leaves an intersection in a direction."""
+    """Id of the road that leaves an intersection in a direction."""
     return f"road_{x}_{y}_{way}"
 
 
 def turn_of(way: int, onto: int) -> Turn | None:
-    """The turn from one direction to another; there are no U-turns."""
+    """Turn from one direction to another; None for U-turns, which do not exist."""
     turns: tuple[Turn | None, ...] = ("go_straight", "turn_left", None, "turn_right")
     return turns[(onto - way) % 4]
 

@@ -1,4 +1,4 @@
-"""JSON values that know where in which file they stand, so that a complaint can say it."""
+"""JSON values with their file and path, for error messages."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any, NoReturn
 
 
 @dataclass(frozen=True)
-class Place:
-    """One value of a JSON file.
+class JsonValue:
+    """One value of a JSON file, with typed accessors.
 
     Args:
-        file: the file.
-        path: where in it, like `roads[3].lanes[0].width`; empty for the whole.
-        value: what stands there.
+        file: path of the file.
+        path: position in the file, like `roads[3].lanes[0].width`; empty for the whole.
+        value: parsed value.
     """
 
     file: Path
@@ -25,11 +25,11 @@ class Place:
     value: Any
 
     @classmethod
-    def whole(cls, file: str | Path) -> Place:
-        """All of a file.
+    def whole(cls, file: str | Path) -> JsonValue:
+        """Parse a whole file.
 
         Raises:
-            ValueError: it cannot be read, or is not JSON.
+            ValueError: the file cannot be read, or is not JSON.
         """
         file = Path(file)
         try:
@@ -40,7 +40,7 @@ class Place:
             raise ValueError(f"{file} is not JSON: {error}") from error
 
     def fail(self, wrong: str) -> NoReturn:
-        """Say what is wrong here.
+        """Raise an error about this value.
 
         Raises:
             ValueError: always.
@@ -57,17 +57,17 @@ class Place:
         self._is("an object", isinstance(self.value, dict))
         return name in self.value
 
-    def __getitem__(self, name: str) -> Place:
-        """A member that must be there."""
+    def __getitem__(self, name: str) -> JsonValue:
+        """A required member of this object."""
         if not self.has(name):
             self.fail(f"has no {name}")
-        return Place(self.file, f"{self.path}.{name}".lstrip("."), self.value[name])
+        return JsonValue(self.file, f"{self.path}.{name}".lstrip("."), self.value[name])
 
-    def __iter__(self) -> Iterator[Place]:
+    def __iter__(self) -> Iterator[JsonValue]:
         """The entries of this list."""
         self._is("a list", isinstance(self.value, list))
         for number, value in enumerate(self.value):
-            yield Place(self.file, f"{self.path}[{number}]", value)
+            yield JsonValue(self.file, f"{self.path}[{number}]", value)
 
     def text(self) -> str:
         """A string."""
@@ -75,7 +75,7 @@ class Place:
         return self.value
 
     def flag(self) -> bool:
-        """True or false."""
+        """A boolean."""
         self._is("true or false", isinstance(self.value, bool))
         return self.value
 

@@ -1,4 +1,4 @@
-"""What the agents of a road network see and do, as tensors: its signals, their lanes and phases."""
+"""Signals of a road network as tensors: incoming and outgoing lanes, phases and actions."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from graphmarl.envs.traffic.schema import Intersection, Road, Roadnet
 
 @dataclass(frozen=True)
 class Junctions:
-    """The N signals of a network of `lanes` lanes, as wide as the widest of them.
+    """The N signals of a road network, padded to the largest number of lanes and phases.
 
-    A signal with fewer lanes or phases than the widest has lane number `lanes` and phase 0 instead.
-    An action is a phase, the k-th is phase k + 1: phase 0 is what holds between two phases. A
-    signal that has no other phase has one action all the same, phase 0.
+    Padding is lane index `lanes` and phase 0. Action k is phase k + 1, as phase 0 is the transition
+    between two phases. A signal without other phases has the single action phase 0.
 
     Args:
-        incoming: lanes that end here.
-        outgoing: lanes that begin here.
-        phase: the phase of each action.
-        available: the actions that there are.
-        before: each lane out of which an action lets vehicles go, as (signal, action, lane); those
-            of phase 0, such as right turns, do not count, as they are always free.
-        after: each pair of such a lane and one that it leads to, as (signal, action, lane), and
-            the share of the pair among those of its first lane.
-        links: who is upstream of whom by a road, as an edge index over signals.
-        position: metres.
-        kinds: names of the different shapes.
-        kind: the shape of each signal.
+        lanes: number of lanes of the network.
+        incoming: lanes that end at each signal.
+        outgoing: lanes that begin at each signal.
+        phase: phase of each action.
+        available: whether each action exists.
+        before: (signal, action, lane) for each lane that an action opens, without lanes that are
+            always open in phase 0, such as those of right turns.
+        after: (signal, action, lane) for each lane downstream of such a lane.
+        share: weight of each entry of `after`, 1 / number of downstream lanes of its lane.
+        links: edge index over signals, downstream along the roads.
+        position: coordinates in metres.
+        kinds: names of the distinct (lanes, phases) shapes.
+        kind: shape of each signal.
     """
 
     lanes: int
@@ -51,16 +51,16 @@ class Junctions:
 
     @classmethod
     def of(cls, roadnet: Roadnet, device: str | torch.device = "cpu") -> Junctions:
-        """The signals of a network.
+        """Build the tensors of a road network.
 
         Raises:
-            ValueError: it has none.
+            ValueError: the network has no signal.
         """
         signals = roadnet.signals
         if not signals:
             raise ValueError("all intersections of the road network are virtual; it has no signal")
         lanes = _lane_numbers(roadnet)
-        number = {place.id: k for k, place in enumerate(signals)}
+        number = {intersection.id: k for k, intersection in enumerate(signals)}
         links = sorted(
             {
                 (number[road.start_intersection], number[road.end_intersection])
@@ -69,7 +69,7 @@ class Junctions:
             }
         )
         into, out = _lanes_at(roadnet, lanes)
-        actions = [list(range(1, len(place.phases))) or [0] for place in signals]
+        actions = [list(range(1, len(intersection.phases))) or [0] for intersection in signals]
         before, after, share = _movements(signals, actions, lanes)
         shapes = [(len(a), len(b)) for a, b in zip(into, actions, strict=True)]
         different = sorted(set(shapes))
@@ -89,32 +89,32 @@ class Junctions:
             after=tensor(after).view(-1, 3).T,
             share=torch.tensor(share, device=device),
             links=tensor(links).view(-1, 2).T,
-            position=torch.tensor([place.point for place in signals], device=device),
+            position=torch.tensor([intersection.point for intersection in signals], device=device),
             kinds=tuple(f"{a}_lanes_{b}_phases" for a, b in different),
             kind=tuple(different.index(shape) for shape in shapes),
         )
 
     @cached_property
     def movements(self) -> Int[Tensor, " movement"]:
-        """The lanes out of which some action lets vehicles go."""
+        """Lanes that some action opens."""
         return self.before[2].unique()
 
     def at(self, counts: Int[Tensor, "env lane"], lanes: Int[Tensor, "signal k"]) -> Tensor:
-        """What is counted on these lanes of the signals, 0 on those that are not there."""
-        nothing = counts.new_zeros(len(counts), 1)
-        return torch.cat([counts, nothing], 1)[:, lanes]
+        """Counts on the given lanes of the signals, 0 for padding."""
+        padding = counts.new_zeros(len(counts), 1)
+        return torch.cat([counts, padding], 1)[:, lanes]
 
     def volume(self, counts: Int[Tensor, "env lane"]) -> Float[Tensor, "env signal action"]:
-        """What is counted on the lanes out of which each action lets vehicles go."""
+        """Sum of the counts on the lanes that each action opens."""
         return self._sum(counts[:, self.before[2]].float(), self.before)
 
     def pressure(self, counts: Int[Tensor, "env lane"]) -> Float[Tensor, "env signal action"]:
-        """`volume` less the mean count of the lanes that each of its lanes leads to."""
+        """`volume` minus, for each of its lanes, the mean count of the downstream lanes."""
         behind = self._sum(counts[:, self.after[2]] * self.share, self.after)
         return self.volume(counts) - behind
 
     def green(self, action: Int[Tensor, "env signal"]) -> Bool[Tensor, "env lane"]:
-        """The lanes out of which these actions let vehicles go; none for an action below 0."""
+        """Whether these actions open each lane; negative actions open none."""
         signal, number, lane = self.before
         free = (action[:, signal] == number).long()
         return action.new_zeros(len(action), self.lanes).index_add(1, lane, free) > 0
@@ -138,22 +138,22 @@ def _lane_numbers(roadnet: Roadnet) -> dict[str, list[int]]:
 def _lanes_at(
     roadnet: Roadnet, lanes: dict[str, list[int]]
 ) -> tuple[list[list[int]], list[list[int]]]:
-    """The lanes into and out of each signal, in the order of its own list of roads."""
-    into: dict[str, list[Road]] = {place.id: [] for place in roadnet.intersections}
-    out: dict[str, list[Road]] = {place.id: [] for place in roadnet.intersections}
+    """Incoming and outgoing lanes of each signal, in the order of its list of roads."""
+    into: dict[str, list[Road]] = {intersection.id: [] for intersection in roadnet.intersections}
+    out: dict[str, list[Road]] = {intersection.id: [] for intersection in roadnet.intersections}
     for road in roadnet.roads:
         into[road.end_intersection].append(road)
         out[road.start_intersection].append(road)
 
-    def numbers(place: Intersection, roads: Sequence[Road]) -> list[int]:
-        rank = {road: k for k, road in enumerate(place.roads)}
+    def numbers(intersection: Intersection, roads: Sequence[Road]) -> list[int]:
+        rank = {road: k for k, road in enumerate(intersection.roads)}
         ordered = sorted(roads, key=lambda road: rank.get(road.id, len(rank)))
         return [lane for road in ordered for lane in lanes[road.id]]
 
     signals = roadnet.signals
     return (
-        [numbers(place, into[place.id]) for place in signals],
-        [numbers(place, out[place.id]) for place in signals],
+        [numbers(intersection, into[intersection.id]) for intersection in signals],
+        [numbers(intersection, out[intersection.id]) for intersection in signals],
     )
 
 
@@ -166,12 +166,12 @@ def _movements(
     signals: Sequence[Intersection], actions: Sequence[Sequence[int]], lanes: dict[str, list[int]]
 ) -> tuple[list[list[int]], list[list[int]], list[float]]:
     before, after, share = [], [], []
-    for signal, (place, phases) in enumerate(zip(signals, actions, strict=True)):
-        free = set(place.phases[0].road_links)
+    for signal, (intersection, phases) in enumerate(zip(signals, actions, strict=True)):
+        free = set(intersection.phases[0].road_links)
         for action, phase in enumerate(phases):
             onto: dict[int, set[int]] = {}
-            for number in sorted(set(place.phases[phase].road_links) - free):
-                link = place.road_links[number]
+            for number in sorted(set(intersection.phases[phase].road_links) - free):
+                link = intersection.road_links[number]
                 for lane in link.lane_links:
                     start = lanes[link.start_road][lane.start_lane]
                     onto.setdefault(start, set()).add(lanes[link.end_road][lane.end_lane])

@@ -1,4 +1,4 @@
-"""A road network as tensors: what vehicles drive on, where it crosses, and what has green."""
+"""Road network as tensors: drivables, conflict points and lights."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch import Tensor
 
 
 def route_key(lane: Any, road: Any, after: Any, roads: int) -> Any:
-    """The code of a lane, the next road and the one after it (-1: none); numbers, or arrays."""
+    """Code of (lane, next road, the road after it or -1), for numbers or arrays."""
     return (lane * roads + road) * (roads + 1) + after + 1
 
 
@@ -20,35 +20,36 @@ def route_key(lane: Any, road: Any, after: Any, roads: int) -> Any:
 class Network:
     """Lanes and lane links ("drivables") of a road network, numbered lanes first.
 
-    Lanes are in the order of the file, lane links by intersection, road link and lane link. One
-    number more, `num_drivables`, stands for what lies beyond the end of a way: nobody is there.
+    Lanes are in the order of the file, lane links by intersection, road link and lane link. The
+    additional index `num_drivables` stands for the exit beyond the end of a path, which is always
+    empty.
 
     Args:
-        num_lanes: lanes come first.
-        num_drivables: lanes and lane links.
-        roads: the number of each road, by its id.
-        first_lane: number of the first lane of each road.
-        lane_road: the road of each lane.
-        next_roads: the roads that one reaches from each road over one intersection.
-        route_keys: sorted codes of (lane, next road, the road after that or none), see `key`.
-        route_links: the lane link that one takes there.
-        link_end: the lane to which each lane link leads.
-        length: metres; infinite beyond the end.
-        max_speed: m/s.
-        is_link: whether it is a lane link.
-        turn_speed: the highest speed at which one comes to it, in m/s: infinite unless it turns.
-        rank: of a lane link at a conflict point, the higher one goes first; 0 for lanes.
-        ahead: whose last vehicles one looks at before one enters it: itself if it is a lane; all
-            links that leave the same lane if it is a link, filled up with nothing.
-        cross_start: where its conflict points begin among all, which are sorted along it.
-        cross_count: how many it has.
-        cross_at: how far along the link each conflict point is.
-        cross_other: the same conflict point on the other link.
-        phases: of each signal.
-        link_signal: of each lane link.
-        link_light: where the lights of each lane link's road link begin in `light`.
-        link_stride: how far apart its lights of one phase and of the next are.
-        light: green or not, by signal, phase and road link.
+        num_lanes: number of lanes.
+        num_drivables: number of lanes and lane links.
+        roads: index of each road, by its id.
+        first_lane: index of the first lane of each road.
+        lane_road: road of each lane.
+        next_roads: roads reached from each road over one intersection.
+        route_keys: sorted codes of (lane, next road, the road after it or none), see `key`.
+        route_links: lane link of each code.
+        link_end: lane to which each lane link leads.
+        length: length in metres; infinite for the exit.
+        max_speed: speed limit in m/s.
+        is_link: whether each drivable is a lane link.
+        turn_speed: maximum speed when entering, in m/s; infinite unless the link turns.
+        rank: rank of a lane link at conflict points, the higher one goes first; 0 for lanes.
+        ahead: drivables whose last vehicles are possible leaders before entering: a lane itself, or
+            all links that leave the same lane, padded with the exit.
+        cross_start: start of each drivable's conflict points, which are sorted along it.
+        cross_count: number of conflict points of each drivable.
+        cross_at: position of each conflict point along its link, in metres.
+        cross_other: index of the same conflict point on the other link.
+        phases: number of phases of each signal.
+        link_signal: signal of each lane link.
+        link_light: start of the lights of each lane link's road link in `light`.
+        link_stride: offset between the lights of consecutive phases.
+        light: whether the light is green, by signal, phase and road link.
     """
 
     num_lanes: int
@@ -77,7 +78,7 @@ class Network:
     light: Bool[Tensor, " lights"]
 
     def to(self, device: torch.device, dtype: torch.dtype) -> Network:
-        """With its tensors there, and its reals in this precision."""
+        """Copy with its tensors on a device, and floating-point tensors in a type."""
         moved = {}
         for field in fields(self):
             value = getattr(self, field.name)
@@ -86,11 +87,11 @@ class Network:
         return replace(self, **moved)
 
     def key(self, lane: np.ndarray, road: np.ndarray, after: np.ndarray) -> np.ndarray:
-        """The code of a lane, the next road and the one after it (-1: there is none)."""
+        """Code of (lane, next road, the road after it or -1)."""
         return route_key(lane, road, after, len(self.roads))
 
     def green(self, phase: Int[Tensor, "copies signals"]) -> Bool[Tensor, "copies places"]:
-        """Whether one may enter each drivable, in each copy; lanes are always open."""
+        """Whether each drivable of each copy may be entered; lanes are always open."""
         place = self.link_light + phase[:, self.link_signal] * self.link_stride
         open_ = torch.ones(
             len(phase), self.num_drivables + 1, dtype=torch.bool, device=phase.device

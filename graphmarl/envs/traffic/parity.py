@@ -1,4 +1,4 @@
-"""Our engine beside a recorded run of CityFlow: the same files, the same signals."""
+"""Comparison of the embedded engine with recorded runs of CityFlow."""
 
 from __future__ import annotations
 
@@ -12,70 +12,73 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from graphmarl.envs.traffic.engine import Engine
+from graphmarl.envs.traffic.engine import EmbeddedEngine
 from graphmarl.envs.traffic.files import read_task
 
 HOLD = 10
-"""Seconds for which recorded phases hold; what was counted was counted as often."""
+"""Duration of recorded phases, and interval of recorded counts, in seconds."""
 
 COLUMNS = ("time_s", "vehicles", "waiting", "average_travel_time_s")
 
 
 @dataclass(frozen=True)
 class Parity:
-    """Two runs of one task under one plan of signals.
+    """Curves of both engines for one task and one signal plan.
 
     Args:
-        name: of the task and the plan.
-        ours: time, vehicles in the network, waiting vehicles on lanes, average travel time.
-        theirs: the same, as it was recorded.
+        name: name of the task and the plan.
+        embedded: time, vehicles in the network, waiting vehicles on lanes and average travel time
+            of the embedded engine.
+        cityflow: the same quantities recorded from CityFlow.
     """
 
     name: str
-    ours: Float[Tensor, "times 4"]
-    theirs: Float[Tensor, "times 4"]
+    embedded: Float[Tensor, "times 4"]
+    cityflow: Float[Tensor, "times 4"]
 
     def curve_error(self, column: str) -> float:
-        """Mean absolute difference of a curve, over the mean of the recorded one."""
+        """Mean absolute difference of a curve, divided by the mean of the recorded one."""
         number = COLUMNS.index(column)
-        ours, theirs = self.ours[:, number], self.theirs[:, number]
-        return float((ours - theirs).abs().mean() / theirs.mean())
+        embedded, cityflow = self.embedded[:, number], self.cityflow[:, number]
+        return float((embedded - cityflow).abs().mean() / cityflow.mean())
 
     def travel_time_error(self) -> float:
         """Relative difference of the final average travel time."""
-        return float(abs(self.ours[-1, 3] / self.theirs[-1, 3] - 1))
+        return float(abs(self.embedded[-1, 3] / self.cityflow[-1, 3] - 1))
 
 
 def compare(
     folder: str | Path, plans: Sequence[str], dtype: torch.dtype = torch.float64
 ) -> list[Parity]:
-    """Play a recorded task again, every plan in a copy of its own.
+    """Simulate a recorded task, each signal plan in its own copy.
 
     Args:
-        folder: with config.json and the files it names, and for each plan PLAN_signals.json and
-            PLAN.csv, all of the same length.
-        plans: of the signals.
-        dtype: of our engine.
+        folder: folder with config.json and the files that it names, and for each plan
+            PLAN_signals.json and PLAN.csv, all of the same length.
+        plans: names of the signal plans.
+        dtype: floating-point type of the embedded engine.
     """
     folder = Path(folder)
     config, roadnet, flows = read_task(folder / "config.json")
-    phases, theirs = [], []
+    phases, cityflow = [], []
     for plan in plans:
         recorded = json.loads((folder / f"{plan}_signals.json").read_text(encoding="utf-8"))
-        order = [recorded["intersections"].index(place.id) for place in roadnet.signals]
+        order = [
+            recorded["intersections"].index(intersection.id) for intersection in roadnet.signals
+        ]
         phases.append(torch.tensor(recorded["phase_every_10_s"])[:, order])
         with (folder / f"{plan}.csv").open(encoding="utf-8") as file:
             rows = [[float(row[name]) for name in COLUMNS] for row in csv.DictReader(file)]
-        theirs.append(torch.tensor(rows))
-    engine = Engine(roadnet, flows, len(plans), seed=config.seed, dtype=dtype)
-    ours = []
-    for number in range(len(theirs[0])):
+        cityflow.append(torch.tensor(rows))
+    engine = EmbeddedEngine(roadnet, flows, len(plans), seed=config.seed, dtype=dtype)
+    embedded = []
+    for number in range(len(cityflow[0])):
         engine.advance(torch.stack([phase[number] for phase in phases]), HOLD)
         waiting, travel_time = engine.lane_waiting().sum(1), engine.average_travel_time()
         counts = (engine.time(), engine.vehicles(), waiting, travel_time)
-        ours.append(torch.stack([count.float() for count in counts], 1))
-    curves = torch.stack(ours, 1)
+        embedded.append(torch.stack([count.float() for count in counts], 1))
+    curves = torch.stack(embedded, 1)
     return [
         Parity(f"{folder.name} {plan}", mine, recorded)
-        for plan, mine, recorded in zip(plans, curves, theirs, strict=True)
+        for plan, mine, recorded in zip(plans, curves, cityflow, strict=True)
     ]

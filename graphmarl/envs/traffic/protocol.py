@@ -1,4 +1,4 @@
-"""What an engine of traffic gives, whichever one it is."""
+"""Interface of traffic engines."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from graphmarl.envs.traffic.files import Flow
 
 @runtime_checkable
 class TrafficEngine(Protocol):
-    """Copies of one road network, played second by second under given phases.
+    """Simulator of copies of one road network, in steps of 1 s under given phases.
 
     Lanes are numbered in the order of the file (roads in file order, lanes by their index in the
-    road); signals are the intersections that are not virtual, in file order. One step is 1 s.
+    road); signals are the intersections that are not virtual, in file order.
     """
 
     copies: int
@@ -28,19 +28,19 @@ class TrafficEngine(Protocol):
         which: Bool[Tensor, " copies"],
         flows: Sequence[Sequence[Flow]] | None = None,
     ) -> None:
-        """Empty these copies and set their clocks to 0.
+        """Remove all vehicles of these copies and set their clocks to 0.
 
         Args:
-            which: the copies to empty; the others do not notice.
-            flows: the flows of each copy that is reset, in their order; the constructor's if None.
+            which: mask of the copies to reset; the others are unaffected.
+            flows: flows of each copy that is reset, in order; the constructor's if None.
         """
         ...
 
     def advance(self, phase: Int[Tensor, "copies signals"], seconds: int = 1) -> None:
-        """Set these phases and play so many seconds.
+        """Set the phases and simulate a number of seconds.
 
         Raises:
-            ValueError: a phase that its signal does not have.
+            ValueError: a signal does not have the given phase.
         """
         ...
 
@@ -53,7 +53,7 @@ class TrafficEngine(Protocol):
         ...
 
     def vehicles(self) -> Int[Tensor, " copies"]:
-        """Vehicles in the network; those that still wait to enter it are not."""
+        """Vehicles in the network, without those that wait to enter it."""
         ...
 
     def finished(self) -> Int[Tensor, " copies"]:
@@ -65,35 +65,35 @@ class TrafficEngine(Protocol):
         ...
 
     def average_travel_time(self) -> Float[Tensor, " copies"]:
-        """Mean seconds since its flow sent it, over all vehicles.
+        """Mean travel time since departure over all vehicles, in seconds.
 
-        Of those that finished until then; of those in the network, and of those that wait to enter
-        it, until now. 0 if there are none.
+        Finished vehicles count until their arrival; vehicles in the network or waiting to enter it
+        count until now. 0 without vehicles.
         """
         ...
 
     def state_dict(self) -> dict[str, Any]:
-        """All that changes, as tensors and plain values."""
+        """Mutable state as tensors and plain values."""
         ...
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go on exactly where the other one was saved."""
+        """Restore a saved state exactly."""
         ...
 
 
 def check_phase(
     phase: Tensor, phases: Int[Tensor, " signals"], names: Sequence[str], copies: int
 ) -> None:
-    """Refuse phases that signals do not have.
+    """Check that all signals have the given phases.
 
     Args:
-        phase: of every signal of every copy.
-        phases: how many each signal has.
-        names: of the signals.
-        copies: of the network.
+        phase: phase of every signal of every copy.
+        phases: number of phases of each signal.
+        names: ids of the signals.
+        copies: copies of the network.
 
     Raises:
-        ValueError: says which signal has got which phase, and which ones it has.
+        ValueError: a signal does not have its phase; the message names both and the range.
     """
     allowed = (copies, len(phases))
     if tuple(phase.shape) != allowed:

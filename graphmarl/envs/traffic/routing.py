@@ -1,4 +1,4 @@
-"""From roads to lanes: which drivables a vehicle passes, one after the other."""
+"""Routing: from routes over roads to paths over drivables."""
 
 from __future__ import annotations
 
@@ -11,16 +11,15 @@ from graphmarl.envs.traffic.network import Network
 
 
 @dataclass(frozen=True)
-class Ways:
-    """Every route from every lane on which it may begin.
+class RoutePaths:
+    """Paths of every route from each of its possible first lanes.
 
     Args:
-        first: the first way of each route.
-        count: on how many lanes each route may begin.
-        lane: the first lane of each way.
-        start: where each way begins in `places`.
-        places: numbers of drivables, way after way: lane, link, lane, ..., lane, and
-            what lies beyond the end.
+        first: index of the first path of each route.
+        count: number of possible first lanes of each route.
+        lane: first lane of each path.
+        start: start of each path in `places`.
+        places: drivables of all paths, concatenated: lane, link, lane, ..., lane, exit.
     """
 
     first: np.ndarray
@@ -31,7 +30,7 @@ class Ways:
 
 
 def shortest_path(network: Network, start: int, end: int) -> list[int]:
-    """The roads after `start` on the shortest way to `end`, by mean lane length; empty if none."""
+    """Roads after `start` on the shortest path to `end`, by mean lane length; empty if none."""
     if end in network.next_roads[start]:
         return [end]
     length = network.length[: network.num_lanes].cpu().double().numpy()
@@ -59,7 +58,7 @@ def shortest_path(network: Network, start: int, end: int) -> list[int]:
 
 
 def _look_up(network: Network, lane: np.ndarray, road: np.ndarray, after: np.ndarray) -> np.ndarray:
-    """The lane link that one takes; -1 where there is none."""
+    """Lane link of each (lane, next road, road after it); -1 where there is none."""
     key = network.key(lane, road, after)
     if not len(network.route_keys):
         return np.full(len(key), -1)
@@ -68,7 +67,7 @@ def _look_up(network: Network, lane: np.ndarray, road: np.ndarray, after: np.nda
 
 
 def _first_lanes(network: Network, first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Route and lane of every way: lanes of its first road with a link to the second one."""
+    """Route and first lane of every path: lanes of the first road with a link to the second."""
     lanes = network.first_lane[first + 1] - network.first_lane[first]
     route = np.repeat(np.arange(len(first)), lanes)
     lane = np.arange(len(route)) - np.repeat(np.cumsum(lanes) - lanes, lanes)
@@ -77,11 +76,16 @@ def _first_lanes(network: Network, first: np.ndarray, second: np.ndarray) -> tup
     return route[leads], lane[leads]
 
 
-def lay_out(network: Network, route_start: np.ndarray, roads: np.ndarray) -> Ways:
-    """Every route as drivables: at each lane the link that CityFlow takes, see `Network`.
+def route_paths(network: Network, route_start: np.ndarray, roads: np.ndarray) -> RoutePaths:
+    """Convert routes to paths over drivables, with CityFlow's choice of lane links.
+
+    Args:
+        network: road network.
+        route_start: start of each route in `roads`, with one final entry.
+        roads: road indices of all routes, concatenated.
 
     Raises:
-        ValueError: a route that leads into a lane from which it cannot go on.
+        ValueError: a route leads into a lane from which it cannot continue.
     """
     size = np.diff(route_start)
     beyond = np.concatenate([roads, [-1, -1]])
@@ -100,7 +104,7 @@ def lay_out(network: Network, route_start: np.ndarray, roads: np.ndarray) -> Way
             _refuse(network, here[on][link < 0][0], roads[at][link < 0][0])
         here[on] = network.link_end[link - network.num_lanes]
         places[start[on] + 2 * step - 1], places[start[on] + 2 * step] = link, here[on]
-    return Ways(np.cumsum(count) - count, count, lane, start, places)
+    return RoutePaths(np.cumsum(count) - count, count, lane, start, places)
 
 
 def _refuse(network: Network, lane: int, road: int) -> None:

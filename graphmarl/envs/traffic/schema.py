@@ -1,4 +1,4 @@
-"""What CityFlow's files speak of: vehicles, flows, roads, intersections and their signals."""
+"""Data model of CityFlow's files: vehicles, flows, roads, intersections and signals."""
 
 from __future__ import annotations
 
@@ -12,7 +12,19 @@ Turn = Literal["turn_left", "turn_right", "go_straight"]
 
 @dataclass(frozen=True)
 class VehicleKind:
-    """What a vehicle is like: metres, seconds; accelerations are all positive."""
+    """Vehicle parameters; decelerations are positive.
+
+    Args:
+        length: length in metres.
+        width: width in metres.
+        max_acceleration: maximum acceleration in m/s^2.
+        max_deceleration: maximum deceleration in m/s^2.
+        usual_acceleration: comfortable acceleration in m/s^2.
+        usual_deceleration: comfortable deceleration in m/s^2.
+        min_gap: gap to the leader at standstill, in metres.
+        max_speed: maximum speed in m/s.
+        headway_time: time headway to the leader, in seconds.
+    """
 
     length: float = 5.0
     width: float = 2.0
@@ -27,14 +39,14 @@ class VehicleKind:
 
 @dataclass(frozen=True)
 class Flow:
-    """Vehicles that begin their trip one after the other.
+    """Vehicles that depart on one route at regular intervals.
 
     Args:
-        vehicle: their kind.
+        vehicle: vehicle parameters.
         route: ids of roads.
-        interval: seconds from one to the next.
-        start_time: second of the first.
-        end_time: none begins later; -1 means that there is no end.
+        interval: seconds between departures.
+        start_time: time of the first departure, in seconds.
+        end_time: latest time of a departure, in seconds; -1 for no end.
     """
 
     vehicle: VehicleKind
@@ -46,7 +58,7 @@ class Flow:
 
 @dataclass(frozen=True)
 class Lane:
-    """Metres, and metres per second."""
+    """Lane width in metres and speed limit in m/s."""
 
     width: float
     max_speed: float
@@ -54,7 +66,7 @@ class Lane:
 
 @dataclass(frozen=True)
 class Road:
-    """One direction of a street, from intersection to intersection; lane 0 is the leftmost."""
+    """One direction of a street between two intersections; lane 0 is the leftmost."""
 
     id: str
     start_intersection: str
@@ -65,7 +77,7 @@ class Road:
 
 @dataclass(frozen=True)
 class LaneLink:
-    """The way from a lane into one of the next road, by their numbers within their roads."""
+    """Connection from a lane to a lane of the next road, by their indices within the roads."""
 
     start_lane: int
     end_lane: int
@@ -74,7 +86,7 @@ class LaneLink:
 
 @dataclass(frozen=True)
 class RoadLink:
-    """A movement through an intersection, from one road into another, both by their ids."""
+    """Movement through an intersection from one road to another, by their ids."""
 
     kind: Turn
     start_road: str
@@ -84,7 +96,7 @@ class RoadLink:
 
 @dataclass(frozen=True)
 class Phase:
-    """What has green together, as numbers of road links, and seconds in a fixed plan."""
+    """Road links that are green together, and the duration in a fixed plan, in seconds."""
 
     time: float
     road_links: tuple[int, ...]
@@ -92,9 +104,16 @@ class Phase:
 
 @dataclass(frozen=True)
 class Intersection:
-    """Where roads meet; a virtual one is an end of the network, without signals.
+    """Intersection of roads; a virtual one is an end of the network, without signals.
 
-    `width` is how many metres before its point roads end.
+    Args:
+        id: unique id.
+        point: coordinates in metres.
+        width: distance before the point at which roads end, in metres.
+        roads: ids of the incoming and outgoing roads.
+        road_links: movements through the intersection.
+        phases: phases of the signal.
+        virtual: whether it is an end of the network.
     """
 
     id: str
@@ -115,13 +134,25 @@ class Roadnet:
 
     @property
     def signals(self) -> tuple[Intersection, ...]:
-        """The intersections that are not virtual."""
-        return tuple(place for place in self.intersections if not place.virtual)
+        """Intersections that are not virtual."""
+        return tuple(
+            intersection for intersection in self.intersections if not intersection.virtual
+        )
 
 
 @dataclass(frozen=True)
-class Config:
-    """The file that names the others; `interval` is the seconds of a step."""
+class CityFlowConfig:
+    """Config file, which names the other files.
+
+    Args:
+        interval: time step in seconds.
+        seed: seed of CityFlow's draws.
+        dir: folder of the other files.
+        roadnet_file: name of the roadnet file.
+        flow_file: name of the flow file.
+        rl_traffic_light: whether phases are set from outside instead of by a fixed plan.
+        lane_change: whether vehicles change lanes.
+    """
 
     interval: float = 1.0
     seed: int = 0

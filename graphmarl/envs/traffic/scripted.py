@@ -1,4 +1,4 @@
-"""Controllers of signals that need no learning: yardsticks for what is learned."""
+"""Scripted baselines of traffic signal control."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ Controller = Callable[[Step], Int[Tensor, "env agent"]]
 
 
 class FixedTime:
-    """The same phases in turn, each for so long, at every signal at once.
+    """Fixed-time control: a cycle of phases of equal duration, synchronous at all signals.
 
-    Signals that do not have one of the phases take what is next in its place.
+    Phases that a signal does not have are taken modulo its number of phases.
 
     Args:
-        env: what is played.
-        phases: actions in their order; by default the first four, which in the grids are straight
-            on and left turns, in one direction and in the other, and let everyone go once.
-        seconds: of each, a multiple of the seconds between two choices.
+        env: environment to act in.
+        phases: cycle of actions; the default four open, in the grids, straight and left movements
+            of both directions once.
+        seconds: duration of each phase, a multiple of the decision interval.
 
     Raises:
-        ValueError: phases or seconds that are not allowed.
+        ValueError: phases or seconds are not allowed.
     """
 
     def __init__(
@@ -47,15 +47,15 @@ class FixedTime:
 
 
 class MaxPressure:
-    """The phase whose lanes hold most vehicles beyond those on the lanes that they lead to.
+    """Max-pressure control: the phase with the largest upstream minus downstream count.
 
-    Varaiya, "Max pressure control of a network of signalized intersections" (2013), with a lane's
-    vehicles as its queue, and each lane that it leads to as likely as another. Of equal phases it
-    keeps the one that it has, or takes the first.
+    Varaiya, "Max pressure control of a network of signalized intersections" (2013), with the
+    vehicles on a lane as its queue and uniform turning ratios over downstream lanes. Ties keep the
+    current phase, or take the first.
 
     Args:
-        env: what is played.
-        waiting: count only vehicles that stand.
+        env: environment to act in.
+        waiting: count only waiting vehicles.
     """
 
     def __init__(self, env: Traffic, waiting: bool = False) -> None:
@@ -63,29 +63,30 @@ class MaxPressure:
 
     def __call__(self, step: Step) -> Int[Tensor, "env agent"]:
         """Phases of all signals."""
-        engine, places = self.env.engine, self.env.junctions
+        engine, junctions = self.env.engine, self.env.junctions
         counts = engine.lane_waiting() if self.waiting else engine.lane_vehicles()
-        return best(places.pressure(counts), places.available, self.env.phase)
+        return best(junctions.pressure(counts), junctions.available, self.env.phase)
 
 
 class SelfOrganising:
-    r"""A phase has the green until those who wait at red have waited enough (SOTL).
+    r"""Self-organising traffic lights (SOTL): switch when enough vehicles have waited at red.
 
-    Each lane counts, choice by choice, the vehicles on it while it is red,
-    :math:`\kappa \leftarrow \kappa + v`, and 0 while it is green; a phase counts the sum of its
-    lanes. When the present phase has lasted its minimum, no more than `platoon` vehicles move on
-    its lanes, and the largest count is at the threshold, the phase of the largest count follows.
+    At each decision a red lane adds its vehicles to its counter,
+    :math:`\kappa \leftarrow \kappa + v`; a green lane resets it to 0. The counter of a phase is the
+    sum over its lanes. If the current phase has lasted its minimum, at most `platoon` vehicles move
+    on its lanes, and the largest counter has reached the threshold, the phase of the largest
+    counter follows.
 
     Gershenson, "Self-organizing Traffic Lights" (2005); Cools, Gershenson and D'Hooghe,
-    "Self-organizing traffic lights: A realistic simulation" (2007). Unlike the papers, in which
-    two phases take turns, the next of several phases is the one that has waited most; and a platoon
-    that must not be cut is all that moves on the lanes, wherever it is.
+    "Self-organizing traffic lights: A realistic simulation" (2007). Unlike the papers, in which two
+    phases alternate, the next of several phases is the one with the largest counter; and a platoon
+    consists of all moving vehicles on the lanes at any distance.
 
     Args:
-        env: what is played.
-        threshold: vehicles times choices.
-        minimum: seconds that a phase lasts at least.
-        platoon: moving vehicles that may be cut.
+        env: environment to act in.
+        threshold: counter at which the phase switches, in vehicles times decisions.
+        minimum: minimum duration of a phase, in seconds.
+        platoon: largest number of moving vehicles that may be interrupted.
     """
 
     def __init__(
@@ -93,21 +94,21 @@ class SelfOrganising:
     ) -> None:
         self.env, self.threshold, self.platoon = env, threshold, platoon
         self.least = -(-minimum // env.decision)
-        self.held = torch.zeros_like(env.nothing)
+        self.held = torch.zeros_like(env.zeros)
         lanes = env.junctions.lanes
         self.count = torch.zeros(env.num_envs, lanes, dtype=torch.long, device=env.device)
 
     def __call__(self, step: Step) -> Int[Tensor, "env agent"]:
         """Phases of all signals."""
-        engine, places, phase = self.env.engine, self.env.junctions, self.env.phase
+        engine, junctions, phase = self.env.engine, self.env.junctions, self.env.phase
         begins = (step.time == 0)[:, None]
         present = engine.lane_vehicles()
-        moving = places.volume(present - engine.lane_waiting())
+        moving = junctions.volume(present - engine.lane_waiting())
         moving = moving.gather(2, phase.clamp(min=0).unsqueeze(2)).squeeze(2)
         count = self.count.masked_fill(begins, 0) + present
-        self.count = count.masked_fill(places.green(phase), 0)
+        self.count = count.masked_fill(junctions.green(phase), 0)
         self.held = self.held.masked_fill(begins, 0) + 1
-        most, next_phase = places.volume(self.count).masked_fill(~places.available, -1).max(2)
+        most, next_phase = junctions.volume(self.count).masked_fill(~junctions.available, -1).max(2)
         may = (self.held >= self.least) & (moving <= self.platoon)
         change = (phase == NONE) | (may & (most >= self.threshold))
         self.held = self.held.masked_fill(change, 0)
@@ -115,12 +116,12 @@ class SelfOrganising:
 
 
 def best(
-    worth: Float[Tensor, "env agent action"],
+    score: Float[Tensor, "env agent action"],
     available: Bool[Tensor, "agent action"],
     phase: Int[Tensor, "env agent"],
 ) -> Int[Tensor, "env agent"]:
-    """The action that is worth most; of several the one that holds, or the first."""
-    worth = worth.masked_fill(~available, -torch.inf)
-    held = worth.gather(2, phase.clamp(min=0).unsqueeze(2)).squeeze(2)
-    top, first = worth.max(2)
+    """Action of the highest score; ties keep the current phase, or take the first."""
+    score = score.masked_fill(~available, -torch.inf)
+    held = score.gather(2, phase.clamp(min=0).unsqueeze(2)).squeeze(2)
+    top, first = score.max(2)
     return torch.where((phase != NONE) & (held == top), phase, first)

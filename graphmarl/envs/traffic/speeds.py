@@ -1,7 +1,7 @@
-"""CityFlow's rules of driving, each a pure function of tensors.
+"""CityFlow's car-following model as pure functions of tensors.
 
-Metres, seconds, m/s and m/s^2 everywhere; every vehicle chooses the speed that it has one second
-later (dt = 1 s) and drives with constant acceleration until then.
+Units are metres, seconds, m/s and m/s^2. Each function gives a bound on the speed one time step
+later (dt = 1 s); acceleration is constant during the step.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 TURN_SPEED = 8.3333
-"""Fastest that a vehicle comes to a lane link that turns."""
+"""Maximum speed of a vehicle when entering a turning lane link."""
 
 YIELD_DISTANCE = 5.0
-"""How far before a conflict point a vehicle that yields stops."""
+"""Distance before a conflict point at which a yielding vehicle stops."""
 
 UNSAFE = -100.0
-"""The speed that is answered where no speed is safe."""
+"""Result where no speed is safe."""
 
 _STILL = 1e-8
 
@@ -25,7 +25,7 @@ _STILL = 1e-8
 def brake_distance(
     speed: Float[Tensor, "*n"], deceleration: Float[Tensor, "*#n"]
 ) -> Float[Tensor, "*n"]:
-    """v^2 / 2d."""
+    """Braking distance v^2 / 2d."""
     return 0.5 * speed * speed / deceleration
 
 
@@ -37,13 +37,13 @@ def no_collision_speed(
     gap: Float[Tensor, "*n"],
     target_gap: Float[Tensor, "*#n"] | float,
 ) -> Float[Tensor, "*n"]:
-    """The fastest next speed from which one still stops `target_gap` behind a leader that brakes.
+    """Largest next speed that still allows a stop `target_gap` behind a braking leader.
 
-    The positive root of v^2 / 2d + v dt/2 + (v_0 dt/2 + target - v_L^2 / 2d_L - gap) = 0, and not
-    more than what keeps the distance in this second if the leader brakes:
-    2 v_L - d_L dt + 2 (gap - target) / dt. Where there is no root, -100.
+    The positive root of v^2 / 2d + v dt/2 + (v_0 dt/2 + target - v_L^2 / 2d_L - gap) = 0, bounded
+    by the speed that keeps the distance in this second if the leader brakes:
+    2 v_L - d_L dt + 2 (gap - target) / dt. -100 where there is no root.
     """
-    # In the order of CityFlow's sums: near standstill the root magnifies the last digits.
+    # Same order of sums as CityFlow: near standstill the root amplifies rounding errors.
     constant = speed / 2 + target_gap - brake_distance(leader_speed, leader_deceleration) - gap
     quadratic = 0.5 / deceleration
     discriminant = 0.25 - 4 * quadratic * constant
@@ -59,7 +59,7 @@ def headway_speed(
     gap: Float[Tensor, "*n"],
     headway_time: Float[Tensor, "*#n"],
 ) -> Float[Tensor, "*n"]:
-    """(gap + (v_L + max(0, v - v_L) / 2) dt - v dt/2) / (headway + dt/2)."""
+    """Headway bound (gap + (v_L + max(0, v - v_L) / 2) dt - v dt/2) / (headway + dt/2)."""
     closing = (speed - leader_speed).clamp(min=0)
     return (gap + (leader_speed + closing / 2) - speed / 2) / (headway_time + 0.5)
 
@@ -70,11 +70,11 @@ def stop_before_speed(
     acceleration: Float[Tensor, "*#n"],
     deceleration: Float[Tensor, "*#n"],
 ) -> Float[Tensor, "*n"]:
-    """The next speed of a vehicle that must stop within `distance`.
+    """Next speed of a vehicle that must stop within `distance`.
 
-    It accelerates if it could still brake after that. Else it would need k = 2 distance / v
-    seconds: it takes off v / floor(k), and v / k where k < 1. A vehicle that stands at the place
-    brakes as hard as it can (minus infinity).
+    It accelerates if it could still brake afterwards. Otherwise stopping takes
+    k = 2 distance / v seconds, and v decreases by v / floor(k), or by v / k where k < 1. The result
+    is minus infinity (maximum deceleration) for a vehicle at distance 0.
     """
     faster = speed + acceleration
     fits = (speed + faster) / 2 + faster * faster / deceleration / 2 < distance
@@ -99,7 +99,7 @@ def reach_seconds(
     speed: Float[Tensor, "*n"],
     acceleration: Float[Tensor, "*#n"],
 ) -> Float[Tensor, "*n"]:
-    """Whole seconds until a vehicle that accelerates to `target` has gone so far."""
+    """Whole seconds to cover `distance` while accelerating to the speed `target`."""
     far = _distance_until_speed(target, speed, acceleration)
     after = (speed * speed + 2 * acceleration * distance).clamp(min=0).sqrt()
     ramp = ((after - speed) / acceleration).ceil()
@@ -115,13 +115,13 @@ def can_yield(
     deceleration: Float[Tensor, "*#n"],
     length: Float[Tensor, "*#n"],
 ) -> Bool[Tensor, "*n"]:
-    """Whether a vehicle can still stop before a conflict point, or has already left it.
+    """Whether a vehicle can still stop before a conflict point, or has already passed it.
 
     Args:
-        distance: to the point; negative where the front has passed it.
-        speed: of the vehicle.
-        deceleration: its hardest.
-        length: of the vehicle.
+        distance: distance to the point; negative where the front has passed it.
+        speed: speed of the vehicle.
+        deceleration: maximum deceleration of the vehicle.
+        length: length of the vehicle.
     """
     before = (distance > 0) & (brake_distance(speed, deceleration) < distance - YIELD_DISTANCE)
     return before | ((distance < 0) & (distance + length < 0))

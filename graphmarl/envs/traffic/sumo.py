@@ -1,4 +1,4 @@
-"""Signals in SUMO, by sumo-rl's parallel environment."""
+"""Traffic signal control in SUMO, through sumo-rl's parallel environment."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from graphmarl.envs.pettingzoo import FromPettingZoo
 
 
 def sumo_rl() -> Any:
-    """The module, told where SUMO's data lies and to use the engine of this process.
+    """Import sumo-rl with SUMO's data folder set and the in-process engine libsumo.
 
     Raises:
-        ImportError: its extra is missing.
+        ImportError: the extra `sumo` is missing.
     """
     if find_spec("sumo_rl") is None or find_spec("libsumo") is None:
         raise ImportError("sumo needs sumo-rl and libsumo: pip install 'graphmarl[sumo]'")
-    # The module asks for both before it can be imported; what the user has set counts.
+    # sumo-rl reads both variables on import; the user's values take precedence.
     data = find_spec("sumo_data")
     for where in (data and data.submodule_search_locations) or ():
         os.environ.setdefault("SUMO_HOME", where)
     os.environ.setdefault("LIBSUMO_AS_TRACI", "quiet")
     module = import_module("sumo_rl")
-    # sumo-rl 1.4.5 calls PettingZoo's selector of agents by a name that is now a module.
+    # sumo-rl 1.4.5 refers to PettingZoo's AgentSelector by a name that is now a module.
     selector = import_module("pettingzoo.utils").AgentSelector
     inner: Any = import_module("sumo_rl.environment.env")
     inner.agent_selector = selector
@@ -36,10 +36,10 @@ def sumo_rl() -> Any:
 
 
 def find_net(name: str) -> Path:
-    """A file of the user's, or one of the networks that come with sumo-rl.
+    """Path of a file, or of one of the networks bundled with sumo-rl.
 
     Raises:
-        ValueError: it is neither.
+        ValueError: there is no such file.
     """
     nets = Path(sumo_rl().__file__).parent / "nets"
     for path in (Path(name), nets / name):
@@ -50,36 +50,36 @@ def find_net(name: str) -> Path:
 
 
 def make_parallel(**options: Any) -> Any:
-    """One parallel environment of sumo-rl."""
+    """Build one parallel environment of sumo-rl."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", ".*does not have a `render_mode` defined")
         return sumo_rl().parallel_env(use_gui=False, sumo_warnings=False, **options)
 
 
 def places(env: Any) -> Mapping[str, tuple[float, float]]:
-    """Where the signals are, in metres."""
+    """Positions of the signals by id, in metres."""
     simulation = env.unwrapped.env
     return {name: simulation.sumo.junction.getPosition(name) for name in simulation.ts_ids}
 
 
 class Sumo(FromPettingZoo):
-    """Traffic signals in SUMO, as sumo-rl's parallel environment gives them (extra `sumo`).
+    """Traffic signal control in SUMO, through sumo-rl's parallel environment (extra `sumo`).
 
-    Observations, actions (the next green phase) and rewards are sumo-rl's. SUMO simulates once in a
-    process, so every copy has a process of its own.
+    Observations, actions (the next green phase) and rewards are sumo-rl's. SUMO runs once per
+    process, so every copy has its own process.
 
     Args:
-        net_file: a road network of SUMO, by path or of those that come with sumo-rl.
+        net_file: road network of SUMO, as a path or the name of one bundled with sumo-rl.
         route_file: its trips; by default the file beside it that ends in `.rou.xml`.
-        num_envs: copies, and processes.
+        num_envs: copies and worker processes, B.
         horizon: decisions in an episode.
-        decision_seconds: time between two decisions, s.
-        yellow_seconds: yellow before another phase, s.
+        decision_seconds: time between decisions, in seconds.
+        yellow_seconds: yellow time before a change of phase, in seconds.
         reward: one of sumo-rl's, such as `diff-waiting-time`, `average-speed`, `queue`, `pressure`.
 
     Raises:
-        ImportError: the extra is missing.
-        ValueError: no such file, or times that do not fit.
+        ImportError: the extra `sumo` is missing.
+        ValueError: a file does not exist, or the times are inconsistent.
     """
 
     def __init__(

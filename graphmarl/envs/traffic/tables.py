@@ -1,4 +1,4 @@
-"""Road networks made into tensors."""
+"""Compilation of road networks to tensors."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from graphmarl.envs.traffic.network import Network, route_key
 from graphmarl.envs.traffic.speeds import TURN_SPEED
 
 RANK = {"turn_right": 1, "turn_left": 2, "go_straight": 3}
-"""Who goes first at a conflict point: the higher rank."""
+"""Rank of turns at a conflict point; the higher one goes first."""
 
 NO_LIMIT = 10_000.0
-"""The speed limit of a lane link, in m/s: there is none."""
+"""Speed limit of lane links, in m/s: effectively none."""
 
 _SAME_PLACE = 6
-"""Intersections whose links agree to so many decimals, seen from their points, cross alike."""
+"""Decimals to which links relative to their intersection must agree to share crossings."""
 
 
 @dataclass(frozen=True)
 class _Link:
-    """A lane link with what it belongs to."""
+    """A lane link with its signal, road link, and start and end lanes."""
 
     signal: int
     movement: int
@@ -41,7 +41,7 @@ class _Link:
 
 
 def _lane_lengths(road: Road, widths: dict[str, float]) -> list[float]:
-    """Lanes end before an intersection by its width, and begin after it by the same."""
+    """Lengths of lanes, which end before and begin after an intersection by its width."""
     points = list(road.points)
     points[0] = along(points[0], unit(points[0], points[1]), widths[road.start_intersection])
     back = unit(points[-1], points[-2])
@@ -51,7 +51,7 @@ def _lane_lengths(road: Road, widths: dict[str, float]) -> list[float]:
 
 
 def _link_length(link: LaneLink) -> float:
-    # Not by `hypot`, whose last digit is another than CityFlow's.
+    # Not by `hypot`, whose rounding differs from CityFlow's.
     steps = ((b[0] - a[0], b[1] - a[1]) for a, b in pairwise(link.points))
     return sum(sqrt(x * x + y * y) for x, y in steps)
 
@@ -73,7 +73,7 @@ def _links(signals: Sequence[Intersection], first_lane: dict[str, int]) -> list[
 
 
 def _all_crossings(signals: Sequence[Intersection]) -> Crossings:
-    """The crossings of every intersection, by the numbers of lane links in the whole network."""
+    """Crossings of all intersections, by indices of lane links in the whole network."""
     known: dict[bytes, Crossings] = {}
     found, before = [], 0
     for place in signals:
@@ -94,7 +94,7 @@ def _all_crossings(signals: Sequence[Intersection]) -> Crossings:
 
 
 def _crossing_tables(found: Crossings, lanes: int, links: int) -> dict[str, Tensor]:
-    """Both sides of every crossing, sorted by link and along it."""
+    """Both sides of every crossing, sorted by link and position along it."""
     link = np.concatenate([found.first, found.second])
     along_it = np.concatenate([found.along_first, found.along_second])
     order = np.lexsort((along_it, link))
@@ -111,10 +111,10 @@ def _crossing_tables(found: Crossings, lanes: int, links: int) -> dict[str, Tens
 
 
 def _routes(links: list[_Link], lane_road: list[int], lane_index: list[int]) -> dict[int, int]:
-    """Which link to take from a lane to the next road, given the road after it.
+    """Lane link from a lane to the next road, given the road after it, by code.
 
-    Among the links whose end lane leads on, the one whose end lane has the nearest number to that
-    of the lane; the first of equally near ones, in the order of the file.
+    Among the links whose end lane leads to that road, the one whose end lane has the index nearest
+    to that of the lane; ties take the first in the order of the file.
     """
     leaving = defaultdict(list)
     for number, link in enumerate(links):
@@ -144,9 +144,9 @@ def _ahead(links: list[_Link], lanes: int) -> Tensor:
     leaving = defaultdict(list)
     for number, link in enumerate(links):
         leaving[link.start].append(lanes + number)
-    nothing = lanes + len(links)
+    exit_ = lanes + len(links)
     widest = max(map(len, leaving.values()), default=1)
-    table = np.full((nothing + 1, widest), nothing)
+    table = np.full((exit_ + 1, widest), exit_)
     table[:lanes, 0] = np.arange(lanes)
     for number, link in enumerate(links):
         out = leaving[link.start]
@@ -176,7 +176,7 @@ def _lights(signals: Sequence[Intersection], links: list[_Link]) -> dict[str, Te
 
 
 def compile_network(roadnet: Roadnet) -> Network:
-    """The tensors of a road network, on the CPU, in double precision."""
+    """Compile a road network to tensors on the CPU in double precision."""
     signals = roadnet.signals
     widths = {place.id: 0.0 if place.virtual else place.width for place in roadnet.intersections}
     counts = [len(road.lanes) for road in roadnet.roads]
@@ -187,7 +187,7 @@ def compile_network(roadnet: Roadnet) -> Network:
     keys = np.array(sorted(routes), dtype=np.int64)
     lengths = [x for each in roadnet.roads for x in _lane_lengths(each, widths)]
     limits = [lane.max_speed for each in roadnet.roads for lane in each.lanes]
-    nothing = [0] * len(road)
+    exit_ = [0] * len(road)
     turns = [torch.inf if x.kind.kind == "go_straight" else TURN_SPEED for x in links]
     return Network(
         num_lanes=len(road),
@@ -204,9 +204,9 @@ def compile_network(roadnet: Roadnet) -> Network:
             dtype=torch.float64,
         ),
         max_speed=torch.tensor([*limits, *[NO_LIMIT] * (len(links) + 1)], dtype=torch.float64),
-        is_link=torch.tensor([*nothing, *[1] * len(links), 0]) > 0,
+        is_link=torch.tensor([*exit_, *[1] * len(links), 0]) > 0,
         turn_speed=torch.tensor([*[torch.inf] * len(road), *turns, torch.inf], dtype=torch.float64),
-        rank=torch.tensor([*nothing, *(RANK[link.kind.kind] for link in links), 0]),
+        rank=torch.tensor([*exit_, *(RANK[link.kind.kind] for link in links), 0]),
         ahead=_ahead(links, len(road)),
         **_crossing_tables(_all_crossings(signals), len(road), len(links)),
         **_lights(signals, links),

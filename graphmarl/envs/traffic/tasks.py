@@ -1,4 +1,4 @@
-"""Tasks by name: grids and the trips in them, made from their numbers whenever they are played."""
+"""Generated traffic tasks by name: grid networks with sampled trips."""
 
 from __future__ import annotations
 
@@ -6,38 +6,43 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from graphmarl.envs.traffic.files import Config, Flow, Roadnet, read_task, write_task
+from graphmarl.envs.traffic.files import CityFlowConfig, Flow, Roadnet, read_task, write_task
 from graphmarl.envs.traffic.grid import Grid
 from graphmarl.envs.traffic.schema import VehicleKind
 from graphmarl.envs.traffic.turning import TurningTrips
 
 
 @dataclass(frozen=True)
-class Generated:
-    """A task that is made from numbers."""
+class TrafficTask:
+    """Generated task: a grid network and a distribution of trips.
+
+    Args:
+        grid: road network.
+        trips: distribution of the trips.
+    """
 
     grid: Grid
     trips: TurningTrips
 
     def write(self, folder: str | Path, seed: int = 0) -> Path:
-        """Write it as CityFlow's files, with the trips of a seed; returns the path of the config.
+        """Write CityFlow's files with the trips of a seed; returns the path of the config.
 
-        The three files are the same to the byte whenever they are written.
+        The three files are reproducible to the byte.
         """
         roadnet, flows = self.grid.roadnet(), self.trips.flows(self.grid, seed)
-        return write_task(folder, Config(seed=seed), roadnet, flows)
+        return write_task(folder, CityFlowConfig(seed=seed), roadnet, flows)
 
 
-def _square(side: int, rate: float) -> Generated:
-    return Generated(Grid(side, side), TurningTrips(rate))
+def _square(side: int, rate: float) -> TrafficTask:
+    return TrafficTask(Grid(side, side), TurningTrips(rate))
 
 
-TASKS: dict[str, Generated] = {
+TASKS: dict[str, TrafficTask] = {
     "grid_1x1": _square(1, 300.0),
     "grid_2x2": _square(2, 300.0),
     "grid_3x3": _square(3, 300.0),
-    # Dimensions and volume of the public Hangzhou network, which has no licence; trips of our own.
-    "hangzhou_4x4": Generated(
+    # Dimensions and volume of the public Hangzhou network, which has no licence; sampled trips.
+    "hangzhou_4x4": TrafficTask(
         Grid(4, 4, east_west=800.0, north_south=600.0),
         TurningTrips(rate=None, vehicles=2983, vehicle=VehicleKind(headway_time=2.0)),
     ),
@@ -48,11 +53,11 @@ TASKS: dict[str, Generated] = {
 }
 
 
-def task_of(name: str) -> Generated | str:
-    """A generated task by name; what is a path of a JSON file comes back as it is.
+def task_of(name: str) -> TrafficTask | str:
+    """Look up a generated task by name; a path of a JSON file is returned unchanged.
 
     Raises:
-        ValueError: there is no such task, and it is no such path.
+        ValueError: the name is neither a task nor a path of a JSON file.
     """
     if name in TASKS:
         return TASKS[name]
@@ -62,15 +67,15 @@ def task_of(name: str) -> Generated | str:
     return name
 
 
-def roads_of(task: Generated | str) -> tuple[Roadnet, Sequence[Flow], bool]:
-    """The network of a task, the flows of its files, and whether lanes are changed there.
+def roads_of(task: TrafficTask | str) -> tuple[Roadnet, Sequence[Flow], bool]:
+    """Road network of a task, flows of its files, and whether vehicles change lanes.
 
-    A generated task has no flows yet.
+    Flows of a generated task are empty, as they are sampled per episode.
 
     Raises:
-        ValueError: a file is malformed, or its steps are not of 1 s.
+        ValueError: a file is malformed, or its time step is not 1 s.
     """
-    if isinstance(task, Generated):
+    if isinstance(task, TrafficTask):
         return task.grid.roadnet(), (), False
     config, roadnet, flows = read_task(task)
     if config.interval != 1:

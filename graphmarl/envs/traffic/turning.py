@@ -1,4 +1,4 @@
-"""Vehicles that turn at random through a grid."""
+"""Random trips through a grid network."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ LEFT, STRAIGHT, RIGHT = 1, 0, 3
 
 @dataclass(frozen=True)
 class TurningTrips:
-    r"""Trips through a grid, from its ends to its ends.
+    r"""Random trips through a grid, with Poisson arrivals and random turns.
 
     At each end vehicles enter as a Poisson process, whose rate at second t of T is the mean rate
     times :math:`1 - p \cos(2 \pi t / T)`. At each intersection a vehicle turns left, goes straight
-    or turns right with the given shares. One that has turned left does not turn left again before
-    it has turned right, and the other way round: it goes straight or turns back, in proportion to
-    their shares. So it crosses the grid as a staircase, not in circles, and leaves it.
+    or turns right with the given probabilities. After a left turn it does not turn left again
+    before a right turn, and vice versa; the other probabilities are renormalised. So trips do not
+    go in circles and leave the grid.
 
     Args:
-        rate: mean vehicles per hour at each end.
-        vehicles: how many there are in all, instead of `rate`; the Poisson process given its count.
-        duration: T, seconds.
-        shares: of vehicles that turn left, go straight and turn right; they sum to 1.
-        peak: p, from 0, which is even, to 1, which begins and ends with none.
-        vehicle: what they are like.
+        rate: mean number of vehicles per hour at each end.
+        vehicles: total number of vehicles, instead of `rate`; the Poisson process given its count.
+        duration: T, in seconds.
+        shares: probabilities of left turns, straight and right turns; they sum to 1.
+        peak: p, from 0 (constant rate) to 1 (rate 0 at the start and at the end).
+        vehicle: vehicle parameters.
 
     Raises:
-        ValueError: a number that is not allowed.
+        ValueError: a number is not allowed.
     """
 
     rate: float | None = 300.0
@@ -55,20 +55,20 @@ class TurningTrips:
             raise ValueError(f"shares is {self.shares}; none is negative, and they sum to 1")
         left, straight, right = self.shares
         if not straight and not (left and right):
-            raise ValueError(f"shares is {self.shares}; who only turns one way goes in circles")
+            raise ValueError(f"shares is {self.shares}; turns in one direction only go in circles")
         if not 0 <= self.peak <= 1:
             raise ValueError(f"peak is {self.peak}; allowed are 0 to 1")
 
     def flows(self, grid: Grid, seed: int, until: int | None = None) -> tuple[Flow, ...]:
-        """The trips, one vehicle each, in the order of their beginning.
+        """Sample trips, one flow of a single vehicle each, in order of departure.
 
         Args:
-            grid: where.
-            seed: of what is random.
-            until: leave out those that begin in this second or later.
+            grid: road network.
+            seed: random seed.
+            until: omit trips that depart in this second or later.
 
         Raises:
-            ValueError: a turn has a share but no lane.
+            ValueError: a turn has a positive probability but no lane.
         """
         for name, share, lanes in zip(
             ("left", "straight", "right"), self.shares, grid.lanes, strict=True
@@ -79,7 +79,7 @@ class TurningTrips:
         ends = entries(grid)
         times, entry = self._arrivals(len(ends), rng)
         count = len(times) if until is None else int(np.searchsorted(times, until))
-        # The draws of one trip after those of another: leaving the last ones out changes no other.
+        # Draws are made trip by trip, so that omitting the last trips changes no other.
         draws = rng.random((count, grid.rows + grid.columns))
         routes = self._routes(grid, ends[entry[:count]], draws)
         return tuple(
@@ -90,7 +90,7 @@ class TurningTrips:
     def _arrivals(
         self, ends: int, rng: np.random.Generator
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Seconds in rising order, and at which end."""
+        """Sorted departure times, and the end of each."""
         if self.vehicles is None:
             assert self.rate is not None, "one of both is a number"
             number = int(rng.poisson(self.rate * ends * self.duration / 3600))
@@ -105,7 +105,7 @@ class TurningTrips:
     def _routes(
         self, grid: Grid, here: NDArray[np.int64], draws: NDArray[np.float64]
     ) -> list[tuple[str, ...]]:
-        """The roads of trips that begin on these roads, (x, y, direction) each."""
+        """Roads of trips from their first roads, given as (x, y, direction)."""
         shape = (grid.columns + 2, grid.rows + 2, 4)
         names = [road_id(*place) for place in np.ndindex(shape)]
         steps, last = np.array(STEPS), np.zeros(len(here), np.int64)
@@ -128,7 +128,7 @@ class TurningTrips:
         ]
 
     def _turns(self, last: NDArray[np.int64], draw: NDArray[np.float64]) -> NDArray[np.int64]:
-        """What each does next, given the last turn that it made."""
+        """Next turn of each trip, given its last turn."""
         left, straight, right = self.shares
         turn_left = np.where(last == LEFT, 0.0, left)
         turn_right = np.where(last == RIGHT, 0.0, right)
@@ -138,7 +138,7 @@ class TurningTrips:
 
 
 def entries(grid: Grid) -> NDArray[np.int64]:
-    """The roads into a grid from its ends, as (x, y, direction)."""
+    """Roads into a grid from its ends, as (x, y, direction)."""
     rows, columns = range(1, grid.rows + 1), range(1, grid.columns + 1)
     found = [(0, y, EAST) for y in rows] + [(grid.columns + 1, y, WEST) for y in rows]
     found += [(x, 0, NORTH) for x in columns] + [(x, grid.rows + 1, SOUTH) for x in columns]

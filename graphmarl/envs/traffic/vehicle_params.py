@@ -1,4 +1,4 @@
-"""What vehicles are like, for rows of them at once."""
+"""Vehicle parameters as tensors."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ def pick(values: Tensor, index: Int[Tensor, " n"]) -> Tensor:
 
 @no_type_check
 def where_true(mask: Tensor) -> Int[Tensor, " n"]:
-    """The indices at which a mask is true."""
+    """Indices at which a mask is true."""
     return mask.nonzero().squeeze(1)
 
 
-class Traits(NamedTuple):
-    """The traits of some vehicles, each one number for all of them, or one for each.
+class VehicleParams(NamedTuple):
+    """Parameters of some vehicles, each a scalar for all of them or one value per vehicle.
 
     Args:
-        length: metres.
-        width: metres.
-        max_acceleration: the hardest, in m/s^2.
-        max_deceleration: the hardest, in m/s^2.
-        usual_acceleration: a comfortable one, in m/s^2.
-        usual_deceleration: a comfortable one, in m/s^2.
-        min_gap: metres to the leader where both stand.
-        max_speed: in m/s.
-        headway_time: seconds behind the leader.
-        sight: how far ahead it looks, in metres: v^2 / 2d + 2 v dt at its highest speed.
+        length: length in metres.
+        width: width in metres.
+        max_acceleration: maximum acceleration in m/s^2.
+        max_deceleration: maximum deceleration in m/s^2.
+        usual_acceleration: comfortable acceleration in m/s^2.
+        usual_deceleration: comfortable deceleration in m/s^2.
+        min_gap: gap to the leader at standstill, in metres.
+        max_speed: maximum speed in m/s.
+        headway_time: time headway to the leader, in seconds.
+        sight: look-ahead distance in metres, v^2 / 2d + 2 v dt at the maximum speed.
     """
 
     length: Tensor
@@ -49,12 +49,12 @@ class Traits(NamedTuple):
     sight: Tensor
 
 
-class Kinds:
-    """What the vehicles of all trips are like.
+class VehicleTable:
+    """Lookup table of vehicle parameters by trip.
 
     Args:
-        numbers: of every kind, in the order of `VehicleKind`.
-        of_trip: the kind of each trip.
+        numbers: parameters of every kind, in the order of `VehicleKind`.
+        of_trip: kind of each trip.
     """
 
     def __init__(self, numbers: Float[Tensor, "kinds 9"], of_trip: Int[Tensor, " trips"]) -> None:
@@ -62,13 +62,13 @@ class Kinds:
         sight = fastest * fastest / brakes / 2 + fastest * 2
         self._table = torch.cat([numbers, sight.unsqueeze(1)], 1)
         self._of_trip = of_trip
-        # A zero-dimensional tensor costs less in every operation than one number for each vehicle.
-        self._uniform = Traits(*self._table[0].unbind(0)) if len(numbers) == 1 else None
+        # Scalars make every operation cheaper than one value per vehicle.
+        self._uniform = VehicleParams(*self._table[0].unbind(0)) if len(numbers) == 1 else None
 
     @no_type_check
-    def of(self, trip: Tensor, rows: Tensor | None = None) -> Traits:
-        """The traits of those with these trips, or of some rows among them."""
+    def of(self, trip: Tensor, rows: Tensor | None = None) -> VehicleParams:
+        """Parameters of the vehicles of these trips, or of some rows among them."""
         if self._uniform is not None:
             return self._uniform
         kind = pick(self._of_trip, trip if rows is None else pick(trip, rows))
-        return Traits(*pick(self._table, kind).unbind(1))
+        return VehicleParams(*pick(self._table, kind).unbind(1))

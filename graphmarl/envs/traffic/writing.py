@@ -1,4 +1,4 @@
-"""CityFlow's files, written: one entry a line, the same for the same data to the byte."""
+"""Writer of CityFlow's files, one entry per line, reproducible to the byte."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 from graphmarl.envs.traffic.geometry import Point
 from graphmarl.envs.traffic.schema import (
-    Config,
+    CityFlowConfig,
     Flow,
     Intersection,
     Road,
@@ -19,7 +19,7 @@ from graphmarl.envs.traffic.schema import (
     VehicleKind,
 )
 
-# What CityFlow calls the numbers of a vehicle.
+# CityFlow's names of the vehicle parameters.
 MEMBERS = {
     "length": "length",
     "width": "width",
@@ -48,7 +48,7 @@ def _road(road: Road) -> dict[str, Any]:
 
 
 def _quarter(road: Road) -> int:
-    """Which way a road goes at its end: 0 to 3 for east, north, west and south."""
+    """Direction of a road at its end: 0 to 3 for east, north, west and south."""
     (x, y), (end_x, end_y) = road.points[-2:]
     return round(atan2(end_y - y, end_x - x) / (pi / 2)) % 4
 
@@ -70,21 +70,24 @@ def _road_link(link: RoadLink, direction: int) -> dict[str, Any]:
     }
 
 
-def _intersection(place: Intersection, directions: dict[str, int]) -> dict[str, Any]:
+def _intersection(intersection: Intersection, directions: dict[str, int]) -> dict[str, Any]:
     phases = [
-        {"time": phase.time, "availableRoadLinks": list(phase.road_links)} for phase in place.phases
+        {"time": phase.time, "availableRoadLinks": list(phase.road_links)}
+        for phase in intersection.phases
     ]
     return {
-        "id": place.id,
-        "point": _point(place.point),
-        "width": place.width,
-        "roads": list(place.roads),
-        "roadLinks": [_road_link(link, directions[link.start_road]) for link in place.road_links],
+        "id": intersection.id,
+        "point": _point(intersection.point),
+        "width": intersection.width,
+        "roads": list(intersection.roads),
+        "roadLinks": [
+            _road_link(link, directions[link.start_road]) for link in intersection.road_links
+        ],
         "trafficLight": {
-            "roadLinkIndices": list(range(len(place.road_links))),
+            "roadLinkIndices": list(range(len(intersection.road_links))),
             "lightphases": phases,
         },
-        "virtual": place.virtual,
+        "virtual": intersection.virtual,
     }
 
 
@@ -95,7 +98,9 @@ def _lines(entries: Iterable[Any]) -> str:
 def write_roadnet(roadnet: Roadnet, path: str | Path) -> None:
     """Write a road network."""
     directions = {road.id: _quarter(road) for road in roadnet.roads}
-    intersections = _lines(_intersection(place, directions) for place in roadnet.intersections)
+    intersections = _lines(
+        _intersection(intersection, directions) for intersection in roadnet.intersections
+    )
     roads = _lines(_road(road) for road in roadnet.roads)
     text = f'{{"intersections": {intersections},\n"roads": {roads}}}\n'
     Path(path).write_text(text, encoding="utf-8")
@@ -120,8 +125,8 @@ def write_flow(flows: Sequence[Flow], path: str | Path) -> None:
     Path(path).write_text(_lines(entries) + "\n", encoding="utf-8")
 
 
-def write_config(config: Config, path: str | Path) -> None:
-    """Write what names the other files; CityFlow's replay stays off."""
+def write_config(config: CityFlowConfig, path: str | Path) -> None:
+    """Write a config; CityFlow's replay stays off."""
     members = {
         "interval": config.interval,
         "seed": config.seed,
@@ -135,8 +140,10 @@ def write_config(config: Config, path: str | Path) -> None:
     Path(path).write_text(json.dumps(members, indent=2) + "\n", encoding="utf-8")
 
 
-def write_task(folder: str | Path, config: Config, roadnet: Roadnet, flows: Sequence[Flow]) -> Path:
-    """Write the three files into a folder, the config as `config.json`; returns its path."""
+def write_task(
+    folder: str | Path, config: CityFlowConfig, roadnet: Roadnet, flows: Sequence[Flow]
+) -> Path:
+    """Write the three files to a folder, the config as `config.json`; returns its path."""
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     write_roadnet(roadnet, folder / config.roadnet_file)

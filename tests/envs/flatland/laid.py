@@ -8,7 +8,7 @@ import numpy as np
 from graphmarl.envs.flatland.engine import INFO, STATE_SIZE, RailEngine
 from graphmarl.envs.flatland.simulator import make_rail_env
 from graphmarl.envs.flatland.tree import OBS_SIZE
-from graphmarl.envs.workers import Frame
+from graphmarl.envs.workers import EngineStep
 
 NORTH, EAST, SOUTH, WEST = range(4)
 
@@ -94,8 +94,8 @@ def engine_of(env) -> RailEngine:
     return env._pool.engines[0]
 
 
-def frame_of(count) -> Any:
-    return Frame(
+def empty_step(count) -> Any:
+    return EngineStep(
         obs=np.zeros((count, OBS_SIZE), np.float32),
         alive=np.zeros(count, bool),
         reward=np.zeros(count, np.float32),

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from laid import EAST, WEST, engine_of, engine_on, frame_of, line, siding
+from laid import EAST, WEST, empty_step, engine_of, engine_on, line, siding
 from walked import Walker
 
 from graphmarl.agent_graph import agent_graph
@@ -22,16 +22,16 @@ TINY: dict[str, Any] = {"width": 18, "height": 18, "rail_pairs": 1, "cities": 2,
 
 def started(engine, count, steps=2):
     """An engine whose trains have all departed."""
-    frame = frame_of(count)
-    engine.reset(0, frame)
+    out = empty_step(count)
+    engine.reset(0, out)
     for _ in range(steps):
-        engine.step(np.zeros(count, int), frame)
-    return frame
+        engine.step(np.zeros(count, int), out)
+    return out
 
 
-def go(engine, frame, *actions):
-    ended = engine.step(np.array(actions), frame)
-    return frame.reward.tolist(), ended
+def go(engine, out, *actions):
+    ended = engine.step(np.array(actions), out)
+    return out.reward.tolist(), ended
 
 
 def seen(grid, starts, stuck=()):
@@ -118,75 +118,75 @@ def test_observations_and_links_are_those_found_by_walking(seed, options):
 
 def test_arriving_is_paid_once_and_what_comes_nearer_each_step():
     engine = engine_on(line(), [((1, 1), EAST), ((1, 8), WEST)], [(1, 3), (1, 0)])
-    frame = started(engine, 2, 2)
+    out = started(engine, 2, 2)
     # Both have departed and stand where they began.
-    assert frame.position.tolist() == [[1, 1], [8, 1]]
-    assert go(engine, frame, LEFT, LEFT)[0] == pytest.approx([0.01, 0.01])
-    assert go(engine, frame, LEFT, LEFT)[0] == pytest.approx([10.01, 0.01])
-    assert frame.alive.tolist() == [False, True]
-    assert frame.info["arrived"] == 0.5
-    assert go(engine, frame, LEFT, LEFT)[0] == pytest.approx([0, 0.01])
-    total = sum(go(engine, frame, LEFT, LEFT)[0][1] for _ in range(5))
+    assert out.position.tolist() == [[1, 1], [8, 1]]
+    assert go(engine, out, LEFT, LEFT)[0] == pytest.approx([0.01, 0.01])
+    assert go(engine, out, LEFT, LEFT)[0] == pytest.approx([10.01, 0.01])
+    assert out.alive.tolist() == [False, True]
+    assert out.info["arrived"] == 0.5
+    assert go(engine, out, LEFT, LEFT)[0] == pytest.approx([0, 0.01])
+    total = sum(go(engine, out, LEFT, LEFT)[0][1] for _ in range(5))
     assert total == pytest.approx(10.05)
-    assert not frame.alive.any()
-    assert frame.info["done_share"] == 1
+    assert not out.alive.any()
+    assert out.info["done_share"] == 1
 
 
 def test_a_deadlock_is_paid_once_and_ends_the_episode():
     engine = engine_on(line(), [((1, 2), EAST), ((1, 5), WEST)], [(1, 8), (1, 1)])
-    frame = started(engine, 2)
-    assert go(engine, frame, LEFT, LEFT) == (pytest.approx([-4.99, -4.99]), (True, False))
-    assert frame.info["deadlocked"] == 1
-    assert frame.info["arrived"] == 0
-    assert (frame.obs == 0).all()
+    out = started(engine, 2)
+    assert go(engine, out, LEFT, LEFT) == (pytest.approx([-4.99, -4.99]), (True, False))
+    assert out.info["deadlocked"] == 1
+    assert out.info["arrived"] == 0
+    assert (out.obs == 0).all()
 
 
 def test_actions_count_only_where_something_is_to_be_decided():
     engine = engine_on(siding(), [((1, 0), WEST)], [(1, 9)])
-    frame = started(engine, 1)
+    out = started(engine, 1)
     # It would stop at once, but goes on as far as (1, 2), before the fork.
     for column in (1, 2, 2, 2):
-        go(engine, frame, STOP)
-        assert frame.position[0].tolist() == [column, 1]
-    go(engine, frame, LEFT)
-    assert frame.position[0].tolist() == [3, 1]
-    go(engine, frame, LEFT)
-    assert frame.position[0].tolist() == [3, 2]
+        go(engine, out, STOP)
+        assert out.position[0].tolist() == [column, 1]
+    go(engine, out, LEFT)
+    assert out.position[0].tolist() == [3, 1]
+    go(engine, out, LEFT)
+    assert out.position[0].tolist() == [3, 2]
     engine = engine_on(siding(), [((1, 2), EAST)], [(1, 9)])
-    frame = started(engine, 1, 3)
-    go(engine, frame, RIGHT)
-    assert frame.position[0].tolist() == [4, 1]
+    out = started(engine, 1, 3)
+    go(engine, out, RIGHT)
+    assert out.position[0].tolist() == [4, 1]
 
 
 def test_a_train_waits_outside_until_it_departs():
     engine = engine_on(line(), [((1, 2), EAST), ((1, 5), WEST)], [(1, 8), (1, 1)])
-    frame = frame_of(2)
-    engine.reset(0, frame)
+    out = empty_step(2)
+    engine.reset(0, out)
     for _ in range(3):
-        go(engine, frame, STOP, LEFT)
+        go(engine, out, STOP, LEFT)
     assert engine.trains.waiting.tolist() == [True, False]
     # The second passes where the first waits, and arrives.
     for _ in range(4):
-        go(engine, frame, STOP, LEFT)
+        go(engine, out, STOP, LEFT)
     assert engine.trains.arrived.tolist() == [False, True]
-    assert frame.obs[0, 8] == 1
+    assert out.obs[0, 8] == 1
 
 
 def test_who_looks_hears_whom_it_meets_first_on_each_segment():
     # Targets cut the line into segments of two cells, of which three are seen.
     starts = [((1, 1), EAST), ((1, 4), EAST), ((1, 8), WEST)]
     engine = engine_on(line(), starts, [(1, 7), (1, 5), (1, 3)])
-    frame = started(engine, 3)
-    assert frame.links.astype(int).tolist() == [[0, 0, 0], [1, 0, 1], [0, 1, 0]]
+    out = started(engine, 3)
+    assert out.links.astype(int).tolist() == [[0, 0, 0], [1, 0, 1], [0, 1, 0]]
 
 
 def test_nothing_is_seen_behind_a_deadlocked_train():
     starts = [((1, 1), EAST), ((1, 4), EAST), ((1, 5), WEST)]
     engine = engine_on(line(), starts, [(1, 7), (1, 0), (1, 3)])
-    frame = started(engine, 3)
-    assert frame.alive.tolist() == [True, False, False]
-    assert not frame.links.any()
-    tree = frame.obs[0, 9:].reshape(14, 14)
+    out = started(engine, 3)
+    assert out.alive.tolist() == [True, False, False]
+    assert not out.links.any()
+    tree = out.obs[0, 9:].reshape(14, 14)
     # Two segments in a row, to (1, 3), and to (1, 7), where the deadlock is; none after it.
     assert (tree[:, 0] != 0).nonzero()[0].tolist() == [0, 2]
     assert tree[2, [8, 9, 13]].tolist() == [1, -1, 1]

@@ -2,7 +2,7 @@
 
 import numpy as np
 import torch
-from laid import EAST, WEST, engine_on, frame_of, siding
+from laid import EAST, WEST, empty_step, engine_on, siding
 
 from graphmarl.envs.flatland import Flatland
 from graphmarl.envs.flatland.scripted import ShortestPath
@@ -11,10 +11,8 @@ from graphmarl.step import Step
 LEFT, RIGHT, STOP = 0, 1, 2
 
 
-def choose(frame, wait=False) -> list[int]:
-    obs, alive, reward = (
-        torch.from_numpy(each)[None] for each in (frame.obs, frame.alive, frame.reward)
-    )
+def choose(out, wait=False) -> list[int]:
+    obs, alive, reward = (torch.from_numpy(each)[None] for each in (out.obs, out.alive, out.reward))
     no = torch.zeros(1, dtype=torch.bool)
     step = Step(obs, alive, reward, no, no, torch.zeros(1, dtype=torch.long))
     return ShortestPath(Flatland(num_envs=1), wait)(step)[0].tolist()
@@ -24,13 +22,13 @@ def on_the_fork(target, *others):
     """A train that stands on the fork, and others that have departed and wait."""
     starts = [((1, 2), EAST), *others]
     engine = engine_on(siding(), starts, [target] + [(1, 0)] * len(others))
-    frame = frame_of(len(starts))
-    engine.reset(0, frame)
+    out = empty_step(len(starts))
+    engine.reset(0, out)
     stops = [STOP] * len(others)
     for ours in (LEFT, LEFT, LEFT):
-        engine.step(np.array([ours, *(stops if engine.time > 1 else [LEFT] * len(others))]), frame)
-    assert frame.position[0].tolist() == [3, 1]
-    return engine, frame
+        engine.step(np.array([ours, *(stops if engine.time > 1 else [LEFT] * len(others))]), out)
+    assert out.position[0].tolist() == [3, 1]
+    return engine, out
 
 
 def test_it_takes_the_shorter_way():
@@ -41,18 +39,18 @@ def test_it_takes_the_shorter_way():
 
 def test_it_waits_for_who_comes_towards_it_if_it_is_told_to():
     # The other stops before its switch, (1, 7), from which it would come along the line.
-    _, frame = on_the_fork((1, 9), ((1, 6), WEST))
-    assert choose(frame)[0] == RIGHT
-    assert choose(frame, wait=True)[0] == STOP
+    _, out = on_the_fork((1, 9), ((1, 6), WEST))
+    assert choose(out)[0] == RIGHT
+    assert choose(out, wait=True)[0] == STOP
 
 
 def test_it_arrives_when_it_is_alone():
     engine = engine_on(siding(), [((1, 0), WEST)], [(1, 9)])
-    frame = frame_of(1)
-    engine.reset(0, frame)
+    out = empty_step(1)
+    engine.reset(0, out)
     for _ in range(20):
-        ended, _ = engine.step(np.array(choose(frame)), frame)
+        ended, _ = engine.step(np.array(choose(out)), out)
         if ended:
             break
     # Two steps to depart, and nine cells.
-    assert (engine.time, float(frame.info["arrived"])) == (11, 1.0)
+    assert (engine.time, float(out.info["arrived"])) == (11, 1.0)

@@ -4,16 +4,16 @@ import numpy as np
 import torch
 
 from graphmarl.envs.skirmish.combat import Combat, Orders
-from graphmarl.envs.skirmish.state import NOBODY, Field
-from graphmarl.envs.skirmish.unit_stats import Army, units_of
+from graphmarl.envs.skirmish.state import NO_UNIT, CombatState
+from graphmarl.envs.skirmish.unit_stats import UnitStats, units_of
 
 OPEN = np.ones((32, 32), dtype=bool)
 CPU = torch.device("cpu")
 
 
-def army_of(allies, enemies, overrides=None, units="liberty"):
+def stats_of(allies, enemies, overrides=None, units="liberty"):
     """An army by names of kinds, such as "2 marine 1 medivac"."""
-    return Army(
+    return UnitStats(
         units_of((*kinds(allies), *kinds(enemies)), units, overrides or {}), len(kinds(allies)), CPU
     )
 
@@ -27,31 +27,31 @@ def kinds(text):
     ]
 
 
-def field_of(army, places, goal=(16.0, 16.0), **given):
+def field_of(stats, places, goal=(16.0, 16.0), **given):
     """One copy of whole units at these places; further columns by name."""
     place = torch.tensor(places)
-    nobody = torch.full((len(army), 1), NOBODY)
+    nobody = torch.full((len(stats), 1), NO_UNIT)
     columns = {
         "x": place[:, :1].clone(),
         "y": place[:, 1:].clone(),
-        "health": army.hp.clone(),
-        "shield": army.shield.clone(),
-        "energy": 50.0 * (army.heals > 0),
-        "cooldown": torch.zeros(len(army), 1),
-        "quiet": torch.zeros(len(army), 1),
+        "health": stats.hp.clone(),
+        "shield": stats.shield.clone(),
+        "energy": 50.0 * (stats.heals > 0),
+        "cooldown": torch.zeros(len(stats), 1),
+        "quiet": torch.zeros(len(stats), 1),
         "target": nobody,
         "grudge": nobody,
     }
     for name, values in given.items():
         columns[name] = torch.tensor(values, dtype=columns[name].dtype).unsqueeze(1)
     point = torch.tensor(goal).unsqueeze(1)
-    return Field(**columns, goal_x=point[0], goal_y=point[1])
+    return CombatState(**columns, goal_x=point[0], goal_y=point[1])
 
 
-def combat_of(army, commanded=None, walkable=OPEN, **options):
+def combat_of(stats, commanded=None, walkable=OPEN, **options):
     """The rules for this army; all allies are commanded unless it is said how many are."""
-    commanded = army.num_allies if commanded is None else commanded
-    return Combat(army, commanded, walkable, walkable, **options)
+    commanded = stats.num_allies if commanded is None else commanded
+    return Combat(stats, commanded, walkable, walkable, **options)
 
 
 def orders_of(*targets):
@@ -62,12 +62,12 @@ def orders_of(*targets):
 
 
 def idle(count):
-    return orders_of(*[NOBODY] * count)
+    return orders_of(*[NO_UNIT] * count)
 
 
-def punctual(army):
+def punctual(stats):
     """No delay after shots."""
-    return torch.zeros(len(army), 1)
+    return torch.zeros(len(stats), 1)
 
 
 def loops(monkeypatch, number):

@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from fields import army_of, combat_of, field_of, loops, orders_of, punctual
+from fields import combat_of, field_of, loops, orders_of, punctual, stats_of
 
-from graphmarl.envs.skirmish.state import NOBODY
+from graphmarl.envs.skirmish.state import NO_UNIT
 
 SLOW = {"roach": {"period": 1.0}}
 # Attacks to kill and seconds between the first and the last hit, by the numbers of the units.
@@ -39,13 +39,13 @@ def test_each_duel_takes_so_many_attacks_and_so_long(monkeypatch):
     monkeypatch.setattr("graphmarl.envs.skirmish.combat.ZERG_RATE", 0.0)
     loops(monkeypatch, 1)
     one, other = (" ".join(f"1 {kind}" for kind in side) for side in zip(*DUELS, strict=True))
-    army, count = army_of(one, f"{other} 1 overlord", SLOW), len(DUELS)
-    combat = combat_of(army, commanded=2 * count, goal="stay")
+    stats, count = stats_of(one, f"{other} 1 overlord", SLOW), len(DUELS)
+    combat = combat_of(stats, commanded=2 * count, goal="stay")
     # All at once, each pair so far from the others that nobody else is hit.
     place = torch.tensor([[3.0 + 8 * (duel % 4), 2.0 + 5 * (duel // 4)] for duel in range(count)])
-    touching = torch.stack([army.bodies.diagonal(count)[:count], torch.zeros(count)], 1)
-    field = field_of(army, [*place.tolist(), *(place + touching).tolist(), [31.0, 31.0]])
-    orders, calm = orders_of(*range(count, 2 * count), *[NOBODY] * count), punctual(army)
+    touching = torch.stack([stats.bodies.diagonal(count)[:count], torch.zeros(count)], 1)
+    field = field_of(stats, [*place.tolist(), *(place + touching).tolist(), [31.0, 31.0]])
+    orders, calm = orders_of(*range(count, 2 * count), *[NO_UNIT] * count), punctual(stats)
     fired = []
     for _ in range(16 * 56):
         before = field.cooldown[:count, 0]
@@ -66,11 +66,11 @@ def test_so_many_banelings_kill_one(victim, needed):
     for number in (needed - 1, needed):
         if not number:
             continue
-        army = army_of(f"{number} baneling", f"1 {victim} 1 overlord")
-        combat = combat_of(army, commanded=number + 1, goal="stay")
+        stats = stats_of(f"{number} baneling", f"1 {victim} 1 overlord")
+        combat = combat_of(stats, commanded=number + 1, goal="stay")
         angle = torch.arange(number) * 6.28 / 8
         places = [[16.0 + x, 16.0 + y] for x, y in zip(angle.cos(), angle.sin(), strict=True)]
-        field = field_of(army, [*places, [16.0, 16.0], [1.0, 1.0]])
-        field = combat.step(field, orders_of(*[number] * number, NOBODY), punctual(army))
+        field = field_of(stats, [*places, [16.0, 16.0], [1.0, 1.0]])
+        field = combat.step(field, orders_of(*[number] * number, NO_UNIT), punctual(stats))
         assert field.health[:number].max() == 0
         assert (field.health[number, 0] == 0) == (number == needed)

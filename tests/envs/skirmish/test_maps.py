@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from graphmarl.envs.skirmish.map_spec import Place, point
+from graphmarl.envs.skirmish.map_spec import SpawnArea, point
 from graphmarl.envs.skirmish.maps import MAPS, NDQ, SMAC, army
 from graphmarl.envs.skirmish.units import LIBERTY
 
@@ -145,8 +145,8 @@ def test_an_army_is_so_many_of_each_kind():
 
 
 THREE = MAPS["3m"]
-BLOCKED = (Place((point(3, 3),), allies=(0, 1, 2)), THREE.places[1])
-TWICE = (*THREE.places, Place((point(9, 16),), allies=(2,)))
+BLOCKED = (SpawnArea((point(3, 3),), allies=(0, 1, 2)), THREE.places[1])
+TWICE = (*THREE.places, SpawnArea((point(9, 16),), allies=(2,)))
 
 
 @pytest.mark.parametrize(
@@ -178,7 +178,7 @@ def test_a_map_that_cannot_be_is_refused(change, message):
 
 
 def test_flying_units_may_start_over_blocked_cells():
-    places = (Place((point(3, 3),), allies=(0, 1, 2)), THREE.places[1])
+    places = (SpawnArea((point(3, 3),), allies=(0, 1, 2)), THREE.places[1])
     assert replace(THREE, allies=("medivac",) * 3, places=places).allies[0] == "medivac"
 
 
@@ -195,11 +195,11 @@ def test_flying_units_may_start_over_blocked_cells():
 )
 def test_a_place_that_cannot_be_is_refused(boxes, message):
     with pytest.raises(ValueError, match=message):
-        Place(boxes)
+        SpawnArea(boxes)
 
 
 def test_the_edge_of_the_square_is_of_the_last_cell():
     grid = MAPS["3s_vs_3z"].walkable
-    assert Place((point(32, 32),)).touches(grid)
-    assert not Place((point(0, 0), point(9, 24))).touches(THREE.walkable)
-    assert Place(((0, 1, 5, 8.5),)).touches(THREE.walkable)
+    assert SpawnArea((point(32, 32),)).touches(grid)
+    assert not SpawnArea((point(0, 0), point(9, 24))).touches(THREE.walkable)
+    assert SpawnArea(((0, 1, 5, 8.5),)).touches(THREE.walkable)

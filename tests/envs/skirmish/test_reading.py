@@ -136,7 +136,7 @@ def start(**changes):
         (start(allies={"marine": True}), "allies has True of marine"),
         (start(allies=["marine"]), r"allies is \['marine'\]; it must be a mapping"),
         (start(count=3), "place 1 of starts has 'count'; there are allies, enemies, at, within"),
-        (start(within=[[1, 2, 3, 4]]), "place 1 of starts must say either at or within"),
+        (start(within=[[1, 2, 3, 4]]), "place 1 of starts must have either at or within"),
         (start(at=[1, 2, 3]), r"place 1 of starts: at is \[1, 2, 3\]; it must be \[x, y\]"),
         (start(at=[1, 40]), "place 1 of starts: a place is the box"),
         ({"starts": [{"allies": {"marine": 1}}]}, "either at or within"),

@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from fields import army_of
+from fields import stats_of
 
 from graphmarl.envs.skirmish import Skirmish
-from graphmarl.envs.skirmish.rewards import Judge, Pay
+from graphmarl.envs.skirmish.rewards import RewardFunction, RewardOptions
 
 MOST = {
     "3m": 365,
@@ -24,17 +24,19 @@ MOST = {
 
 @pytest.mark.parametrize("name", MOST)
 def test_the_most_there_is_to_win(name):
-    judge = Skirmish(name, num_envs=1).judge
-    assert judge.most == MOST[name]
-    assert judge.factor == pytest.approx(20 / MOST[name])
+    reward_function = Skirmish(name, num_envs=1).reward_function
+    assert reward_function.most == MOST[name]
+    assert reward_function.factor == pytest.approx(20 / MOST[name])
 
 
-def paid(before, after, army="1 marine 1 zealot", enemies="1 stalker 1 marine", **options):
+def paid(before, after, stats="1 marine 1 zealot", enemies="1 stalker 1 marine", **options):
     """The reward of a step from and to sums of health and shield, scaled only if it is said."""
-    judge = Judge(army_of(army, enemies), Pay(**({"reward_scale": False} | options)))
+    reward_function = RewardFunction(
+        stats_of(stats, enemies), RewardOptions(**({"reward_scale": False} | options))
+    )
     before, after = torch.tensor([before]), torch.tensor([after])
     alive = before > 0, after > 0
-    return judge.reward(before, after, alive, judge.end(alive[1])).item()
+    return reward_function.reward(before, after, alive, reward_function.end(alive[1])).item()
 
 
 def test_damage_counts_and_each_kill_ten_more():
@@ -110,8 +112,8 @@ WON, LOST, DRAWN, GOES_ON = (True, True), (True, False), (True, False), (False, 
     ],
 )
 def test_the_end(armies, alive, expected):
-    judge = Judge(army_of(*armies), Pay())
-    over, won = judge.end(torch.tensor([alive]).bool())
+    reward_function = RewardFunction(stats_of(*armies), RewardOptions())
+    over, won = reward_function.end(torch.tensor([alive]).bool())
     assert (over.item(), won.item()) == expected
 
 
@@ -143,8 +145,8 @@ def played(env):
 @pytest.mark.parametrize("name", ["3m", "8m"])
 def test_a_clean_win_is_worth_twenty(name):
     env = Skirmish(name, num_envs=2)
-    env.army.hurts[env.agents :] = 0  # the enemies shoot with blanks
-    env.combat.volley.hurts = env.army.hurts.flatten()
+    env.stats.hurts[env.agents :] = 0  # the enemies shoot with blanks
+    env.combat.volley.hurts = env.stats.hurts.flatten()
     won, total = played(env)
     assert won.all()
     assert total.tolist() == pytest.approx([20, 20], abs=1e-4)

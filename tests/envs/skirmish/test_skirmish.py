@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 import torch
-from fields import army_of, combat_of, field_of, orders_of, punctual
+from fields import combat_of, field_of, orders_of, punctual, stats_of
 
 from graphmarl.envs.check import random_actions
 from graphmarl.envs.skirmish import Skirmish
 from graphmarl.envs.skirmish.combat import Combat, Orders
 from graphmarl.envs.skirmish.maps import MAPS
 from graphmarl.envs.skirmish.scripted import SCRIPTED, mirror
-from graphmarl.envs.skirmish.state import NOBODY, Field
+from graphmarl.envs.skirmish.state import NO_UNIT, CombatState
 from graphmarl.envs.skirmish.terrain import TERRAINS
 from graphmarl.experiment.evaluate import play
 from graphmarl.experiment.policies import random_policy
@@ -35,11 +35,11 @@ def test_numbering_enemies_anew_changes_no_reward_and_no_end(name):
     env = Skirmish(name, num_envs=2)
     for _ in randomly(env, 14):
         pass
-    agents, units = env.agents, len(env.army)
+    agents, units = env.agents, len(env.stats)
     order = torch.cat([torch.arange(agents), torch.arange(agents, units).flip(0)])
-    army = type(env.army)([env.army.units[slot] for slot in order], agents, env.army.device)
-    combats = env.combat, Combat(army, agents, env.map.walkable, env.map.passable)
-    field, turned = env.field(), renumbered(env.field(), order)
+    stats = type(env.stats)([env.stats.units[slot] for slot in order], agents, env.stats.device)
+    combats = env.combat, Combat(stats, agents, env.map.walkable, env.map.passable)
+    field, turned = env.combat_state(), renumbered(env.combat_state(), order)
     delay, generator = torch.zeros(units, 2), torch.Generator().manual_seed(1)
     for _ in range(4):
         orders = attacks(env, field, generator)
@@ -56,17 +56,17 @@ def renumbered(field, order):
     """The same field with unit order[i] in slot i."""
     back = order.argsort()
     made = {}
-    for column in columns(Field):
+    for column in columns(CombatState):
         value = getattr(field, column.name)
         if column.name in ("target", "grudge"):
-            value = torch.where(value == NOBODY, NOBODY, back[value.clamp(0)])
+            value = torch.where(value == NO_UNIT, NO_UNIT, back[value.clamp(0)])
         made[column.name] = value if column.name.startswith("goal") else value[order]
-    return Field(**made)
+    return CombatState(**made)
 
 
 def attacks(env, field, generator):
     """Each agent attacks somebody."""
-    agents, units = env.agents, len(env.army)
+    agents, units = env.agents, len(env.stats)
     target = torch.randint(agents, units, (agents, 2), generator=generator)
     zero = torch.zeros(agents, 2)
     return Orders(target, zero, zero, zero)
@@ -93,7 +93,7 @@ def test_a_copy_among_many_plays_as_alone(name):
 @pytest.mark.parametrize("name", MAPS)
 def test_every_map_can_be_played(name):
     env = Skirmish(name, num_envs=2)
-    top = (env.army.hp + env.army.shield).T
+    top = (env.stats.hp + env.stats.shield).T
     for step in randomly(env, 5):
         assert step.obs.isfinite().all()
         assert step.state is not None
@@ -127,14 +127,14 @@ def test_nobody_stands_in_walls_or_in_others(name):
         step = env.step(script(step))
         cell = env.position.long()
         assert walkable[cell[..., 0], cell[..., 1]].all()
-        assert overlap(env.army, env.position, env.health > 0).max() <= 0.2
+        assert overlap(env.stats, env.position, env.health > 0).max() <= 0.2
 
 
-def overlap(army, position, alive):
+def overlap(stats, position, alive):
     """Share of the sum of radii by which two that collide are too near."""
     gap = torch.cdist(position, position)
-    both = alive.unsqueeze(1) & alive.unsqueeze(2) & (army.apart > 0)
-    return torch.where(both, 1 - gap / army.apart.clamp(min=1e-6), 0)
+    both = alive.unsqueeze(1) & alive.unsqueeze(2) & (stats.apart > 0)
+    return torch.where(both, 1 - gap / stats.apart.clamp(min=1e-6), 0)
 
 
 MINE = """
@@ -169,13 +169,13 @@ def test_few_zerglings_at_once_reach_zealots_in_the_neck_of_corridor(name, fixed
     zealots = NECKS[name]
     front, count = slice(0, 2), len(zealots)
     lasting = {"hp": 1e6, **({"speed": 0.0} if fixed else {})}
-    army = army_of(f"{count} zealot", "24 zergling", {"zealot": lasting})
+    stats = stats_of(f"{count} zealot", "24 zergling", {"zealot": lasting})
     spots = [[22.0 + 0.8 * (slot % 5), 22.1 + 0.83 * (slot // 5)] for slot in range(24)]
-    combat = combat_of(army, walkable=TERRAINS["corridor"].walkable)
-    field = field_of(army, [*zealots, *spots], goal=(4.47, 4.33))
-    standing, at_once = orders_of(*[NOBODY] * count), []
+    combat = combat_of(stats, walkable=TERRAINS["corridor"].walkable)
+    field = field_of(stats, [*zealots, *spots], goal=(4.47, 4.33))
+    standing, at_once = orders_of(*[NO_UNIT] * count), []
     for _ in range(60):
-        field = combat.step(field, standing, punctual(army))
+        field = combat.step(field, standing, punctual(stats))
         dx, dy = field.x[count:] - field.x[:count].T, field.y[count:] - field.y[:count].T
         at_once.append((torch.hypot(dx, dy) <= reach).any(1).sum().item())
     assert max(at_once[20:]) <= most
@@ -208,7 +208,7 @@ def test_a_map_of_one_s_own_is_played_by_its_path(tmp_path):
     path.write_text(MINE)
     env = Skirmish(str(path), num_envs=2)
     assert env.map.name == "mine"
-    assert env.army.units[0].hp == 60
+    assert env.stats.units[0].hp == 60
     for step in randomly(env, 6):
         assert step.obs.shape == (2, 2, env.spec.obs_shape[0])
 
@@ -267,7 +267,7 @@ def test_a_picture_shows_the_living_their_targets_and_the_walls():
     env = Skirmish("corridor", num_envs=2)
     env.reset(0)
     env.health = env.health * (torch.arange(30) != 7)
-    env.target = torch.full((2, 30), NOBODY)
+    env.target = torch.full((2, 30), NO_UNIT)
     env.target[1, 2], env.target[1, 7], env.target[1, 9] = 8, 0, 2
     scene = env.scene(1)
     assert len(scene.points["agents' side"][0]) == 6

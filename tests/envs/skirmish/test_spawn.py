@@ -4,7 +4,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from graphmarl.envs.skirmish.map_spec import Place, point
+from graphmarl.envs.skirmish.map_spec import SpawnArea, point
 from graphmarl.envs.skirmish.maps import MAPS
 from graphmarl.envs.skirmish.spawn import Spawn, block
 from graphmarl.envs.skirmish.units import LIBERTY
@@ -192,7 +192,7 @@ def test_the_greatest_number_below_one_draws_the_last_box():
 
 def test_a_unit_beside_what_is_blocked_stands_on_the_next_cell():
     three = MAPS["3m"]
-    places = (Place((point(9, 8),), allies=(0, 1, 2)), three.places[1])
+    places = (SpawnArea((point(9, 8),), allies=(0, 1, 2)), three.places[1])
     low = replace(three, places=places)
     position, _ = spawn_of(low)(calm(low))
     # Those below y = 8 stand on the edge.
@@ -201,7 +201,7 @@ def test_a_unit_beside_what_is_blocked_stands_on_the_next_cell():
 
 def test_units_that_fly_stand_apart_from_each_other_and_over_anything_in_the_square():
     three = MAPS["3m"]
-    places = (Place((point(0, 32),), allies=(0, 1, 2)), three.places[1])
+    places = (SpawnArea((point(0, 32),), allies=(0, 1, 2)), three.places[1])
     flying = replace(three, allies=("medivac",) * 3, places=places)
     position, _ = spawn_of(flying)(calm(flying))
     # Pitch 2 x 0.75 + 0.05, half of it each way; what is outside is moved to the edge.

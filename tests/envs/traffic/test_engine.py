@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from graphmarl.envs.traffic.engine import Engine
+from graphmarl.envs.traffic.engine import EmbeddedEngine
 from graphmarl.envs.traffic.files import Flow, LaneLink, Phase, VehicleKind
 from graphmarl.envs.traffic.grid import Grid
 
@@ -103,7 +103,7 @@ def check_order(engine):
 def test_nobody_is_lost_or_doubled(seed, every_lane, all_green):
     roadnet = grid(2, 2, every_lane, all_green)
     flows = crowd(roadnet, seed)
-    engine = Engine(roadnet, flows, copies=2)
+    engine = EmbeddedEngine(roadnet, flows, copies=2)
     for decision in range(20):
         engine.advance(random_phases(engine, decision), 7)
         now = 7 * (decision + 1)
@@ -120,7 +120,7 @@ def test_nobody_is_lost_or_doubled(seed, every_lane, all_green):
 def test_everyone_arrives_in_the_end():
     roadnet = grid(2, 2)
     flows = crowd(roadnet, 2, number=60)
-    engine = Engine(roadnet, flows)
+    engine = EmbeddedEngine(roadnet, flows)
     for decision in range(160):
         engine.advance(torch.full((1, 4), 1 + decision % 8), 10)
     assert engine.vehicles().tolist() == [0]
@@ -140,7 +140,7 @@ def test_nobody_overlaps_where_lanes_do_not_merge(seed):
         places.append(replace(place, road_links=tuple(links)))
     roadnet = replace(roadnet, intersections=tuple(places))
     flows = [flow for flow in crowd(roadnet, seed, number=200, within=90) if len(flow.route) == 2]
-    engine, gaps = Engine(roadnet, flows), []
+    engine, gaps = EmbeddedEngine(roadnet, flows), []
     for decision in range(60):
         engine.advance(random_phases(engine, 100 + decision), 3)
         gaps.append(check_order(engine))
@@ -151,9 +151,9 @@ def test_nobody_overlaps_where_lanes_do_not_merge(seed):
 def test_one_copy_is_as_if_alone():
     roadnet = grid(2, 2)
     crowds = [crowd(roadnet, seed) for seed in range(3)]
-    together = Engine(roadnet, (), copies=3)
+    together = EmbeddedEngine(roadnet, (), copies=3)
     together.reset(torch.ones(3, dtype=torch.bool), crowds)
-    alone = [Engine(roadnet, flows) for flows in crowds]
+    alone = [EmbeddedEngine(roadnet, flows) for flows in crowds]
     for decision in range(15):
         phase = random_phases(together, decision)
         together.advance(phase, 5)
@@ -169,7 +169,7 @@ def test_one_copy_is_as_if_alone():
 
 def test_copies_with_the_same_flows_and_signals_are_equal():
     roadnet = grid(2, 3)
-    engine = Engine(roadnet, crowd(roadnet, 5), copies=4)
+    engine = EmbeddedEngine(roadnet, crowd(roadnet, 5), copies=4)
     for decision in range(12):
         engine.advance(random_phases(engine, decision, 1).expand(4, -1), 10)
     fleet = engine.state_dict()["fleet"]
@@ -181,8 +181,8 @@ def test_copies_with_the_same_flows_and_signals_are_equal():
 def test_a_reset_disturbs_nobody_else():
     roadnet = grid(2, 2)
     first, second = crowd(roadnet, 6), crowd(roadnet, 7, number=250)
-    engine, beside = Engine(roadnet, first, copies=2), Engine(roadnet, first)
-    again = Engine(roadnet, second)
+    engine, beside = EmbeddedEngine(roadnet, first, copies=2), EmbeddedEngine(roadnet, first)
+    again = EmbeddedEngine(roadnet, second)
     for decision in range(24):
         if decision == 12:
             engine.reset(torch.tensor([True, False]), [second])
@@ -202,12 +202,12 @@ def test_a_reset_disturbs_nobody_else():
 def test_saved_and_loaded_goes_on_to_the_bit(tmp_path):
     roadnet = grid(2, 2)
     flows = [replace(flow, end_time=-1) for flow in crowd(roadnet, 8, number=20)]
-    engine = Engine(roadnet, flows, copies=2)
+    engine = EmbeddedEngine(roadnet, flows, copies=2)
     engine.advance(random_phases(engine, 0), 40)
     engine.reset(torch.tensor([True, False]), [crowd(roadnet, 9)])
     engine.advance(random_phases(engine, 1), 40)
     torch.save(engine.state_dict(), tmp_path / "state.pt")
-    other = Engine(roadnet, flows, copies=2)
+    other = EmbeddedEngine(roadnet, flows, copies=2)
     other.load_state_dict(torch.load(tmp_path / "state.pt"))
     for decision in range(10):
         for each in (engine, other):
@@ -226,7 +226,7 @@ def test_flows_without_an_end_go_on_past_what_was_known_first(monkeypatch):
     flows = [
         Flow(VehicleKind(), (link.start_road, link.end_road), 40.5, 10, -1) for link in links[:3]
     ]
-    engine = Engine(roadnet, flows[:1], copies=2)
+    engine = EmbeddedEngine(roadnet, flows[:1], copies=2)
     engine.advance(torch.zeros(2, 1, dtype=torch.long), 20)
     engine.reset(torch.tensor([False, True]), [flows])
     engine.advance(torch.zeros(2, 1, dtype=torch.long), 280)
@@ -247,7 +247,7 @@ def test_one_vehicle_alone_drives_as_computed():
         if link.kind == "go_straight"
     )
     flow = Flow(VehicleKind(), (link.start_road, link.end_road), 1.0, 3, 3)
-    engine = Engine(roadnet, [flow])
+    engine = EmbeddedEngine(roadnet, [flow])
     green = torch.zeros(1, 1, dtype=torch.long)
     engine.advance(green, 3)
     assert engine.vehicles().tolist() == [0]
@@ -263,7 +263,7 @@ def test_one_vehicle_alone_drives_as_computed():
 def test_bad_input_is_refused():
     roadnet = grid(1, 1)
     flows = crowd(roadnet, 0, number=3)
-    engine = Engine(roadnet, flows)
+    engine = EmbeddedEngine(roadnet, flows)
     with pytest.raises(ValueError, match="'intersection_1_1' in copy 0 is 9; it has 9 phases"):
         engine.advance(torch.tensor([[9]]))
     with pytest.raises(ValueError, match=r"shape \(2, 1\); it must be .* \(1, 1\)"):
@@ -271,16 +271,16 @@ def test_bad_input_is_refused():
     with pytest.raises(ValueError, match="seconds is 0"):
         engine.advance(torch.tensor([[1]]), 0)
     with pytest.raises(ValueError, match="copies is 0"):
-        Engine(roadnet, flows, copies=0)
+        EmbeddedEngine(roadnet, flows, copies=0)
     with pytest.raises(ValueError, match=r"flows\[0\].route is .* at least 2 roads"):
-        Engine(roadnet, [replace(flows[0], route=flows[0].route[:1])])
+        EmbeddedEngine(roadnet, [replace(flows[0], route=flows[0].route[:1])])
     with pytest.raises(ValueError, match=r"flows\[0\].route names 'nowhere'"):
-        Engine(roadnet, [replace(flows[0], route=(flows[0].route[0], "nowhere"))])
+        EmbeddedEngine(roadnet, [replace(flows[0], route=(flows[0].route[0], "nowhere"))])
     with pytest.raises(ValueError, match=r"there is no way from"):
-        Engine(roadnet, [replace(flows[0], route=flows[0].route[::-1])])
+        EmbeddedEngine(roadnet, [replace(flows[0], route=flows[0].route[::-1])])
     with pytest.raises(ValueError, match=r"flows\[0\].interval is 0.5"):
-        Engine(roadnet, [replace(flows[0], interval=0.5, end_time=-1)])
+        EmbeddedEngine(roadnet, [replace(flows[0], interval=0.5, end_time=-1)])
     with pytest.raises(ValueError, match="flows is for 2 copies, but 1 are reset"):
         engine.reset(torch.tensor([True]), [flows, flows])
     with pytest.raises(ValueError, match="has 1 copies; this engine has 2"):
-        Engine(roadnet, flows, copies=2).load_state_dict(engine.state_dict())
+        EmbeddedEngine(roadnet, flows, copies=2).load_state_dict(engine.state_dict())

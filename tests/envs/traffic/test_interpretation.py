@@ -23,7 +23,7 @@ def test_every_movement_of_every_signal_is_counted_where_it_is():
     env.reset(0)
     for _ in range(12):
         env.step(torch.zeros(3, 4, dtype=torch.long))
-    movements = Movements.none(env)
+    movements = Movements.empty(env)
     # Four signals with a left and a straight lane on each of four sides.
     assert len(movements.green) == 4 * 8
     movements.count(env, torch.zeros(3, 4, dtype=torch.long))

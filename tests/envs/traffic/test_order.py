@@ -4,32 +4,32 @@ import numpy as np
 import pytest
 import torch
 
-from graphmarl.envs.traffic.conflicts import Approach, Conflicts, endless
+from graphmarl.envs.traffic.conflicts import Approach, Conflicts, in_cycle
 from graphmarl.envs.traffic.crossings import find_crossings
 from graphmarl.envs.traffic.demand import arrivals, number_flows, plan
-from graphmarl.envs.traffic.driving import Moment, follow_speed
+from graphmarl.envs.traffic.driving import DrivingState, follow_speed
 from graphmarl.envs.traffic.files import Flow, VehicleKind
-from graphmarl.envs.traffic.fleet import NOBODY, Fleet, Lineup, standing_order
+from graphmarl.envs.traffic.fleet import NO_VEHICLE, Fleet, Lineup, standing_order
 from graphmarl.envs.traffic.grid import Grid
 from graphmarl.envs.traffic.tables import compile_network
-from graphmarl.envs.traffic.vehicle_params import Kinds
+from graphmarl.envs.traffic.vehicle_params import VehicleTable
 
 
 def test_a_chain_of_blockers_is_endless_if_it_leads_into_a_circle():
     # 0 -> 1 -> 2 -> nobody; 3 -> 4 -> 5 -> 4; 6 waits for itself.
-    blocker = torch.tensor([1, 2, NOBODY, 4, 5, 4, 6])
-    found = endless(blocker, torch.arange(7))
+    blocker = torch.tensor([1, 2, NO_VEHICLE, 4, 5, 4, 6])
+    found = in_cycle(blocker, torch.arange(7))
     assert found.tolist() == [False, False, False, True, True, True, True]
 
 
 def test_those_who_are_gone_block_nobody():
     numbers = torch.arange(4)
     fleet = Fleet.beginning(numbers, numbers, numbers, numbers, torch.float64)
-    fleet.blocker = torch.tensor([3, NOBODY, 1, 2])
+    fleet.blocker = torch.tensor([3, NO_VEHICLE, 1, 2])
     # Row 2 is gone; 3, 0 and 1 become 0, 1 and 2.
     kept = fleet.keep(torch.tensor([3, 0, 1]))
     assert kept.trip.tolist() == [3, 0, 1]
-    assert kept.blocker.tolist() == [NOBODY, 0, NOBODY]
+    assert kept.blocker.tolist() == [NO_VEHICLE, 0, NO_VEHICLE]
 
 
 def test_those_who_come_stand_behind_the_others_the_farthest_first():
@@ -82,15 +82,15 @@ def test_trips_come_and_draw_as_in_cityflow():
 def test_the_hardest_braking_counts_where_the_gap_is_short():
     # Usually they brake with 2 m/s^2, at worst with 4.5; 5 m/s both, 1 m apart, headway 0.5 s.
     numbers = [5.0, 2.0, 2.0, 4.5, 2.0, 2.0, 0.5, 11.0, 0.5]
-    moment = Moment.__new__(Moment)
-    moment.kinds = Kinds(torch.tensor([numbers]), torch.zeros(2, dtype=torch.long))
+    driving = DrivingState.__new__(DrivingState)
+    driving.kinds = VehicleTable(torch.tensor([numbers]), torch.zeros(2, dtype=torch.long))
     rows = torch.arange(2)
     fleet = Fleet.beginning(rows, rows, rows, rows, torch.float32)
     fleet.speed = torch.full((2,), 5.0)
-    moment.fleet, leader = fleet, torch.tensor([-1, 0])
+    driving.fleet, leader = fleet, torch.tensor([-1, 0])
     none, nobody = torch.zeros(2, dtype=torch.long), torch.zeros(2, dtype=torch.bool)
-    moment.lineup = Lineup(none, none, none, nobody, none, leader, torch.tensor([0.0, 1.0]))
-    speed = follow_speed(moment)
+    driving.lineup = Lineup(none, none, none, nobody, none, leader, torch.tensor([0.0, 1.0]))
+    speed = follow_speed(driving)
     # With d for both: sqrt(d^2 / 4 + v_L^2 + 2 d (gap - v / 2 - target)) - d / 2.
     usual = (1 + 25 + 4 * (1 - 2.5 - 0.5)) ** 0.5 - 1
     hard = (4.5**2 / 4 + 25 + 9 * (1 - 2.5)) ** 0.5 - 2.25
@@ -106,7 +106,7 @@ def test_nobody_waits_for_a_circle_of_those_who_wait(monkeypatch, blocker, waits
     rows, real, yes = torch.arange(3), torch.zeros(3), torch.ones(3, dtype=torch.bool)
     fleet = Fleet.beginning(rows, rows, rows, rows, torch.float32)
     fleet.blocker = torch.tensor(blocker)
-    kinds = Kinds(torch.ones(1, 9), torch.zeros(3, dtype=torch.long))
+    kinds = VehicleTable(torch.ones(1, 9), torch.zeros(3, dtype=torch.long))
     approach = Approach(rows, rows, real, real, 3, yes)
     pairs, far = (torch.tensor([0]), torch.tensor([1])), torch.tensor([3.0])
     waiting = Conflicts.__new__(Conflicts)._settle(fleet, kinds, rows, approach, pairs, (far, far))

@@ -13,7 +13,7 @@ from told import Told
 
 from graphmarl.envs import check_env, make_env
 from graphmarl.envs.traffic import Traffic, cityflow
-from graphmarl.envs.traffic.files import Config, Flow, VehicleKind, write_task
+from graphmarl.envs.traffic.files import CityFlowConfig, Flow, VehicleKind, write_task
 from graphmarl.envs.traffic.grid import Grid
 from graphmarl.envs.traffic.junctions import Junctions
 
@@ -149,7 +149,7 @@ def uneven(tmp_path):
     places = tuple(change.get(place.id, place) for place in net.intersections)
     net = replace(net, intersections=places, roads=tuple(roads))
     route = ("road_2_0_1", "road_2_1_0")
-    return write_task(tmp_path, Config(), net, [Flow(VehicleKind(), route, 5.0)])
+    return write_task(tmp_path, CityFlowConfig(), net, [Flow(VehicleKind(), route, 5.0)])
 
 
 def test_signals_of_different_shapes_are_as_wide_as_the_widest(uneven):
@@ -255,8 +255,11 @@ def test_what_is_not_allowed_is_said(tmp_path, monkeypatch):
         with pytest.raises(ValueError, match=said):
             make_env("traffic", **options)
     for config, said in (
-        (Config(lane_change=True), "laneChange is true; the embedded engine changes no lane"),
-        (Config(interval=0.5), "interval is 0.5; only 1 s can be played"),
+        (
+            CityFlowConfig(lane_change=True),
+            "laneChange is true; the embedded engine changes no lane",
+        ),
+        (CityFlowConfig(interval=0.5), "interval is 0.5; only 1 s can be played"),
     ):
         path = write_task(tmp_path, config, Grid(1, 1).roadnet(), ())
         with pytest.raises(ValueError, match=said):

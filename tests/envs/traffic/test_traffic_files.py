@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from graphmarl.envs.traffic.files import (
-    Config,
+    CityFlowConfig,
     Flow,
     VehicleKind,
     read_config,
@@ -30,7 +30,7 @@ FLOWS = (
 @pytest.fixture
 def task(tmp_path):
     """The folder of a grid of 1 x 1."""
-    write_task(tmp_path, Config(seed=7, lane_change=True), Grid(1, 1).roadnet(), FLOWS)
+    write_task(tmp_path, CityFlowConfig(seed=7, lane_change=True), Grid(1, 1).roadnet(), FLOWS)
     return tmp_path
 
 
@@ -55,7 +55,7 @@ def change(path, edit):
 
 def test_what_is_written_is_read_back_equal(task):
     assert read_task(task / "config.json") == (
-        Config(seed=7, lane_change=True),
+        CityFlowConfig(seed=7, lane_change=True),
         Grid(1, 1).roadnet(),
         FLOWS,
     )
@@ -254,7 +254,7 @@ def test_each_number_of_a_vehicle_has_its_own_member(tmp_path):
     roadnet = Grid(1, 1).roadnet()
     write_roadnet(roadnet, tmp_path / "roadnet.json")
     write_flow([replace(FLOWS[0], vehicle=kind)], tmp_path / "flow.json")
-    write_config(Config(), tmp_path / "config.json")
+    write_config(CityFlowConfig(), tmp_path / "config.json")
     names = "length width maxPosAcc maxNegAcc usualPosAcc usualNegAcc minGap maxSpeed headwayTime"
     written = json.loads((tmp_path / "flow.json").read_text())[0]["vehicle"]
     assert written == {name: k + 1.5 for k, name in enumerate(names.split())}

@@ -5,7 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from graphmarl.envs.traffic.files import Config, read_flow, read_roadnet, read_task, write_task
+from graphmarl.envs.traffic.files import (
+    CityFlowConfig,
+    read_flow,
+    read_roadnet,
+    read_task,
+    write_task,
+)
 from graphmarl.envs.traffic.geometry import length
 from graphmarl.envs.traffic.grid import Grid
 
@@ -112,6 +118,6 @@ def test_numbers_that_are_not_allowed_are_said(options, said):
 
 def test_a_written_grid_is_read_back_equal(tmp_path):
     net = Grid(1, 2, 250.0, 200.0, (1, 0, 1), 3.2, 13.89, 25.0).roadnet()
-    config = write_task(tmp_path, Config(), net, ())
+    config = write_task(tmp_path, CityFlowConfig(), net, ())
     assert read_task(config)[1] == net
     assert read_flow(tmp_path / "flow.json", net) == ()

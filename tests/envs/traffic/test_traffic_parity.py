@@ -19,8 +19,8 @@ LARGE = [pytest.param(f"grid_{n}x{n}", marks=pytest.mark.slow) for n in (2, 4)]
 def test_every_recorded_count_is_met_exactly(task):
     runs = compare(TRACES / task, ("cycle", "random"))
     for run in runs:
-        assert torch.equal(run.ours[:, :3], run.theirs[:, :3])
-        assert torch.allclose(run.ours[:, 3], run.theirs[:, 3], rtol=ROUNDED, atol=6e-4)
+        assert torch.equal(run.embedded[:, :3], run.cityflow[:, :3])
+        assert torch.allclose(run.embedded[:, 3], run.cityflow[:, 3], rtol=ROUNDED, atol=6e-4)
         assert run.curve_error("vehicles") == run.curve_error("waiting") == 0
         assert run.travel_time_error() < ROUNDED
-    assert not torch.equal(runs[0].theirs, runs[1].theirs)
+    assert not torch.equal(runs[0].cityflow, runs[1].cityflow)

@@ -55,10 +55,10 @@ def test_max_pressure_takes_the_phase_of_most_vehicles_less_those_behind():
 
 
 def test_of_equal_phases_the_one_that_holds_is_kept():
-    worth = torch.tensor([[[2.0, 1.0, 2.0], [0.0, 3.0, 9.0]]])
+    score = torch.tensor([[[2.0, 1.0, 2.0], [0.0, 3.0, 9.0]]])
     available = torch.tensor([[True, True, True], [True, True, False]])
-    assert best(worth, available, torch.tensor([[2, 0]])).tolist() == [[2, 1]]
-    assert best(worth, available, torch.tensor([[-1, -1]])).tolist() == [[0, 1]]
+    assert best(score, available, torch.tensor([[2, 0]])).tolist() == [[2, 1]]
+    assert best(score, available, torch.tensor([[-1, -1]])).tolist() == [[0, 1]]
 
 
 def test_self_organising_gives_green_to_those_who_have_waited_enough():

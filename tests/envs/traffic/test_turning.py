@@ -123,7 +123,7 @@ def test_the_named_tasks_have_their_dimensions_and_volumes():
         ({"rate": -1.0}, "rate is -1.0; it must be at least 0"),
         ({"duration": 0}, "duration is 0; it must be at least 1"),
         ({"shares": (0.5, 0.5, 0.5)}, "none is negative, and they sum to 1"),
-        ({"shares": (0.0, 0.0, 1.0)}, "goes in circles"),
+        ({"shares": (0.0, 0.0, 1.0)}, "go in circles"),
         ({"peak": 1.5}, "peak is 1.5; allowed are 0 to 1"),
     ],
 )

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Installs what the tests need, once, and runs the fast suite; --all runs the slow tests as well.
-# Further arguments go to pytest.
+# Installs everything the tests need, once, then runs ruff, the type checker and the fast tests;
+# --all runs the slow tests as well. Further arguments go to pytest.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-scripts/install.sh magent,mpe,flatland,notebooks,dev
+scripts/install.sh magent,mpe,flatland,notebooks,dev,docs
 export OMP_NUM_THREADS=1 SDL_VIDEODRIVER=dummy
 all=()
 if [ "${1:-}" = --all ]; then
@@ -12,4 +12,5 @@ if [ "${1:-}" = --all ]; then
 fi
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .
+.venv/bin/basedpyright
 exec .venv/bin/python -m pytest -q -n 2 --dist loadfile "${all[@]}" "$@"

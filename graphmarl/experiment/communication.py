@@ -14,7 +14,7 @@ from torch import Tensor
 
 from graphmarl.experiment.config import Named
 from graphmarl.experiment.evaluate import evaluate, playing
-from graphmarl.nn import Cut, Sent
+from graphmarl.nn import Cut, LayerMessages
 from graphmarl.results.run import Run
 from graphmarl.results.tables import read_rows
 from graphmarl.step import Step
@@ -87,7 +87,7 @@ class RecordedStep:
 
     step: Step
     action: Tensor
-    sent: list[Sent]
+    sent: list[LayerMessages]
     running: Tensor
 
 
@@ -118,7 +118,7 @@ def record_messages(
         if stage.channel is None:
             raise ValueError("this method sends no messages")
         for step, action, running in stage.walk(seed, steps):
-            moments.append(RecordedStep(step, action, list(stage.channel.sent), running))
+            moments.append(RecordedStep(step, action, list(stage.channel.messages), running))
             stage.channel.take(episodes)
     return moments
 

@@ -12,7 +12,7 @@ from torch_geometric.data import Data
 
 from graphmarl.data import Trajectory
 from graphmarl.functional import taken
-from graphmarl.learners import A2C, Reward, approach
+from graphmarl.learners import A2C, Reward, polyak_update
 from graphmarl.nn import Actor, CounterfactualCritic, Output
 from graphmarl.step import Spec, require_discrete
 
@@ -96,7 +96,7 @@ class COMA(A2C):
             (list(self.critic.parameters()), self.critic_learning_rate),
         ]
 
-    def kept(self, graph: Data, output: Output, action: Tensor) -> dict[str, Tensor]:
+    def stored_outputs(self, graph: Data, output: Output, action: Tensor) -> dict[str, Tensor]:
         """Log-probability, the whole policy, and what the target critic says of all actions."""
         policy = output.distribution
         assert isinstance(policy, torch.distributions.Categorical), "the actor's"
@@ -131,7 +131,7 @@ class COMA(A2C):
         metrics = super().update(trajectory)
         self.updated += 1
         if self.target == "soft":
-            approach(self.targets["critic"], self.critic, self.tau)
+            polyak_update(self.targets["critic"], self.critic, self.tau)
         elif self.updated % self.target_update_interval == 0:
-            approach(self.targets["critic"], self.critic, 1.0)
+            polyak_update(self.targets["critic"], self.critic, 1.0)
         return metrics

@@ -16,7 +16,7 @@ from graphmarl.nn import AgentNetwork, AttentionConv, Output, mlp, orthogonal_li
 from graphmarl.step import Spec, require_discrete
 
 
-class Relations(nn.Module):
+class AttentionBlock(nn.Module):
     """One of DGN's convolutions: multi-head attention, then a layer.
 
     Args:
@@ -56,7 +56,7 @@ class DGNNetwork(AgentNetwork):
     ) -> None:
         super().__init__()
         self.encoder = nn.Sequential(mlp(obs_size, encoder, hidden), nn.ReLU())
-        self.relations = nn.ModuleList(Relations(hidden, heads) for _ in range(layers))
+        self.blocks = nn.ModuleList(AttentionBlock(hidden, heads) for _ in range(layers))
         self.head = orthogonal_linear(hidden * (layers + 1), num_actions, 1.0)
         self.rounds = layers
 
@@ -65,8 +65,8 @@ class DGNNetwork(AgentNetwork):
         assert graph.x is not None, "the agent graph carries observations"
         features = [self.encoder(graph.x.flatten(1))]
         alpha = (features[0], features[0])
-        for relation in self.relations:
-            h, alpha = relation(features[-1], graph)
+        for block in self.blocks:
+            h, alpha = block(features[-1], graph)
             features.append(h)
         return features, alpha
 
@@ -116,7 +116,7 @@ class DGN(QLearning):
         super().__init__(network, None, **learner)
         self.temporal = temporal
         if temporal:
-            self.measures = ("td", "temporal")
+            self.loss_names = ("td", "temporal")
 
     def extra_losses(self, batch: Trajectory, online: Output, target: Output) -> dict[str, Tensor]:
         """KL( attention at t || attention at t + 1 ), among the neighbours at t."""

@@ -55,7 +55,7 @@ class RailNetwork(AgentNetwork):
         self.part, self.nodes = part, 2 ** (depth + 1) - 2
         width = part.stop - part.start
         sizes = obs_size - width, width // self.nodes, depth, thought
-        self.fold, self.judge = TreeEncoder(*sizes), TreeEncoder(*sizes)
+        self.tree_encoder, self.critic_encoder = TreeEncoder(*sizes), TreeEncoder(*sizes)
         self.signal = orthogonal_linear(thought, signal)
         self.conv = AttentionConv(signal, heads * signal, heads=heads)
         self.actor = mlp(thought + heads * signal, hidden, num_actions, last_gain=0.01)
@@ -69,7 +69,7 @@ class RailNetwork(AgentNetwork):
         x = graph.x.flatten(1)
         own = torch.cat([x[:, : self.part.start], x[:, self.part.stop :]], 1)
         tree = x[:, self.part].unflatten(1, (self.nodes, -1))
-        thought = self.fold(own, tree)
+        thought = self.tree_encoder(own, tree)
         signal = F.relu(self.signal(thought))
         alpha = self.conv.attention(signal, graph.edge_index)
         heard = self.conv(signal, graph.edge_index, alpha)
@@ -78,7 +78,7 @@ class RailNetwork(AgentNetwork):
         logits = mask_logits(self.actor(features), available)
         output = Output(
             distribution=Categorical(logits=logits, validate_args=False),
-            value=self.critic(self.judge(own, tree)).squeeze(-1),
+            value=self.critic(self.critic_encoder(own, tree)).squeeze(-1),
             features=features,
             latent=heard,
             attention=alpha[0],

@@ -57,7 +57,7 @@ class NDQ(QAgents):
     """
 
     default_graph = "complete"
-    measures = ("td", "expressiveness", "succinctness")
+    loss_names = ("td", "expressiveness", "succinctness")
 
     def __init__(
         self,

@@ -30,7 +30,7 @@ class QTRAN(QAgents):
         agents: arguments of `QAgents`.
     """
 
-    measures = ("td", "opt", "nopt")
+    loss_names = ("td", "opt", "nopt")
 
     def __init__(self, spec: Spec, opt: float = 1.0, nopt: float = 1.0, **agents: Any) -> None:
         super().__init__(spec, **agents)
@@ -49,8 +49,8 @@ class QTRAN(QAgents):
         joint_tp1 = self._joint(self.targets["critic"], batch, target, best)[1:]
         value = self._value(batch, online)
         mask = batch.acted.any(-1)[:-1]
-        reward, goes_on = team_reward(batch)[:-1], ~batch.terminated[:-1]
-        error = joint_t[:-1] - self.returns(batch, reward, goes_on, joint_tp1)
+        reward, continues = team_reward(batch)[:-1], ~batch.terminated[:-1]
+        error = joint_t[:-1] - self.returns(batch, reward, continues, joint_tp1)
         self.estimate = masked_mean(joint_t[:-1], mask)
         sum_best = torch.where(living, taken(q, best), 0.0).sum(-1)
         sum_t = torch.where(living, taken(q, batch.action), 0.0).sum(-1)

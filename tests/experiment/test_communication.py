@@ -15,7 +15,7 @@ from graphmarl.experiment.communication import (
 )
 from graphmarl.experiment.evaluate import Evaluation, evaluate, make_cut, play, random_policy
 from graphmarl.experiment.train import train
-from graphmarl.nn import CUTS, Channel, Sent
+from graphmarl.nn import CUTS, Channel, LayerMessages
 from graphmarl.results.plots import draw_cut_curve, save_picture
 from graphmarl.results.run import Run
 from graphmarl.visualization.graphs import draw_message_graph
@@ -201,7 +201,7 @@ def moment(
     """Two copies of three agents, and one round of messages."""
     kept = torch.tensor(keep).bool()
     index = torch.tensor(edges).T
-    sent = [Sent(index, kept.float(), kept)]
+    sent = [LayerMessages(index, kept.float(), kept)]
     return RecordedStep(Toy(2).reset(0), torch.zeros(2, 3), sent, torch.tensor(running))
 
 

@@ -189,7 +189,7 @@ def test_every_builder_says_in_one_line_what_it_is():
         (lambda: Links()(LINE), "Links needs .* no `links`"),
         (lambda: Distance()(Complete()(Data(alive=torch.ones(2)))), "Distance needs .* no `pos`"),
         (lambda: KNN()(Data(pos=torch.zeros(3, 3))), r"shape \(3, 3\); expected \(3, 2\)"),
-        (lambda: KNN()(Data(pos=torch.tensor([[0.0, torch.nan]]))), "living agent is NaN"),
+        (lambda: KNN()(Data(pos=torch.tensor([[0.0, torch.nan]]))), "live agent is NaN"),
         (lambda: KNN()(Data(pos=torch.zeros(2, 2), batch=torch.tensor([1, 0]))), "not sorted"),
     ],
 )

@@ -38,7 +38,7 @@ class Count(CentralCritic):
 
 def learner(**options) -> Any:
     made = DDPG(Sure(), Count(), gamma=0.5, **options)
-    made.move_targets(1.0)
+    made.update_targets(1.0)
     return made
 
 

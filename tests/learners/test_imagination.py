@@ -11,7 +11,7 @@ from torch.distributions import Categorical
 from toy import Toy
 
 from graphmarl.data import Collector
-from graphmarl.functional import mean_of_living
+from graphmarl.functional import mean_of_live
 from graphmarl.graphs import make_graph
 from graphmarl.learners import imagination, model_based
 from graphmarl.learners.imagination import imagine_rollout, imagine_step
@@ -26,11 +26,11 @@ SMALL: dict[str, Any] = {"hidden": 16, "recurrent": 8, "heads": 2, "layers": 1}
 class Known(WorldModel):
     """A world in which an agent earns what is said and goes on as is said."""
 
-    def __init__(self, reward: list[float], goes_on: list[float]) -> None:
+    def __init__(self, reward: list[float], continues: list[float]) -> None:
         super().__init__(3, 2, categoricals=2, classes=2, dropout=0.0, **SMALL)
-        self.told = torch.tensor(reward), torch.tensor(goes_on).logit()
+        self.told = torch.tensor(reward), torch.tensor(continues).logit()
 
-    def future(self, z, h):
+    def predict(self, z, h):
         count = len(z) // len(self.told[0])
         return self.told[0].repeat(count), self.told[1].repeat(count)
 
@@ -45,29 +45,31 @@ class Four(LatentCritic):
         return torch.full(alive.shape, 4.0)
 
 
-def dreamt(reward: list[float], goes_on: list[float], paid: Any = "agent", horizon: int = 2):
-    agent = LatentAgent(Known(reward, goes_on), 16)
+def imagined_rollout(
+    reward: list[float], continues: list[float], paid: Any = "agent", horizon: int = 2
+):
+    agent = LatentAgent(Known(reward, continues), 16)
     alive = torch.ones(5, len(reward), dtype=torch.bool)
-    start = torch.zeros(5, len(reward), agent.model.size), alive, BlockMask.living(alive)
+    start = torch.zeros(5, len(reward), agent.model.size), alive, BlockMask.complete(alive)
     return imagine_rollout(agent, Four(), *start, horizon, 0.5, 0.5, paid, "drawn")
 
 
 def test_returns_mix_all_lengths_under_the_predicted_discount():
     # One agent is paid 1, d = 0.8, gamma = lambda = 0.5, v = 4: y_1 = 1 + 0.4 * 4 = 2.6,
     # y_0 = 1 + 0.4 (0.5 * 4 + 0.5 * 2.6) = 2.32.
-    imagined = dreamt([1.0], [0.8])
+    imagined = imagined_rollout([1.0], [0.8])
     assert torch.allclose(imagined.target.view(2, 5), torch.tensor([[2.32], [2.6]]).expand(2, 5))
     assert torch.equal(imagined.value, torch.full((10, 1), 4.0))
 
 
 @pytest.mark.parametrize(("paid", "wanted"), [("agent", [3.6, 1.6]), ("team", [2.6, 2.6])])
 def test_a_team_is_paid_the_mean(paid, wanted):
-    imagined = dreamt([2.0, 0.0], [0.8, 0.8], paid, horizon=1)
+    imagined = imagined_rollout([2.0, 0.0], [0.8, 0.8], paid, horizon=1)
     assert torch.allclose(imagined.target, torch.tensor(wanted).expand(5, 2))
 
 
 def test_who_rather_does_not_go_on_earns_no_more_and_is_heard_no_more():
-    imagined = dreamt([2.0, 4.0], [0.9, 0.4], "team", horizon=2)
+    imagined = imagined_rollout([2.0, 4.0], [0.9, 0.4], "team", horizon=2)
     assert imagined.alive.view(2, 5, 2)[:, 0].tolist() == [[True, True], [True, False]]
     # In the second step only the first is paid, so the mean is 1: y_1 = 1 + 0.45 * 4 = 2.8,
     # y_0 = 3 + 0.45 (2 + 1.4) = 4.53.
@@ -80,31 +82,31 @@ def test_who_rather_does_not_go_on_earns_no_more_and_is_heard_no_more():
         after = []
         for features in (here, moved):
             torch.manual_seed(0)
-            hearing = BlockMask.living(alive).among(living)
-            after.append(imagine_step(agent, features, living, hearing)[1][0, 0])
+            adjacency = BlockMask.complete(alive).restrict(living)
+            after.append(imagine_step(agent, features, living, adjacency)[1][0, 0])
         assert torch.equal(*after) == (not living[0, 1])
 
 
 def test_the_dead_can_be_paid_to_the_end_of_the_team():
     # The team goes on by 0.9: y_1 = 1 + 0.45 * 4 = 2.8, y_0 = 3 + 0.45 (2 + 1.4) = 4.53, also for
     # the second, who dies in the first step.
-    imagined = dreamt([2.0, 4.0], [0.9, 0.4], "team_to_end", horizon=2)
+    imagined = imagined_rollout([2.0, 4.0], [0.9, 0.4], "team_to_end", horizon=2)
     wanted = torch.tensor([[4.53, 4.53], [2.8, 2.8]])
     assert torch.allclose(imagined.target[::5], wanted)
     value, alive = torch.tensor([[1.0, 3.0, 8.0]] * 2), torch.tensor([[1, 1, 0], [0, 0, 0]]).bool()
-    assert mean_of_living(value, alive).tolist() == [[2, 2, 2], [0, 0, 0]]
+    assert mean_of_live(value, alive).tolist() == [[2, 2, 2], [0, 0, 0]]
 
 
 def test_a_dream_goes_on_without_the_dead(monkeypatch):
-    heard, step = [], imagination.imagine_step
+    masks, step = [], imagination.imagine_step
 
-    def watched(agent, features, alive, hearing, legal):
-        heard.append(hearing.mask[0].int().tolist())
-        return step(agent, features, alive, hearing, legal)
+    def recorded(agent, features, alive, adjacency, legal):
+        masks.append(adjacency.mask[0].int().tolist())
+        return step(agent, features, alive, adjacency, legal)
 
-    monkeypatch.setattr(imagination, "imagine_step", watched)
-    dreamt([2.0, 4.0], [0.9, 0.4])
-    assert heard == [[[1, 1], [1, 1]], [[1, 0], [0, 1]]]
+    monkeypatch.setattr(imagination, "imagine_step", recorded)
+    imagined_rollout([2.0, 4.0], [0.9, 0.4])
+    assert masks == [[[1, 1], [1, 1]], [[1, 0], [0, 1]]]
 
 
 def test_actions_that_are_held_to_be_illegal_are_not_imagined():
@@ -116,14 +118,16 @@ def test_actions_that_are_held_to_be_illegal_are_not_imagined():
     last.bias.data = torch.tensor([-50.0, 50.0, -50.0, -0.847])  # 0.3 of the last
     agent, alive = LatentAgent(model, 16), torch.ones(100, 1, dtype=torch.bool)
     features = torch.zeros(100, 1, model.size)
-    moment, _ = imagine_step(agent, features, alive, BlockMask.living(alive))
-    assert moment.available is not None
-    assert moment.available.float().mean((0, 1)).tolist() == pytest.approx([0, 1, 0, 0.3], abs=0.2)
-    assert set(moment.action.flatten().tolist()) == {1, 3}
-    assert torch.isfinite(moment.log_prob).all()
-    moment, _ = imagine_step(agent, features, alive, BlockMask.living(alive), "likely")
-    assert moment.available is not None
-    assert moment.available.float().mean((0, 1)).tolist() == [0, 1, 0, 0]
+    imagined_step, _ = imagine_step(agent, features, alive, BlockMask.complete(alive))
+    assert imagined_step.available is not None
+    assert imagined_step.available.float().mean((0, 1)).tolist() == pytest.approx(
+        [0, 1, 0, 0.3], abs=0.2
+    )
+    assert set(imagined_step.action.flatten().tolist()) == {1, 3}
+    assert torch.isfinite(imagined_step.log_prob).all()
+    imagined_step, _ = imagine_step(agent, features, alive, BlockMask.complete(alive), "likely")
+    assert imagined_step.available is not None
+    assert imagined_step.available.float().mean((0, 1)).tolist() == [0, 1, 0, 0]
 
 
 def losses(model: WorldModel, agents: list[int], **changes: float) -> dict[str, torch.Tensor]:
@@ -165,7 +169,7 @@ def test_absorbing_states_change_no_loss_of_the_living():
 
 def test_losses_left_out_of_absorbing_states_are_0_there():
     model = WorldModel(3, 3, categoricals=2, classes=1, positional=False, **SMALL)
-    layers: Any = (model.obs, model.did[-1])
+    layers: Any = (model.obs, model.previous_action[-1])
     for layer in layers:
         nn.init.zeros_(layer.weight)
         nn.init.constant_(layer.bias, 0.0)
@@ -181,7 +185,7 @@ def test_losses_left_out_of_absorbing_states_are_0_there():
 
 def test_nothing_is_learned_of_rewards_on_the_seam():
     model = WorldModel(3, 3, categoricals=2, classes=1, positional=False, **SMALL)
-    for head, bias in ((model.reward, 3.0), (model.goes_on, 0.0)):
+    for head, bias in ((model.reward, 3.0), (model.continues, 0.0)):
         last: Any = head[-1]
         nn.init.zeros_(last.weight)
         nn.init.constant_(last.bias, bias)
@@ -227,14 +231,14 @@ def test_a_learner_weighs_rewards_as_it_is_told_to(reward_loss, monkeypatch):
     learner = MAMBASmall(Toy().spec, reward_loss=reward_loss)
     seen = []
 
-    def watched(*told):
+    def recorded(*told):
         seen.append(told[-1])
         return {"reward": torch.zeros(())}
 
     monkeypatch.setattr(learner, "draw", lambda: (None, None))
     monkeypatch.setattr(learner, "step", lambda *_: torch.zeros(()))
     monkeypatch.setattr(model_based, "unroll", lambda *_, drop: None)
-    monkeypatch.setattr(model_based, "model_losses", watched)
+    monkeypatch.setattr(model_based, "model_losses", recorded)
     learner.learn_model()
     assert seen == [reward_loss]
 
@@ -284,7 +288,7 @@ def test_rounds_of_learning_depend_on_environment_steps_alone(copies, monkeypatc
         metrics = learner.update(trajectory)
         due = max(0, 1 + (collector.env_steps - 60) // 30)
         assert done == {"learn_model": 3 * due, "learn_policy": 2 * due}
-        assert set(learner.policy_measures) < set(metrics)
+        assert set(learner.policy_metric_names) < set(metrics)
     assert done["learn_model"] >= 3 * 5
 
 
@@ -389,11 +393,11 @@ def share_that_comes_true(learner: MAMBASmall) -> float:
     game, seq = learner.draw()
     learner.batch_size, learner.sequence_length = 16, 8
     agent = Scripted(learner.network.model)
-    whole = (seq.same[1:, ::2, 0] > 0).all(0)
+    whole = (seq.same_episode[1:, ::2, 0] > 0).all(0)
     now = unroll(agent.model, seq).latent.features.unflatten(1, (-1, 2))[3]
     alive, right = game.alive[3], []
     for t in range(3, 8):
         agent.told = game.action[t].flatten()
-        moment, now = imagine_step(agent, now, alive, BlockMask.living(alive))
-        right.append((moment.reward.round() == game.reward[t])[whole])
+        imagined_step, now = imagine_step(agent, now, alive, BlockMask.complete(alive))
+        right.append((imagined_step.reward.round() == game.reward[t])[whole])
     return float(torch.stack(right).float().mean())

@@ -149,7 +149,7 @@ def test_team_and_agent_gradients_agree_if_and_only_if_they_must():
 
         log_prob = table.logit.log_softmax(-1)[:, 0].repeat(3)
         rows = _Rows(played, pick, advantage)
-        return float(taught.agreement(log_prob, rows, rows))
+        return float(taught.gradient_cosine(log_prob, rows, rows))
 
     same = column(1.0, -2.0, 5.0).clone()
     assert cosine_of(same) == pytest.approx(1)

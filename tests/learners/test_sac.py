@@ -58,7 +58,7 @@ class Height(nn.Module):
 
 def learner(critics=None, **options) -> Any:
     made = SAC(Told(), critics or [Table()], Height(), gamma=0.5, alpha=0.2, **options)
-    made.move_targets(1.0)
+    made.update_targets(1.0)
     return made
 
 

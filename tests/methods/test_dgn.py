@@ -111,8 +111,8 @@ def test_it_is_never_negative_and_pulls_the_present_alone():
 def test_there_is_no_such_loss_unless_it_is_asked_for():
     learner = made(0.0)
     assert learner.extra_losses(played(), OTHERS, OTHERS) == {}
-    assert learner.measures == ("td",)
-    assert made().measures == ("td", "temporal")
+    assert learner.loss_names == ("td",)
+    assert made().loss_names == ("td", "temporal")
 
 
 def test_values_read_the_features_of_every_layer():

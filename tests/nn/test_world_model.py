@@ -20,12 +20,12 @@ SMALL: dict[str, Any] = {"hidden": 16, "recurrent": 8, "heads": 2}
 def test_a_message_is_a_state_of_160_bits_and_an_action():
     model = WorldModel(6, 3, hidden=16, recurrent=8, heads=2, has_available=True)
     env = Toy(num_envs=2, num_agents=3)
-    did = torch.zeros(2, 3, dtype=torch.long)
-    graph = make_graph("complete")(agent_graph(env.reset(0), env.spec, did))
+    action = torch.zeros(2, 3, dtype=torch.long)
+    graph = make_graph("complete")(agent_graph(env.reset(0), env.spec, action))
     agent = LatentAgent(model)
     with Channel(agent, 3) as channel:
         agent(graph, torch.zeros(6, agent.memory_size))
-        (sent,) = channel.sent
+        (sent,) = channel.messages
         counts = channel.take(2)
     assert model.shape == (32, 32)
     # 32 letters of 5 binary digits; one of three actions takes 2 more.
@@ -40,17 +40,17 @@ def test_a_message_is_a_state_of_160_bits_and_an_action():
 def test_no_information_from_beyond_the_neighbourhood_enters_a_state(local):
     model = WorldModel(6, 3, layers=3, categoricals=2, classes=4, **SMALL)
     edges = LINE if local else torch.tensor([[i, j] for i in range(4) for j in range(4) if i != j])
-    hearing = adjacency_of(edges if local else edges.T, 1, 4)
-    knows, did = torch.randn(4, model.size), torch.randn(4, 3)
+    adjacency = adjacency_of(edges if local else edges.T, 1, 4)
+    knows, action = torch.randn(4, model.size), torch.randn(4, 3)
 
-    def first(knows, did):
-        return model.advance(model.split(knows), did, hearing, 4)[0]
+    def first(knows, action):
+        return model.advance(model.split(knows), action, adjacency, 4)[0]
 
-    for part in torch.autograd.functional.jacobian(first, (knows, did)):
+    for part in torch.autograd.functional.jacobian(first, (knows, action)):
         heard = part.abs().sum((0, 2)) > 0  # type: ignore[union-attr]
         assert heard.tolist() == [True, True, not local, not local]
     # Nor does what others remember for themselves: the deterministic state is not sent.
-    knows = torch.autograd.functional.jacobian(lambda x: first(x, did), knows)
+    knows = torch.autograd.functional.jacobian(lambda x: first(x, action), knows)
     assert not knows[:, 1:, model.stochastic :].any()  # type: ignore[index]
 
 

@@ -11,12 +11,12 @@ from graphmarl.nn.network import mlp
 
 
 class JointCritic(nn.Module):
-    """Q_jt and V of QTRAN-base (Son et al. 2019, Section 4): sums over agents, then the state.
+    """Joint Q_jt and V_jt of QTRAN-base, by sum pooling over agents (Son et al. 2019, Section 4).
 
     Args:
         features: size of an agent's features.
         num_actions: number of actions.
-        state_size: size of the global state, 0 where there is none.
+        state_size: size of the global state; 0 for none.
         hidden: width of every layer.
 
     Shapes:

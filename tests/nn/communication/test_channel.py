@@ -69,7 +69,7 @@ def test_what_is_kept_in_mind_is_what_arrived():
     conv, x = GaussianConv(4, 3, slots=3).eval(), torch.randn(6, 4)
     with Channel(conv, 3, Budget(1)) as channel:
         conv(x, EDGES)
-        (sent,) = channel.sent
+        (sent,) = channel.messages
     assert torch.equal(sent.edge_index, EDGES)
     best = conv.mean(x, EDGES).abs().argmax(1)
     assert torch.equal(sent.keep, torch.nn.functional.one_hot(best, 3).bool())
@@ -94,7 +94,7 @@ def test_two_layers_are_two_rounds():
     net, x = FlowNet(4, 5, 2), torch.randn(6, 4)
     with Channel(net, 3) as channel:
         net(x, EDGES, symmetric_norm(EDGES, 6))
-        assert [sent.message.shape for sent in channel.sent] == [(4, 5), (4, 5)]
+        assert [sent.message.shape for sent in channel.messages] == [(4, 5), (4, 5)]
         assert counts(channel) == [(6, 30, 120), (2, 10, 40)]
 
 
@@ -128,7 +128,7 @@ def test_a_closed_channel_leaves_no_trace(fails):
         assert torch.equal(layer(x, EDGES), value)
         assert not layer._message_forward_hooks
         assert not layer._propagate_forward_pre_hooks
-    assert len(channel.sent) == 2, "nothing was added after it was closed"
+    assert len(channel.messages) == 2, "nothing was added after it was closed"
 
 
 def test_a_network_without_messages_has_no_layers():

@@ -43,4 +43,4 @@ def test_a_cut_message_counts_as_zeros_in_the_mean():
     assert torch.isclose(conv(h, EDGES)[0], torch.tensor(3.0).tanh())
     with Channel(conv, 3, Budget(0)) as channel:
         assert conv(h, EDGES)[0] == 0
-    assert [sent.message.tolist() for sent in channel.sent] == [[[0.0], [0.0], [0.0]]]
+    assert [sent.message.tolist() for sent in channel.messages] == [[[0.0], [0.0], [0.0]]]

@@ -136,7 +136,7 @@ def test_a_message_is_worth_the_attention_that_it_gets():
     assert torch.allclose(conv.value(x)[1:, 0], torch.tensor([1.0, -9.0]), atol=1e-4)
     with Channel(conv, 3, Rank(50)) as channel:
         conv(x, EDGES[:, :2])
-    assert channel.sent[0].keep.tolist() == [[True], [False]]
+    assert channel.messages[0].keep.tolist() == [[True], [False]]
 
 
 def test_a_temperature_that_is_not_positive_is_refused():

@@ -20,8 +20,8 @@ class A2C(PPO):
         minibatch_size: agent slots per optimiser step; the default fits most trajectories.
         normalize_advantage: standardise the advantages of each trajectory.
         reward_scale: factor on all rewards.
-        final_learning_rate: learning rate at the end of the run, relative to its initial value.
-        final_entropy_coef: entropy coefficient at the end of the run, relative to its initial value.
+        final_learning_rate: learning rate at the end of the run, relative to its start.
+        final_entropy_coef: entropy coefficient at the end of the run, relative to its start.
         learner: other arguments of `PPO`.
     """
 

@@ -38,8 +38,8 @@ class ModelBased(Learner):
         reward_loss: `smooth_l1` as in the paper's code, or half the `squared` error, the -ln p of
             its text. Only the latter predicts the mean reward: the former tends to the median,
             which is low for a win of probability below 1/2.
-        masked_training: train and imagine on the edges of the replayed graphs; otherwise on complete
-            graphs, as in the paper's code.
+        masked_training: train and imagine on the edges of the replayed graphs instead of complete
+            graphs, which are used in the paper's code.
         reward_scale: factor on all rewards.
         train_interval: environment steps between rounds; in the paper about an episode.
         model_gradient_steps: gradient steps of the model per round.

@@ -36,12 +36,12 @@ class PPO(Learner):
     Args:
         network: actor-critic of every agent.
         learning_rate: initial learning rate, annealed linearly.
-        final_learning_rate: learning rate at the end of the run, relative to its initial value.
+        final_learning_rate: learning rate at the end of the run, relative to its start.
         gamma: discount.
         gae_lambda: lambda of generalised advantage estimation.
         clip_range: clip range of the probability ratio; None for no clipping.
         entropy_coef: initial weight of the entropy bonus, annealed linearly.
-        final_entropy_coef: entropy coefficient at the end of the run, relative to its initial value.
+        final_entropy_coef: entropy coefficient at the end of the run, relative to its start.
         value_coef: weight of the value loss.
         value_target: `monte_carlo` is the discounted return, bootstrapped where an episode is cut
             (NVIF, eq. 17); `lambda` is the lambda return.

@@ -157,12 +157,10 @@ class QLearning(OffPolicy):
         reward = reward * self.reward_scale
         if not self.td_lambda:
             return (reward + discount * v_tp1).detach()
-        same_episode = ~(batch.terminated | batch.truncated)[:-1] & batch.valid[:-1]
-        same_episode[-1] = False
-        same_episode = same_episode.view(*same_episode.shape, *[1] * (v_tp1.ndim - 2)).expand_as(
-            v_tp1
-        )
-        return lambda_return(reward, discount, self.td_lambda * same_episode, v_tp1).detach()
+        trace = ~(batch.terminated | batch.truncated)[:-1] & batch.valid[:-1]
+        trace[-1] = False
+        trace = trace.view(*trace.shape, *[1] * (v_tp1.ndim - 2)).expand_as(v_tp1)
+        return lambda_return(reward, discount, self.td_lambda * trace, v_tp1).detach()
 
     def extra_losses(self, batch: Trajectory, online: Output, target: Output) -> dict[str, Tensor]:
         """Additional weighted losses of a method, by name."""

@@ -183,8 +183,7 @@ def model_losses(
         error = F.binary_cross_entropy_with_logits(available, seq.available, reduction="none")
         losses["available"] = (error.sum(-1) * seq.active).mean()
     if information:
-        missed = F.cross_entropy(
-            present.previous_action.movedim(-1, 1), seq.previous_action.argmax(-1), reduction="none"
-        )
-        losses["information"] = information * (missed * seq.has_previous).mean()
+        logits, label = decoded.previous_action.movedim(-1, 1), seq.previous_action.argmax(-1)
+        error = F.cross_entropy(logits, label, reduction="none")
+        losses["information"] = information * (error * seq.has_previous).mean()
     return losses

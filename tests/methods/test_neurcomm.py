@@ -51,9 +51,9 @@ def test_an_agent_reads_observations_of_now_and_policies_and_states_of_before():
     x = torch.arange(6.0).view(3, 2)
     # Agent 2 hears agent 1 first, then agent 0.
     known = [
-        network.see(torch.cat([x[2], x[1], x[0]])),
-        network.guess(torch.cat([policy[1], policy[0]])),
-        network.feel(torch.cat([h[1], h[0]])),
+        network.obs_layer(torch.cat([x[2], x[1], x[0]])),
+        network.policy_layer(torch.cat([policy[1], policy[0]])),
+        network.hidden_layer(torch.cat([h[1], h[0]])),
     ]
     cell = torch.nn.LSTMCell(12, 4, bias=False)
     # torch orders its gates as input, forget, cell, output.

@@ -49,7 +49,14 @@ class Sectors(ABC):
         pending: Bool[np.ndarray, "4 point"],
         near: Int[np.ndarray, "4 point"],
     ) -> bool:
-        """Fill `near` for all pending points if there is a fast exact method; else return False."""
+        """Fill `near` for all pending points if there is a fast exact method; else return False.
+
+        Args:
+            forest: trees over all points.
+            group: group of each point.
+            pending: sectors whose search is not complete.
+            near: nearest point in each sector, written in place.
+        """
         return False
 
 

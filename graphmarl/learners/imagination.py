@@ -39,7 +39,17 @@ class ImaginedRollout:
 
 
 class ImaginedStep(NamedTuple):
-    """One imagined step; all tensors are (graph, agent, ...)."""
+    """One imagined step; all tensors are (graph, agent, ...).
+
+    Args:
+        features: latent features before the step.
+        alive: mask of live agents.
+        action: sampled actions.
+        log_prob: log-probabilities of the actions.
+        available: mask of the available actions, or None if all are.
+        reward: predicted rewards, 0 for dead agents.
+        continues: predicted continuation probabilities.
+    """
 
     features: Tensor
     alive: Tensor
@@ -113,7 +123,18 @@ def imagine_step(
     adjacency: Adjacency,
     legal: ImaginedActions = "drawn",
 ) -> tuple[ImaginedStep, Tensor]:
-    """Sample a joint action, predict rewards, and imagine the next latent features."""
+    """Sample a joint action, predict rewards, and imagine the next latent features.
+
+    Args:
+        agent: policy and world model.
+        features: latent features (graph, agent, feature).
+        alive: live agents (graph, agent).
+        adjacency: edges of the messages.
+        legal: available actions: `drawn` from the predicted probabilities, or the `likely` ones.
+
+    Returns:
+        The step, and the next latent features.
+    """
     model, (graphs, agents) = agent.model, alive.shape
     rows = features.flatten(0, 1)
     logits = model.available_logits(rows)

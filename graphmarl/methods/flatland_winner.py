@@ -28,7 +28,7 @@ class RailNetwork(AgentNetwork):
 
     Args:
         obs_size: size of an observation.
-        tree_slice: slice of the tree in the observation; the rest is the agent's own features.
+        part: slice of the tree in the observation; the rest is the agent's own features.
         depth: depth of the tree.
         num_actions: number of actions.
         thought: width of the encoded tree, t_i.
@@ -45,7 +45,7 @@ class RailNetwork(AgentNetwork):
     def __init__(
         self,
         obs_size: int,
-        tree_slice: slice,
+        part: slice,
         depth: int,
         num_actions: int,
         thought: int,
@@ -54,8 +54,8 @@ class RailNetwork(AgentNetwork):
         hidden: int,
     ) -> None:
         super().__init__()
-        self.tree_slice, self.nodes = tree_slice, 2 ** (depth + 1) - 2
-        width = tree_slice.stop - tree_slice.start
+        self.part, self.nodes = part, 2 ** (depth + 1) - 2
+        width = part.stop - part.start
         sizes = obs_size - width, width // self.nodes, depth, thought
         self.tree_encoder, self.critic_encoder = TreeEncoder(*sizes), TreeEncoder(*sizes)
         self.signal = orthogonal_linear(thought, signal)
@@ -69,7 +69,7 @@ class RailNetwork(AgentNetwork):
         """Policy and value; the memory is empty."""
         assert graph.x is not None and graph.edge_index is not None, "a builder has set the edges"
         x = graph.x.flatten(1)
-        own = torch.cat([x[:, : self.tree_slice.start], x[:, self.tree_slice.stop :]], 1)
+        own = torch.cat([x[:, : self.part.start], x[:, self.part.stop :]], 1)
         tree = x[:, self.part].unflatten(1, (self.nodes, -1))
         thought = self.tree_encoder(own, tree)
         signal = F.relu(self.signal(thought))
@@ -137,9 +137,9 @@ class FlatlandWinner(PPO):
         **learner: Any,
     ) -> None:
         require_discrete(spec, "FlatlandWinner")
-        tree_slice = tree_of(spec, tree, depth)
+        part = tree_of(spec, tree, depth)
         sizes = thought, signal, heads, hidden
-        network = RailNetwork(spec.obs_size, tree_slice, depth, spec.num_actions, *sizes)
+        network = RailNetwork(spec.obs_size, part, depth, spec.num_actions, *sizes)
         super().__init__(
             network,
             learning_rate=learning_rate,

@@ -255,7 +255,9 @@ def test_advantages_are_standardised_only_if_asked_for(normalize_advantage, want
     )
     seen = []
     monkeypatch.setattr(learner, "imagine", lambda: told)
-    monkeypatch.setattr(learner, "_learn", lambda _, x, pick: seen.append(x[:, 0]) or torch.ones(3))
+    monkeypatch.setattr(
+        learner, "_update_policy", lambda _, x, pick: seen.append(x[:, 0]) or torch.ones(3)
+    )
     learner.learn_policy()
     assert torch.allclose(seen[0], torch.tensor(wanted), atol=1e-4)
 

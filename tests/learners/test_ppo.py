@@ -145,10 +145,10 @@ def test_team_and_agent_gradients_agree_if_and_only_if_they_must():
     pick = torch.arange(3)
 
     def cosine_of(advantage: torch.Tensor) -> float:
-        from graphmarl.learners.ppo import _Rows
+        from graphmarl.learners.ppo import _Minibatch
 
         log_prob = table.logit.log_softmax(-1)[:, 0].repeat(3)
-        rows = _Rows(played, pick, advantage)
+        rows = _Minibatch(played, pick, advantage)
         return float(taught.gradient_cosine(log_prob, rows, rows))
 
     same = column(1.0, -2.0, 5.0).clone()

@@ -109,9 +109,9 @@ def shorter(agents: LiveAgents, edge: Int[Tensor, "2 edge"], r: float) -> Int[Te
 
 
 class Radius(GraphBuilder):
-    """Radius graph.
+    """Radius graph: neighbours within distance r.
 
-    Every live agent receives edges from all live agents of its graph within distance r.
+    Every live agent receives edges from all live agents of its graph within the radius.
 
     Args:
         r: radius in the units of `pos`, inclusive.

@@ -24,7 +24,7 @@ def complete_edges(agents: LiveAgents) -> Int[Tensor, "2 edge"]:
 
 
 class Complete(GraphBuilder):
-    """Complete graph."""
+    """Complete graph of the live agents."""
 
     def edges(self, data: Data, agents: LiveAgents) -> Int[Tensor, "2 edge"]:
         """All ordered pairs of live agents."""

@@ -247,15 +247,7 @@ class PPO(Learner):
     def loss(
         self, log_prob: Tensor, entropy: Tensor, value: Tensor, rows: _Minibatch, bonus: float
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """Loss of PPO, and metrics.
-
-        Args:
-            log_prob: log-probabilities of the taken actions.
-            entropy: entropy of each policy.
-            value: value of each row.
-            rows: minibatch, row by row.
-            bonus: weight of the entropy bonus.
-        """
+        """Loss of PPO with an entropy bonus of the given weight, and metrics."""
         log_ratio = log_prob - rows.log_prob
         gain = masked_mean(
             clipped_surrogate(log_ratio, rows.advantage, self.clip_range), rows.acted

@@ -65,7 +65,7 @@ def absorbed(ends: str) -> Sequences:
     return Sequences.of(game, masked=True)
 
 
-def test_who_dies_or_ends_sees_nothing_is_paid_nothing_and_goes_on_no_more():
+def test_an_agent_is_inactive_after_death_or_termination():
     seq = absorbed("terminated")
     assert seq.obs[..., 0].tolist() == [[1, 2, 3], [0, 5, 6], [0, 0, 0], [10, 11, 12], [13, 14, 15]]
     assert seq.active.int().tolist() == [[1, 1, 1], [0, 1, 1], [0, 0, 0], [1, 1, 1], [1, 1, 1]]
@@ -85,20 +85,20 @@ def test_who_dies_or_ends_sees_nothing_is_paid_nothing_and_goes_on_no_more():
     assert seq.start[:, 0].tolist() == [True, True, False, True, False]
 
 
-def test_who_is_cut_off_goes_on():
+def test_truncation_is_not_an_end():
     seq = absorbed("truncated")
     assert seq.obs[2, :, 0].tolist() == [0, 8, 9]
     assert seq.continues[1].tolist() == [0, 1, 1]
     assert seq.start[:, 0].tolist() == [True, True, False, True, False]
 
 
-def test_messages_go_over_the_edges_of_the_state_in_which_they_were_said():
-    heard = []
+def test_messages_use_the_edges_of_the_state_in_which_they_were_sent():
+    received = []
     for each in absorbed("terminated").adjacency:
         if isinstance(each, BlockMask):
             each = NeighborLists(torch.arange(3)[None].expand(3, 3), each.mask[0])
         rows = zip(each.neighbors, each.mask, strict=True)
-        heard.append([set(p[h].tolist()) for p, h in rows])
+        received.append([set(p[h].tolist()) for p, h in rows])
     first, later, new = [{0}, {0, 1}, {1, 2}], [{0}, {1}, {1, 2}], [{0, 2}, {1}, {2}]
     # The first state and the one after the seam have none before them.
-    assert heard == [first, first, later, new, new]
+    assert received == [first, first, later, new, new]

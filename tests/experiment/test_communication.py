@@ -72,8 +72,8 @@ class Clock(Channel):
     """Counts as many bits as it was asked before."""
 
     def take(self, num_graphs):
-        self.sent.append(None)  # type: ignore[arg-type]
-        return {"bits": torch.full((num_graphs,), float(len(self.sent)))}
+        self.messages.append(None)  # type: ignore[arg-type]
+        return {"bits": torch.full((num_graphs,), float(len(self.messages)))}
 
 
 def test_who_has_ended_says_no_more():

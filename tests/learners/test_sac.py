@@ -63,7 +63,7 @@ def learner(critics=None, **options) -> Any:
 
 
 def example(**others):
-    """Two agents that hear each other; both policies are even: they see (h, h) first."""
+    """Two agents with edges in both directions; both policies are even: they see (h, h) first."""
     obs = [[[3.0, 3.0], [5.0, 5.0]], [[0.0, 2.0], [0.0, 4.0]]]
     return batch(obs, [[0, 1]], [[1.0, 10.0]], edges=[BOTH, BOTH], **others)
 
@@ -114,7 +114,7 @@ def test_of_two_critics_the_smaller_counts():
 
 
 def test_gumbel_answers_for_the_neighbours_value_and_exact_for_ones_own():
-    # Only agent 1 hears: agent 0's action matters for Q_1 alone.
+    # Only agent 1 receives: agent 0's action matters for Q_1 alone.
     moved = {}
     for gradient in ("gumbel", "exact"):
         torch.manual_seed(0)

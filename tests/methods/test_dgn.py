@@ -70,7 +70,7 @@ def test_nothing_is_lost_where_nothing_changes():
     assert temporal(made(), played(then=NOW)) == 0
 
 
-def test_who_has_died_is_no_neighbour_any_more():
+def test_dead_agents_are_no_neighbours_in_the_next_state():
     # Without 2, agent 0 attends to itself and 1 by 1, 1 and then by 2, 1; 2 itself does not count.
     alive = torch.tensor([[True, True, True], [True, True, False]])
     expected = kl([1 / 2, 1 / 2], [2 / 3, 1 / 3]) / 2

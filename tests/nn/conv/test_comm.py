@@ -8,7 +8,7 @@ from torch import nn
 from graphmarl.nn import Channel, CommConv
 from graphmarl.nn.communication.cuts import Budget
 
-# 1 and 2 tell 0, 0 tells 1, nobody tells 2.
+# 1 and 2 send to 0, 0 sends to 1, none to 2.
 EDGES = torch.tensor([[1, 2, 0], [0, 0, 1]])
 
 

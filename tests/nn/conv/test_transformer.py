@@ -1,4 +1,4 @@
-"""Transformer layers beside PyTorch's own, and who hears whom in them."""
+"""Transformer layers compared with PyTorch's, and their adjacency."""
 
 import math
 
@@ -103,8 +103,8 @@ def test_layers_upon_each_other_carry_nothing_beyond_the_neighbours():
     jacobian = torch.autograd.functional.jacobian(
         lambda x: conv.encode(conv.tokens(x, 4), lists)[0], torch.randn(4, 5)
     )
-    heard = jacobian.abs().sum((0, 2)) > 0  # type: ignore[union-attr]
-    assert heard.tolist() == [True, True, False, False]
+    received = jacobian.abs().sum((0, 2)) > 0  # type: ignore[union-attr]
+    assert received.tolist() == [True, True, False, False]
 
 
 def test_sending_and_reading_by_lists_are_the_same():
@@ -127,19 +127,19 @@ def test_sending_and_reading_by_lists_are_the_same():
         (torch.tensor([[0, 1, 2], [1, 2, 0]]), None),
     ],
 )
-def test_groups_are_found_where_everyone_hears_everyone(edges, groups):
+def test_cliques_are_found(edges, groups):
     found = BlockMask.of(edges.long(), 1, 4)
     assert (None if found is None else found.mask[0].int().tolist()) == groups
 
 
-def test_the_dead_are_heard_no_more():
+def test_edges_of_dead_agents_are_removed():
     alive = torch.tensor([[True, False, True, True]])
     assert adjacency_of(complete([0, 1, 2, 3]), 1, 4).restrict(alive) == Same(
         BlockMask.complete(alive).mask[0].tolist()
     )
     lists = NeighborLists.of(LINE, 4)[0].restrict(alive)
-    heard = [p[h].tolist() for p, h in zip(lists.neighbors, lists.mask, strict=True)]
-    assert heard == [[0], [1], [2, 3], [3, 2]]
+    received = [p[h].tolist() for p, h in zip(lists.neighbors, lists.mask, strict=True)]
+    assert received == [[0], [1], [2, 3], [3, 2]]
 
 
 class Same:
@@ -152,7 +152,7 @@ class Same:
         return isinstance(other, BlockMask) and other.mask[0].tolist() == self.mask
 
 
-def test_places_are_told_apart_by_sinusoids():
+def test_agent_indices_are_encoded_by_sinusoids():
     conv = CommunicationTransformer(2, 5, positional=True)
     angles = [3.0, 3.0 * 10_000 ** (-2 / 5), 3.0 * 10_000 ** (-4 / 5)]
     wanted = [f(angle) for angle in angles for f in (math.sin, math.cos)][:5]
@@ -162,8 +162,8 @@ def test_places_are_told_apart_by_sinusoids():
     assert not CommunicationTransformer(2, 5).positional_encoding(torch.tensor([3])).any()
 
 
-def test_a_letter_is_sent_whole_or_not_at_all_and_counted_in_binary_digits():
-    # Letters of alphabets of 4, 3 and 1: 2, 2 and 0 binary digits.
+def test_a_symbol_is_sent_whole_or_not_at_all_and_counted_in_binary_digits():
+    # Symbols of alphabets of 4, 3 and 1: 2, 2 and 0 binary digits.
     conv = CommunicationTransformer(8, 8, alphabet=(4, 3, 1))
     x, edges = torch.rand(3, 8), complete([0, 1, 2])
     with Channel(conv, 3) as channel:
@@ -172,9 +172,9 @@ def test_a_letter_is_sent_whole_or_not_at_all_and_counted_in_binary_digits():
     with Channel(conv, 3, Budget(1)) as channel:
         conv(x, edges)
         (sent,) = channel.messages
-        assert sent.keep.sum(1).unique().tolist() == [4], "the first letter"
+        assert sent.keep.sum(1).unique().tolist() == [4], "the first symbol"
         assert torch.equal(sent.message[:, 4:], torch.zeros(6, 4))
-        # A message of 2 digits takes a byte, and its mask of 3 letters another.
+        # A message of 2 digits takes a byte, and its mask of 3 symbols another.
         assert [v.tolist() for v in channel.take(1).values()] == [[6], [6 * 2], [6 * 2]]
 
 

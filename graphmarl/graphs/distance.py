@@ -74,7 +74,7 @@ class KNN(GraphBuilder):
 
     def __init__(self, k: int = 8) -> None:
         if k < 1:
-            raise ValueError(f"k is {k}; each agent needs at least 1 neighbor")
+            raise ValueError(f"k is {k}; each agent needs at least 1 neighbour")
         self.k = k
 
     def edges(self, data: Data, agents: LiveAgents) -> Int[Tensor, "2 edge"]:

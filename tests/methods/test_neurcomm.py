@@ -31,7 +31,7 @@ def test_neighbours_fill_the_slots_by_distance_and_ties_go_to_the_lower_row():
     assert neighbor_slots(ALL, POS, 2).tolist() == [1, 0, 0, 1, 0, 1]
     tied = torch.tensor([[1.0, 0], [0, 0], [-1, 0]])
     assert neighbor_slots(torch.tensor([[2, 0], [1, 1]]), tied, 2).tolist() == [1, 0]
-    with pytest.raises(ValueError, match="has 2 neighbors; it has 1 slots"):
+    with pytest.raises(ValueError, match="has 2 neighbours; it has 1 slots"):
         neighbor_slots(ALL, POS, 1)
     with pytest.raises(ValueError, match="no positions"):
         neighbor_slots(ALL, None, 2)

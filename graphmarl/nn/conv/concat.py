@@ -36,7 +36,7 @@ def neighbor_slots(
     most = int(count.max()) if len(count) else 0
     if most > slots:
         raise ValueError(
-            f"an agent has {most} neighbors; it has {slots} slots for them (neighbors={slots})"
+            f"an agent has {most} neighbours; it has {slots} slots for them (neighbors={slots})"
         )
     first = (count.cumsum(0) - count)[receiver[order]]
     slot = torch.empty_like(order)

@@ -95,10 +95,10 @@ def update_cost(method: str, graphs: int, agents: int, neighbors: int, device: s
     def whole() -> None:
         optimizer.zero_grad()
         total().backward()
-        for each in learner.parts():
+        for each in learner.clip_groups():
             torch.nn.utils.clip_grad_norm_(each, 10.0)
         optimizer.step()
-        learner.move_targets(learner.tau)
+        learner.update_targets(learner.tau)
 
     critic = learner.critics[0]
     assert isinstance(critic, NeighborCritic), "built by the method"

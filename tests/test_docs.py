@@ -16,7 +16,15 @@ MODULES = sorted(
 )
 # Classes of other libraries and of the engines' files that docstrings name.
 OTHERS = {"Data", "MessagePassing", "Generator", "Trainer", "LightningModule", "None", "True"}
-OTHERS |= {"RailEnv", "ImportError", "ValueError", "DataLoader", "Tensor", "BaseTransform", "KeyError"}
+OTHERS |= {
+    "RailEnv",
+    "ImportError",
+    "ValueError",
+    "DataLoader",
+    "Tensor",
+    "BaseTransform",
+    "KeyError",
+}
 
 
 def public(name: str) -> list[tuple[str, object]]:

@@ -15,7 +15,7 @@ from torch import Tensor
 from graphmarl.experiment.config import Named
 from graphmarl.experiment.evaluate import evaluate
 from graphmarl.experiment.policies import load_policy
-from graphmarl.nn import Cut, Sent
+from graphmarl.nn import Cut, LayerMessages
 from graphmarl.results.run import Run
 from graphmarl.results.tables import read_rows
 from graphmarl.step import Step
@@ -104,13 +104,13 @@ class RecordedStep:
     Args:
         step: the environment's step.
         action: the actions in it.
-        sent: the messages before the action, one entry for each layer and round.
+        messages: the messages before the action, one entry for each layer and round.
         running: copies that are in their first episode.
     """
 
     step: Step
     action: Tensor
-    sent: list[Sent]
+    messages: list[LayerMessages]
     running: Tensor
 
 
@@ -141,7 +141,7 @@ def record_messages(
         if loaded.channel is None:
             raise ValueError("this method sends no messages")
         for step, action, running in loaded.episodes(seed, steps):
-            recorded.append(RecordedStep(step, action, list(loaded.channel.sent), running))
+            recorded.append(RecordedStep(step, action, list(loaded.channel.messages), running))
             loaded.channel.take(episodes)
     return recorded
 
@@ -157,7 +157,7 @@ def message_graph(recorded: Sequence[RecordedStep], num_agents: int) -> nx.DiGra
     """
     totals = torch.zeros(2, num_agents * num_agents)
     for moment in recorded:
-        for sent in moment.sent:
+        for sent in moment.messages:
             running = moment.running[sent.edge_index[1] // num_agents]
             sender, receiver = sent.edge_index % num_agents
             bits = sent.bits * running.float()

@@ -1,4 +1,4 @@
-"""Pure mathematics on tensors: returns, losses, masks, schedules."""
+"""Pure functions on tensors: returns, losses, masking, inference and schedules."""
 
 from graphmarl.functional.inference import (
     belief_propagation,
@@ -10,11 +10,11 @@ from graphmarl.functional.inference import (
 from graphmarl.functional.latent import balanced_kl, sample_index, straight_through
 from graphmarl.functional.losses import clipped_surrogate, consistency, cosine, standard_normal_kl
 from graphmarl.functional.masking import (
-    inherited,
+    fill_dead,
     mask_logits,
     masked_mean,
     masked_standardise,
-    mean_of_living,
+    mean_of_live,
 )
 from graphmarl.functional.returns import generalised_advantage
 from graphmarl.functional.schedules import geometric, linear
@@ -31,14 +31,14 @@ __all__ = [
     "generalised_advantage",
     "geometric",
     "greedy_action",
-    "inherited",
+    "fill_dead",
     "lambda_return",
     "linear",
     "mask_logits",
     "masked_mean",
     "masked_standardise",
     "mean_field",
-    "mean_of_living",
+    "mean_of_live",
     "reverse_edges",
     "sample_index",
     "standard_normal_kl",

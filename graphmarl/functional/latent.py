@@ -1,4 +1,4 @@
-"""Mathematics of discrete latent states: sampling with gradients, and how far two are apart."""
+"""Discrete latent states: straight-through sampling and KL divergence."""
 
 import torch
 from jaxtyping import Float
@@ -6,12 +6,12 @@ from torch import Tensor
 
 
 def straight_through(logits: Tensor, index: Tensor) -> Tensor:
-    """A one-hot vector whose gradient is that of the probabilities (Bengio et al. 2013).
+    """One-hot vector with straight-through gradients (Bengio et al. 2013).
 
     onehot(index) + p - stop(p) with p = softmax(logits).
 
     Shapes:
-        logits (*rows, class), index (*rows,), whole numbers; out (*rows, class).
+        logits (*rows, class), index (*rows,), integers; out (*rows, class).
     """
     p = logits.softmax(-1)
     chosen = torch.zeros_like(p).scatter_(-1, index[..., None], 1.0)
@@ -19,7 +19,7 @@ def straight_through(logits: Tensor, index: Tensor) -> Tensor:
 
 
 def sample_index(logits: Tensor) -> Tensor:
-    """One draw from each categorical distribution, by a race of exponential clocks.
+    """Sample from each categorical distribution, by an exponential race.
 
     Shapes:
         logits (*rows, class); out (*rows,).
@@ -32,14 +32,14 @@ def balanced_kl(
     prior: Float[Tensor, "*rows categorical class"],
     balance: float,
 ) -> Float[Tensor, "*rows"]:
-    """KL( posterior || prior ), by which each is trained at its own pace (Hafner et al. 2021).
+    """KL( posterior || prior ) with KL balancing (Hafner et al. 2021).
 
     (1 - balance) KL( q || stop(p) ) + balance KL( stop(q) || p ), averaged over the categoricals.
 
     Args:
         posterior: logits of q.
         prior: logits of p.
-        balance: share of the prior's training; with 0.5 both move alike.
+        balance: weight of the gradient to the prior; 0.5 weighs both alike.
     """
     log_q, log_p = posterior.log_softmax(-1), prior.log_softmax(-1)
     q = log_q.exp()

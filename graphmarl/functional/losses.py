@@ -1,4 +1,4 @@
-"""Losses and the measures beside them, one value per entry; masks are applied by the caller."""
+"""Losses and metrics, one value per entry; masks are applied by the caller."""
 
 from collections.abc import Sequence
 
@@ -11,9 +11,14 @@ from torch_geometric.utils import scatter
 def clipped_surrogate(
     log_ratio: Float[Tensor, "*axes"], advantage: Float[Tensor, "*axes"], clip: float | None
 ) -> Float[Tensor, "*axes"]:
-    """The objective of PPO (Schulman et al. 2017, eq. 7), to be maximised.
+    """Clipped surrogate objective of PPO (Schulman et al. 2017, eq. 7), to be maximised.
 
     min(rho A, clip(rho, 1 - clip, 1 + clip) A) with rho = exp(log_ratio); rho A if clip is None.
+
+    Args:
+        log_ratio: log-probability of the action less that under the old policy.
+        advantage: A.
+        clip: clip range of rho; None for no clipping.
     """
     ratio = log_ratio.exp()
     if clip is None:
@@ -24,7 +29,7 @@ def clipped_surrogate(
 def standard_normal_kl(
     mu: Float[Tensor, "*rows latent"], sigma: Float[Tensor, "*rows latent"]
 ) -> Float[Tensor, "*rows"]:
-    """KL( N(mu, sigma^2) || N(0, 1) ), summed over the latent."""
+    """KL( N(mu, sigma^2) || N(0, 1) ), summed over the latent dimensions."""
     return 0.5 * (mu**2 + sigma**2 - 1 - 2 * sigma.log()).sum(-1)
 
 
@@ -34,9 +39,15 @@ def consistency(
     mask: Bool[Tensor, " row"],
     num_graphs: int,
 ) -> Float[Tensor, " row"]:
-    """Squared distance of each agent's latent to the mean over its graph (NVIF, eq. 7).
+    """Consistency loss: squared distance of each latent to the mean of its graph (NVIF, eq. 7).
 
     || s_i - mean_j s_j ||^2 over the agents of one graph where the mask holds; 0 elsewhere.
+
+    Args:
+        s: latent of each agent.
+        graph: graph of each agent.
+        mask: agents that count.
+        num_graphs: number of graphs.
     """
     weight = mask.to(s.dtype)
     count = scatter(weight, graph, dim_size=num_graphs).clamp(min=1)
@@ -45,7 +56,7 @@ def consistency(
 
 
 def cosine(first: Sequence[Tensor | None], second: Sequence[Tensor | None]) -> Float[Tensor, ""]:
-    """Cosine between two gradients given as lists of tensors; a None is a zero."""
+    """Cosine similarity of two gradients given as lists of tensors; None counts as zeros."""
     pairs = [(a, b) for a, b in zip(first, second, strict=True) if a is not None and b is not None]
     inner = torch.stack([(a * b).sum() for a, b in pairs]).sum()
     norms = [

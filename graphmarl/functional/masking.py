@@ -1,4 +1,4 @@
-"""The only ways to leave out padding, the dead and illegal actions."""
+"""Masking of padding, dead agents and unavailable actions."""
 
 import torch
 from jaxtyping import Bool, Float
@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 def masked_mean(x: Float[Tensor, "*axes"], mask: Bool[Tensor, "*axes"]) -> Float[Tensor, ""]:
-    """Mean of the entries where the mask holds; 0 if it holds nowhere."""
+    """Mean over the entries where the mask holds; 0 if it holds nowhere."""
     kept = torch.where(mask, x, torch.zeros_like(x))
     return kept.sum() / mask.sum().clamp(min=1)
 
@@ -14,7 +14,7 @@ def masked_mean(x: Float[Tensor, "*axes"], mask: Bool[Tensor, "*axes"]) -> Float
 def masked_standardise(
     x: Float[Tensor, "*axes"], mask: Bool[Tensor, "*axes"], epsilon: float = 1e-8
 ) -> Float[Tensor, "*axes"]:
-    """Shift and scale the entries under the mask to mean 0 and variance 1; 0 elsewhere."""
+    """Standardise the entries under the mask to mean 0 and variance 1; 0 elsewhere."""
     mean = masked_mean(x, mask)
     variance = masked_mean((x - mean) ** 2, mask)
     return torch.where(mask, (x - mean) / (variance.sqrt() + epsilon), torch.zeros_like(x))
@@ -23,25 +23,25 @@ def masked_standardise(
 def mask_logits(
     logits: Float[Tensor, "*rows action"], available: Bool[Tensor, "*rows action"] | None
 ) -> Float[Tensor, "*rows action"]:
-    """Logits under which illegal actions have probability 0.
+    """Logits under which unavailable actions have probability 0.
 
-    A row in which nothing is legal (the slot of a dead agent) becomes uniform instead of NaN.
+    A row without available actions (the slot of a dead agent) becomes uniform instead of NaN.
     """
     if available is None:
         return logits
     return logits.masked_fill(~available, torch.finfo(logits.dtype).min)
 
 
-def inherited(
+def fill_dead(
     value: Float[Tensor, "*batch agent"], alive: Bool[Tensor, "*batch agent"]
 ) -> Float[Tensor, "*batch agent"]:
-    """Values of the living, whose mean the dead of the same team have; 0 where all are dead."""
-    return torch.where(alive, value, mean_of_living(value, alive))
+    """Values with those of dead agents replaced by the mean of live ones; 0 if all are dead."""
+    return torch.where(alive, value, mean_of_live(value, alive))
 
 
-def mean_of_living(
+def mean_of_live(
     value: Float[Tensor, "*batch agent"], alive: Bool[Tensor, "*batch agent"]
 ) -> Float[Tensor, "*batch agent"]:
-    """The mean value of the living of each team, for all of it; 0 where all are dead."""
-    living = torch.where(alive, value, 0.0).sum(-1, keepdim=True)
-    return (living / alive.sum(-1, keepdim=True).clamp(min=1)).expand_as(value)
+    """Mean value of the live agents of each team, for every agent; 0 if all are dead."""
+    total = torch.where(alive, value, 0.0).sum(-1, keepdim=True)
+    return (total / alive.sum(-1, keepdim=True).clamp(min=1)).expand_as(value)

@@ -1,4 +1,4 @@
-"""Returns and advantages, time first."""
+"""Advantage estimation on time-major tensors."""
 
 import torch
 from jaxtyping import Float
@@ -18,17 +18,16 @@ def generalised_advantage(
 
     Args:
         r_tp1: reward of the transition from t to t + 1.
-        discount_tp1: gamma, or 0 where nothing follows: the episode terminated or the agent died.
-            At a truncation it stays gamma, so that the value of what was cut off counts.
-        trace_tp1: gamma * lambda, or 0 where what follows is another episode or
-            another life.
+        discount_tp1: gamma, or 0 where the episode terminated or the agent died. At a truncation it
+            is gamma, so that the value of the last state is bootstrapped.
+        trace_tp1: gamma * lambda, or 0 where t + 1 belongs to another episode or the agent died.
         v_t: values at t.
         v_tp1: values at t + 1.
     """
     delta_t = r_tp1 + discount_tp1 * v_tp1 - v_t
     advantage = torch.empty_like(delta_t)
-    following = torch.zeros_like(delta_t[0])
+    carry = torch.zeros_like(delta_t[0])
     for t in range(len(delta_t) - 1, -1, -1):
-        following = delta_t[t] + trace_tp1[t] * following
-        advantage[t] = following
+        carry = delta_t[t] + trace_tp1[t] * carry
+        advantage[t] = carry
     return advantage

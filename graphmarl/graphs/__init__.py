@@ -1,4 +1,4 @@
-"""Who hears whom: graph builders, all of them transforms of batched agents."""
+"""Graph builders: transforms that add edges to a batch of agents."""
 
 from graphmarl.graphs.base import GraphBuilder as GraphBuilder
 from graphmarl.graphs.direction import Directional as Directional

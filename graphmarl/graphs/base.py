@@ -1,4 +1,4 @@
-"""What every graph builder is and promises."""
+"""Base class of the graph builders."""
 
 from __future__ import annotations
 
@@ -17,21 +17,20 @@ from graphmarl.graphs.agents import LiveAgents
 
 
 class GraphBuilder(BaseTransform):
-    r"""Decides who hears whom: a transform that gives a batch of agents its edges.
+    r"""Base class of transforms that add directed edges to a batch of agents.
 
-    `edge_index[0]` sends, `edge_index[1]` receives; edges are in order of receiver, then sender.
-    There are no self loops and no edges of dead agents or between graphs. Without `alive` all
-    agents live; without `batch` and `ptr` the data is one graph. The result is a shallow copy with
-    new edges and without `edge_attr`, which belonged to the old ones.
+    `edge_index[0]` holds senders, `edge_index[1]` receivers; edges are sorted by receiver, then
+    sender. There are no self loops, no edges from or to dead agents, and none between graphs.
+    Without `alive` all agents are alive; without `batch` and `ptr` the data is one graph. The
+    result is a shallow copy with new edges and without the `edge_attr` of the old ones.
 
-    A random builder draws from `generator`, which `seed` sets; never seeded, it acts as seeded
-    with 0.
+    Stochastic builders draw from `generator`, which is seeded with 0 unless `seed` is called.
 
     Attributes:
         needs_position: the data must have `pos`.
         needs_links: the data must have `links`.
         stochastic: two calls on the same data may differ.
-        generator: source of randomness, None until it is seeded or used.
+        generator: random generator, None until it is seeded or used.
     """
 
     needs_position: bool = False
@@ -41,13 +40,13 @@ class GraphBuilder(BaseTransform):
 
     @abstractmethod
     def edges(self, data: Data, agents: LiveAgents) -> Int[Tensor, "2 edge"]:
-        """Edges among the living agents `agents` of `data`, as rows of `data`, in order."""
+        """Edge index between the live agents `agents` of `data`, in rows of `data`, sorted."""
 
     def forward(self, data: Data) -> Data:
         """A shallow copy of the data with edges."""
         self.check(data)
-        # Edges outlive the step that made them (replay, Refresh), so that they must be ordinary
-        # tensors even where an agent acts under inference mode.
+        # Edges are kept beyond this step (replay, Refresh), so they must be ordinary tensors even
+        # if an agent acts under inference mode.
         with torch.inference_mode(False), torch.no_grad():
             agents = LiveAgents.of(data, self.needs_position)
             edge_index = self.edges(data, agents)
@@ -58,10 +57,10 @@ class GraphBuilder(BaseTransform):
         return graph
 
     def check(self, data: Data) -> None:
-        """Refuse data that lacks what this builder needs.
+        """Check that the data has the attributes that this builder needs.
 
         Raises:
-            ValueError: names what is missing.
+            ValueError: an attribute is missing.
         """
         name = type(self).__name__
         if self.needs_position and data.get("pos") is None:
@@ -77,26 +76,26 @@ class GraphBuilder(BaseTransform):
 
     @property
     def stream(self) -> int:
-        """Random builders below this one; nested ones draw different numbers from one seed."""
+        """Nesting depth, so that nested builders draw different numbers from one seed."""
         return 0
 
     def seed(self, seed: int) -> None:
-        """Begin the random numbers anew; builders without randomness ignore it."""
+        """Seed the generator; deterministic builders ignore it."""
         if self.stochastic:
             mixed = (seed + self.stream * 0x9E3779B97F4A7C15) % 2**63
             self.generator = torch.Generator().manual_seed(mixed)
 
-    def _drawn(self) -> torch.Generator:
+    def _get_generator(self) -> torch.Generator:
         if self.generator is None:
             GraphBuilder.seed(self, 0)
-        assert self.generator is not None, "only a stochastic builder may draw"
+        assert self.generator is not None, "only a stochastic builder has a generator"
         return self.generator
 
     def state_dict(self) -> dict[str, Any]:
-        """What `load_state_dict` needs to go on from here, as tensors and plain containers."""
-        return {"generator": self._drawn().get_state()} if self.stochastic else {}
+        """State of the builder, as tensors and plain containers."""
+        return {"generator": self._get_generator().get_state()} if self.stochastic else {}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go back to a saved state."""
+        """Restore a saved state."""
         if self.stochastic:
-            self._drawn().set_state(state["generator"])
+            self._get_generator().set_state(state["generator"])

@@ -1,4 +1,4 @@
-"""Directional graphs: the nearest agent on each side."""
+"""Directional graphs: the nearest neighbour in each sector."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from graphmarl.graphs.sectors import SECTORS, Sectors, nearest_in_sectors
 
 
 def directional_dense(agents: LiveAgents, sectors: Sectors) -> Int[Tensor, "2 edge"]:
-    """The nearest agent in each sector, from all pairs at once, in both directions."""
-    hears = torch.zeros(
+    """Symmetric edges to the nearest agent in each sector, from a dense distance matrix."""
+    adjacency = torch.zeros(
         (*agents.grid.shape, agents.largest), dtype=torch.bool, device=agents.index.device
     )
     if agents.largest < 2:
-        return agents.edges_of(hears)
+        return agents.edges_of(adjacency)
     square = agents.square_distance()
     a, b = (agents.difference(c) for c in sectors.axes(*agents.grid_pos.unbind(2)))
     inside = torch.stack(sectors.inside(a, b))
@@ -28,14 +28,14 @@ def directional_dense(agents: LiveAgents, sectors: Sectors) -> Int[Tensor, "2 ed
     nearest = torch.where(inside, square, torch.inf).argmin(3, keepdim=True)
     found = inside.gather(3, nearest)
     for sector in range(4):
-        hears.scatter_(2, nearest[sector], found[sector] | hears.gather(2, nearest[sector]))
-    return agents.edges_of(hears | hears.mT)
+        adjacency.scatter_(2, nearest[sector], found[sector] | adjacency.gather(2, nearest[sector]))
+    return agents.edges_of(adjacency | adjacency.mT)
 
 
 def directional_tree(agents: LiveAgents, sectors: Sectors) -> Int[Tensor, "2 edge"]:
-    """The nearest agent in each sector, through k-d trees, in both directions."""
-    pos, graph = agents.places.cpu().numpy(), agents.graph.cpu().numpy()
-    # Agents on one place see the same, and only the lowest of them is seen.
+    """Symmetric edges to the nearest agent in each sector, by k-d trees."""
+    pos, graph = agents.positions.cpu().numpy(), agents.graph.cpu().numpy()
+    # Agents at one position share their neighbours, and only the first of them can be a neighbour.
     lowest = multiplicity(pos, graph)[0]
     point = np.flatnonzero(lowest == np.arange(len(pos)))
     near = nearest_in_sectors(pos[point], graph[point], sectors)
@@ -50,30 +50,30 @@ def directional_tree(agents: LiveAgents, sectors: Sectors) -> Int[Tensor, "2 edg
 
 
 class Directional(GraphBuilder):
-    r"""The nearest agent up, down, left and right.
+    r"""Directional graph: nearest neighbour up, down, left and right.
 
-    The communication graph of NVIF: every living agent is joined with the nearest (Euclidean)
-    other living agent of its graph in each of four sectors, and the relation is made symmetric.
-    Of equally near ones the lower index is taken.
+    The communication graph of NVIF: every live agent is connected to the nearest (Euclidean) other
+    live agent of its graph in each of four sectors, and the edges are made symmetric. Ties go to
+    the lower index.
 
-    With `half_plane`, up is every agent of strictly smaller y, down of strictly greater y, left of
-    strictly smaller x, right of strictly greater x; one agent can be the nearest in two sectors.
-    Everyone whose x or y differs from another's has a neighbour, and the graph is connected where
-    the topmost agent is unique.
+    With `half_plane`, up is strictly smaller y, down strictly greater y, left strictly smaller x
+    and right strictly greater x; one agent can be the nearest in two sectors. Every agent whose x
+    or y differs from that of another agent has a neighbour, and the graph is connected if the
+    topmost agent is unique.
 
-    With `quadrant`, the sectors are those of 90 degrees between the diagonals, and both diagonals
-    belong to up and down: in terms of :math:`u = x + y` and :math:`v = y - x`, sender minus
-    receiver, up is :math:`u \le 0, v \le 0`, down is :math:`u \ge 0, v \ge 0` (both but for
+    With `quadrant`, the sectors span 90 degrees between the diagonals, and both diagonals belong to
+    up and down: with :math:`u = x + y` and :math:`v = y - x`, sender minus
+    receiver, up is :math:`u \le 0, v \le 0`, down is :math:`u \ge 0, v \ge 0` (except
     :math:`u = v = 0`), left is :math:`u < 0 < v` and right is :math:`v < 0 < u`. A sector can be
     empty, and the graph need not be connected.
 
-    Agents on the very same place are in no sector of each other.
+    Agents at the same position are in no sector of each other.
 
     Args:
         sector: `half_plane` or `quadrant`.
 
     Raises:
-        ValueError: another sector.
+        ValueError: unknown sector.
     """
 
     needs_position = True
@@ -84,7 +84,7 @@ class Directional(GraphBuilder):
         self.sector = sector
 
     def edges(self, data: Data, agents: LiveAgents) -> Int[Tensor, "2 edge"]:
-        """Edges between each agent and the nearest in its sectors."""
+        """Edges between each agent and the nearest agents in its sectors."""
         form = directional_dense if dense_is_faster(agents) else directional_tree
         return form(agents, SECTORS[self.sector])
 

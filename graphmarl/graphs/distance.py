@@ -1,4 +1,4 @@
-"""Graphs of those who are near."""
+"""Graphs by distance: k nearest neighbours and radius."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from graphmarl.graphs.topology import complete_edges
 
 
 def nearest_dense(agents: LiveAgents, k: int) -> Int[Tensor, "2 edge"]:
-    """Edges to each agent from its k nearest, from all pairs at once; k is below the agents."""
+    """Edges from the k nearest neighbours, by a dense distance matrix; k < number of agents."""
     square = agents.square_distance()
     return agents.edges_of(smallest(square, k))
 
 
 def smallest(square: Float[Tensor, "graph slot slot"], k: int) -> Bool[Tensor, "graph slot slot"]:
-    """The k smallest finite entries of each row, ties to the lower index."""
+    """Mask of the k smallest finite entries of each row, ties to the lower index."""
     kth = square.topk(k, dim=2, largest=False).values[..., -1:]
     keep = (square <= kth) & (square < torch.inf)
     surplus = keep.sum(2, keepdim=True) - k
     if (surplus > 0).any():
-        # The last of those that are exactly as far as the k-th must go.
+        # Drop the last of those that are exactly as far as the k-th.
         tied = square == kth
         rank = tied.cumsum(2)
         keep &= ~tied | (rank <= rank[..., -1:] - surplus) | (surplus <= 0)
@@ -36,9 +36,9 @@ def smallest(square: Float[Tensor, "graph slot slot"], k: int) -> Bool[Tensor, "
 
 
 def nearest_tree(agents: LiveAgents, k: int) -> Int[Tensor, "2 edge"]:
-    """Edges to each agent from its k nearest, through a k-d tree; k is below the agents."""
-    pos, graph = agents.places.cpu().numpy(), agents.graph.cpu().numpy()
-    # Of many agents on one place only the first k + 1 can be among anyone's k nearest.
+    """Edges from the k nearest neighbours, by a k-d tree; k < number of agents."""
+    pos, graph = agents.positions.cpu().numpy(), agents.graph.cpu().numpy()
+    # Of many agents at one position only the first k + 1 can be among the k nearest of any agent.
     rank = multiplicity(pos, graph)[1]
     candidates = np.flatnonzero(rank <= k) if (rank > k).any() else None
     rows = np.arange(len(pos))
@@ -51,20 +51,20 @@ def nearest_tree(agents: LiveAgents, k: int) -> Int[Tensor, "2 edge"]:
 
 
 def nearest(agents: LiveAgents, k: int) -> Int[Tensor, "2 edge"]:
-    """Edges to each agent from its k nearest of the same graph, in the faster of both forms."""
+    """Edges from the k nearest neighbours of the same graph, in the faster form."""
     if agents.largest <= k + 1:
         return complete_edges(agents)
     return (nearest_dense if dense_is_faster(agents) else nearest_tree)(agents, k)
 
 
 class KNN(GraphBuilder):
-    """Each agent hears the k nearest.
+    """k-nearest-neighbour graph.
 
-    Every living agent receives from the k nearest (Euclidean) living agents of its graph; of
-    equally near ones the lower index comes first. A smaller crowd gives all there is.
+    Every live agent receives edges from the k nearest (Euclidean) live agents of its graph, ties
+    to the lower index. With fewer than k other live agents, all of them are neighbours.
 
     Args:
-        k: how many each agent hears.
+        k: neighbours per agent.
 
     Raises:
         ValueError: k is less than 1.
@@ -74,11 +74,11 @@ class KNN(GraphBuilder):
 
     def __init__(self, k: int = 8) -> None:
         if k < 1:
-            raise ValueError(f"k is {k}; each agent must hear at least 1 other")
+            raise ValueError(f"k is {k}; each agent needs at least 1 neighbour")
         self.k = k
 
     def edges(self, data: Data, agents: LiveAgents) -> Int[Tensor, "2 edge"]:
-        """Edges from the k nearest."""
+        """Edges from the k nearest neighbours."""
         return nearest(agents, self.k)
 
     def __repr__(self) -> str:
@@ -86,16 +86,16 @@ class KNN(GraphBuilder):
 
 
 def within_dense(agents: LiveAgents, r: float) -> Int[Tensor, "2 edge"]:
-    """All edges no longer than r, from all pairs at once."""
+    """All edges no longer than r, by a dense distance matrix."""
     square = agents.square_distance()
     return agents.edges_of((square <= r * r) & (square < torch.inf))
 
 
 def within_tree(agents: LiveAgents, r: float) -> Int[Tensor, "2 edge"]:
-    """All edges no longer than r, through a k-d tree."""
-    pos, graph = agents.places.cpu().numpy(), agents.graph.cpu().numpy()
+    """All edges no longer than r, by a k-d tree."""
+    pos, graph = agents.positions.cpu().numpy(), agents.graph.cpu().numpy()
     forest = Forest(pos, graph)
-    # The tree proposes a little more than asked for, but nothing of another graph.
+    # The tree query is slightly wider than r, but never reaches another graph.
     reach = min(r * (1 + TIE), forest.gap / 2)
     pairs = torch.from_numpy(forest.tree.query_pairs(reach, output_type="ndarray"))
     edge = torch.cat([pairs, pairs.flip(1)]).T.long().to(agents.index.device)
@@ -103,17 +103,19 @@ def within_tree(agents: LiveAgents, r: float) -> Int[Tensor, "2 edge"]:
 
 
 def shorter(agents: LiveAgents, edge: Int[Tensor, "2 edge"], r: float) -> Int[Tensor, "2 kept"]:
-    """Those of some edges (of the crowd's numbers) that are no longer than r."""
-    dx, dy = (agents.places[edge[0]] - agents.places[edge[1]]).unbind(1)
+    """The edges (in numbers of live agents) that are no longer than r."""
+    dx, dy = (agents.positions[edge[0]] - agents.positions[edge[1]]).unbind(1)
     return edge[:, dx * dx + dy * dy <= r * r]
 
 
 class Radius(GraphBuilder):
-    """Each agent hears all within distance r.
+    """Radius graph: neighbours within distance r.
+
+    Every live agent receives edges from all live agents of its graph within the radius.
 
     Args:
-        r: the distance, in the units of `pos`; exactly r is within.
-        max_neighbors: hear only this many, the nearest first (ties to the lower index).
+        r: radius in the units of `pos`, inclusive.
+        max_neighbors: keep only this many neighbours, the nearest first (ties to the lower index).
 
     Raises:
         ValueError: r is negative or not a number, or `max_neighbors` is less than 1.
@@ -129,7 +131,7 @@ class Radius(GraphBuilder):
         self.r, self.max_neighbors = r, max_neighbors
 
     def edges(self, data: Data, agents: LiveAgents) -> Int[Tensor, "2 edge"]:
-        """Edges within the distance."""
+        """Edges within the radius."""
         if self.max_neighbors is not None and self.max_neighbors < agents.largest - 1:
             near = agents.number[nearest(agents, self.max_neighbors)]
             return agents.index[shorter(agents, near, self.r)]

@@ -1,4 +1,4 @@
-"""Edge features that follow from positions; they come after a builder in a `Compose`."""
+"""Edge features from positions; transforms to apply after a graph builder."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from torch_geometric.transforms import BaseTransform
 
 
 class EdgeFeature(BaseTransform):
-    """Appends to `edge_attr` what the receiver sees of the sender.
+    """Base class of transforms that append a feature of relative positions to `edge_attr`.
 
     Args:
-        scale: length that counts as 1, in the units of `pos`.
+        scale: unit of length, in the units of `pos`.
 
     Raises:
         ValueError: `scale` is not positive, or the data has no `pos` or no `edge_index`.
@@ -29,10 +29,10 @@ class EdgeFeature(BaseTransform):
 
     @abstractmethod
     def feature(self, offset: Float[Tensor, "edge 2"]) -> Float[Tensor, "edge feature"]:
-        """The feature of edges whose sender lies `offset` from the receiver."""
+        """Feature of each edge from the `offset` of its sender relative to its receiver."""
 
     def forward(self, data: Data) -> Data:
-        """A shallow copy of the data with more edge features."""
+        """A shallow copy of the data with the feature appended to `edge_attr`."""
         pos, edge_index, before = data.get("pos"), data.edge_index, data.edge_attr
         if pos is None or edge_index is None:
             lacks = "pos" if pos is None else "edge_index"
@@ -52,16 +52,24 @@ class EdgeFeature(BaseTransform):
 
 
 class RelativePosition(EdgeFeature):
-    """Where the sender is, seen from the receiver: `(pos[sender] - pos[receiver]) / scale`."""
+    """Relative position of the sender: `(pos[sender] - pos[receiver]) / scale`.
+
+    Args:
+        scale: unit of length, in the units of `pos`.
+    """
 
     def feature(self, offset: Float[Tensor, "edge 2"]) -> Float[Tensor, "edge feature"]:
-        """The offset itself."""
+        """The relative position."""
         return offset
 
 
 class Distance(EdgeFeature):
-    """How far the sender is: `|pos[sender] - pos[receiver]| / scale`."""
+    """Distance of sender and receiver: `|pos[sender] - pos[receiver]| / scale`.
+
+    Args:
+        scale: unit of length, in the units of `pos`.
+    """
 
     def feature(self, offset: Float[Tensor, "edge 2"]) -> Float[Tensor, "edge feature"]:
-        """The length of the offset."""
+        """The Euclidean norm of the relative position."""
         return torch.linalg.vector_norm(offset, dim=1, keepdim=True)

@@ -1,4 +1,4 @@
-"""Exact nearest neighbours in large crowds: a k-d tree proposes, float64 arithmetic decides."""
+"""Exact nearest neighbours of many agents: k-d tree candidates, compared in float64."""
 
 from __future__ import annotations
 
@@ -8,24 +8,28 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.spatial import KDTree
 
-# The tree's distances and ours differ by a few units in the last place; distances that differ by
-# less than this (relative) are decided by our own arithmetic, so that both forms agree to the bit.
+# The tree's distances and ours differ by a few units in the last place; ties within this relative
+# tolerance are resolved by our own arithmetic, so that dense and tree form agree to the bit.
 TIE = 1e-12
-# Candidates that one query may return; keeps the memory of a query to some 100 MB.
+# Maximum candidates per query; limits its memory to about 100 MB.
 QUERY_SIZE = 2**21
 
 
 def multiplicity(
     pos: Float[np.ndarray, "agent 2"], group: Int[np.ndarray, " agent"]
 ) -> tuple[Int[np.ndarray, " agent"], Int[np.ndarray, " agent"]]:
-    """Who stands on the same place of the same group.
+    """Duplicate positions within each group.
+
+    Args:
+        pos: coordinates of all agents.
+        group: group of each agent.
 
     Returns:
-        The lowest agent at each agent's place, and how many lower ones stand there.
+        For each agent the lowest agent at its position, and the number of lower ones there.
     """
     number = np.arange(len(pos))
-    # Equal places have equal keys. Sorting one key is ten times as fast as sorting places, and
-    # most crowds end here.
+    # Equal positions have equal keys. Sorting one key is ten times as fast as sorting positions,
+    # and usually there are no duplicates.
     key = np.sort(pos[:, 0] * 0.7548776662466927 + pos[:, 1] * 0.5698402909980532)
     if not (key[1:] == key[:-1]).any():
         return number, np.zeros_like(number)
@@ -41,15 +45,15 @@ def multiplicity(
 
 
 class Forest:
-    """One k-d tree for all groups of points, and exact queries to it.
+    """A single k-d tree over all groups of points, with exact queries within a group.
 
-    A third coordinate keeps the groups further apart than any two points of one group. It is equal
-    within a group, where it therefore adds exactly 0 to a squared distance: x and y lose nothing.
+    A third coordinate keeps the groups further apart than any two points of one group. It is
+    constant within a group, where it adds exactly 0 to a squared distance.
 
     Args:
         pos: coordinates of all points.
         group: group of each point.
-        candidates: points that may be found, in rising order; all of them by default.
+        candidates: points that queries may return, in ascending order; by default all points.
     """
 
     def __init__(
@@ -64,7 +68,7 @@ class Forest:
         self.flat = len(pos) == 0 or bool((group == group[0]).all())
         points = self._points(pos, group)
         self.tree = KDTree(points if candidates is None else points[candidates])
-        # A place for "no one", the last of the numbers: its distance compares as false.
+        # A dummy point for "not found", numbered last: its distance compares as false.
         self.x, self.y = (np.append(pos[:, c], np.nan) for c in (0, 1))
 
     def _points(self, pos: np.ndarray, group: np.ndarray) -> np.ndarray:
@@ -73,12 +77,12 @@ class Forest:
     def propose(
         self, rows: Int[np.ndarray, " row"], group: Int[np.ndarray, " row"], q: int
     ) -> tuple[Float[np.ndarray, "row q"], Int[np.ndarray, "row q"]]:
-        """The q nearest candidates of a group to the places of some points, themselves included.
+        """The q nearest candidates of a group for each row, the row itself included.
 
         Returns:
-            Distances by the tree, rising, infinite where there are no more; and the points.
+            Distances by the tree, ascending, infinite if there are no more; and the points.
         """
-        # Twice the extent is more than the diagonal, and less than the way to another group.
+        # Twice the extent exceeds the diagonal of a group but not the gap between groups.
         distance, found = self.tree.query(
             self._points(self.pos[rows], group), k=max(q, 2), distance_upper_bound=self.gap / 2
         )
@@ -89,22 +93,22 @@ class Forest:
     def offset(
         self, rows: Int[np.ndarray, " row"], found: Int[np.ndarray, "row q"]
     ) -> tuple[Float[np.ndarray, "row q"], Float[np.ndarray, "row q"]]:
-        """Exact coordinates of what was found, seen from the rows; NaN for no one."""
+        """Exact coordinates of the found points relative to the rows; NaN if not found."""
         return self.x[found] - self.x[rows, None], self.y[found] - self.y[rows, None]
 
     def nearest(
         self, rows: Int[np.ndarray, " row"], group: Int[np.ndarray, " row"], k: int
     ) -> Int[np.ndarray, "row k"]:
-        """The k nearest candidates of a group besides oneself, ties to the lower number.
+        """The k nearest candidates of a group except the row itself, ties to the lower number.
 
         Returns:
-            Points in no particular order; `len(pos)` where there are no more.
+            Points in no particular order; `len(pos)` if there are no more.
         """
         near = np.full((len(rows), k), len(self.pos))
         left, q = np.arange(len(rows)), k + 2
         while len(left):
             open_rows = []
-            for part in pieces(left, q):
+            for part in chunks(left, q):
                 close = self._nearest_plain if q == k + 2 else self._nearest_tied
                 chosen, done = close(rows[part], group[part], k, q)
                 near[part[done]] = chosen[done]
@@ -115,7 +119,7 @@ class Forest:
     def _nearest_plain(
         self, rows: np.ndarray, group: np.ndarray, k: int, q: int
     ) -> tuple[np.ndarray, np.ndarray]:
-        """The usual case: oneself comes first and a clear distance follows the k-th other."""
+        """Case without ties: the row itself comes first and the k-th neighbour is unambiguous."""
         distance, found = self.propose(rows, group, q)
         clear = np.isinf(distance[:, -1]) | (distance[:, -1] > distance[:, k] * (1 + TIE))
         return found[:, 1 : k + 1], clear & (found[:, 0] == rows)
@@ -123,7 +127,7 @@ class Forest:
     def _nearest_tied(
         self, rows: np.ndarray, group: np.ndarray, k: int, q: int
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Sorts by exact distance, then number; done where the query reaches beyond the k-th."""
+        """Sort by exact distance, then number; done if the query reaches beyond the k-th."""
         distance, found = self.propose(rows, group, q)
         dx, dy = self.offset(rows, found)
         square = dx * dx + dy * dy
@@ -135,7 +139,7 @@ class Forest:
         return chosen, np.isinf(distance[:, -1]) | (distance[:, -1] > np.sqrt(kth) * (1 + TIE))
 
 
-def pieces(rows: Int[np.ndarray, " row"], q: int) -> Iterator[np.ndarray]:
-    """Cuts rows so that q answers for each of a piece fit in memory."""
+def chunks(rows: Int[np.ndarray, " row"], q: int) -> Iterator[np.ndarray]:
+    """Split rows into chunks whose queries of q candidates fit in memory."""
     size = max(1, QUERY_SIZE // q)
     return (rows[i : i + size] for i in range(0, len(rows), size))

@@ -1,4 +1,4 @@
-"""From the words of a command line to a graph builder."""
+"""Registry of graph builders, and construction by name."""
 
 from __future__ import annotations
 
@@ -23,17 +23,17 @@ GRAPHS: dict[str, type[GraphBuilder]] = {
 
 
 def make_graph(graph: str | GraphBuilder, **options: Any) -> GraphBuilder:
-    """A builder by its name in `GRAPHS`: `make_graph("knn", k=3, refresh=5)`.
+    """Construct a graph builder by its name in `GRAPHS`: `make_graph("knn", k=3, refresh=5)`.
 
     Args:
         graph: a name, a name with options (`knn:k=3,refresh=5`), or a builder, which is returned
             unchanged.
         options: arguments of the builder, and for any builder `refresh` (rebuild every n steps)
-            and `drop` (probability that an edge is lost). Links fail anew in each step, also those
-            of a stale graph.
+            and `drop` (probability that an edge is dropped, drawn anew in each step, also from a
+            stale graph).
 
     Raises:
-        ValueError: an unknown name or option, or a value of the wrong kind.
+        ValueError: an unknown name or option, or a value of the wrong type.
     """
     if isinstance(graph, GraphBuilder):
         if options:

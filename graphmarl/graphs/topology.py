@@ -1,4 +1,4 @@
-"""Graphs that ask for no geometry: controls, and the environment's own."""
+"""Graphs without geometry: complete, empty, random, and the links of the environment."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from graphmarl.graphs.base import GraphBuilder
 
 
 def complete_edges(agents: LiveAgents) -> Int[Tensor, "2 edge"]:
-    """All ordered pairs of living agents of the same graph."""
+    """All ordered pairs of live agents of the same graph."""
     device = agents.index.device
     count = agents.count[agents.graph]
     receiver = torch.repeat_interleave(torch.arange(len(count), device=device), count)
@@ -24,35 +24,35 @@ def complete_edges(agents: LiveAgents) -> Int[Tensor, "2 edge"]:
 
 
 class Complete(GraphBuilder):
-    """Everyone hears everyone."""
+    """Complete graph of the live agents."""
 
     def edges(self, data: Data, agents: LiveAgents) -> Int[Tensor, "2 edge"]:
-        """All ordered pairs."""
+        """All ordered pairs of live agents."""
         return complete_edges(agents)
 
 
 class NoEdges(GraphBuilder):
-    """No one hears anyone."""
+    """Empty graph, without any edges."""
 
     def edges(self, data: Data, agents: LiveAgents) -> Int[Tensor, "2 edge"]:
-        """None."""
+        """No edges."""
         return agents.index.new_empty(2, 0)
 
 
 class Links(GraphBuilder):
-    """The environment's own edges (roads, rails, visibility).
+    """Links of the environment (roads, rails, visibility).
 
-    Takes `data.links`, an `edge_index` over the rows of the data. Links from or to dead agents are
-    no edges; a link that is given twice is one edge.
+    Reads `data.links`, an `edge_index` over the rows of the data. Links from or to dead agents are
+    dropped, duplicates are merged.
 
     Raises:
-        ValueError: a link is not a pair of rows of one graph, or joins an agent with itself.
+        ValueError: a link is not a pair of rows of one graph, or is a self loop.
     """
 
     needs_links = True
 
     def edges(self, data: Data, agents: LiveAgents) -> Int[Tensor, "2 edge"]:
-        """The links between living agents."""
+        """The links between live agents."""
         links = data.links
         rows = agents.num_nodes
         if links.dim() != 2 or links.shape[0] != 2:
@@ -72,13 +72,13 @@ class Links(GraphBuilder):
 
 
 class Random(GraphBuilder):
-    """Each agent hears k random others, new ones in every step.
+    """Random graph: k neighbours per agent, drawn anew in every step.
 
-    The k are distinct living agents of its graph, all choices equally likely; a smaller crowd gives
-    all there is.
+    The k neighbours are distinct live agents of the same graph, sampled uniformly; with fewer than
+    k other live agents, all of them are neighbours.
 
     Args:
-        k: how many each agent hears.
+        k: neighbours per agent.
 
     Raises:
         ValueError: k is less than 1.
@@ -88,18 +88,18 @@ class Random(GraphBuilder):
 
     def __init__(self, k: int = 8) -> None:
         if k < 1:
-            raise ValueError(f"k is {k}; each agent must hear at least 1 other")
+            raise ValueError(f"k is {k}; each agent needs at least 1 neighbour")
         self.k = k
 
     def edges(self, data: Data, agents: LiveAgents) -> Int[Tensor, "2 edge"]:
-        """Floyd's sampling without replacement for all agents at once, one draw per round.
+        """Floyd's sampling without replacement for all agents in parallel, one draw per round.
 
-        Of the others 0..n-1, round s draws t from 0..j with j = n - k + s, and takes j itself where
-        t has been taken before.
+        Of the other agents 0..n-1, round s draws t from 0..j with j = n - k + s, and takes j itself
+        if t has been taken before.
         """
         others = agents.count[agents.graph] - 1
         k = max(0, min(self.k, agents.largest - 1))
-        draw = torch.rand(len(others), k, generator=self._drawn(), dtype=torch.float64)
+        draw = torch.rand(len(others), k, generator=self._get_generator(), dtype=torch.float64)
         draw = draw.to(others.device)
         first = others - others.clamp(max=k)
         chosen = torch.full((len(others), k), -1, device=others.device)

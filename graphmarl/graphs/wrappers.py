@@ -1,4 +1,4 @@
-"""Builders around builders: stale graphs and unreliable links."""
+"""Wrappers of graph builders: stale graphs and unreliable links."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from graphmarl.graphs.base import GraphBuilder
 
 
 class Wrapper(GraphBuilder):
-    """A builder around another one, with the needs and the randomness of that.
+    """Base class of wrappers, which take requirements and randomness from the wrapped builder.
 
     Args:
-        builder: the builder inside.
+        builder: the wrapped builder.
     """
 
     def __init__(self, builder: GraphBuilder) -> None:
@@ -28,39 +28,39 @@ class Wrapper(GraphBuilder):
         self.stochastic = builder.stochastic
 
     def check(self, data: Data) -> None:
-        """Refuse what the builder inside would refuse."""
+        """Check the data as the wrapped builder does."""
         self.builder.check(data)
 
     @property
     def stream(self) -> int:
-        """One further than the builder inside."""
+        """One more than the wrapped builder."""
         return self.builder.stream + 1
 
     def seed(self, seed: int) -> None:
-        """Seed this builder and the one inside."""
+        """Seed this builder and the wrapped one."""
         super().seed(seed)
         self.builder.seed(seed)
 
     def state_dict(self) -> dict[str, Any]:
-        """The state of this builder and of the one inside."""
+        """State of this builder and of the wrapped one."""
         return {**super().state_dict(), "builder": self.builder.state_dict()}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go back to a saved state, here and inside."""
+        """Restore a saved state of both builders."""
         super().load_state_dict(state)
         self.builder.load_state_dict(state["builder"])
 
 
 class Refresh(Wrapper):
-    """Another builder's edges, rebuilt only every n steps.
+    """Stale graph: the edges of another builder, rebuilt only every n steps.
 
-    Each graph of the batch goes by its own episode clock: it is rebuilt where `time % every == 0`,
-    and everywhere where nothing is stored or the batch has another shape. In between, edges of
-    agents that have died are gone, and agents that have arrived have none.
+    Each graph of the batch is rebuilt when its own episode time satisfies `time % every == 0`; all
+    graphs are rebuilt if none are stored or the batch has another shape. In between, edges of
+    agents that have died are removed, and newly arrived agents have none.
 
     Args:
-        builder: makes the edges.
-        every: steps from one graph to the next.
+        builder: the wrapped builder.
+        every: steps between rebuilds.
 
     Raises:
         ValueError: `every` is less than 1, or the data has no `time` for each graph.
@@ -75,13 +75,13 @@ class Refresh(Wrapper):
         self._ptr: Tensor | None = None
 
     def check(self, data: Data) -> None:
-        """Refuse data without a clock, or what the builder inside refuses."""
+        """Check that the data has `time`, and the requirements of the wrapped builder."""
         super().check(data)
         if data.get("time") is None:
             raise ValueError("Refresh needs the steps since each episode began; no `time` in data")
 
     def edges(self, data: Data, agents: LiveAgents) -> Int[Tensor, "2 edge"]:
-        """Stored edges, and new ones for the graphs whose time has come."""
+        """Stored edges, and new ones for the graphs that are due."""
         time: Tensor = data["time"]
         if tuple(time.shape) != (agents.num_graphs,):
             came = tuple(time.shape)
@@ -101,20 +101,20 @@ class Refresh(Wrapper):
     def _mixed(self, data: Data, agents: LiveAgents, due: Tensor) -> Int[Tensor, "2 edge"]:
         assert self._edges is not None, "the first call rebuilds everything"
         sender, receiver = agents.number[self._edges]
-        living = (sender >= 0) & (receiver >= 0)
-        living &= ~due[agents.graph[receiver.clamp(min=0)]] if len(agents.graph) else living
-        stale = self._edges[:, living]
+        alive = (sender >= 0) & (receiver >= 0)
+        alive &= ~due[agents.graph[receiver.clamp(min=0)]] if len(agents.graph) else alive
+        stale = self._edges[:, alive]
         if not due.any():
             return stale
         fresh = self.builder.edges(data, agents.select(due))
         return canonical(torch.cat([stale, fresh], dim=1), agents.num_nodes)
 
     def state_dict(self) -> dict[str, Any]:
-        """The last edges, and the state of the builder inside."""
+        """The stored edges, and the state of the wrapped builder."""
         return {**super().state_dict(), "edges": self._edges, "ptr": self._ptr}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go back to saved edges."""
+        """Restore stored edges and the wrapped builder."""
         super().load_state_dict(state)
         self._edges, self._ptr = state["edges"], state["ptr"]
 
@@ -123,13 +123,14 @@ class Refresh(Wrapper):
 
 
 class DropEdges(Wrapper):
-    """Another builder's edges, each lost with probability p in each step.
+    """Edge dropout on the edges of another builder.
 
-    Both directions of a pair are lost independently of each other.
+    Each edge is dropped with probability p in each step. Both directions of a pair
+    are dropped independently.
 
     Args:
-        builder: makes the edges.
-        p: probability that an edge is lost.
+        builder: the wrapped builder.
+        p: probability that an edge is dropped.
 
     Raises:
         ValueError: p is not in [0, 1].
@@ -143,9 +144,9 @@ class DropEdges(Wrapper):
         self.stochastic = True
 
     def edges(self, data: Data, agents: LiveAgents) -> Int[Tensor, "2 edge"]:
-        """The edges that are not lost."""
+        """The edges that are not dropped."""
         edge_index = self.builder.edges(data, agents)
-        draw = torch.rand(edge_index.shape[1], generator=self._drawn(), dtype=torch.float64)
+        draw = torch.rand(edge_index.shape[1], generator=self._get_generator(), dtype=torch.float64)
         return edge_index[:, (draw >= self.p).to(edge_index.device)]
 
     def __repr__(self) -> str:

@@ -1,7 +1,7 @@
-"""How a method learns: Lightning modules that know no method and no environment."""
+"""Learners: the training algorithms, as Lightning modules."""
 
 from graphmarl.learners.a2c import A2C
-from graphmarl.learners.base import Learner, Stage, approach
+from graphmarl.learners.base import Learner, Stage, polyak_update
 from graphmarl.learners.ddpg import DDPG
 from graphmarl.learners.dreamer import Dreamer
 from graphmarl.learners.off_policy import OffPolicy, team_reward
@@ -20,6 +20,6 @@ __all__ = [
     "Stage",
     "QLearning",
     "Dreamer",
-    "approach",
+    "polyak_update",
     "team_reward",
 ]

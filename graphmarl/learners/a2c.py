@@ -1,4 +1,4 @@
-"""Advantage actor-critic: the on-policy learner without what makes it PPO."""
+"""Advantage actor-critic."""
 
 from __future__ import annotations
 
@@ -9,21 +9,19 @@ from graphmarl.nn import AgentNetwork
 
 
 class A2C(PPO):
-    """A2C (Mnih et al. 2016): one step on each trajectory, and advantages as they are.
+    """Advantage actor-critic (A2C: Mnih et al. 2016): PPO with one epoch and no clipping.
 
     Args:
-        network: policy and value of every agent.
+        network: actor-critic of every agent.
         gamma: discount.
-        gae_lambda: lambda of the advantage; 1 is the return less the value.
-        clip_range: None; a number makes the policy's steps those of PPO.
-        epochs: times that each trajectory is seen.
-        minibatch_size: agent slots in each optimiser step; the default takes most trajectories
-            whole.
-        normalize_advantage: shift and scale the advantages of a trajectory to mean 0 and variance
-            1.
-        reward_scale: factor on every reward before learning.
-        final_learning_rate: share of the learning rate that is left at the end of the run.
-        final_entropy_coef: share of the entropy bonus that is left at the end of the run.
+        gae_lambda: lambda of generalised advantage estimation; 1 is the return minus the value.
+        clip_range: clip range of the probability ratio, as in PPO; None for no clipping.
+        epochs: epochs over each trajectory.
+        minibatch_size: agent slots per optimiser step; the default fits most trajectories.
+        normalize_advantage: standardise the advantages of each trajectory.
+        reward_scale: factor on all rewards.
+        final_learning_rate: learning rate at the end of the run, relative to its start.
+        final_entropy_coef: entropy coefficient at the end of the run, relative to its start.
         learner: other arguments of `PPO`.
     """
 

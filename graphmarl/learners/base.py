@@ -1,4 +1,4 @@
-"""What every learner is to those who train and evaluate it."""
+"""Base classes of learners and of pre-training stages."""
 
 from __future__ import annotations
 
@@ -16,16 +16,19 @@ from graphmarl.nn import AgentNetwork
 
 
 class Learner(LightningModule):
-    """A network and how it is trained; the base of every method.
+    """Base class of all methods: an agent network and its training algorithm.
+
+    Args:
+        network: agent network.
+        rollout_length: steps per trajectory.
 
     Attributes:
-        metrics: numbers of the last training step, by name.
-        timer: seconds of the training steps.
-        rollout_length: steps of each trajectory that it trains on.
+        metrics: metrics of the last training step, by name.
+        timer: time spent in training steps.
     """
 
     default_graph: str = "none"
-    """Builder that a run gets unless it names another, as `make_graph` reads it."""
+    """Default graph builder of a run, as an argument of `make_graph`."""
 
     def __init__(self, network: AgentNetwork, rollout_length: int) -> None:
         super().__init__()
@@ -37,56 +40,57 @@ class Learner(LightningModule):
 
     @property
     def memory_size(self) -> int:
-        """Numbers of memory per agent."""
+        """Size of the recurrent memory per agent."""
         return self.network.memory_size
 
     def stages(self) -> list[Stage]:
-        """What is to be trained before the learner itself, in order."""
+        """Pre-training stages, in order."""
         return []
 
     def act(
         self, graph: Data, memory: Float[Tensor, "row memory"], greedy: bool = False
     ) -> tuple[Tensor, dict[str, Tensor], Float[Tensor, "row memory"]]:
-        """Action of each row, what to store with it, and the next memory.
+        """Action of each row, tensors to store with it, and the next memory.
 
         Args:
-            graph: the agents and who hears whom.
-            memory: memory of each agent.
-            greedy: take the best action instead of one from the exploring policy.
+            graph: agent graph.
+            memory: recurrent memory of each agent.
+            greedy: act greedily instead of by the exploration policy.
         """
-        raise NotImplementedError(f"{type(self).__name__} does not say how to act")
+        raise NotImplementedError(f"{type(self).__name__} does not implement `act`")
 
     def last_value(
         self, graph: Data, memory: Float[Tensor, "row memory"]
     ) -> Float[Tensor, " row"] | None:
-        """Value of each row where a trajectory is cut off; None if the learner needs none."""
+        """Bootstrap value of each row at the end of a trajectory; None if not needed."""
         return None
 
     def update(self, trajectory: Trajectory) -> dict[str, float]:
-        """Train on a trajectory; returns the metrics."""
-        raise NotImplementedError(f"{type(self).__name__} does not say how to learn")
+        """Train on a trajectory; returns metrics."""
+        raise NotImplementedError(f"{type(self).__name__} does not implement `update`")
 
     def training_step(self, batch: Trajectory, batch_idx: int) -> None:
-        """One trajectory, as Lightning calls it."""
+        """Train on one trajectory."""
         with self.timer.part("update"):
             self.metrics = self.update(batch)
 
 
 @torch.no_grad()
-def approach(target: nn.Module, online: nn.Module, share: float) -> None:
-    """Move a target network by a share of the way to the one that is trained; 1 copies it."""
-    for theirs, ours in zip(target.parameters(), online.parameters(), strict=True):
-        theirs.lerp_(ours, share)
+def polyak_update(target: nn.Module, online: nn.Module, tau: float) -> None:
+    """Polyak update of a target network: target <- (1 - tau) target + tau online."""
+    pairs = zip(target.parameters(), online.parameters(), strict=True)
+    for target_parameter, parameter in pairs:
+        target_parameter.lerp_(parameter, tau)
 
 
 class Stage(LightningModule):
-    """Something that is trained on random episodes before the learner that owns its modules.
+    """Base class of pre-training stages, trained on episodes of a random policy.
 
     Args:
         name: name of its checkpoint in the run folder.
-        episodes: random episodes to train on.
-        copies: episodes in each optimiser step.
-        epochs: times that each episode is seen.
+        episodes: number of random episodes.
+        copies: episodes per optimiser step.
+        epochs: epochs over the episodes.
         given: checkpoint to load instead of training.
     """
 
@@ -99,15 +103,15 @@ class Stage(LightningModule):
         self.metrics: dict[str, float] = {}
 
     def start(self, trajectories: list[Trajectory]) -> None:
-        """Look at the data before training, to check it or to set what depends on it.
+        """Check the data before training, and initialise from it.
 
         Raises:
-            ValueError: the stage cannot learn from such data.
+            ValueError: data that the stage cannot be trained on.
         """
         return
 
     def loss(self, trajectory: Trajectory) -> tuple[Tensor, dict[str, Tensor]]:
-        """Loss of some episodes, and metrics."""
+        """Loss of a batch of episodes, and metrics."""
         raise NotImplementedError(f"{type(self).__name__} has no loss")
 
     def training_step(self, batch: Trajectory, batch_idx: int) -> Tensor:

@@ -1,4 +1,4 @@
-"""Deterministic policy gradients under a central critic."""
+"""Deterministic policy gradients with a centralised critic."""
 
 from __future__ import annotations
 
@@ -18,36 +18,35 @@ from graphmarl.nn import AgentNetwork, CentralCritic, SquashedNormal, no_memory
 
 
 class DDPG(OffPolicy):
-    r"""Actors that follow the gradient of the team's value in their actions (MADDPG, eqs. 5-6).
+    r"""Deterministic policy gradients with a centralised critic (MADDPG, eqs. 5-6).
 
     .. math::
         L &= (Q(s, a) - r - \gamma Q^-(s', a'))^2, \qquad
         J = Q(s, \mu(o_1), ..., \mu(o_N)) - c \, \overline{z^2}
 
-    with a mean of squares that keeps policies from being sure, as in the code of PIC. Discrete
-    actions are drawn by Gumbel-softmax, forward one-hot, backward relaxed. The team's reward is the
-    mean over agents. Unlike in that code, z are the log-probabilities of the legal actions in place
-    of unnormalised logits, a' is drawn as it is in play, not at the relaxed mean, and the greedy
-    policy has no noise.
+    where the last term regularises the policies, as in the code of PIC. Discrete actions are
+    straight-through Gumbel-softmax samples. The team reward is the mean over agents. Unlike in that
+    code, z are the log-probabilities of the available actions instead of unnormalised logits, a' is
+    sampled as in play instead of relaxed, and the greedy policy has no noise.
 
     Args:
-        network: actors of all agents.
-        critic: value of the team's joint action; its target is kept.
+        network: actor of every agent.
+        critic: centralised critic of the joint action, with a target network.
         gamma: discount.
         gumbel_temperature: temperature of the Gumbel-softmax.
-        noise: standard deviation of what is added to continuous actions in play.
-        final_noise: the same at the end of the run; it falls linearly.
-        regulariser: c, weight of the squared log-probabilities, or of continuous actions before
-            the tanh.
-        shuffle: read agents in a random order, a new one for each batch (MADDPGS).
-        reward_scale: factor on every reward before learning.
+        noise: initial standard deviation of the exploration noise on continuous actions.
+        final_noise: standard deviation at the end of the run, by linear annealing.
+        regulariser: c, weight of the squared log-probabilities, or of the squared pre-tanh means of
+            continuous actions.
+        shuffle: permute the agents of the critic's input at random in each batch (MADDPGS).
+        reward_scale: factor on all rewards.
         learner: arguments of `OffPolicy`.
 
     Raises:
         ValueError: a network with memory, or a number out of range.
     """
 
-    measures = ("critic", "policy")
+    loss_names = ("critic", "policy")
     critic: CentralCritic
 
     def __init__(
@@ -77,57 +76,57 @@ class DDPG(OffPolicy):
     def act(
         self, graph: Data, memory: Float[Tensor, "row memory"], greedy: bool = False
     ) -> tuple[Tensor, dict[str, Tensor], Float[Tensor, "row memory"]]:
-        """The actors' actions, with noise unless greedy."""
+        """Actions of the actors, with exploration noise unless greedy."""
         output, memory = self.network(graph, memory)
         policy = output.distribution
         assert policy is not None, "an actor has a policy"
         action = policy.mode
         if not greedy and isinstance(policy, SquashedNormal):
-            spread = linear(self.noise, self.final_noise, float(self.progress))
-            action = (action + spread * torch.randn_like(action)).clamp(-1, 1)
+            std = linear(self.noise, self.final_noise, float(self.progress))
+            action = (action + std * torch.randn_like(action)).clamp(-1, 1)
         elif not greedy:
             action = policy.sample()
         return action, output.stored, memory
 
     def losses(self, batch: Trajectory) -> dict[str, Tensor]:
-        """The critic's error, then the actors' loss under the critic as it is."""
-        now, agents = batch.graph(0), batch.spec.num_agents
-        order = torch.randperm(agents, device=now.alive.device) if self.shuffle else None
-        counts = batch.acted[0].any(-1)
-        q = self.critic(now, one_hot_action(now.action, batch.spec), order)
-        self.estimate = masked_mean(q, counts)
-        error = masked_mean((q - self._target(batch, order)) ** 2, counts)
-        action, numbers = self._drawn(now)
+        """TD error of the critic, and the policy loss under the fixed critic."""
+        graph, agents = batch.graph(0), batch.spec.num_agents
+        order = torch.randperm(agents, device=graph.alive.device) if self.shuffle else None
+        valid = batch.acted[0].any(-1)
+        q = self.critic(graph, one_hot_action(graph.action, batch.spec), order)
+        self.estimate = masked_mean(q, valid)
+        error = masked_mean((q - self._target(batch, order)) ** 2, valid)
+        action, z = self._sample_action(graph)
         self.critic.requires_grad_(False)
-        gain = self.critic(now, action, order)
+        gain = self.critic(graph, action, order)
         self.critic.requires_grad_(True)
-        size = masked_mean((numbers**2).mean(-1), batch.acted[0].flatten())
+        z_squared = masked_mean((z**2).mean(-1), batch.acted[0].flatten())
         return {
             "critic": error,
-            "policy": self.regulariser * size - masked_mean(gain, counts),
+            "policy": self.regulariser * z_squared - masked_mean(gain, valid),
         }
 
     @torch.no_grad()
     def _target(self, batch: Trajectory, order: Tensor | None) -> Float[Tensor, " graph"]:
-        """R + gamma Q^-(s', a'), without what follows an end."""
-        following = batch.graph(1)
-        q = self.targets["critic"](following, self._drawn(following)[0], order)
+        """TD target r + gamma Q^-(s', a'), without bootstrap after termination."""
+        next_graph = batch.graph(1)
+        q = self.targets["critic"](next_graph, self._sample_action(next_graph)[0], order)
         reward = team_reward(batch)[0] * self.reward_scale / batch.spec.num_agents
         return reward + self.gamma * ~batch.terminated[0] * q
 
-    def _drawn(
+    def _sample_action(
         self, graph: Data
     ) -> tuple[Float[Tensor, "row action"], Float[Tensor, "row number"]]:
-        """The actors' actions, through which gradients flow, and the numbers behind them."""
+        """Differentiable actions of the actors, and the regularised z."""
         policy = self.network(graph, no_memory(graph))[0].distribution
         if isinstance(policy, SquashedNormal):
             return policy.mode, policy.normal.mean
         assert isinstance(policy, Categorical), "discrete or squashed"
-        logits = legal = policy.logits
+        logits = z = policy.logits
         if "available" in graph:
-            legal = logits.masked_fill(~graph.available, 0)
-        return F.gumbel_softmax(logits, self.gumbel_temperature, hard=True), legal
+            z = logits.masked_fill(~graph.available, 0)
+        return F.gumbel_softmax(logits, self.gumbel_temperature, hard=True), z
 
-    def parts(self) -> list[list[nn.Parameter]]:
-        """Actors and critic have gradients of different sizes."""
+    def clip_groups(self) -> list[list[nn.Parameter]]:
+        """Separate gradient-norm clipping of actor and critic."""
         return [list(m.parameters()) for m in (self.network, self.critic)]

@@ -1,4 +1,4 @@
-"""Proximal policy optimisation in what a world model imagines."""
+"""PPO on rollouts imagined by a world model."""
 
 from __future__ import annotations
 
@@ -23,42 +23,47 @@ from graphmarl.nn import BlockMask, LatentAgent, LatentCritic
 
 
 class Dreamer(ModelBased):
-    """A policy and values that learn by PPO from imagined play alone (MAMBA, Section 4).
+    """PPO on rollouts imagined by a world model (MAMBA, Section 4).
 
-    Each update of the policy has a dream of its own: some steps from every state of a batch of
-    sequences from which something followed.
+    Each policy update imagines a new rollout of a fixed horizon from the non-terminal states of a
+    batch of sequences.
 
     Args:
         network: world model and policy.
-        critic: values in imagination.
+        critic: value of latent states.
         actor_learning_rate: learning rate of the policy.
-        critic_learning_rate: learning rate of the values.
-        weight_decay: of policy and values.
-        imagination_starts: joint states at most from which a dream begins, drawn at random; 0 for
-            all.
-        imagination_horizon: steps that are imagined.
+        critic_learning_rate: learning rate of the critic.
+        weight_decay: weight decay of policy and critic.
+        imagination_starts: maximum number of initial joint states of a rollout, sampled at random;
+            0 for all.
+        imagination_horizon: steps of an imagined rollout.
         gamma: discount.
         gae_lambda: lambda of the returns.
-        reward: in imagination, `team` pays everyone the mean over agents, `agent` each its own;
-            `team_to_end` pays the mean even after one's death, until nobody goes on, so that it is
-            worth dying for.
-        imagined_actions: in imagination, legal actions are `drawn` from their predicted
-            probabilities, or the ones that are `likely`, of 1/2 and more, so that a policy does not
-            count on being able to do now and then what cannot be done.
-        normalize_advantage: shift and scale the advantages of a dream to mean 0 and variance 1, as
-            the paper's code does on SMAC but not on Flatland, where in most dreams nothing happens.
+        reward: imagined reward: `team` is the mean over agents, `agent` each agent's own;
+            `team_to_end` is the mean, which dead agents receive too until all agents have ended.
+        imagined_actions: available actions in imagination: `drawn` from their predicted
+            probabilities, or the `likely` ones of probability 1/2 or more, so that the policy does
+            not rely on actions that are rarely available.
+        normalize_advantage: standardise the advantages of a rollout, as in the paper's code on SMAC
+            but not on Flatland, where most imagined rollouts have no rewards.
         clip_range: clip range of the probability ratio.
         entropy_coef: weight of the entropy bonus.
-        entropy_decay: factor on it with each minibatch.
-        epochs: times that each dream is seen.
-        minibatch_size: joint states in each step of the policy.
+        entropy_decay: factor on `entropy_coef` with each minibatch.
+        epochs: epochs over each imagined rollout.
+        minibatch_size: joint states per optimiser step of policy and critic.
         model: arguments of `ModelBased`.
 
     Raises:
         ValueError: a number out of range.
     """
 
-    policy_measures = ("policy_loss", "value_loss", "entropy", "imagined_return", "imagined_life")
+    policy_metric_names = (
+        "policy_loss",
+        "value_loss",
+        "entropy",
+        "imagined_return",
+        "imagined_life",
+    )
 
     def __init__(
         self,
@@ -102,7 +107,7 @@ class Dreamer(ModelBased):
         self.minibatches: Tensor
 
     def configure_optimizers(self) -> Any:
-        """One optimiser each for the model, the policy and the values."""
+        """Separate optimisers of world model, policy and critic."""
         modules, decay = (self.network.actor, self.critic), self.weight_decay
         return super().configure_optimizers() + [
             torch.optim.Adam(part.parameters(), lr=rate, weight_decay=decay, fused=True)
@@ -112,33 +117,34 @@ class Dreamer(ModelBased):
     def act(
         self, graph: Data, memory: Float[Tensor, "row memory"], greedy: bool = False
     ) -> tuple[Tensor, dict[str, Tensor], Float[Tensor, "row memory"]]:
-        """Draw from posterior and policy, or take the mode of both."""
-        output, memory = self.network.see(graph, memory, sample=not greedy)
+        """Sample from posterior and policy, or take the mode of both."""
+        output, memory = self.network.infer(graph, memory, sample=not greedy)
         policy = output.distribution
         assert policy is not None, "an actor has a policy"
         return policy.mode if greedy else policy.sample(), {}, memory
 
     def learn_policy(self) -> Tensor:
-        """One update of policy and values: a dream, and several epochs over it."""
+        """One imagined rollout, and several epochs of PPO over it; returns metrics."""
         imagined = self.imagine()
         with self.timer.part("policy"):
             advantage = imagined.target - imagined.value
             if self.normalize_advantage:
                 advantage = masked_standardise(advantage, imagined.alive)
-            units = imagined.alive.any(-1).nonzero().flatten()
+            states = imagined.alive.any(-1).nonzero().flatten()
             rows = []
             for _ in range(self.epochs):
-                order = units[torch.randperm(len(units)).to(units.device)]
+                order = states[torch.randperm(len(states)).to(states.device)]
                 rows += [
-                    self._learn(imagined, advantage, x) for x in order.split(self.minibatch_size)
+                    self._update_policy(imagined, advantage, x)
+                    for x in order.split(self.minibatch_size)
                 ]
-            life = imagined.alive.float().mean()
-            seen = torch.stack([masked_mean(imagined.target, imagined.alive), life])
-        return torch.cat([torch.stack(rows).mean(0), seen])
+            alive = imagined.alive.float().mean()
+            rollout = torch.stack([masked_mean(imagined.target, imagined.alive), alive])
+        return torch.cat([torch.stack(rows).mean(0), rollout])
 
     @torch.no_grad()
     def imagine(self) -> ImaginedRollout:
-        """Play in the model, from states of a batch from which something followed."""
+        """Imagine a rollout from the non-terminal states of a batch."""
         batch, seq = self.draw()
         with self.timer.part("imagination"):
             features = unroll(self.network.model, seq).latent.features
@@ -148,15 +154,15 @@ class Dreamer(ModelBased):
                 pick = pick[torch.randperm(len(pick)).to(pick.device)[: self.imagination_starts]]
             alive = seq.alive.flatten(0, 1)[pick]
             masked = self.masked_training
-            hearing = adjacency_over(batch, pick) if masked else BlockMask.living(alive)
-            start = features[pick], alive, hearing
+            adjacency = adjacency_over(batch, pick) if masked else BlockMask.complete(alive)
+            start = features[pick], alive, adjacency
             returns = self.gamma, self.gae_lambda, self.reward, self.imagined_actions
             return imagine_rollout(
                 self.network, self.critic, *start, self.imagination_horizon, *returns
             )
 
-    def _learn(self, imagined: ImaginedRollout, advantage: Tensor, pick: Tensor) -> Tensor:
-        """One step of policy and values on some joint states."""
+    def _update_policy(self, imagined: ImaginedRollout, advantage: Tensor, pick: Tensor) -> Tensor:
+        """One optimiser step of policy and critic on a minibatch of joint states."""
         features, alive = imagined.features[pick], imagined.alive[pick]
         available = None if imagined.available is None else imagined.available[pick]
         policy = self.network.policy(features, available)

@@ -1,4 +1,4 @@
-"""Play that takes place in a world model alone."""
+"""Imagined rollouts of a world model."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
-from graphmarl.functional import lambda_return, mean_of_living
+from graphmarl.functional import lambda_return, mean_of_live
 from graphmarl.nn import Adjacency, LatentAgent, LatentCritic
 
 ImaginedActions = Literal["drawn", "likely"]
@@ -17,15 +17,15 @@ ImaginedReward = Literal["team", "team_to_end", "agent"]
 
 @dataclass(frozen=True)
 class ImaginedRollout:
-    """Joint states that were imagined, S in all.
+    """Imagined joint states with actions, values and returns; all (state, agent, ...).
 
     Args:
-        features: what agents knew (state, agent, feature).
-        alive: who lived (state, agent).
-        action: what they did.
-        log_prob: of that.
-        available: which actions were held to be legal, or None.
-        value: what the critic said.
+        features: latent features.
+        alive: mask of live agents.
+        action: sampled actions.
+        log_prob: log-probabilities of the actions.
+        available: mask of the available actions, or None if all are.
+        value: values by the critic.
         target: lambda returns.
     """
 
@@ -39,7 +39,17 @@ class ImaginedRollout:
 
 
 class ImaginedStep(NamedTuple):
-    """One imagined step, (graph, agent, ...)."""
+    """One imagined step; all tensors are (graph, agent, ...).
+
+    Args:
+        features: latent features before the step.
+        alive: mask of live agents.
+        action: sampled actions.
+        log_prob: log-probabilities of the actions.
+        available: mask of the available actions, or None if all are.
+        reward: predicted rewards, 0 for dead agents.
+        continues: predicted continuation probabilities.
+    """
 
     features: Tensor
     alive: Tensor
@@ -47,7 +57,7 @@ class ImaginedStep(NamedTuple):
     log_prob: Tensor
     available: Tensor | None
     reward: Tensor
-    goes_on: Tensor
+    continues: Tensor
 
 
 @torch.no_grad()
@@ -56,53 +66,53 @@ def imagine_rollout(
     critic: LatentCritic,
     features: Tensor,
     alive: Tensor,
-    hearing: Adjacency,
+    adjacency: Adjacency,
     horizon: int,
     gamma: float,
     trace: float,
     reward: ImaginedReward,
     legal: ImaginedActions,
 ) -> ImaginedRollout:
-    """Imagine some steps from every joint state, and value them.
+    """Imagine a rollout from every joint state, with values and lambda returns.
 
-    An agent of which the model says that it rather does not go on is dead from there on: it is
-    heard no more and counts no more, unlike in the paper, whose dead play on at a discount of about
-    0.
+    An agent whose predicted continuation probability is at most 1/2 is dead from then on: it sends
+    no more messages and is masked. Unlike the paper, where such agents continue with a discount of
+    about 0.
 
     Args:
         agent: policy and world model.
-        critic: values.
-        features: where to begin (graph, agent, feature).
-        alive: who lives there (graph, agent).
-        hearing: who hears whom, from there on.
-        horizon: steps.
+        critic: value of latent states.
+        features: initial latent features (graph, agent, feature).
+        alive: live agents of the initial states (graph, agent).
+        adjacency: edges of the messages.
+        horizon: number of steps.
         gamma: discount.
         trace: lambda.
-        reward: `team` pays everyone the mean over agents, `agent` each its own; `team_to_end` pays
-            the mean even after one's death, until nobody goes on.
-        legal: whether the legal actions are drawn from what the model says, or the likely ones.
+        reward: `team` is the mean over agents, `agent` each agent's own; `team_to_end` is the mean,
+            which dead agents receive too until all agents have ended.
+        legal: available actions: `drawn` from the predicted probabilities, or the `likely` ones.
     """
-    moments: list[ImaginedStep] = []
-    now = features
+    steps: list[ImaginedStep] = []
+    current = features
     for _ in range(horizon):
-        moment, following = imagine_step(agent, now, alive, hearing, legal)
-        moments.append(moment)
-        alive = alive & (moment.goes_on > 0.5)
-        hearing, now = hearing.among(alive), following
-    parts = [torch.stack(part) for part in zip(*moments, strict=True) if part[0] is not None]
-    allowed = parts.pop(4) if moments[0].available is not None else None
-    known, lived, action, log_prob, paid, goes_on = parts
+        step, next_features = imagine_step(agent, current, alive, adjacency, legal)
+        steps.append(step)
+        alive = alive & (step.continues > 0.5)
+        adjacency, current = adjacency.restrict(alive), next_features
+    parts = [torch.stack(part) for part in zip(*steps, strict=True) if part[0] is not None]
+    available = parts.pop(4) if steps[0].available is not None else None
+    visited, was_alive, action, log_prob, earned, continues = parts
     if reward != "agent":
-        paid = paid.mean(-1, keepdim=True).expand_as(paid)
-    everything = torch.cat([known, now[None]]), torch.cat([lived, alive[None]])
-    value = critic(*(each.flatten(0, 1) for each in everything)).unflatten(0, (horizon + 1, -1))
+        earned = earned.mean(-1, keepdim=True).expand_as(earned)
+    states = torch.cat([visited, current[None]]), torch.cat([was_alive, alive[None]])
+    value = critic(*(each.flatten(0, 1) for each in states)).unflatten(0, (horizon + 1, -1))
     if reward == "team_to_end":
-        goes_on = (goes_on * lived).amax(-1, keepdim=True).expand_as(goes_on)
-        value = mean_of_living(value, everything[1])
-    mixed = torch.full_like(paid, trace)
-    mixed[-1] = 0
-    target = lambda_return(paid, gamma * goes_on, mixed, value[1:])
-    each = (known, lived, action, log_prob, allowed, value[:-1], target)
+        continues = (continues * was_alive).amax(-1, keepdim=True).expand_as(continues)
+        value = mean_of_live(value, states[1])
+    traces = torch.full_like(earned, trace)
+    traces[-1] = 0
+    target = lambda_return(earned, gamma * continues, traces, value[1:])
+    each = (visited, was_alive, action, log_prob, available, value[:-1], target)
     return ImaginedRollout(*(None if part is None else part.flatten(0, 1) for part in each))  # type: ignore[arg-type]
 
 
@@ -110,33 +120,44 @@ def imagine_step(
     agent: LatentAgent,
     features: Tensor,
     alive: Tensor,
-    hearing: Adjacency,
+    adjacency: Adjacency,
     legal: ImaginedActions = "drawn",
 ) -> tuple[ImaginedStep, Tensor]:
-    """What is done in some states, what it earns, and the states that follow."""
+    """Sample a joint action, predict rewards, and imagine the next latent features.
+
+    Args:
+        agent: policy and world model.
+        features: latent features (graph, agent, feature).
+        alive: live agents (graph, agent).
+        adjacency: edges of the messages.
+        legal: available actions: `drawn` from the predicted probabilities, or the `likely` ones.
+
+    Returns:
+        The step, and the next latent features.
+    """
     model, (graphs, agents) = agent.model, alive.shape
     rows = features.flatten(0, 1)
-    told = model.legal(rows)
+    logits = model.available_logits(rows)
     available = None
-    if told is not None:
-        available = told > (torch.rand_like(told).logit() if legal == "drawn" else 0.0)
+    if logits is not None:
+        available = logits > (torch.rand_like(logits).logit() if legal == "drawn" else 0.0)
     policy = agent.policy(rows, available)
     action = policy.sample()
-    did = torch.nn.functional.one_hot(action, model.num_actions).to(rows.dtype)
-    before = model.split(rows)
-    h = model.advance(before, did, hearing, agents)
-    reward, goes_on = model.future(before.z, h)
+    one_hot = torch.nn.functional.one_hot(action, model.num_actions).to(rows.dtype)
+    latent = model.split(rows)
+    h = model.advance(latent, one_hot, adjacency, agents)
+    reward, continues = model.predict(latent.z, h)
 
     def joint(value: Tensor) -> Tensor:
         return value.unflatten(0, (graphs, agents))
 
-    moment = ImaginedStep(
+    step = ImaginedStep(
         features,
         alive,
         joint(action),
         joint(policy.log_prob(action)),
         None if available is None else joint(available),
         joint(reward) * alive,
-        joint(goes_on.sigmoid()),
+        joint(continues.sigmoid()),
     )
-    return moment, joint(model.imagine(h).features)
+    return step, joint(model.imagine(h).features)

@@ -1,4 +1,4 @@
-"""Learning a world model from a replay, in rounds between which a policy learns in it."""
+"""Base class of learners with a world model trained from replay."""
 
 from __future__ import annotations
 
@@ -16,46 +16,47 @@ from graphmarl.learners.sequences import RewardLoss, Sequences, model_losses, un
 from graphmarl.nn import LatentAgent
 
 PARTS = ("replay", "model", "imagination", "policy")
-"""Of an update, as they are timed."""
+"""Timed parts of an update."""
 
 
 class ModelBased(Learner):
-    """A world model that learns from sequences of a replay (MAMBA, Section 4).
+    """Training of a world model on replayed sequences (MAMBA, Section 4).
 
-    Learning comes in rounds, one for each `train_interval` environment steps, over all copies, so
-    that the work for a step depends on no number of copies: updates of the model, then of the
-    policy.
+    One round of training follows every `train_interval` environment steps, counted over all copies:
+    gradient steps of the model, then of the policy. The training per environment step does not
+    depend on the number of copies.
 
     Args:
         network: world model and policy.
         model_learning_rate: learning rate of the world model.
-        max_grad_norm: largest norm of the gradient of each part.
-        kl_coef: weight of the divergence, which is a mean over categoricals: with 32 of them, 1 is
-            the sum divided by 32.
-        kl_balance: share of the prior's training in the divergence; 0.5 is none.
-        information_coef: weight of the loss by which a state tells its previous action; 0 is none.
+        max_grad_norm: maximum gradient norm of each optimiser.
+        kl_coef: weight of the KL divergence, which is averaged over categoricals: with 32 of them,
+            1 is the sum divided by 32.
+        kl_balance: weight of the gradient to the prior in the KL divergence; 0.5 weighs prior and
+            posterior alike.
+        information_coef: weight of the loss that predicts the previous action; 0 for none.
         reward_loss: `smooth_l1` as in the paper's code, or half the `squared` error, the -ln p of
-            its text. Only the latter predicts the mean of what may come: the former comes near the
-            median, for which a win that is less likely than not is worth little.
-        masked_training: train and imagine over the edges that were used in play; otherwise everyone
-            hears everyone there, as in the paper's code.
-        reward_scale: factor on every reward before learning.
+            its text. Only the latter predicts the mean reward: the former tends to the median,
+            which is low for a win of probability below 1/2.
+        masked_training: train and imagine on the edges of the replayed graphs instead of complete
+            graphs, which are used in the paper's code.
+        reward_scale: factor on all rewards.
         train_interval: environment steps between rounds; in the paper about an episode.
-        model_gradient_steps: of the model in each round.
-        policy_gradient_steps: of the policy in each round.
-        batch_size: sequences in each update.
-        sequence_length: states in each sequence.
-        buffer_size: steps over all copies that are kept.
+        model_gradient_steps: gradient steps of the model per round.
+        policy_gradient_steps: policy updates per round.
+        batch_size: sequences per update.
+        sequence_length: states per sequence.
+        buffer_size: capacity of the replay in steps over all copies.
         learning_starts: environment steps before the first round.
-        rollout_length: steps of each trajectory.
+        rollout_length: steps per trajectory.
 
     Raises:
         ValueError: a number out of range.
     """
 
     network: LatentAgent
-    policy_measures: tuple[str, ...] = ()
-    """Names of what the update of a policy says, in order."""
+    policy_metric_names: tuple[str, ...] = ()
+    """Names of the metrics of `learn_policy`, in order."""
 
     def __init__(
         self,
@@ -97,7 +98,7 @@ class ModelBased(Learner):
         self.rounds: Tensor
 
     def configure_optimizers(self) -> Any:
-        """One optimiser for the model; those of the policy follow it."""
+        """Optimiser of the world model, followed by those of the policy."""
         return [
             torch.optim.Adam(
                 self.network.model.parameters(), lr=self.model_learning_rate, fused=True
@@ -105,13 +106,13 @@ class ModelBased(Learner):
         ]
 
     def training_step(self, batch: Trajectory, batch_idx: int) -> None:
-        """One trajectory; the parts of an update are timed one by one."""
-        for part in PARTS:  # a table of times has all its columns from its first line
+        """Train on one trajectory, with separate timing of the parts."""
+        for part in PARTS:  # the table of times needs all columns in its first row
             self.timer.seconds.setdefault(part, 0.0)
         self.metrics = self.update(batch)
 
     def update(self, trajectory: Trajectory) -> dict[str, float]:
-        """Keep a trajectory and learn in the rounds that are due; returns means over them."""
+        """Store a trajectory and train for all rounds that are due; returns mean metrics."""
         with self.timer.part("replay"):
             self.replay.add(trajectory)
         rows = []
@@ -120,42 +121,42 @@ class ModelBased(Learner):
             policy = torch.stack([self.learn_policy() for _ in range(self.policy_gradient_steps)])
             rows.append(torch.cat([model.mean(0), policy.mean(0)]))
             self.rounds += 1
-        names = (*self.model_measures(), "gradient", *self.policy_measures)
+        names = (*self.model_loss_names(), "gradient", *self.policy_metric_names)
         means = torch.stack(rows).mean(0).tolist() if rows else [float("nan")] * len(names)
         return dict(zip(names, means, strict=True))
 
-    def model_measures(self) -> list[str]:
-        """Names of the losses of the model, in order."""
-        legal = ["available"] if self.network.model.available is not None else []
-        told = ["information"] if self.weights[2] else []
-        return ["kl", "observation", "reward", "discount", *legal, *told]
+    def model_loss_names(self) -> list[str]:
+        """Names of the world model losses, in order."""
+        available = ["available"] if self.network.model.available is not None else []
+        information = ["information"] if self.weights[2] else []
+        return ["kl", "observation", "reward", "discount", *available, *information]
 
     def _due(self, trajectory: Trajectory) -> bool:
-        """Whether a round is due by the number of environment steps."""
-        played = trajectory.env_steps - self.learning_starts
+        """Whether a round of training is due."""
+        steps = trajectory.env_steps - self.learning_starts
         enough = self.replay.added - self.replay.oldest >= self.sequence_length
-        return played >= 0 and enough and int(self.rounds) <= played // self.train_interval
+        return steps >= 0 and enough and int(self.rounds) <= steps // self.train_interval
 
     def draw(self) -> tuple[Trajectory, Sequences]:
-        """A batch of sequences, as it was played and as the model learns from it."""
+        """Sample a batch of sequences, as a trajectory and as model inputs."""
         with self.timer.part("replay"):
             batch = self.replay.sequences(self.batch_size, self.sequence_length).to(self.device)
             batch.reward = batch.reward * self.reward_scale
             return batch, Sequences.of(batch, self.masked_training)
 
     def learn_model(self) -> Tensor:
-        """One update of the world model; returns its losses and the norm of the gradient."""
+        """One gradient step of the world model; returns its losses and gradient norm."""
         _, seq = self.draw()
         with self.timer.part("model"):
             model = self.network.model
-            known = unroll(model, seq, drop=True)
-            losses = model_losses(model, seq, known, *self.weights, self.reward_loss)
+            unrolled = unroll(model, seq, drop=True)
+            losses = model_losses(model, seq, unrolled, *self.weights, self.reward_loss)
             each = torch.stack(list(losses.values()))
             norm = self.step(0, each.sum(), list(model.parameters()))
         return torch.cat([each.detach(), norm[None]])
 
     def step(self, number: int, loss: Tensor, parameters: list[torch.nn.Parameter]) -> Tensor:
-        """One step of one of the optimisers; returns the norm of the gradient."""
+        """One step of an optimiser, by its index; returns the gradient norm."""
         optimizer = self.optimizers()[number]  # type: ignore[index]
         optimizer.zero_grad()
         self.manual_backward(loss)
@@ -165,12 +166,12 @@ class ModelBased(Learner):
 
     @abstractmethod
     def learn_policy(self) -> Tensor:
-        """One update of the policy in the model; returns what `policy_measures` names."""
+        """One update of the policy in imagination; returns its `policy_metric_names`."""
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """The replay is part of a run, though not of the weights."""
+        """Save the replay, which is not part of the weights."""
         checkpoint["replay"] = self.replay.state_dict()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Go on with the replay."""
+        """Restore the replay."""
         self.replay.load_state_dict(checkpoint["replay"])

@@ -1,4 +1,4 @@
-"""Learning from a replay, with target networks: what all off-policy learners share."""
+"""Base class of off-policy learners, with replay and target networks."""
 
 from __future__ import annotations
 
@@ -14,38 +14,37 @@ from torch.nn.utils import clip_grad_norm_
 
 from graphmarl.checks import check_at_least, check_between, check_positive
 from graphmarl.data import Replay, Trajectory
-from graphmarl.learners.base import Learner, approach
+from graphmarl.learners.base import Learner, polyak_update
 from graphmarl.nn import AgentNetwork, Output
 from graphmarl.step import Spec
 
 
 class OffPolicy(Learner):
-    """Keeps what is played and learns from batches of it; targets follow the trained modules.
+    """Off-policy learning from a replay buffer, with target networks.
 
     Args:
-        network: what acts.
-        learning_rate: of the optimiser.
+        network: agent network.
+        learning_rate: learning rate.
         optimizer: `adam`, or `rmsprop` with the settings of PyMARL.
-        target: `hard` copies the online modules every `target_update_interval` updates; `soft`
-            moves the targets by the share `tau` in each update.
-        target_update_interval: updates between hard copies.
-        tau: share of a soft update.
-        buffer_size: steps over all copies that are kept.
-        batch_size: transitions or episodes in each update.
-        sample: learn from single `transition`s, or from whole `episode`s; None is the former but
-            for networks with memory, which need the latter.
-        gradient_steps: updates for each trajectory that was played.
-        learning_starts: steps that are played before the first update.
-        max_grad_norm: largest norm of the gradient, of each part that is clipped by itself.
-        half_precision: keep observations in half precision.
-        rollout_length: steps of each trajectory.
+        target: `hard` copies the online network every `target_update_interval` updates; `soft`
+            makes a Polyak update with `tau` after each update.
+        target_update_interval: updates between hard target updates.
+        tau: coefficient of soft target updates.
+        buffer_size: capacity of the replay in steps over all copies.
+        batch_size: transitions or episodes per update.
+        sample: sample single `transition`s or whole `episode`s; None samples episodes for recurrent
+            networks, which need them, and else transitions.
+        gradient_steps: updates per trajectory.
+        learning_starts: environment steps before the first update.
+        max_grad_norm: maximum gradient norm, clipped per parameter group.
+        half_precision: store observations in half precision.
+        rollout_length: steps per trajectory.
 
     Raises:
-        ValueError: a network with memory is to learn from single transitions, or a number is out of
-            range.
+        ValueError: a recurrent network with single transitions, or a number out of range.
     """
 
-    measures: tuple[str, ...] = ()
+    loss_names: tuple[str, ...] = ()
     """Names of the losses, in order."""
 
     def __init__(
@@ -85,25 +84,25 @@ class OffPolicy(Learner):
         self.progress: Tensor
         self.updated: Tensor
         self.estimate = torch.zeros(())
-        """Mean of the values that were learned in the last update."""
+        """Mean Q-value of the last update."""
 
     def add_target(self, name: str, online: nn.Module) -> None:
-        """Train a module together with the network, and let a target of it follow."""
+        """Register a trained module together with its target network."""
         setattr(self, name, online)
         self.targets[name] = copy.deepcopy(online).requires_grad_(False)
 
     def configure_optimizers(self) -> Any:
-        """The optimiser of all parameters that are not frozen."""
+        """Optimiser of all parameters that are not frozen."""
         trained = [p for p in self.parameters() if p.requires_grad]
         if self.optimizer == "rmsprop":
             return torch.optim.RMSprop(trained, lr=self.learning_rate, alpha=0.99, eps=1e-5)
         return torch.optim.Adam(trained, lr=self.learning_rate, eps=1e-5, fused=True)
 
     def update(self, trajectory: Trajectory) -> dict[str, float]:
-        """Keep a trajectory and learn from what is kept; returns means over the updates."""
+        """Store a trajectory and train on the replay; returns mean metrics of the updates."""
         self.replay.add(trajectory)
         self.progress.fill_(trajectory.progress)
-        names = (*self.measures, "q", "gradient")
+        names = (*self.loss_names, "q", "gradient")
         means = [float("nan")] * len(names)
         if self._ready(trajectory):
             rows = [self._learn() for _ in range(self.gradient_steps)]
@@ -111,46 +110,48 @@ class OffPolicy(Learner):
         return dict(zip(names, means, strict=True))
 
     def _ready(self, trajectory: Trajectory) -> bool:
-        """Whether enough was played to learn from."""
+        """Whether the replay holds enough data to train."""
         if trajectory.env_steps < self.learning_starts:
             return False
         return len(self.replay.ready()) > 0 if self.episodic else self.replay.drawable
 
     def _learn(self) -> Tensor:
-        """One update; returns its losses, the mean value and the norm of the gradient."""
+        """One update; returns its losses, the mean Q-value and the gradient norm."""
         if self.updated == 0:
-            self.move_targets(1.0)
+            self.update_targets(1.0)
         draw = self.replay.whole_episodes if self.episodic else self.replay.transitions
         losses = self.losses(draw(self.batch_size).to(self.device))
-        assert tuple(losses) == self.measures, f"losses are {tuple(losses)}, not {self.measures}"
+        assert tuple(losses) == self.loss_names, (
+            f"losses are {tuple(losses)}, not {self.loss_names}"
+        )
         optimizer: Any = self.optimizers()
         optimizer.zero_grad()
         self.manual_backward(torch.stack(list(losses.values())).sum())
-        norms = [clip_grad_norm_(part, self.max_grad_norm) for part in self.parts()]
+        norms = [clip_grad_norm_(part, self.max_grad_norm) for part in self.clip_groups()]
         optimizer.step()
         self.updated += 1
         if self.target == "soft":
-            self.move_targets(self.tau)
+            self.update_targets(self.tau)
         elif self.updated % self.target_update_interval == 0:
-            self.move_targets(1.0)
+            self.update_targets(1.0)
         norm = torch.stack(norms).max()
         return torch.stack([*losses.values(), self.estimate, norm]).detach()
 
-    def parts(self) -> list[list[nn.Parameter]]:
-        """Parameters whose gradients are clipped together; all of them unless a learner differs."""
+    def clip_groups(self) -> list[list[nn.Parameter]]:
+        """Parameter groups whose gradient norms are clipped separately; by default a single one."""
         return [list(self.parameters())]
 
     @abstractmethod
     def losses(self, batch: Trajectory) -> dict[str, Tensor]:
-        """The losses of a batch, weighted, with the names and in the order of `measures`."""
+        """Weighted losses of a batch, with the names and order of `loss_names`."""
 
-    def move_targets(self, share: float) -> None:
-        """Move the targets by a share of the way to the online modules."""
+    def update_targets(self, tau: float) -> None:
+        """Polyak update of all target networks; tau = 1 copies the online networks."""
         for name, target in self.targets.items():
-            approach(target, getattr(self, name), share)
+            polyak_update(target, getattr(self, name), tau)
 
     def unroll(self, network: nn.Module, batch: Trajectory) -> Output:
-        """Outputs of all agents of all graphs of a batch, in order."""
+        """Outputs of a network for all agents and steps of a batch, in order."""
         assert isinstance(network, AgentNetwork), "the online network or its target"
         rows, device = batch.num_envs * batch.spec.num_agents, batch.alive.device
         if not network.sequential:
@@ -165,23 +166,28 @@ class OffPolicy(Learner):
 
     @staticmethod
     def per_agent(batch: Trajectory, rows: Tensor | None) -> Float[Tensor, "time env agent ..."]:
-        """Rows of a batch by time, environment and agent."""
+        """Reshape rows to (time, environment, agent)."""
         assert rows is not None, "the network gives it"
         return rows.unflatten(0, tuple(batch.alive.shape))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """The replay is part of a run, though not of the weights."""
+        """Save the replay, which is not part of the weights."""
         checkpoint["replay"] = self.replay.state_dict()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Go on with the replay."""
+        """Restore the replay."""
         self.replay.load_state_dict(checkpoint["replay"])
 
 
 def own_reward(
     batch: Trajectory, reward: Literal["agent", "team"]
 ) -> Float[Tensor, "time env agent"]:
-    """What each agent is given: its own reward, or the mean over all agents."""
+    """Reward of each agent: its own, or the mean over all agents.
+
+    Args:
+        batch: trajectory.
+        reward: `agent` or `team`.
+    """
     if reward == "agent":
         return batch.reward
     mean = team_reward(batch) / batch.spec.num_agents
@@ -189,12 +195,12 @@ def own_reward(
 
 
 def one_hot_action(action: Tensor, spec: Spec) -> Float[Tensor, "row action"]:
-    """Actions as numbers that a critic reads: one-hot if they are discrete."""
+    """Actions as critic inputs: one-hot if they are discrete."""
     if spec.action == "continuous":
         return action
     return F.one_hot(action, spec.num_actions).float()
 
 
 def team_reward(batch: Trajectory) -> Float[Tensor, "time env"]:
-    """The sum of rewards over those who acted."""
+    """Sum of rewards over the agents that acted."""
     return torch.where(batch.acted, batch.reward, 0.0).sum(-1)

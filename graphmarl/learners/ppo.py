@@ -15,8 +15,8 @@ from graphmarl.data import Trajectory
 from graphmarl.functional import (
     clipped_surrogate,
     cosine,
+    fill_dead,
     generalised_advantage,
-    inherited,
     linear,
     masked_mean,
     masked_standardise,
@@ -28,35 +28,34 @@ Reward = Literal["agent", "team", "team_to_end"]
 
 
 class PPO(Learner):
-    """PPO (Schulman et al. 2017) with parameters shared by all agents (NVIF, Algorithm 2).
+    """Proximal policy optimisation with shared parameters (Schulman et al. 2017; NVIF, Alg. 2).
 
-    Each agent has its own advantage and return; minibatches are whole graphs, so that any network
-    can pass messages in training. A2C is one epoch without a clip.
+    Advantages and returns are per agent; minibatches consist of whole graphs, so that any network
+    can pass messages in training. With one epoch and no clipping it is A2C.
 
     Args:
-        network: policy and value of every agent.
-        learning_rate: of the optimiser; falls linearly to `final_learning_rate` of itself.
-        final_learning_rate: share of the learning rate that is left at the end of the run.
+        network: actor-critic of every agent.
+        learning_rate: initial learning rate, annealed linearly.
+        final_learning_rate: learning rate at the end of the run, relative to its start.
         gamma: discount.
-        gae_lambda: lambda of the generalised advantage.
-        clip_range: clip range of the probability ratio; None for no clip.
-        entropy_coef: weight of the entropy bonus; falls linearly to `final_entropy_coef` of itself.
-        final_entropy_coef: share of the entropy bonus that is left at the end of the run.
+        gae_lambda: lambda of generalised advantage estimation.
+        clip_range: clip range of the probability ratio; None for no clipping.
+        entropy_coef: initial weight of the entropy bonus, annealed linearly.
+        final_entropy_coef: entropy coefficient at the end of the run, relative to its start.
         value_coef: weight of the value loss.
-        value_target: `monte_carlo` is the discounted return, with the value after the last step
-            where an episode is cut (NVIF, eq. 17); `lambda` is the lambda return.
-        epochs: times that each trajectory is seen.
-        minibatch_size: agent slots in each optimiser step.
-        max_grad_norm: largest norm of the gradient.
+        value_target: `monte_carlo` is the discounted return, bootstrapped where an episode is cut
+            (NVIF, eq. 17); `lambda` is the lambda return.
+        epochs: epochs over each trajectory.
+        minibatch_size: agent slots per optimiser step.
+        max_grad_norm: maximum gradient norm.
         optimizer: `adam`, or `rmsprop` with a smoothing of 0.99.
-        normalize_advantage: shift and scale the advantages of a trajectory to mean 0 and variance
-            1.
-        reward_scale: factor on every reward before learning.
-        reward: `agent` gives each agent its own reward; `team` gives all of them the sum over
-            agents divided by their number, which is the team reward up to a constant. With either
-            an agent's return ends when it dies; with `team_to_end` it goes on to the end of the
-            episode, and what the dead have to expect is the mean of what the living expect.
-        rollout_length: steps of each trajectory.
+        normalize_advantage: standardise the advantages of each trajectory.
+        reward_scale: factor on all rewards.
+        reward: `agent` is each agent's own reward; `team` is the mean over agents, the team reward
+            up to a constant. With both, the return of an agent ends with its death;
+            `team_to_end` is the team reward up to the end of the episode, where the value of a dead
+            agent is the mean value of the live ones.
+        rollout_length: steps per trajectory.
     """
 
     def __init__(
@@ -91,12 +90,12 @@ class PPO(Learner):
         self.reward_scale, self.reward = reward_scale, reward
 
     def parameter_groups(self) -> list[tuple[list[nn.Parameter], float]]:
-        """The parameters that are not frozen, in groups with the learning rate of each."""
+        """Groups of the parameters that are not frozen, each with its learning rate."""
         return [([p for p in self.parameters() if p.requires_grad], self.learning_rate)]
 
     def configure_optimizers(self) -> Any:
-        """The optimiser of all groups of parameters."""
-        groups = [{"params": some, "lr": rate} for some, rate in self.parameter_groups()]
+        """Optimiser of all parameter groups."""
+        groups = [{"params": group, "lr": rate} for group, rate in self.parameter_groups()]
         if self.optimizer == "rmsprop":
             return torch.optim.RMSprop(groups, alpha=0.99, eps=1e-5)
         return torch.optim.Adam(groups, eps=1e-5)
@@ -104,32 +103,32 @@ class PPO(Learner):
     def act(
         self, graph: Data, memory: Float[Tensor, "row memory"], greedy: bool = False
     ) -> tuple[Tensor, dict[str, Tensor], Float[Tensor, "row memory"]]:
-        """Sample from the policy, or take its mode; store log-probability and value."""
+        """Sample from the policy, or take its mode; stores log-probability and value."""
         output, memory = self.network(graph, memory)
         policy = output.distribution
         assert policy is not None, "an actor has a policy"
         action = policy.mode if greedy else policy.sample()
-        return action, output.stored | self.kept(graph, output, action), memory
+        return action, output.stored | self.stored_outputs(graph, output, action), memory
 
-    def kept(self, graph: Data, output: Output, action: Tensor) -> dict[str, Tensor]:
-        """What is stored with an action: its log-probability and the value."""
+    def stored_outputs(self, graph: Data, output: Output, action: Tensor) -> dict[str, Tensor]:
+        """Tensors to store with an action: its log-probability and the value."""
         assert output.distribution is not None, "an actor has a policy"
         log_prob = output.distribution.log_prob(action)
         return {"log_prob": log_prob, "value": self.value_of(graph, output, action)}
 
     def value_of(self, graph: Data, output: Output, action: Tensor) -> Float[Tensor, " row"]:
-        """Value of each row when all do these actions, which a critic need not read."""
+        """Value of each row; critics may depend on the joint action."""
         assert output.value is not None, "an actor comes with a critic"
         return output.value
 
     def last_value(
         self, graph: Data, memory: Float[Tensor, "row memory"]
     ) -> Float[Tensor, " row"] | None:
-        """Value after the last transition."""
+        """Value of the state after the last transition."""
         return self.network(graph, memory)[0].value
 
     def rewards(self, trajectory: Trajectory) -> Float[Tensor, "time env agent"]:
-        """What each agent learns from, scaled; those who did not act are paid nothing."""
+        """Scaled reward of each agent; 0 for agents that did not act."""
         reward = torch.where(trajectory.acted, trajectory.reward, 0.0) * self.reward_scale
         if self.reward == "agent":
             return reward
@@ -138,45 +137,47 @@ class PPO(Learner):
     def advantages(
         self, trajectory: Trajectory
     ) -> tuple[Float[Tensor, "time env agent"], Float[Tensor, "time env agent"]]:
-        """The generalised advantage A_t and the target of the value."""
+        """Generalised advantage A_t and value target."""
         assert trajectory.last_value is not None, "the collector asked for the last value"
         reward = self.rewards(trajectory)
         v_t = trajectory.stored["value"]
         v_tp1 = torch.cat([v_t[1:], trajectory.last_value[None]])
-        goes_on = trajectory.survived & ~trajectory.terminated[..., None]
+        continues = trajectory.survived & ~trajectory.terminated[..., None]
         if self.reward == "team_to_end":
-            goes_on = (~trajectory.terminated)[..., None].expand_as(goes_on)
-            v_t = inherited(v_t, trajectory.alive)
-            v_tp1 = inherited(v_tp1, trajectory.survived)
-        goes_on = goes_on.to(reward.dtype)
+            continues = (~trajectory.terminated)[..., None].expand_as(continues)
+            v_t = fill_dead(v_t, trajectory.alive)
+            v_tp1 = fill_dead(v_tp1, trajectory.survived)
+        continues = continues.to(reward.dtype)
         same = ~(trajectory.terminated | trajectory.truncated) & trajectory.valid
-        trace = self.gamma * goes_on * same[..., None]
-        discount = self.gamma * goes_on
+        trace = self.gamma * continues * same[..., None]
+        discount = self.gamma * continues
         advantage = generalised_advantage(reward, discount, self.gae_lambda * trace, v_t, v_tp1)
         if self.value_target == "lambda":
             return advantage, advantage + v_t
         return advantage, generalised_advantage(reward, discount, trace, v_t, v_tp1) + v_t
 
     def update(self, trajectory: Trajectory) -> dict[str, float]:
-        """Several epochs over one trajectory; returns the means over their minibatches."""
+        """Several epochs over one trajectory; returns mean metrics of the minibatches."""
         optimizer: Any = self.optimizers()
         progress = trajectory.progress
-        share = linear(1, self.final_learning_rate, progress)
+        decay = linear(1, self.final_learning_rate, progress)
         bonus = self.entropy_coef * linear(1, self.final_entropy_coef, progress)
         for group, (_, rate) in zip(optimizer.param_groups, self.parameter_groups(), strict=True):
-            group["lr"] = rate * share
+            group["lr"] = rate * decay
         advantage, target = self.advantages(trajectory)
-        wanted = advantage
+        scaled = advantage
         if self.normalize_advantage:
-            wanted = masked_standardise(advantage, trajectory.acted)
+            scaled = masked_standardise(advantage, trajectory.acted)
         collected: list[Tensor] = []
         names: list[str] = []
-        agreement = torch.zeros(())
+        cosine_team_agent = torch.zeros(())
         for number, pick in enumerate(self.minibatches(trajectory)):
-            rows = _Rows(trajectory, pick, wanted, target)
+            rows = _Minibatch(trajectory, pick, scaled, target)
             log_prob, entropy, value = self.evaluate(trajectory, pick)
             if number == 0:
-                agreement = self.agreement(log_prob, rows, _Rows(trajectory, pick, advantage))
+                cosine_team_agent = self.gradient_cosine(
+                    log_prob, rows, _Minibatch(trajectory, pick, advantage)
+                )
             loss, parts = self.loss(log_prob, entropy, value, rows, bonus)
             optimizer.zero_grad()
             self.manual_backward(loss)
@@ -187,14 +188,15 @@ class PPO(Learner):
             collected.append(torch.stack([part.detach() for part in parts.values()]))
         means = torch.stack(collected).mean(0).tolist()
         return dict(zip(names, means, strict=True)) | {
-            "cosine_team_agent": float(agreement),
-            "learning_rate": self.learning_rate * share,
+            "cosine_team_agent": float(cosine_team_agent),
+            "learning_rate": self.learning_rate * decay,
         }
 
     def minibatches(self, trajectory: Trajectory) -> Iterator[Int[Tensor, " pick"]]:
-        """Numbers of the graphs of each optimiser step, in a new order in every epoch.
+        """Indices of the graphs of each optimiser step, shuffled in every epoch.
 
-        A network with trained memory gets whole environments, all others any graphs.
+        Recurrent networks are trained on whole trajectories of an environment, all others on single
+        graphs.
         """
         num_envs, device = trajectory.num_envs, trajectory.alive.device
         agents = trajectory.spec.num_agents
@@ -206,23 +208,23 @@ class PPO(Learner):
             size = max(1, self.minibatch_size // agents)
         for _ in range(self.epochs):
             order = units[torch.randperm(len(units)).to(device)]
-            for some in order.split(size):
+            for chunk in order.split(size):
                 if self.network.sequential:
                     times = torch.arange(trajectory.num_steps, device=device) * num_envs
-                    some = (times[:, None] + some).flatten()
-                yield some
+                    chunk = (times[:, None] + chunk).flatten()
+                yield chunk
 
     def evaluate(
         self, trajectory: Trajectory, pick: Int[Tensor, " pick"]
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Log-probability of what was done, entropy and value, for each row of the graphs."""
+        """Log-probability of the taken actions, entropy and value, per row of the graphs."""
         if not self.network.sequential:
             return self._evaluate(trajectory, pick, None)[:3]
         memory = trajectory.memory.unflatten(0, (trajectory.num_envs, -1))
         parts = []
-        now = memory[pick[: len(pick) // trajectory.num_steps]].flatten(0, 1)
-        for some in pick.view(trajectory.num_steps, -1):
-            *part, now = self._evaluate(trajectory, some, now)
+        current = memory[pick[: len(pick) // trajectory.num_steps]].flatten(0, 1)
+        for step in pick.view(trajectory.num_steps, -1):
+            *part, current = self._evaluate(trajectory, step, current)
             parts.append(part)
         log_prob, entropy, value = (torch.cat(each) for each in zip(*parts, strict=True))
         return log_prob, entropy, value
@@ -234,37 +236,37 @@ class PPO(Learner):
         rows = len(graph.alive)
         if memory is None:
             memory = torch.zeros(rows, self.memory_size, device=graph.alive.device)
-        assert memory is not None, "set above where it was missing"
+        assert memory is not None, "set above"
         first = (graph.time == 0).repeat_interleave(trajectory.spec.num_agents)
-        output, following = self.network(graph, memory.masked_fill(first[:, None], 0))
+        output, next_memory = self.network(graph, memory.masked_fill(first[:, None], 0))
         policy = output.distribution
         assert policy is not None, "an actor has a policy"
         value = self.value_of(graph, output, graph.action)
-        return policy.log_prob(graph.action), policy.entropy(), value, following
+        return policy.log_prob(graph.action), policy.entropy(), value, next_memory
 
     def loss(
-        self, log_prob: Tensor, entropy: Tensor, value: Tensor, rows: _Rows, bonus: float
+        self, log_prob: Tensor, entropy: Tensor, value: Tensor, rows: _Minibatch, bonus: float
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """The loss of PPO and its parts."""
+        """Loss of PPO with an entropy bonus of the given weight, and metrics."""
         log_ratio = log_prob - rows.log_prob
         gain = masked_mean(
             clipped_surrogate(log_ratio, rows.advantage, self.clip_range), rows.acted
         )
         error = masked_mean((value - rows.target) ** 2, rows.acted)
-        spread = masked_mean(entropy, rows.acted)
-        loss = -gain + self.value_coef * error - bonus * spread
+        mean_entropy = masked_mean(entropy, rows.acted)
+        loss = -gain + self.value_coef * error - bonus * mean_entropy
         divergence = masked_mean(log_ratio.exp() - 1 - log_ratio, rows.acted)
         return loss, {
             "policy_loss": -gain,
             "value_loss": error,
-            "entropy": spread,
+            "entropy": mean_entropy,
             "kl": divergence,
         }
 
-    def agreement(self, log_prob: Tensor, rows: _Rows, raw: _Rows) -> Tensor:
-        """Cosine of the policy gradients of the team reward and of the agents' own (NVIF, eq. 24).
+    def gradient_cosine(self, log_prob: Tensor, rows: _Minibatch, raw: _Minibatch) -> Tensor:
+        """Cosine between policy gradients of team and individual rewards (NVIF, eq. 24).
 
-        By eq. 23 the team's advantage is the sum of the agents', which every agent then shares.
+        By eq. 23 the team advantage is the sum of the agents' advantages, shared by all agents.
         """
         own = torch.where(rows.acted, raw.advantage, torch.zeros_like(raw.advantage))
         team = own.view(-1, rows.num_agents).sum(1, keepdim=True).expand(-1, rows.num_agents)
@@ -281,8 +283,8 @@ class PPO(Learner):
         return cosine(*gradients)
 
 
-class _Rows:
-    """What the loss needs of some graphs of a trajectory, one entry per agent."""
+class _Minibatch:
+    """Inputs of the loss for a minibatch of graphs, one entry per agent."""
 
     def __init__(
         self, trajectory: Trajectory, pick: Tensor, advantage: Tensor, target: Tensor | None = None

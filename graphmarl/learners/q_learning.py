@@ -1,4 +1,4 @@
-"""Q-learning over agent graphs, with or without a mixer."""
+"""Deep Q-learning over agent graphs, with or without a mixer."""
 
 from __future__ import annotations
 
@@ -25,35 +25,33 @@ from graphmarl.nn import AgentNetwork, Mixer, Output
 
 
 class QLearning(OffPolicy):
-    """Deep Q-learning from a replay with parameters shared by all agents.
+    """Deep Q-learning from a replay with shared parameters.
 
-    Without a mixer each agent learns its own value Q_i from its own reward; with one, the mixed
-    value Q_tot is learned from the sum of rewards (QMIX: Rashid et al. 2018, eq. 6). A method adds
-    its own losses by `extra_losses`, or replaces the temporal-difference loss by `td_losses`.
+    Without a mixer each agent learns Q_i from its own reward; with a mixer, Q_tot is learned from
+    the sum of rewards (QMIX: Rashid et al. 2018, eq. 6). Subclasses add losses by `extra_losses`,
+    or override the temporal-difference loss by `td_losses`.
 
     Args:
-        network: action values of every agent.
-        mixer: from agents' values to the team's; None for independent learners.
+        network: Q-network of every agent.
+        mixer: mixer of the agents' Q-values to Q_tot; None for independent learners.
         gamma: discount.
-        td_lambda: lambda of the return that is learned from episodes: 0 for one step, up to 1 for
-            all that follows.
-        double_q: choose the next action by the online network, value it by the target network.
-        exploration: `epsilon` acts at random with a probability; `boltzmann` draws from
+        td_lambda: lambda of the TD(lambda) return, from whole episodes; 0 for one-step targets.
+        double_q: double Q-learning: the online network selects the next action, the target network
+            evaluates it.
+        exploration: `epsilon` for epsilon-greedy, `boltzmann` for samples of
             softmax(q / temperature).
-        epsilon: probability of a random action, or the temperature, at the beginning.
-        final_epsilon: the same after `exploration_fraction`.
-        exploration_fraction: share of the run in which it falls linearly.
-        reward_scale: factor on every reward before learning.
-        reward: without a mixer, `agent` gives each agent its own reward, `team` all of them the
-            mean over agents.
+        epsilon: initial probability of a random action, or temperature.
+        final_epsilon: final probability or temperature, after `exploration_fraction`.
+        exploration_fraction: fraction of the run over which it is annealed linearly.
+        reward_scale: factor on all rewards.
+        reward: without a mixer, `agent` is each agent's own reward, `team` the mean over agents.
         learner: arguments of `OffPolicy`.
 
     Raises:
-        ValueError: lambda returns through single transitions, or a temperature that is not
-        positive.
+        ValueError: lambda returns with single transitions, or a temperature that is not positive.
     """
 
-    measures = ("td",)
+    loss_names = ("td",)
     reward: Literal["agent", "team"]
 
     def __init__(
@@ -93,7 +91,7 @@ class QLearning(OffPolicy):
 
     @property
     def exploring(self) -> float:
-        """The probability of a random action, or the temperature, now."""
+        """Current probability of a random action, or temperature."""
         if not self.exploration_fraction:
             return self.final_epsilon
         return linear(
@@ -103,7 +101,7 @@ class QLearning(OffPolicy):
     def act(
         self, graph: Data, memory: Float[Tensor, "row memory"], greedy: bool = False
     ) -> tuple[Tensor, dict[str, Tensor], Float[Tensor, "row memory"]]:
-        """The best action, or one from the exploring policy."""
+        """Greedy action, or a sample of the exploration policy."""
         output, memory = self.network(graph, memory)
         assert output.q is not None, "a value method has action values"
         available = graph.available if "available" in graph else None
@@ -113,55 +111,57 @@ class QLearning(OffPolicy):
         if self.exploration == "boltzmann":
             logits = mask_logits(output.q / self.exploring, available)
             return Categorical(logits=logits).sample(), output.stored, memory
-        anything = Categorical(logits=mask_logits(torch.zeros_like(output.q), available)).sample()
-        chance = torch.rand(action.shape, device=action.device) < self.exploring
-        return torch.where(chance, anything, action), output.stored, memory
+        uniform = Categorical(logits=mask_logits(torch.zeros_like(output.q), available)).sample()
+        explore = torch.rand(action.shape, device=action.device) < self.exploring
+        return torch.where(explore, uniform, action), output.stored, memory
 
     def update(self, trajectory: Trajectory) -> dict[str, float]:
-        """Keep a trajectory and learn from what is kept; returns means over the updates."""
+        """Store a trajectory and train on the replay; returns mean metrics of the updates."""
         return super().update(trajectory) | {"exploring": self.exploring}
 
     def losses(self, batch: Trajectory) -> dict[str, Tensor]:
-        """The temporal-difference loss and what a method adds to it."""
+        """Temporal-difference losses and extra losses."""
         online = self.unroll(self.network, batch)
         with torch.no_grad():
             target = self.unroll(self.targets["network"], batch)
         return self.td_losses(batch, online, target) | self.extra_losses(batch, online, target)
 
     def td_losses(self, batch: Trajectory, online: Output, target: Output) -> dict[str, Tensor]:
-        """The squared temporal-difference error, as `td`."""
+        """Squared temporal-difference error, as `td`."""
         q, q_target = self.per_agent(batch, online.q), self.per_agent(batch, target.q)
         best = greedy_action((q if self.double_q else q_target).detach(), batch.available)
         q_t, v_tp1 = taken(q, batch.action)[:-1], taken(q_target, best)[1:]
         if self.mixer is None:
             reward = own_reward(batch, self.reward)
-            goes_on, mask = batch.survived & ~batch.terminated[..., None], batch.acted
+            continues, mask = batch.survived & ~batch.terminated[..., None], batch.acted
         else:
             q_t = self._mixed("mixer", q_t, batch, slice(0, -1))
             v_tp1 = self._mixed("targets.mixer", v_tp1, batch, slice(1, None))
-            reward, goes_on = team_reward(batch), ~batch.terminated
+            reward, continues = team_reward(batch), ~batch.terminated
             mask = batch.acted.any(-1)
-        error = q_t - self.returns(batch, reward[:-1], goes_on[:-1], v_tp1)
+        error = q_t - self.returns(batch, reward[:-1], continues[:-1], v_tp1)
         self.estimate = masked_mean(q_t, mask[:-1])
         return {"td": masked_mean(error**2, mask[:-1])}
 
     def _mixed(self, name: str, q: Tensor, batch: Trajectory, times: slice) -> Tensor:
-        """Team values at some times by the mixer or its target."""
+        """Q_tot at a range of steps, by the mixer or its target."""
         state = None if batch.state is None else batch.state[times].flatten(0, 1)
         alive = batch.alive[times].flatten(0, 1)
         return self.get_submodule(name)(q.flatten(0, 1), alive, state).unflatten(0, q.shape[:2])
 
-    def returns(self, batch: Trajectory, reward: Tensor, goes_on: Tensor, v_tp1: Tensor) -> Tensor:
-        """What the values learn: one step, or the lambda return, without gradient."""
-        discount = self.gamma * goes_on.to(v_tp1.dtype)
+    def returns(
+        self, batch: Trajectory, reward: Tensor, continues: Tensor, v_tp1: Tensor
+    ) -> Tensor:
+        """One-step or lambda-return targets, without gradient."""
+        discount = self.gamma * continues.to(v_tp1.dtype)
         reward = reward * self.reward_scale
         if not self.td_lambda:
             return (reward + discount * v_tp1).detach()
-        follows = ~(batch.terminated | batch.truncated)[:-1] & batch.valid[:-1]
-        follows[-1] = False
-        follows = follows.view(*follows.shape, *[1] * (v_tp1.ndim - 2)).expand_as(v_tp1)
-        return lambda_return(reward, discount, self.td_lambda * follows, v_tp1).detach()
+        trace = ~(batch.terminated | batch.truncated)[:-1] & batch.valid[:-1]
+        trace[-1] = False
+        trace = trace.view(*trace.shape, *[1] * (v_tp1.ndim - 2)).expand_as(v_tp1)
+        return lambda_return(reward, discount, self.td_lambda * trace, v_tp1).detach()
 
     def extra_losses(self, batch: Trajectory, online: Output, target: Output) -> dict[str, Tensor]:
-        """Further losses of a method, by name and weighted."""
+        """Additional weighted losses of a method, by name."""
         return {}

@@ -1,4 +1,4 @@
-"""Sequences of play as a world model learns from them, and what it makes of them."""
+"""Training sequences, unrolling and losses of a world model."""
 
 from __future__ import annotations
 
@@ -18,105 +18,105 @@ RewardLoss = Literal["smooth_l1", "squared"]
 
 @dataclass(frozen=True)
 class Sequences:
-    """States of B sequences of N agents, one row each; the absorbed have nothing left to say.
+    """B sequences of N agents each, with one row per agent, as inputs of a world model.
 
-    An agent is absorbed when it dies or its episode terminates: its observation is zero from then
-    on, its reward is 0, and it does not go on.
+    After an agent has died or its episode has terminated it is inactive: its observations and
+    rewards are 0, and it does not continue.
 
     Args:
         obs: (time, row, obs).
-        did: (time, row, action), the action that led here, one-hot; zeros where an episode begins.
-        same: (time, row, 1), 1 where the episode is that of the state before.
-        present: (time, row), agents that are not absorbed.
-        before: (time, row), of these the ones whose last action is of this episode.
-        moved: (time - 1, row), where the next state follows from this one.
+        previous_action: (time, row, action), one-hot; zeros at the start of an episode.
+        same_episode: (time, row, 1), 1 if the previous state belongs to the same episode.
+        active: (time, row), agents that are not inactive.
+        has_previous: (time, row), active agents with a previous action in the same episode.
+        valid: (time - 1, row), transitions within one episode.
         reward: (time - 1, row).
-        goes_on: (time - 1, row).
-        available: (time, row, action), or None where all are legal.
-        hearing: who hears whom on the way to each state.
-        start: (time, graph), states from which one can imagine.
+        continues: (time - 1, row), 1 if the agent is active after the transition.
+        available: (time, row, action), or None if all actions are available.
+        adjacency: edges of the messages before each state.
+        start: (time, graph), states from which rollouts can be imagined.
         alive: (time, graph, agent).
     """
 
     obs: Tensor
-    did: Tensor
-    same: Tensor
-    present: Tensor
-    before: Tensor
-    moved: Tensor
+    previous_action: Tensor
+    same_episode: Tensor
+    active: Tensor
+    has_previous: Tensor
+    valid: Tensor
     reward: Tensor
-    goes_on: Tensor
+    continues: Tensor
     available: Tensor | None
-    hearing: list[Adjacency]
+    adjacency: list[Adjacency]
     start: Tensor
     alive: Tensor
 
     @classmethod
     def of(cls, batch: Trajectory, masked: bool) -> Sequences:
-        """What the model learns from.
+        """Sequences from a batch of a replay.
 
-        Messages on the way to a state go over the edges of the state before, in which they were
-        said: those of the state itself would already tell who has died on the way.
+        The messages before a state use the edges of the previous state, in which they were sent:
+        the edges of the state itself would reveal which agents die in the transition.
 
         Args:
             batch: sequences from a replay.
-            masked: hear over the edges that were used, instead of all the living.
+            masked: use the stored edges instead of complete graphs of the live agents.
         """
         begins = batch.time == 0
         ended = torch.zeros_like(batch.terminated)
         ended[1:] = (batch.terminated & batch.valid)[:-1]
-        present = batch.alive & ~ended[..., None]
-        obs = torch.where(present[..., None], batch.obs.float().flatten(3), 0.0)
+        active = batch.alive & ~ended[..., None]
+        obs = torch.where(active[..., None], batch.obs.float().flatten(3), 0.0)
         assert batch.last_action is not None, "actions are kept"
-        did = F.one_hot(batch.last_action, batch.spec.num_actions).float()
-        did = did * ~begins[..., None, None]
-        acted, lasts = batch.acted[:-1], batch.survived & ~batch.terminated[..., None]
+        previous_action = F.one_hot(batch.last_action, batch.spec.num_actions).float()
+        previous_action = previous_action * ~begins[..., None, None]
+        acted, continues = batch.acted[:-1], batch.survived & ~batch.terminated[..., None]
         agents = batch.spec.num_agents
         rows = (~begins).repeat_interleave(agents, 1)
         return cls(
             obs=obs.flatten(1, 2),
-            did=did.flatten(1, 2),
-            same=rows[..., None].float(),
-            present=present.flatten(1),
-            before=present.flatten(1) & rows,
-            moved=batch.valid[:-1].repeat_interleave(agents, 1),
+            previous_action=previous_action.flatten(1, 2),
+            same_episode=rows[..., None].float(),
+            active=active.flatten(1),
+            has_previous=active.flatten(1) & rows,
+            valid=batch.valid[:-1].repeat_interleave(agents, 1),
             reward=torch.where(acted, batch.reward[:-1], 0.0).flatten(1),
-            goes_on=(acted & lasts[:-1]).float().flatten(1),
+            continues=(acted & continues[:-1]).float().flatten(1),
             available=None if batch.available is None else batch.available.flatten(1, 2).float(),
-            hearing=_hearing(batch, begins, masked),
+            adjacency=_adjacency_by_step(batch, begins, masked),
             start=batch.acted.any(-1),
             alive=batch.alive,
         )
 
     @property
     def num_agents(self) -> int:
-        """N."""
+        """Agents per graph, N."""
         return self.alive.shape[2]
 
 
-def _hearing(batch: Trajectory, begins: Tensor, masked: bool) -> list[Adjacency]:
-    """For each state, the edges of the one before, or its own where nothing was before."""
+def _adjacency_by_step(batch: Trajectory, begins: Tensor, masked: bool) -> list[Adjacency]:
+    """For each state the edges of the previous state, or its own at the start of an episode."""
     steps, graphs = begins.shape
-    said = torch.arange(steps, device=begins.device)[:, None] - (~begins).long()
-    graph = said.clamp(min=0) * graphs + torch.arange(graphs, device=begins.device)
+    source = torch.arange(steps, device=begins.device)[:, None] - (~begins).long()
+    graph = source.clamp(min=0) * graphs + torch.arange(graphs, device=begins.device)
     if masked:
-        return [adjacency_over(batch, some) for some in graph]
+        return [adjacency_over(batch, pick) for pick in graph]
     alive = batch.alive.flatten(0, 1)
-    return [BlockMask.living(alive[some]) for some in graph]
+    return [BlockMask.complete(alive[pick]) for pick in graph]
 
 
 def adjacency_over(batch: Trajectory, pick: Tensor) -> Adjacency:
-    """Who heard whom in some graphs of a batch."""
+    """Adjacency of the picked graphs of a batch."""
     edge_index, _ = batch.edges.select(pick)
     return adjacency_of(edge_index, len(pick), batch.spec.num_agents)
 
 
 class Unrolled(NamedTuple):
-    """What a model knows along sequences.
+    """Posterior states along sequences.
 
     Args:
-        latent: states (time, row, ...).
-        logits: of the posterior (time, row, categorical, class).
+        latent: latent states (time, row, ...).
+        logits: posterior logits (time, row, categorical, class).
     """
 
     latent: Latent
@@ -124,16 +124,16 @@ class Unrolled(NamedTuple):
 
 
 def unroll(model: WorldModel, seq: Sequences, drop: bool = False) -> Unrolled:
-    """The posterior of every state, from a state of zeros at the beginning of each sequence."""
+    """Posterior states along the sequences, from initial states of zeros."""
     encoded = model.encoder(seq.obs)
-    latent = model.start(seq.obs.shape[1])
+    latent = model.initial(seq.obs.shape[1])
     states, logits = [], []
-    for t, hearing in enumerate(seq.hearing):
-        latent = Latent(latent.z * seq.same[t], latent.h * seq.same[t])
-        h = model.advance(latent, seq.did[t], hearing, seq.num_agents, drop)
-        latent, told = model.observe(h, encoded[t])
+    for t, adjacency in enumerate(seq.adjacency):
+        latent = Latent(latent.z * seq.same_episode[t], latent.h * seq.same_episode[t])
+        h = model.advance(latent, seq.previous_action[t], adjacency, seq.num_agents, drop)
+        latent, step_logits = model.observe(h, encoded[t])
         states.append(latent)
-        logits.append(told)
+        logits.append(step_logits)
     z, h = (torch.stack(part) for part in zip(*states, strict=True))
     return Unrolled(Latent(z, h), torch.stack(logits).unflatten(-1, model.shape))
 
@@ -141,48 +141,49 @@ def unroll(model: WorldModel, seq: Sequences, drop: bool = False) -> Unrolled:
 def model_losses(
     model: WorldModel,
     seq: Sequences,
-    known: Unrolled,
+    unrolled: Unrolled,
     kl: float,
     balance: float,
     information: float,
     reward_loss: RewardLoss = "smooth_l1",
 ) -> dict[str, Tensor]:
-    """The losses of the world model, one number each.
+    """Losses of the world model, by name.
 
-    Means over all agents and states; what is left out of some counts as 0. The divergence is
-    averaged over the categoricals, observation and legal actions are summed over their numbers.
+    Means over all agents and states, where masked entries count as 0. The KL divergence is averaged
+    over categoricals; the losses of observation and available actions are summed over entries.
 
     Args:
         model: the world model.
         seq: sequences.
-        known: its states along them.
-        kl: weight of the divergence.
-        balance: share of the prior's training in it.
-        information: weight of the previous action's prediction; 0 leaves it out.
+        unrolled: posterior states along the sequences.
+        kl: weight of the KL divergence.
+        balance: weight of the gradient to the prior in the KL divergence.
+        information: weight of the prediction of the previous action; 0 for none.
         reward_loss: `smooth_l1`, or half the `squared` error.
     """
-    z, h = known.latent
-    features = known.latent.features
+    z, h = unrolled.latent
+    features = unrolled.latent.features
     prior = model.prior(h).unflatten(-1, model.shape)
-    present = model.present(features)
-    reward, goes_on = model.future(z[:-1], h[1:])
-    error = F.smooth_l1_loss(present.obs, seq.obs, reduction="none").sum(-1)
+    decoded = model.decode(features)
+    reward, continues = model.predict(z[:-1], h[1:])
+    error = F.smooth_l1_loss(decoded.obs, seq.obs, reduction="none").sum(-1)
     if reward_loss == "smooth_l1":
         reward_error = F.smooth_l1_loss(reward, seq.reward, reduction="none")
     else:
         reward_error = (reward - seq.reward) ** 2 / 2
-    end_error = F.binary_cross_entropy_with_logits(goes_on, seq.goes_on, reduction="none")
+    end_error = F.binary_cross_entropy_with_logits(continues, seq.continues, reduction="none")
     losses = {
-        "kl": kl * balanced_kl(known.logits, prior, balance).mean(),
-        "observation": (error * seq.present).mean(),
-        "reward": (reward_error * seq.moved).mean(),
-        "discount": (end_error * seq.moved).mean(),
+        "kl": kl * balanced_kl(unrolled.logits, prior, balance).mean(),
+        "observation": (error * seq.active).mean(),
+        "reward": (reward_error * seq.valid).mean(),
+        "discount": (end_error * seq.valid).mean(),
     }
-    legal = model.legal(features)
-    if legal is not None and seq.available is not None:
-        wrong = F.binary_cross_entropy_with_logits(legal, seq.available, reduction="none").sum(-1)
-        losses["available"] = (wrong * seq.present).mean()
+    available = model.available_logits(features)
+    if available is not None and seq.available is not None:
+        error = F.binary_cross_entropy_with_logits(available, seq.available, reduction="none")
+        losses["available"] = (error.sum(-1) * seq.active).mean()
     if information:
-        missed = F.cross_entropy(present.did.movedim(-1, 1), seq.did.argmax(-1), reduction="none")
-        losses["information"] = information * (missed * seq.before).mean()
+        logits, label = decoded.previous_action.movedim(-1, 1), seq.previous_action.argmax(-1)
+        error = F.cross_entropy(logits, label, reduction="none")
+        losses["information"] = information * (error * seq.has_previous).mean()
     return losses

@@ -1,4 +1,4 @@
-"""All methods: one file per publication."""
+"""Methods, one file per publication."""
 
 from graphmarl.learners import Learner
 from graphmarl.methods.coma import COMA

@@ -12,39 +12,40 @@ from torch_geometric.data import Data
 
 from graphmarl.data import Trajectory
 from graphmarl.functional import taken
-from graphmarl.learners import A2C, Reward, approach
+from graphmarl.learners import A2C, Reward, polyak_update
 from graphmarl.nn import Actor, CounterfactualCritic, Output
 from graphmarl.step import Spec, require_discrete
 
 
 class COMA(A2C):
-    r"""Actor-critic whose advantage is what an agent's own action changed (eq. 4).
+    r"""Actor-critic with a counterfactual baseline.
 
     .. math::
         A_i(s, u) = Q_i(s, u) - \sum_a \pi_i(a \mid o_i) \, Q_i(s, (u_{-i}, a))
 
-    The critic learns the returns of TD(lambda) over a target critic; after the last transition of a
-    trajectory the actions are drawn from the policy. Reads no edges; agents know their places.
+    (eq. 4). The critic is trained on TD(lambda) returns of a target critic; after the last
+    transition of a trajectory the actions are sampled from the policy. Reads no edges; the agent
+    index is part of the input.
 
-    Unlike the paper, actor and critic step together, so that advantages are those of the critic
-    before the step, and an entropy bonus takes the place of the exploring share of the policy.
-    The VPP paper, where each agent's reward is seen, fits Q_i to it directly and without a
-    baseline: `reward` agent, `counterfactual` off.
+    Unlike the paper, actor and critic are updated together, so that advantages use the critic
+    before the update, and an entropy bonus replaces the exploration of the policy. The variant of
+    the VPP paper, with individual rewards and no baseline, is `reward` agent and `counterfactual`
+    off.
 
     Args:
-        spec: shapes of the environment, which must have a global state.
+        spec: specification of the environment, which must have a global state.
         hidden: width of the actor's layers.
-        recurrent: give agents a memory (GRU) that is trained, as in the paper.
-        critic_learning_rate: of the critic; falls as the actor's does.
+        recurrent: recurrent actor (GRU), as in the paper.
+        critic_learning_rate: learning rate of the critic, annealed like that of the actor.
         critic_hidden: width of the critic's layers.
         counterfactual: subtract the counterfactual baseline; without it the advantage is Q_i.
-        target: `hard` copies the critic every `target_update_interval` trajectories; `soft` moves
-            the target by the share `tau` after each.
-        target_update_interval: trajectories between hard copies.
-        tau: share of a soft update.
-        reward: `team` as in the paper, `team_to_end` where agents die, or `agent`; see `PPO`.
+        target: `hard` copies the critic every `target_update_interval` trajectories; `soft` makes a
+            Polyak update with `tau` after each.
+        target_update_interval: trajectories between hard target updates.
+        tau: coefficient of soft target updates.
+        reward: `team` as in the paper, `team_to_end` if agents can die, or `agent`; see `PPO`.
         gae_lambda: lambda of the critic's returns.
-        max_grad_norm: largest norm of the gradient.
+        max_grad_norm: maximum gradient norm.
         learner: arguments of `A2C`.
 
     Raises:
@@ -90,33 +91,33 @@ class COMA(A2C):
         self.updated: Tensor
 
     def parameter_groups(self) -> list[tuple[list[nn.Parameter], float]]:
-        """Actor and critic."""
+        """Parameter groups of actor and critic."""
         return [
             (list(self.network.parameters()), self.learning_rate),
             (list(self.critic.parameters()), self.critic_learning_rate),
         ]
 
-    def kept(self, graph: Data, output: Output, action: Tensor) -> dict[str, Tensor]:
-        """Log-probability, the whole policy, and what the target critic says of all actions."""
+    def stored_outputs(self, graph: Data, output: Output, action: Tensor) -> dict[str, Tensor]:
+        """Log-probability, action probabilities, and target Q-value of the joint action."""
         policy = output.distribution
         assert isinstance(policy, torch.distributions.Categorical), "the actor's"
         value = taken(self.targets["critic"](graph, action), action)
         return {"log_prob": policy.log_prob(action), "policy": policy.probs, "value": value}
 
     def value_of(self, graph: Data, output: Output, action: Tensor) -> Float[Tensor, " row"]:
-        """Q_i(s, u), which the loss brings to the return."""
+        """Q_i(s, u) of the critic."""
         return taken(self.critic(graph, action), action)
 
     def last_value(
         self, graph: Data, memory: Float[Tensor, "row memory"]
     ) -> Float[Tensor, " row"] | None:
-        """What the target critic says of actions that are drawn from the policy."""
+        """Target Q-value of actions sampled from the policy."""
         return self.act(graph, memory)[1]["value"]
 
     def advantages(
         self, trajectory: Trajectory
     ) -> tuple[Float[Tensor, "time env agent"], Float[Tensor, "time env agent"]]:
-        """The counterfactual advantage, and the return that the critic learns."""
+        """Counterfactual advantage, and return for the critic."""
         _, target = super().advantages(trajectory)
         graph = trajectory.graph()
         with torch.no_grad():
@@ -127,11 +128,11 @@ class COMA(A2C):
         return advantage.view(target.shape), target
 
     def update(self, trajectory: Trajectory) -> dict[str, float]:
-        """Learn from a trajectory, then let the target critic follow."""
+        """Train on a trajectory, then update the target critic."""
         metrics = super().update(trajectory)
         self.updated += 1
         if self.target == "soft":
-            approach(self.targets["critic"], self.critic, self.tau)
+            polyak_update(self.targets["critic"], self.critic, self.tau)
         elif self.updated % self.target_update_interval == 0:
-            approach(self.targets["critic"], self.critic, 1.0)
+            polyak_update(self.targets["critic"], self.critic, 1.0)
         return metrics

@@ -10,25 +10,25 @@ from graphmarl.step import Spec, require_discrete
 
 
 class CommNet(PPO):
-    r"""Actor-critic whose agents tell each other all they know and hear the mean of it (eqs. 1-3).
+    r"""PPO with rounds of mean-aggregated communication of hidden states.
 
     .. math::
         h_i^{k+1} = \tanh \left( H^k h_i^k + C^k \, \mathrm{mean}_j h_j^k + S^k h_i^0 + b^k \right)
 
-    The mean is over the neighbours in the agent graph, which is complete in the paper. Unlike the
-    paper, in whose first layer nobody hears anything yet, every round is one of communication, and
-    the policy reads the observation beside the last state. Unlike the paper, whose learner is
-    REINFORCE with a baseline, this is PPO with the settings of IPPO, so that the messages are the
-    only difference from it. With a memory, h_i^0 reads it: unlike in the paper, where each round
-    is a step of time, agents with memory have all their rounds in every step.
+    (eqs. 1-3). The mean is over the neighbours in the agent graph, which is complete in the paper.
+    Unlike the paper, whose first layer has no communication, all rounds communicate, and the policy
+    reads the observation together with the last hidden state. Unlike the paper, which trains by
+    REINFORCE with a baseline, this is PPO with the settings of IPPO, to isolate the effect of the
+    messages. With `recurrent`, h_i^0 depends on the memory; unlike the paper, where each round is a
+    time step, all rounds take place in every step.
 
     Args:
-        spec: shapes of the environment.
+        spec: specification of the environment.
         hidden: width of every layer.
-        message: numbers in each message, the size of h_i.
-        rounds: communications in each step, with weights of their own.
-        skip: let every round read h_i^0, the paper's skip connection.
-        recurrent: give agents a memory (GRU), which their messages then depend on.
+        message: message size, the size of h_i.
+        rounds: communication rounds per step, with separate weights.
+        skip: skip connection from h_i^0 to every round.
+        recurrent: recurrent agents (GRU), whose messages depend on the memory.
         learner: arguments of `PPO`.
 
     Raises:
@@ -50,12 +50,12 @@ class CommNet(PPO):
         require_discrete(spec, "CommNet")
         if rounds < 1:
             raise ValueError(f"rounds is {rounds}; allowed are 1 and more communications")
-        known = spec.obs_size + (hidden if recurrent else 0)
+        input_size = spec.obs_size + (hidden if recurrent else 0)
         network = ActorCritic(
             spec.obs_size,
             spec.num_actions,
             hidden=hidden,
-            communication=CommNetCommunication(known, message, rounds, skip),
+            communication=CommNetCommunication(input_size, message, rounds, skip),
             recurrent=recurrent,
         )
         super().__init__(network, **learner)

@@ -16,12 +16,12 @@ from graphmarl.nn import AgentNetwork, AttentionConv, Output, mlp, orthogonal_li
 from graphmarl.step import Spec, require_discrete
 
 
-class Relations(nn.Module):
-    """One of DGN's convolutions: multi-head attention, then a layer.
+class AttentionBlock(nn.Module):
+    """Convolution of DGN: multi-head attention and a linear layer with ReLU.
 
     Args:
         size: size of the features.
-        heads: number of heads.
+        heads: number of attention heads.
     """
 
     def __init__(self, size: int, heads: int) -> None:
@@ -30,22 +30,22 @@ class Relations(nn.Module):
         self.out = nn.Sequential(orthogonal_linear(size, size), nn.ReLU())
 
     def forward(self, h: Tensor, graph: Data) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """The next features, and who attended to whom: on each edge, and to oneself."""
+        """Output features, and attention on the edges and self loops."""
         assert graph.edge_index is not None, "a builder has set the edges"
         alpha = self.conv.attention(h, graph.edge_index)
         return self.out(self.conv(h, graph.edge_index, alpha)), alpha
 
 
 class DGNNetwork(AgentNetwork):
-    """Encoder, stacked relations, and action values of all of their features side by side.
+    """Q-network with stacked attention blocks and a head on the features of all layers.
 
     Args:
-        obs_size: numbers in an agent's observation.
+        obs_size: size of an agent's observation.
         num_actions: number of actions.
         encoder: width of the encoder's first layer.
         hidden: size of the features.
-        heads: attention heads of each convolution.
-        layers: convolutions, and so hops that information travels.
+        heads: attention heads per convolution.
+        layers: number of convolutions, that is hops of information.
 
     Shapes:
         graph.x (row, obs_size); q (row, num_actions), attention (edge, heads) of the last layer.
@@ -56,44 +56,44 @@ class DGNNetwork(AgentNetwork):
     ) -> None:
         super().__init__()
         self.encoder = nn.Sequential(mlp(obs_size, encoder, hidden), nn.ReLU())
-        self.relations = nn.ModuleList(Relations(hidden, heads) for _ in range(layers))
+        self.blocks = nn.ModuleList(AttentionBlock(hidden, heads) for _ in range(layers))
         self.head = orthogonal_linear(hidden * (layers + 1), num_actions, 1.0)
         self.rounds = layers
 
     def attend(self, graph: Data) -> tuple[list[Tensor], tuple[Tensor, Tensor]]:
-        """Features of every layer, and the attention of the last."""
+        """Features of every layer, and the attention of the last layer."""
         assert graph.x is not None, "the agent graph carries observations"
         features = [self.encoder(graph.x.flatten(1))]
         alpha = (features[0], features[0])
-        for relation in self.relations:
-            h, alpha = relation(features[-1], graph)
+        for block in self.blocks:
+            h, alpha = block(features[-1], graph)
             features.append(h)
         return features, alpha
 
     def forward(
         self, graph: Data, memory: Float[Tensor, "row memory"]
     ) -> tuple[Output, Float[Tensor, "row memory"]]:
-        """Action values; there is nothing to remember."""
+        """Q-values; the memory is empty."""
         features, alpha = self.attend(graph)
         joined = torch.cat(features, 1)
         return Output(q=self.head(joined), features=joined, attention=alpha[0]), memory
 
 
 class DGN(QLearning):
-    """Deep Q-learning on graph convolutions by attention (eqs. 1-4).
+    """Deep Q-learning with graph convolutions by multi-head attention.
 
-    With `temporal` the attention of the last layer is pulled towards that in the next state among
-    the same neighbours (temporal relation regularisation, eq. 5); the paper's code has it for its
-    routing task only. Unlike the paper's code, the next state has the graph of the next state.
-    Unlike the paper, targets are those of double Q-learning unless `double_q` is off.
+    Implements eqs. 1-4. With `temporal`, the attention of the last layer is regularised towards
+    that in the next state over the same neighbours (temporal relation regularisation, eq. 5), which
+    the paper's code uses for its routing task only. Unlike the paper's code, the next state has its
+    own graph. Unlike the paper, targets are those of double Q-learning unless `double_q` is off.
 
     Args:
-        spec: shapes of the environment.
+        spec: specification of the environment.
         encoder: width of the encoder's first layer.
         hidden: size of the features.
-        heads: attention heads of each convolution.
-        layers: convolutions.
-        temporal: weight of the temporal regularisation; the paper's value is 0.03.
+        heads: attention heads per convolution.
+        layers: number of convolutions.
+        temporal: weight of the temporal relation regularisation; 0.03 in the paper.
         learner: arguments of `QLearning`.
     """
 
@@ -116,7 +116,7 @@ class DGN(QLearning):
         super().__init__(network, None, **learner)
         self.temporal = temporal
         if temporal:
-            self.measures = ("td", "temporal")
+            self.loss_names = ("td", "temporal")
 
     def extra_losses(self, batch: Trajectory, online: Output, target: Output) -> dict[str, Tensor]:
         """KL( attention at t || attention at t + 1 ), among the neighbours at t."""
@@ -125,19 +125,20 @@ class DGN(QLearning):
         assert isinstance(self.network, DGNNetwork), "made above"
         count = (batch.num_steps - 1) * batch.num_envs
         graphs = torch.arange(count, device=batch.alive.device)
-        now, then = batch.graph(graphs), batch.graph(graphs + batch.num_envs)
-        assert now.edge_index is not None, "a trajectory has edges"
-        # Who has died is no neighbour in the next state.
-        both = then.alive[now.edge_index].all(0)
-        now.edge_index = then.edge_index = now.edge_index[:, both]
-        (edge, own), (next_edge, next_own) = (self.network.attend(g)[1] for g in (now, then))
+        graph, next_graph = batch.graph(graphs), batch.graph(graphs + batch.num_envs)
+        assert graph.edge_index is not None, "a trajectory has edges"
+        # Agents that have died are no neighbours in the next state.
+        both = next_graph.alive[graph.edge_index].all(0)
+        graph.edge_index = next_graph.edge_index = graph.edge_index[:, both]
+        attention = (self.network.attend(g)[1] for g in (graph, next_graph))
+        (edge, own), (next_edge, next_own) = attention
         each = divergence(edge, next_edge)
-        total = divergence(own, next_own).index_add(0, now.edge_index[1], each)
+        total = divergence(own, next_own).index_add(0, graph.edge_index[1], each)
         mask = (batch.acted & batch.survived)[:-1].flatten()
         return {"temporal": self.temporal * masked_mean(total, mask)}
 
 
 def divergence(p: Float[Tensor, "row head"], q: Float[Tensor, "row head"]) -> Float[Tensor, " row"]:
-    """The terms of KL(p || q) of some outcomes, a mean over heads; q is given, not trained."""
+    """Terms of KL(p || q), averaged over heads; no gradient to q."""
     least = torch.finfo(p.dtype).tiny
     return (p * (p.clamp(min=least).log() - q.detach().clamp(min=least).log())).mean(1)

@@ -1,4 +1,4 @@
-"""The best learner of the Flatland challenge of 2020, the baseline of MAMBA's paper."""
+"""Winning RL solution of the Flatland challenge 2020, a baseline of the MAMBA paper."""
 
 from __future__ import annotations
 
@@ -18,21 +18,23 @@ from graphmarl.step import Spec, require_discrete
 
 
 class RailNetwork(AgentNetwork):
-    r"""Thoughts of trees, signals to those who hear them, and a critic that reads the tree alone.
+    r"""Actor-critic on tree observations with attention over neighbours' signals.
 
     .. math::
-        t_i = \mathrm{fold}(o_i), \quad s_i = \mathrm{relu}(W_s t_i), \quad
+        t_i = \mathrm{tree}(o_i), \quad s_i = \mathrm{relu}(W_s t_i), \quad
         c_i = \mathrm{attention}(s_i, s_{N_i}), \quad \pi_i = \mathrm{mlp}([t_i, c_i])
 
+    The critic reads the agent's own tree only, with a separate encoder.
+
     Args:
-        obs_size: numbers in an observation.
-        part: where the tree is in it; what is before and after belongs to the agent itself.
-        depth: of the tree.
+        obs_size: size of an observation.
+        part: slice of the tree in the observation; the rest is the agent's own features.
+        depth: depth of the tree.
         num_actions: number of actions.
-        thought: width of the folded tree.
-        signal: numbers that an agent sends to each who hears it, and of each head's value.
-        heads: of the attention.
-        hidden: width of the layer below the actions, and of that below the value.
+        thought: width of the encoded tree, t_i.
+        signal: size of a signal, and of the values of each attention head.
+        heads: number of attention heads.
+        hidden: hidden width of the policy and value heads.
 
     Shapes:
         graph.x (row, obs_size); latent c_i (row, heads * signal), value (row,).
@@ -55,7 +57,7 @@ class RailNetwork(AgentNetwork):
         self.part, self.nodes = part, 2 ** (depth + 1) - 2
         width = part.stop - part.start
         sizes = obs_size - width, width // self.nodes, depth, thought
-        self.fold, self.judge = TreeEncoder(*sizes), TreeEncoder(*sizes)
+        self.tree_encoder, self.critic_encoder = TreeEncoder(*sizes), TreeEncoder(*sizes)
         self.signal = orthogonal_linear(thought, signal)
         self.conv = AttentionConv(signal, heads * signal, heads=heads)
         self.actor = mlp(thought + heads * signal, hidden, num_actions, last_gain=0.01)
@@ -64,52 +66,52 @@ class RailNetwork(AgentNetwork):
     def forward(
         self, graph: Data, memory: Float[Tensor, "row memory"]
     ) -> tuple[Output, Float[Tensor, "row memory"]]:
-        """Policy and value; there is nothing to remember."""
+        """Policy and value; the memory is empty."""
         assert graph.x is not None and graph.edge_index is not None, "a builder has set the edges"
         x = graph.x.flatten(1)
         own = torch.cat([x[:, : self.part.start], x[:, self.part.stop :]], 1)
         tree = x[:, self.part].unflatten(1, (self.nodes, -1))
-        thought = self.fold(own, tree)
+        thought = self.tree_encoder(own, tree)
         signal = F.relu(self.signal(thought))
         alpha = self.conv.attention(signal, graph.edge_index)
-        heard = self.conv(signal, graph.edge_index, alpha)
-        features = torch.cat([thought, heard], 1)
+        attended = self.conv(signal, graph.edge_index, alpha)
+        features = torch.cat([thought, attended], 1)
         available = graph.available if "available" in graph else None
         logits = mask_logits(self.actor(features), available)
         output = Output(
             distribution=Categorical(logits=logits, validate_args=False),
-            value=self.critic(self.judge(own, tree)).squeeze(-1),
+            value=self.critic(self.critic_encoder(own, tree)).squeeze(-1),
             features=features,
-            latent=heard,
+            latent=attended,
             attention=alpha[0],
         )
         return output, memory
 
 
 class FlatlandWinner(PPO):
-    """PPO of trains that fold the tree that they see and attend to each other's signals.
+    """PPO with a tree encoder and attention between trains.
 
     The settings are those of the `solution <https://github.com/jbr-ai-labs/
     NeurIPS2020-Flatland-Competition-Solution>`_ as the MAMBA paper trains it, without its schedule
-    of departures. Who hears whom is any graph; `links` are the trains that are met in the tree, as
-    in the solution. Unlike it, a signal does not come with a code of the place in the tree where
-    its sender was met, since edges do not say it; queries are made of signals; and agents also
-    attend to themselves.
+    of departures. Runs on any graph; `links` connects trains to those met in their tree, as in the
+    solution. Unlike the solution, signals do not include the position in the tree where the sender
+    was met, which edges do not carry; queries are computed from signals; and agents also attend to
+    themselves.
 
     Args:
-        spec: shapes of the environment, whose layout must name a tree.
-        tree: name of the tree in the layout: its nodes level by level, each with as many numbers.
-        depth: levels of the tree.
-        thought: width of the folded tree.
-        signal: numbers in each signal.
-        heads: of the attention.
-        hidden: width of the layer below the actions, and of that below the value.
+        spec: specification of the environment, whose layout must name a tree.
+        tree: name of the tree in the layout: its nodes level by level, with equal feature sizes.
+        depth: depth of the tree.
+        thought: width of the encoded tree.
+        signal: size of a signal.
+        heads: number of attention heads.
+        hidden: hidden width of the policy and value heads.
         learning_rate, final_learning_rate, gamma, entropy_coef, final_entropy_coef: as in `PPO`.
         epochs, minibatch_size, reward_scale, rollout_length: as in `PPO`.
         learner: further arguments of `PPO`.
 
     Raises:
-        ValueError: the observation has no such tree, or actions are not discrete.
+        ValueError: no such tree in the observation, or actions are not discrete.
     """
 
     default_graph = "complete"
@@ -154,10 +156,15 @@ class FlatlandWinner(PPO):
 
 
 def tree_of(spec: Spec, name: str, depth: int) -> slice:
-    """Where the observation has a tree.
+    """Slice of a tree in the observation.
+
+    Args:
+        spec: specification of the environment.
+        name: name of the tree in the layout.
+        depth: depth of the tree.
 
     Raises:
-        ValueError: it has none of this name, or its size is not that of a tree so deep.
+        ValueError: no such name in the layout, or a size that does not match the depth.
     """
     if name not in spec.layout:
         has = ", ".join(spec.layout) or "nothing"

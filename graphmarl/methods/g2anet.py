@@ -10,21 +10,21 @@ from graphmarl.step import Spec, require_discrete
 
 
 class G2ANet(PPO):
-    """Actor-critic that learns which edges count (hard attention) and how much (soft attention).
+    """PPO with hard attention that gates edges and soft attention that weights them.
 
-    The paper's GA-Comm: what was heard is read beside one's own. Edges whose gate is closed have
-    attention 0 and send nothing. Unlike in the paper, gates are neither ordered nor random, for
-    the reasons that `GatedConv` gives; edges that the agent graph lacks stay missing; and the
-    learner is not REINFORCE but PPO with the settings of IPPO, so that the messages are the only
-    difference from it.
+    The GA-Comm variant of the paper: the attention output is concatenated to the observation.
+    Closed edges have attention 0 and send nothing. Unlike the paper, gates depend neither on the
+    order of agents nor on noise (see `GatedConv`), attention is restricted to the edges of the
+    agent graph, and the learner is not REINFORCE but PPO with the settings of IPPO, to isolate the
+    effect of the messages.
 
     Args:
-        spec: shapes of the environment.
+        spec: specification of the environment.
         hidden: width of every layer.
-        message: numbers in each message.
-        key: numbers in each signature and query.
-        temperature: how far from its threshold a gate has a gradient.
-        recurrent: give agents a memory (GRU), which their messages then depend on.
+        message: message size.
+        key: size of signatures and queries.
+        temperature: temperature of the gates' straight-through gradient.
+        recurrent: recurrent agents (GRU), whose messages depend on the memory.
         learner: arguments of `PPO`.
     """
 
@@ -41,13 +41,13 @@ class G2ANet(PPO):
         **learner: Any,
     ) -> None:
         require_discrete(spec, "G2ANet")
-        known = spec.obs_size + (hidden if recurrent else 0)
-        heard = AttentionCommunication(GatedConv(hidden, message, key, temperature), message)
+        input_size = spec.obs_size + (hidden if recurrent else 0)
+        attention = AttentionCommunication(GatedConv(hidden, message, key, temperature), message)
         network = ActorCritic(
             spec.obs_size,
             spec.num_actions,
             hidden=hidden,
-            communication=EncodedCommunication(known, hidden, heard),
+            communication=EncodedCommunication(input_size, hidden, attention),
             recurrent=recurrent,
         )
         super().__init__(network, **learner)

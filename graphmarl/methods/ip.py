@@ -10,17 +10,17 @@ from graphmarl.step import Spec
 
 
 class IP(VPP):
-    """The earlier form of VPP: intentions as probabilities, sums for attention, two critics.
+    """Soft actor-critic with intention propagation: action probabilities as first messages.
 
-    Agents tell their neighbours the probabilities of their actions, then mu_i is relu( W_1 (s_i +
-    sum_j s_j) + W_2 (mu_i + sum_j mu_j) ) in each of M rounds, and a linear layer gives the policy
-    (Section 4, Figure 1).
+    The predecessor of VPP, with sum aggregation and two critics. The first message is the vector of
+    action probabilities, then mu_i <- relu( W_1 (s_i + sum_j s_j) + W_2 (mu_i + sum_j mu_j) ) in
+    each of M rounds, and a linear layer outputs the policy (Section 4, Figure 1).
 
     Args:
-        spec: shapes of the environment.
+        spec: specification of the environment.
         aggregator: as in VPP.
         first: as in VPP.
-        critics: number of Q-functions of which the smaller value counts.
+        critics: number of Q-functions, of which the minimum is used.
         options: arguments of `VPP` and its learner.
     """
 

@@ -8,14 +8,15 @@ from graphmarl.step import Spec, require_discrete
 
 
 class IPPO(PPO):
-    """Independent PPO: policy and value of the own observation, agents' own rewards.
+    """Independent PPO: decentralised actors and critics with shared parameters.
 
-    Reads no edges. The settings are those of NVIF-PPO, as in the NVIF paper's comparison.
+    Policy and value depend on the agent's own observation only; rewards are the agents' own. Reads
+    no edges. The settings are those of NVIF-PPO, as in the NVIF paper's comparison.
 
     Args:
-        spec: shapes of the environment.
+        spec: specification of the environment.
         hidden: width of every layer.
-        recurrent: give agents a memory (GRU) that is trained.
+        recurrent: recurrent agents (GRU).
         learner: arguments of `PPO`.
     """
 

@@ -7,13 +7,13 @@ from graphmarl.step import Spec
 
 
 class IQL(QAgents):
-    """Independent Q-learning: every agent learns its own value from its own reward.
+    """Independent Q-learning: each agent learns its own Q-values from its own reward.
 
-    Reads no edges. Unlike PyMARL's, its agents have no memory and do not know their last action or
-    their place unless asked for, and all learn by Adam with soft targets.
+    Reads no edges. Unlike in PyMARL, agents are not recurrent and do not read their last action or
+    index by default, and training uses Adam with soft target updates.
 
     Args:
-        spec: shapes of the environment.
+        spec: specification of the environment.
         agents: arguments of `QAgents`.
     """
 

@@ -10,13 +10,13 @@ from graphmarl.step import Spec
 
 
 class MADDPG(DDPG):
-    """Actors of their own observation under a critic of everybody's observations and actions.
+    """Deterministic policy gradients with a centralised critic.
 
-    Reads no edges; the number of agents is fixed by the critic, though not by the actors. Unlike
-    the paper, and as in the comparison of PIC, all agents share an actor and a critic.
+    Reads no edges; the critic, but not the actors, fixes the number of agents. Unlike the paper,
+    and as in the comparison of PIC, all agents share an actor and a critic.
 
     Args:
-        spec: shapes of the environment.
+        spec: specification of the environment.
         hidden: width of every layer.
         learner: arguments of `DDPG` and `OffPolicy`.
     """
@@ -28,12 +28,14 @@ class MADDPG(DDPG):
 
 
 class MADDPGS(MADDPG):
-    """MADDPG whose critic reads the agents in a new random order in each batch (as in PIC).
+    """MADDPG with a random order of agents in the critic's input for each batch.
+
+    A baseline of the PIC paper.
 
     Args:
-        spec: shapes of the environment.
+        spec: specification of the environment.
         hidden: width of every layer.
-        shuffle: draw an order for each batch.
+        shuffle: permute the agents in each batch.
         learner: arguments of `DDPG` and `OffPolicy`.
     """
 

@@ -11,24 +11,25 @@ from graphmarl.step import Spec, require_discrete
 
 
 class MAMBA(Dreamer):
-    """Agents with a world model that talk by its discrete states, and learn in its imagination.
+    """Shared recurrent state-space model with communication; PPO on imagined rollouts.
 
-    The settings are those of the paper on SMAC. Its ablations are flags: `information_coef=0`,
-    `kl_balance=0.5`, `dropout=0` and `positional=false`. Local graphs are used in acting alone, as
-    in the paper's code, unless `masked_training`. Unlike the paper, an agent makes of its
-    neighbours' messages what it can by itself (`CommunicationTransformer`), who is dead in
-    imagination counts no more, and no table limits the number of agents.
+    Messages are the discrete latent states and actions. The settings are those of the paper on
+    SMAC. Its ablations are `information_coef=0`, `kl_balance=0.5`, `dropout=0` and
+    `positional=false`. As in the paper's code, local graphs are used in acting only, unless
+    `masked_training`. Unlike the paper, each agent processes the messages of its neighbours by
+    itself (`CommunicationTransformer`), agents that die in imagination are masked, and no embedding
+    table limits the number of agents.
 
     Args:
-        spec: shapes of the environment.
+        spec: specification of the environment.
         hidden: width of every layer.
         recurrent: size of the deterministic state.
-        categoricals: categorical variables of the stochastic state.
-        classes: classes of each.
+        categoricals: number of categorical variables of the stochastic state.
+        classes: classes of each categorical variable.
         layers: transformer layers of the communication block.
-        heads: heads of their attention.
-        dropout: in these layers, while the model is trained.
-        positional: let agents tell each other apart by their places.
+        heads: attention heads of the transformer.
+        dropout: dropout of the transformer while the model is trained.
+        positional: add a positional encoding of the agent index.
         learner: arguments of `Dreamer`.
 
     Raises:
@@ -70,37 +71,37 @@ class MAMBA(Dreamer):
 
 
 class MAMBASmall(MAMBA):
-    """MAMBA with a smaller model, smaller batches and fewer updates, for a few cores.
+    """MAMBA with a smaller model, smaller batches and fewer updates, for a few CPU cores.
 
-    A model that has seen little is easily fooled: in imagination nobody counts on unlikely actions
-    being legal, and observations weigh more beside the divergence. What is rare, as a win, it does
-    not foresee for some ten thousand steps, and a policy that has settled by then does not learn to
-    win: the entropy bonus is much larger at first. Unlike the paper, agents are paid to the end of
-    their team: where each is paid to its own death, they first learn to run away.
+    As the model is inaccurate early in training, actions that are unlikely to be available are
+    masked in imagination, and the KL divergence has a smaller weight. Rare events such as a win are
+    not predicted for about ten thousand steps; the entropy bonus starts much larger, to keep the
+    policy from converging before. Unlike the paper, agents receive the team reward until all of
+    them have ended: if it stops with an agent's own death, agents first learn to flee.
 
     Args:
-        spec: shapes of the environment.
+        spec: specification of the environment.
         hidden: width of every layer.
         recurrent: size of the deterministic state.
-        categoricals: categorical variables of the stochastic state.
-        classes: classes of each.
+        categoricals: number of categorical variables of the stochastic state.
+        classes: classes of each categorical variable.
         layers: transformer layers of the communication block.
-        heads: heads of their attention.
+        heads: attention heads of the transformer.
         model_learning_rate: learning rate of the world model.
-        kl_coef: weight of the divergence.
-        train_interval: environment steps between rounds of learning.
-        model_gradient_steps: of the model in each round.
-        batch_size: sequences in each update.
-        sequence_length: states in each sequence.
+        kl_coef: weight of the KL divergence.
+        train_interval: environment steps between rounds of training.
+        model_gradient_steps: gradient steps of the model per round.
+        batch_size: sequences per update.
+        sequence_length: states per sequence.
         learning_starts: environment steps before the first round.
-        imagination_starts: joint states at most from which a dream begins; 0 for all of a batch.
-        imagination_horizon: steps that are imagined.
-        epochs: times that each dream is seen.
-        minibatch_size: joint states in each step of the policy.
+        imagination_starts: maximum number of initial joint states of a rollout; 0 for all.
+        imagination_horizon: steps of an imagined rollout.
+        epochs: epochs over each imagined rollout.
+        minibatch_size: joint states per optimiser step of policy and critic.
         entropy_coef: weight of the entropy bonus.
-        entropy_decay: factor on it with each minibatch.
-        imagined_actions: which actions are legal in imagination.
-        reward: who is paid what there.
+        entropy_decay: factor on `entropy_coef` with each minibatch.
+        imagined_actions: available actions in imagination, see `Dreamer`.
+        reward: imagined reward, see `Dreamer`.
         mamba: other arguments of `MAMBA`.
     """
 

@@ -8,15 +8,16 @@ from graphmarl.step import Spec, require_discrete
 
 
 class MAPPO(PPO):
-    """IPPO with a central critic: the value also reads the global state.
+    """Multi-agent PPO with a centralised critic.
 
-    Reads no edges. Unlike the paper, observations, optimiser and losses are those of NVIF-PPO, so
-    that the critic is the only difference from IPPO; `--method.reward team` is the paper's reward.
+    The critic reads the global state together with the observation. Reads no edges. Unlike the
+    paper, inputs, optimiser and losses are those of NVIF-PPO, so that the critic is the only
+    difference from IPPO; `--method.reward team` is the paper's reward.
 
     Args:
-        spec: shapes of the environment, which must have a global state.
+        spec: specification of the environment, which must have a global state.
         hidden: width of every layer.
-        recurrent: give agents a memory (GRU) that is trained.
+        recurrent: recurrent agents (GRU).
         learner: arguments of `PPO`.
     """
 

@@ -8,18 +8,19 @@ from graphmarl.step import Spec
 
 
 class MFQ(QAgents):
-    """Mean-field Q: the value of an action beside the mean of the neighbours' last actions.
+    """Mean-field Q-learning: Q-values conditioned on the neighbours' mean action.
 
-    Q_i(o_i, a_i, mean_j a_j) with a Boltzmann policy, pi ~ exp(Q / temperature) (eqs. 8, 11, 12).
-    Neighbours are those of the graph: `--graph complete` is the mean over all agents. Unlike the
-    paper's code, which computes the policy and then takes its best action, actions are drawn from
-    it in training; `epsilon` and `final_epsilon` are the first and the last temperature. Unlike the
-    paper (eq. 9), but as its code, the target takes the best next action and not the policy's mean.
+    Q_i(o_i, a_i, mean_j a_j), with the last actions of the neighbours, and a Boltzmann policy
+    pi ~ exp(Q / temperature) (eqs. 8, 11, 12). Neighbours are those of the agent graph;
+    `--graph complete` is the mean over all agents. Unlike the paper's code, which acts greedily,
+    actions are sampled from the policy in training; `epsilon` and `final_epsilon` are the initial
+    and final temperature. Unlike the paper (eq. 9), but as in its code, targets use the maximum
+    over next actions instead of the expectation under the policy.
 
     Args:
-        spec: shapes of the environment.
+        spec: specification of the environment.
         exploration: `boltzmann` as in the paper, or `epsilon`.
-        final_epsilon: the last temperature, or the last probability of a random action.
+        final_epsilon: final temperature, or final probability of a random action.
         agents: arguments of `QAgents`.
     """
 
@@ -35,7 +36,7 @@ class MFQ(QAgents):
         super().__init__(
             spec,
             None,
-            lambda known: MeanAction(spec.num_actions),
+            lambda _: MeanAction(spec.num_actions),
             exploration=exploration,
             final_epsilon=final_epsilon,
             **agents,

@@ -17,47 +17,48 @@ from graphmarl.step import Spec
 
 
 class NDQ(QAgents):
-    """Values that are nearly decomposable: agents tell each other only what matters (eq. 10).
+    """Nearly decomposable Q-functions with Gaussian messages that can be cut.
 
-    L = L_TD + c_beta ( CE + beta KL ), where CE is the cross-entropy between the best action of the
-    target network and a posterior q_xi(A_j | T_j, M_j) of it from what agent j sees and hears
-    (expressiveness, eq. 5), and KL, the sum over bits of mu^2 / 2, bounds the entropy of a message
-    (succinctness, eq. 9). Both are means over steps, CE of the sum over the living agents and KL of
-    that over their messages. Unlike the paper's code, neither counts padded steps or messages to
-    oneself, and its third term, -log N(m; 0, 1), is left out: on average it has KL's gradient.
+    L = L_TD + c_beta ( CE + beta KL ) (eq. 10), where CE is the cross-entropy between the greedy
+    action of the target network and its posterior q_xi(A_j | T_j, M_j) given the inputs and
+    messages of agent j (expressiveness, eq. 5), and KL, the sum over bits of mu^2 / 2, bounds the
+    entropy of a message (succinctness, eq. 9). Both are means over steps, CE of the sum over live
+    agents and KL of the sum over their messages. Unlike the paper's code, neither includes padded
+    steps or messages to oneself, and its third term, -log N(m; 0, 1), is omitted: its expected
+    gradient is that of KL.
 
-    Unlike the paper, the weights of the mixer do not read the global state unless `mixer` is
-    `qmix`. Messages begin with means near 0, drowned in their own noise, and a mixer that sees the
-    state can put down to it what agents should have told each other: its slopes vanish where silent
-    agents are wrong (`scripts/probe_mixer.py`), and no gradient lifts a message out of the noise.
-    Hallway then stays at the wins of silent agents; without the state, or without the noise, it is
-    solved.
+    Unlike the paper, the weights of the mixer do not depend on the global state unless `mixer` is
+    `qmix`. Messages start with means near 0, dominated by their noise, and a mixer with the state
+    can explain the value by the state instead of by messages: its derivatives vanish where agents
+    without communication err (`scripts/probe_mixer.py`), so that no gradient reaches the messages.
+    Hallway then stays at the win rate of agents without communication; without the state, or
+    without the noise, it is solved.
 
     Args:
-        spec: shapes of the environment.
+        spec: specification of the environment.
         mixer: `stateless`, `qmix` as in the paper, `vdn`, or `none` for independent learners.
-        receiver: `slots` reads messages side by side in the places of the senders, as in the paper,
-            for a fixed number of agents; `mean` reads their mean, for any number.
-        bits: numbers in each message.
-        beta: weight of the succinctness loss within the two. Unlike the paper's 1e-3, the default
-            keeps agents nearly silent until they have learned what can be had without messages:
-            at 1e-3 one seed of five got stuck on sensor, below the best that silent agents reach.
-        final_beta: its weight at the end of the run, to which it moves over the second half by
-            equal factors; None keeps it.
+        receiver: `slots` concatenates messages by the index of the sender, as in the paper, for a
+            fixed number of agents; `mean` averages them, for any number.
+        bits: numbers ("bits") in each message.
+        beta: weight of the succinctness loss. Unlike the paper's 1e-3, the default suppresses
+            messages until agents have learned to act without them: with 1e-3 one seed of five
+            stayed below the best policy without communication on sensor.
+        final_beta: weight of the succinctness loss at the end of the run, to which it changes
+            geometrically over the second half; None keeps `beta`.
         c_beta: weight of both losses.
-        train_cut: unlike the paper, cut bits in the updates too, those of the smallest mean: of 100
-            so many in half of the updates, and a number drawn below it in the others. It grows
-            from 0 in the middle third of the run: agents must talk before they can save words.
-        test_noise: draw messages in evaluation too, as the paper's code does, instead of sending
+        train_cut: unlike the paper, also cut bits in training, those of the smallest mean: this
+            percentage in half of the updates, and a uniformly sampled smaller one in the others. It
+            grows from 0 over the middle third of the run, after communication has been learned.
+        test_noise: sample messages in evaluation too, as in the paper's code, instead of sending
             their means.
         message_hidden: width of the message encoder.
         embed: width of the mixing layer.
-        hyper_hidden: width of the networks that make its weights.
-        agents: arguments of `QAgents`; with a memory, messages depend on it too.
+        hyper_hidden: width of the hypernetworks that generate its weights.
+        agents: arguments of `QAgents`; if recurrent, messages depend on the memory.
     """
 
     default_graph = "complete"
-    measures = ("td", "expressiveness", "succinctness")
+    loss_names = ("td", "expressiveness", "succinctness")
 
     def __init__(
         self,
@@ -80,67 +81,67 @@ class NDQ(QAgents):
         super().__init__(
             spec,
             lambda: make_mixer(mixer, spec, embed, hyper_hidden),
-            lambda known: GaussianCommunication(
-                GaussianConv(known, bits, message_hidden, slots, test_noise)
+            lambda input_size: GaussianCommunication(
+                GaussianConv(input_size, bits, message_hidden, slots, test_noise)
             ),
             **agents,
         )
-        Rank(train_cut)  # which refuses what is no percentage
+        Rank(train_cut)  # checks that it is a percentage
         self.train_cut = train_cut
         self.betas, self.c_beta = (beta, beta if final_beta is None else final_beta), c_beta
         assert isinstance(self.network.communication, GaussianCommunication), "made above"
         size = self.network.communication.size
-        known = self.network.inputs.size + size
-        self.posterior = mlp(known, 4 * size, 4 * size, spec.num_actions, last_gain=1.0)
+        input_size = self.network.inputs.size + size
+        self.posterior = mlp(input_size, 4 * size, 4 * size, spec.num_actions, last_gain=1.0)
 
     def losses(self, batch: Trajectory) -> dict[str, Tensor]:
-        """The losses of the paper, under a cut if there is one in training."""
+        """Losses of the paper, with cut messages if `train_cut` is set."""
         if not self.train_cut:
             return super().losses(batch)
-        most = linear(0.0, self.train_cut, 3 * float(self.progress) - 1)
-        rank = Rank(most * min(1.0, 2 * float(torch.rand(()))))
+        percent = linear(0.0, self.train_cut, 3 * float(self.progress) - 1)
+        rank = Rank(percent * min(1.0, 2 * float(torch.rand(()))))
         with Channel(self, batch.spec.num_agents, rank):
             return super().losses(batch)
 
     def extra_losses(self, batch: Trajectory, online: Output, target: Output) -> dict[str, Tensor]:
-        """Expressiveness and succinctness, weighted."""
-        assert target.q is not None and online.latent is not None, "values and messages were made"
-        assert online.messages is not None, "values and messages were made"
+        """Weighted expressiveness and succinctness losses."""
+        assert target.q is not None and online.latent is not None, "the network computes them"
+        assert online.messages is not None, "the network computes them"
         graph = batch.graph()
         assert graph.edge_index is not None, "a trajectory has edges"
         available = graph.available if "available" in graph else None
         label = greedy_action(target.q, available)
         logits = self.posterior(torch.cat([self.network.inputs(graph), online.latent], 1))
-        told = sent(graph.edge_index, online.messages, len(label))
-        missed = F.cross_entropy(logits, label, reduction="none")
+        succinctness = message_kl(graph.edge_index, online.messages, len(label))
+        expressiveness = F.cross_entropy(logits, label, reduction="none")
         return {
-            "expressiveness": self.c_beta * per_step(batch, missed),
-            "succinctness": self.c_beta * self.beta * per_step(batch, told),
+            "expressiveness": self.c_beta * per_step(batch, expressiveness),
+            "succinctness": self.c_beta * self.beta * per_step(batch, succinctness),
         }
 
     @property
     def beta(self) -> float:
-        """The weight of succinctness now."""
+        """Current weight of the succinctness loss."""
         first, last = self.betas
         return geometric(first, last, 2 * float(self.progress) - 1)
 
 
-def sent(
+def message_kl(
     edge_index: Int[Tensor, "2 edge"], messages: Float[Tensor, "edge bit"], rows: int
 ) -> Float[Tensor, " row"]:
-    """KL( N(mu, I) || N(0, I) ) of all that each agent sends."""
+    """KL( N(mu, I) || N(0, I) ), summed over the messages sent by each agent."""
     divergence = standard_normal_kl(messages, torch.ones_like(messages))
     return divergence.new_zeros(rows).index_add(0, edge_index[0], divergence)
 
 
 def per_step(batch: Trajectory, rows: Float[Tensor, " row"]) -> Float[Tensor, ""]:
-    """Mean over steps of the sum over the agents that acted."""
+    """Mean over steps of the sum over agents that acted."""
     each = torch.where(batch.acted.flatten(), rows, 0.0).view(batch.alive.shape)
     return masked_mean(each.sum(-1), batch.acted.any(-1))
 
 
 def _check(**weights: float | None) -> None:
-    """Refuse weights that are not positive."""
+    """Check that weights are positive."""
     for name, weight in weights.items():
         if weight is not None and not weight > 0:
             raise ValueError(f"{name} is {weight}; it must be positive, c_beta may be 0")

@@ -28,21 +28,21 @@ from graphmarl.step import Spec, require_discrete
 
 
 class NeurCommNetwork(AgentNetwork):
-    r"""LSTM agents that read what neighbours see now, and did and felt in the step before (eq. 5).
+    r"""LSTM agents that communicate observations, policies and hidden states (eq. 5).
 
     .. math::
         s_i = [\sigma(W_o [o_i, o_{N_i}]), \sigma(W_p \pi_{N_i}^{t-1}), \sigma(W_h h_{N_i}^{t-1})],
         \quad h_i, c_i = \mathrm{LSTM}(s_i; h_i^{t-1}, c_i^{t-1})
 
-    Neighbours come in the order of their distance. Memory holds h_i, c_i and the last policy, all
-    zeros where an episode begins; what is of the step before travels one hop in each step.
+    Neighbours are sorted by distance. The memory holds h_i, c_i and the last policy, zeros at the
+    start of an episode; policies and hidden states of the previous step travel one hop per step.
 
     Args:
-        obs_size: numbers in an agent's observation o_i.
+        obs_size: size of an agent's observation o_i.
         num_actions: number of actions.
-        neighbors: slots for neighbours; those that nobody fills are zeros.
+        neighbors: slots for neighbours; empty slots are zeros.
         hidden: width of every layer and size of h_i and c_i.
-        own_weights: number of agents that have weights of their own; 0 shares them.
+        own_weights: number of agents with separate weights; 0 for shared weights.
 
     Shapes:
         graph.x (row, obs_size), memory (row, 2 hidden + num_actions); features h_i (row, hidden).
@@ -64,11 +64,11 @@ class NeurCommNetwork(AgentNetwork):
         self.num_agents, self.neighbors = own_weights, neighbors
         self.parts = [hidden, hidden, num_actions]
         self.memory_size = sum(self.parts)
-        self.told = [obs_size, num_actions, hidden]
+        self.message_sizes = [obs_size, num_actions, hidden]
         self.conv = ConcatConv(neighbors)
-        self.see = linear((1 + neighbors) * obs_size, hidden)
-        self.guess = linear(neighbors * num_actions, hidden)
-        self.feel = linear(neighbors * hidden, hidden)
+        self.obs_layer = linear((1 + neighbors) * obs_size, hidden)
+        self.policy_layer = linear(neighbors * num_actions, hidden)
+        self.hidden_layer = linear(neighbors * hidden, hidden)
         self.gates = linear(4 * hidden, 4 * hidden, 1.0)
         self.actor = linear(hidden, num_actions, 0.01)
         self.critic = linear(hidden + neighbors * num_actions, 1, 1.0)
@@ -76,76 +76,75 @@ class NeurCommNetwork(AgentNetwork):
     def forward(
         self, graph: Data, memory: Float[Tensor, "row memory"]
     ) -> tuple[Output, Float[Tensor, "row memory"]]:
-        """Policy and what to remember."""
+        """Policy, and the next memory."""
         assert graph.x is not None and graph.edge_index is not None, "a builder has set the edges"
         self.check_agents(graph)
         x = graph.x.flatten(1)
         h, c, policy = memory.split(self.parts, 1)
         slot = neighbor_slots(graph.edge_index, graph.pos, self.neighbors)
-        heard = self.conv(torch.cat([x, policy, h], 1), graph.edge_index, slot)
-        seen, policies, states = (part.flatten(1) for part in heard.split(self.told, 2))
-        known = [self.see(torch.cat([x, seen], 1)), self.guess(policies), self.feel(states)]
-        h, c = self.remember(F.relu(torch.cat(known, 1)), h, c)
+        received = self.conv(torch.cat([x, policy, h], 1), graph.edge_index, slot)
+        obs, policies, states = (part.flatten(1) for part in received.split(self.message_sizes, 2))
+        obs = torch.cat([x, obs], 1)
+        s = [self.obs_layer(obs), self.policy_layer(policies), self.hidden_layer(states)]
+        h, c = self.lstm_step(F.relu(torch.cat(s, 1)), h, c)
         available = graph.available if "available" in graph else None
         logits = mask_logits(self.actor(h), available)
         distribution = Categorical(logits=logits, validate_args=False)
-        # A policy that is told is an input of others, as an observation is: no gradient.
+        # Policies are inputs of other agents, as observations are: no gradient.
         memory = torch.cat([h, c, distribution.probs.detach()], 1)
-        return Output(distribution=distribution, features=h, latent=heard.flatten(1)), memory
+        return Output(distribution=distribution, features=h, latent=received.flatten(1)), memory
 
-    def remember(self, s: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
+    def lstm_step(self, s: Tensor, h: Tensor, c: Tensor) -> tuple[Tensor, Tensor]:
         """One step of the LSTM."""
         write, forget, read, new = self.gates(torch.cat([s, h], 1)).chunk(4, 1)
         c = forget.sigmoid() * c + write.sigmoid() * new.tanh()
         return read.sigmoid() * c.tanh(), c
 
-    def value(self, graph: Data, h: Tensor, done: Float[Tensor, "row action"]) -> Tensor:
-        """V_i(h_i, u_Ni), linear in what the neighbours do.
+    def value(self, graph: Data, h: Tensor, action: Float[Tensor, "row action"]) -> Tensor:
+        """V_i(h_i, u_Ni), linear in the neighbours' actions.
 
         Args:
-            graph: who hears whom.
-            h: the hidden states.
-            done: the actions of all, one-hot, or their probabilities, for the expected value.
+            graph: agent graph.
+            h: hidden states.
+            action: one-hot actions of all agents, or their probabilities for the expected value.
         """
         assert graph.edge_index is not None, "a builder has set the edges"
         sender, receiver = graph.edge_index
         slot = neighbor_slots(graph.edge_index, graph.pos, self.neighbors)
-        theirs = concatenate_slots(done[sender], receiver, slot, len(h), self.neighbors)
-        return self.critic(torch.cat([h, theirs], 1)).squeeze(-1)
+        neighbor_actions = concatenate_slots(action[sender], receiver, slot, len(h), self.neighbors)
+        return self.critic(torch.cat([h, neighbor_actions], 1)).squeeze(-1)
 
 
 class NeurComm(A2C):
-    r"""A2C of agents that tell neighbours what they see, their last policy and hidden state.
+    r"""A2C with messages of observations, policies and LSTM states between neighbours.
 
-    Agent i learns from the spatially discounted reward (Section 3.3)
+    Agent i maximises the spatially discounted reward (Section 3.3)
 
     .. math::
         \tilde r_i = \sum_j \alpha^{d_{ij}} r_j
 
-    where d_ij counts the hops from j to i along the edges, and those from whom nothing arrives are
-    left out. The value V_i(h_i, u_Ni) reads what the neighbours do; after the last transition of a
-    trajectory, where that is not known, it is the expectation under their policies, exact since the
-    critic is linear. Unlike the paper, agents share their weights unless `shared` is off, losses
-    are a mean over agents, and graphs may change in every step: neighbours fill the slots in
-    the order of their distance.
+    where d_ij is the number of hops from j to i along the edges, and agents without a path to i are
+    excluded. The value V_i(h_i, u_Ni) reads the neighbours' actions; after the last transition of a
+    trajectory it is the expectation under their policies, which is exact for a linear critic.
+    Unlike the paper, weights are shared unless `shared` is off, losses are averaged over agents,
+    and the graph may change in every step, with neighbours sorted by distance.
 
     Args:
-        spec: shapes of the environment, whose agents must have positions.
-        neighbors: slots for neighbours; an agent that hears more is refused, slots that nobody
-            fills are zeros.
+        spec: specification of the environment, whose agents must have positions.
+        neighbors: slots for neighbours, the maximum number per agent; empty slots are zeros.
         hidden: width of every layer.
-        shared: one set of weights for all agents; off gives each place its own, as in the paper,
-            which fixes their number.
-        spatial_discount: alpha, 0 for the own reward alone; with `reward` team all agents get the
-            global reward and this does not matter.
-        learning_rate: of the optimiser.
+        shared: share the weights between agents; otherwise each agent index has its own, as in the
+            paper, which fixes the number of agents.
+        spatial_discount: alpha; 0 for the agent's own reward only. Ignored with `reward` team, the
+            global reward.
+        learning_rate: learning rate.
         optimizer: `rmsprop` as in the paper, or `adam`.
-        max_grad_norm: largest norm of the gradient.
-        rollout_length: steps of each trajectory.
+        max_grad_norm: maximum gradient norm.
+        rollout_length: steps per trajectory.
         learner: arguments of `A2C`.
 
     Raises:
-        ValueError: the agents have no positions, or a number is out of range.
+        ValueError: agents without positions, or a number out of range.
     """
 
     default_graph = "knn:k=4"
@@ -191,51 +190,53 @@ class NeurComm(A2C):
         """V_i(h_i, u_Ni)."""
         policy = output.distribution
         assert isinstance(policy, Categorical) and output.features is not None, "the network's"
-        done = F.one_hot(action, policy.probs.shape[1]).to(output.features.dtype)
-        return self.network.value(graph, output.features, done)
+        action = F.one_hot(action, policy.probs.shape[1]).to(output.features.dtype)
+        return self.network.value(graph, output.features, action)
 
     def last_value(
         self, graph: Data, memory: Float[Tensor, "row memory"]
     ) -> Float[Tensor, " row"] | None:
-        """The expected value under the neighbours' policies."""
+        """Expected value under the neighbours' policies."""
         output, _ = self.network(graph, memory)
         policy = output.distribution
         assert isinstance(policy, Categorical) and output.features is not None, "the network's"
         return self.network.value(graph, output.features, policy.probs)
 
     def rewards(self, trajectory: Trajectory) -> Float[Tensor, "time env agent"]:
-        """The spatially discounted rewards, or the global one."""
+        """Spatially discounted rewards, or the global reward."""
         reward = super().rewards(trajectory)
         if self.reward != "agent" or not self.spatial_discount:
             return reward
         graph = trajectory.graph()
         assert graph.edge_index is not None, "a trajectory has edges"
-        near = spatially_discounted(reward.flatten(0, 1), graph.edge_index, self.spatial_discount)
-        return near.view(reward.shape)
+        discounted = spatially_discounted(
+            reward.flatten(0, 1), graph.edge_index, self.spatial_discount
+        )
+        return discounted.view(reward.shape)
 
 
 def spatially_discounted(
     reward: Float[Tensor, "graph agent"], edge_index: Int[Tensor, "2 edge"], alpha: float
 ) -> Float[Tensor, "graph agent"]:
-    """Sum over j of alpha^d r_j, where d counts the hops from j to i along the edges.
+    """Sum over j of alpha^d r_j, where d is the number of hops from j to i along the edges.
 
     Args:
-        reward: of each agent.
-        edge_index: over the rows `graph * N + agent`.
-        alpha: what each hop leaves of a reward.
+        reward: reward of each agent.
+        edge_index: senders and receivers, in rows `graph * N + agent`.
+        alpha: discount per hop.
     """
     count = reward.shape[1]
     sender, receiver = edge_index
     rows = reward.numel()
     reached = torch.eye(count, device=reward.device).repeat(len(reward), 1)
     total, weight = reward.flatten().clone(), 1.0
-    theirs = reward.repeat_interleave(count, 0)
+    neighbor_actions = reward.repeat_interleave(count, 0)
     for _ in range(count - 1):
         arrives = scatter(reached[sender], receiver, dim_size=rows, reduce="max")
         new = arrives.clamp(min=0) * (1 - reached)
         if not new.any():
             break
         weight *= alpha
-        total += weight * (new * theirs).sum(1)
+        total += weight * (new * neighbor_actions).sum(1)
         reached = reached + new
     return total.view(reward.shape)

@@ -13,32 +13,32 @@ from graphmarl.step import Spec, require_discrete
 
 
 class NVIF(Learner):
-    """Agents that hear a pre-trained variational information flow, however they learn.
+    """Pre-trained neighbouring variational information flow, for any learner.
 
-    Before learning begins, an autoencoder of observations and then the flow are trained on episodes
-    of a random policy; both are frozen from there on. `--graph complete` is the paper's Fully-VIF,
-    `--method.communication mean` its MS, `--method.alpha 0` leaves out the consistency loss. Unlike
-    the paper, agents see the raw observation: trained on its code alone they do not learn.
+    An observation autoencoder and then the information flow are pre-trained on episodes of a random
+    policy and frozen. `--graph complete` is the paper's Fully-VIF, `--method.communication mean`
+    its MS, `--method.alpha 0` omits the consistency loss. Unlike the paper, agents read the raw
+    observation, as they do not learn from its code alone.
 
     Args:
-        spec: shapes of the environment.
-        flow: checkpoint of a trained flow (`flow.ckpt` of a run) to use instead of training one.
-        communication: `flow` is NVIF; `mean` is MS, the mean observation of all living agents.
+        spec: specification of the environment.
+        flow: checkpoint of a trained flow (`flow.ckpt` of a run) to load instead of training.
+        communication: `flow` is NVIF; `mean` is MS, the mean observation of all live agents.
         layers: rounds of communication within a step, L.
         code_size: size of the observation code.
         flow_hidden: size of the flow's features and memory.
         latent: size of the latent s.
         alpha: weight of the consistency loss (eq. 8).
-        kl_coef: weight of the divergence from the prior.
-        consistency_on: `mean` pulls the means mu together, `sample` the samples (as in eq. 7).
-        sample: give agents samples of s instead of means.
+        kl_coef: weight of the KL divergence from the prior.
+        consistency_on: consistency loss of the means mu (`mean`) or the samples (`sample`, eq. 7).
+        sample: communicate samples of s instead of means.
         likelihood: `bernoulli` for observations in [0, 1] (eq. 6), `gaussian` for any others.
-        decoded: share of the agents, drawn anew in each step, whose observation is reconstructed.
-        episodes: random episodes to train on.
-        code_epochs: times that the autoencoder sees each episode.
-        flow_epochs: times that the flow sees each episode.
+        decoded: share of the agents, sampled anew in each step, whose observation is reconstructed.
+        episodes: number of random episodes.
+        code_epochs: epochs of the autoencoder.
+        flow_epochs: epochs of the flow.
         hidden: width of the agents' layers.
-        recurrent: give agents a memory (GRU) of their own that is trained.
+        recurrent: recurrent agents (GRU).
         learner: arguments of the learner.
     """
 
@@ -69,10 +69,10 @@ class NVIF(Learner):
         require_discrete(spec, "NVIF")
         view = spec.layout.get("view", slice(0, spec.obs_size))
         unique = spec.layout.get("position", slice(0, 0))
-        heard = FlowEncoder(view, unique, code_size, flow_hidden, latent, layers, sample)
-        chosen = heard if communication == "flow" else MeanObservation(spec.obs_size)
+        encoder = FlowEncoder(view, unique, code_size, flow_hidden, latent, layers, sample)
+        module = encoder if communication == "flow" else MeanObservation(spec.obs_size)
         network = self.agents(
-            spec, hidden=hidden, communication=chosen.requires_grad_(False), recurrent=recurrent
+            spec, hidden=hidden, communication=module.requires_grad_(False), recurrent=recurrent
         )
         super().__init__(network, **learner)
         self.flow = Path(flow) if flow else None
@@ -83,10 +83,10 @@ class NVIF(Learner):
     @staticmethod
     @abstractmethod
     def agents(spec: Spec, **trunk: Any) -> Trunk:
-        """The network that the learner trains."""
+        """Agent network of the learner."""
 
     def stages(self) -> list[Stage]:
-        """The observation autoencoder, then the flow; none for MS."""
+        """Stages of the observation autoencoder and the flow; none for MS."""
         encoder = self.network.communication
         if not isinstance(encoder, FlowEncoder):
             return []
@@ -105,10 +105,10 @@ class NVIF(Learner):
 
 
 class NVIFPPO(NVIF, PPO):
-    """PPO whose agents hear a pre-trained variational information flow (Algorithm 2).
+    """PPO with a pre-trained neighbouring variational information flow.
 
-    Unlike the paper, the value's target is the lambda return; `value_target="monte_carlo"` is
-    eq. 17.
+    Algorithm 2 of the paper. Unlike the paper, the value target is the lambda return;
+    `value_target="monte_carlo"` is eq. 17.
     """
 
     @staticmethod
@@ -118,12 +118,12 @@ class NVIFPPO(NVIF, PPO):
 
 
 class NVIFDQN(NVIF, QLearning):
-    """Deep Q-learning whose agents hear a pre-trained variational information flow (Section V).
+    """Deep Q-learning with a pre-trained neighbouring variational information flow.
 
-    Every agent learns Q(o_i, s_i, a) from its own reward.
+    Each agent learns Q(o_i, s_i, a) from its own reward (Section V).
     """
 
     @staticmethod
     def agents(spec: Spec, **trunk: Any) -> QNetwork:
-        """Action values Q(o_i, s_i, a)."""
+        """Q-network Q(o_i, s_i, a)."""
         return QNetwork(spec.obs_size, spec.num_actions, **trunk)

@@ -1,4 +1,4 @@
-"""What NVIF trains before its policy: a code of observations, then the flow (Algorithm 1)."""
+"""Pre-training stages of NVIF: observation autoencoder, then information flow (Algorithm 1)."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from graphmarl.nn import FlowDecoder, FlowEncoder, symmetric_norm
 
 
 class CodeStage(Stage):
-    """Trains the observation autoencoder on the views of living agents.
+    """Pre-training of the observation autoencoder on the views of live agents.
 
     Args:
-        encoder: the flow's encoder, whose autoencoder is trained, in place.
-        episodes: random episodes to train on.
-        epochs: times that each episode is seen.
+        encoder: flow encoder, whose autoencoder is trained in place.
+        episodes: number of random episodes.
+        epochs: epochs over the episodes.
         likelihood: `bernoulli` or `gaussian`.
-        rows: agents in each optimiser step.
+        rows: observations per optimiser step.
     """
 
     def __init__(
@@ -38,10 +38,10 @@ class CodeStage(Stage):
         self.view, self.likelihood, self.rows = encoder.view, likelihood, rows
 
     def start(self, trajectories: list[Trajectory]) -> None:
-        """Refuse observations that a Bernoulli cannot have made; start at the data's log-odds.
+        """Check the range of the views, and initialise the bias of the decoder to their mean.
 
         Raises:
-            ValueError: views outside [0, 1].
+            ValueError: views outside [0, 1] with a Bernoulli likelihood.
         """
         views = [t.obs.flatten(3)[..., self.view][t.alive].float() for t in trajectories]
         low, high = min(float(v.min()) for v in views), max(float(v.max()) for v in views)
@@ -61,26 +61,26 @@ class CodeStage(Stage):
         return self.likelihood == "bernoulli"
 
     def loss(self, trajectory: Trajectory) -> tuple[Tensor, dict[str, Tensor]]:
-        """Reconstruction of some agents' views."""
+        """Reconstruction loss of a random subset of the views."""
         alive = trajectory.alive.flatten().nonzero().flatten()
-        some = alive[torch.randperm(len(alive))[: self.rows].to(alive.device)]
-        view = trajectory.obs.flatten(3).flatten(0, 2)[some][:, self.view].float()
+        rows = alive[torch.randperm(len(alive))[: self.rows].to(alive.device)]
+        view = trajectory.obs.flatten(3).flatten(0, 2)[rows][:, self.view].float()
         error = reconstruction(self.autoencoder(view), view, self.likelihood).mean()
         return error, {"reconstruction": error.detach()}
 
 
 class FlowStage(Stage):
-    """Trains the flow's encoder and a decoder on whole episodes (NVIF, Algorithm 1, eqs. 6-8).
+    """Pre-training of the flow encoder with a decoder on whole episodes (Algorithm 1, eqs. 6-8).
 
     L = reconstruction + kl * KL( q(s | phi, psi) || N(0, I) ) + alpha * consistency, each a mean
-    over living agents and steps.
+    over live agents and steps.
 
     Args:
-        encoder: what is trained, in place; its autoencoder stays as it is.
-        episodes: random episodes to train on.
-        epochs: times that each episode is seen.
+        encoder: flow encoder, trained in place; its autoencoder is frozen.
+        episodes: number of random episodes.
+        epochs: epochs over the episodes.
         alpha: weight of the consistency loss.
-        kl: weight of the divergence.
+        kl: weight of the KL divergence.
         consistency_on: `mean` or `sample`.
         decoded: share of the agents whose observation is reconstructed.
         likelihood: `bernoulli` or `gaussian`.
@@ -108,15 +108,15 @@ class FlowStage(Stage):
         self.likelihood, self.decoded = likelihood, decoded
 
     def start(self, trajectories: list[Trajectory]) -> None:
-        """The decoder begins where the autoencoder's ended: at the frequencies of the data."""
-        theirs, ours = self.encoder.autoencoder.decoder[-1], self.decoder.layers[-1]
-        assert isinstance(theirs, torch.nn.Linear), "mlp ends in a linear layer"
-        assert isinstance(ours, torch.nn.Linear), "mlp ends in a linear layer"
+        """Initialise the bias of the decoder from that of the autoencoder."""
+        source, target = self.encoder.autoencoder.decoder[-1], self.decoder.layers[-1]
+        assert isinstance(source, torch.nn.Linear), "mlp ends in a linear layer"
+        assert isinstance(target, torch.nn.Linear), "mlp ends in a linear layer"
         with torch.no_grad():
-            ours.bias.copy_(theirs.bias)
+            target.bias.copy_(source.bias)
 
     def unroll(self, trajectory: Trajectory) -> tuple[Tensor, Tensor]:
-        """The mean mu and deviation sigma of every agent at every step of the episodes."""
+        """Mean mu and standard deviation sigma of every agent and step."""
         graph = trajectory.graph()
         assert graph.edge_index is not None, "a trajectory has edges"
         rows = trajectory.num_envs * trajectory.spec.num_agents
@@ -137,17 +137,17 @@ class FlowStage(Stage):
         return torch.cat(means), torch.cat(deviations)
 
     def loss(self, trajectory: Trajectory) -> tuple[Tensor, dict[str, Tensor]]:
-        """Eq. 8 over some episodes."""
+        """Loss of eq. 8 over a batch of episodes."""
         mu, sigma = self.unroll(trajectory)
         s = mu + sigma * torch.randn_like(sigma)
         alive = trajectory.alive.flatten()
         agents = trajectory.spec.num_agents
         graph = torch.arange(len(alive) // agents, device=alive.device).repeat_interleave(agents)
-        living = alive.nonzero().flatten()
-        count = max(1, round(self.decoded * len(living)))
-        some = living[torch.randperm(len(living))[:count].to(living.device)]
-        obs = trajectory.obs.flatten(3).flatten(0, 2)[some].float()
-        logits = self.decoder(s[some], obs[:, self.encoder.unique])
+        live = alive.nonzero().flatten()
+        count = max(1, round(self.decoded * len(live)))
+        rows = live[torch.randperm(len(live))[:count].to(live.device)]
+        obs = trajectory.obs.flatten(3).flatten(0, 2)[rows].float()
+        logits = self.decoder(s[rows], obs[:, self.encoder.unique])
         parts = {
             "reconstruction": reconstruction(
                 logits, obs[:, self.encoder.view], self.likelihood
@@ -165,7 +165,7 @@ class FlowStage(Stage):
 
 
 def reconstruction(logits: Tensor, view: Tensor, likelihood: str) -> Tensor:
-    """Negative log-likelihood of each view, summed over its cells (NVIF, eq. 6)."""
+    """Negative log-likelihood of each view, summed over its entries (NVIF, eq. 6)."""
     if likelihood == "gaussian":
         return 0.5 * ((logits - view) ** 2).sum(-1)
     return F.binary_cross_entropy_with_logits(logits, view, reduction="none").sum(-1)

@@ -10,15 +10,16 @@ from graphmarl.step import Spec
 
 
 class PIC(DDPG):
-    """MADDPG with a critic of graph convolutions, which has no order of agents and any number.
+    """MADDPG with a permutation-invariant graph-convolutional critic.
 
-    Unlike the paper, the critic's graph is the builder's; `complete` is the paper's.
+    The critic takes any number of agents. Unlike the paper, it runs on the agent graph, which is
+    complete in the paper.
 
     Args:
-        spec: shapes of the environment.
+        spec: specification of the environment.
         hidden: width of every layer.
-        layers: graph convolutions of the critic.
-        normalise: divide each of them by the number of agents, as the paper's code does.
+        layers: number of graph convolutions of the critic.
+        normalise: divide each convolution by the number of agents, as in the paper's code.
         learner: arguments of `DDPG` and `OffPolicy`.
     """
 

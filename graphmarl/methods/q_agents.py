@@ -1,4 +1,4 @@
-"""Agent networks of the Q-learning methods, which differ by a mixer or a communication module."""
+"""Base class of the Q-learning methods, with optional mixer and communication module."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from graphmarl.step import Spec, require_discrete
 
 
 class QAgents(QLearning):
-    """Q-learning of agents that see, and may hear, remember and know their last action and place.
+    """Q-learning with a shared Q-network, optionally with mixer, communication and memory.
 
     Args:
-        spec: shapes of the environment, whose actions must be discrete.
-        mixer: makes what mixes the agents' values; None for independent learners.
-        communication: makes what agents hear, from the size of what they know; None for nothing.
+        spec: specification of the environment, whose actions must be discrete.
+        mixer: factory of the mixer; None for independent learners.
+        communication: factory of the communication module from its input size; None for none.
         hidden: width of every layer.
-        recurrent: give agents a memory (GRU), as in PyMARL.
-        last_action: let agents know their last action.
-        agent_id: let agents know their place, which fixes their number.
+        recurrent: recurrent agents (GRU), as in PyMARL.
+        last_action: append the last action to the input.
+        agent_id: append the agent index to the input, which fixes the number of agents.
         learner: arguments of `QLearning`.
 
     Raises:
@@ -43,29 +43,35 @@ class QAgents(QLearning):
     ) -> None:
         require_discrete(spec, type(self).__name__)
         actions = spec.num_actions if last_action else 0
-        places = spec.num_agents if agent_id else 0
-        known = spec.obs_size + actions + places + (hidden if recurrent else 0)
+        agents = spec.num_agents if agent_id else 0
+        input_size = spec.obs_size + actions + agents + (hidden if recurrent else 0)
         network = QNetwork(
             spec.obs_size,
             spec.num_actions,
             hidden=hidden,
-            communication=communication(known) if communication else None,
+            communication=communication(input_size) if communication else None,
             recurrent=recurrent,
             last_action=actions,
-            agent_id=places,
+            agent_id=agents,
         )
         super().__init__(network, mixer() if mixer else None, **learner)
 
 
 Mixing = Literal["qmix", "stateless", "vdn", "none"]
-"""What a method with messages is mixed by; `stateless` is QMIX whose weights read no state."""
+"""Names of mixers; `stateless` is QMIX with weights that do not depend on the state."""
 
 
 def make_mixer(name: Mixing, spec: Spec, embed: int = 32, hyper_hidden: int = 64) -> Mixer | None:
-    """A mixer by name, for methods that run on top of any.
+    """Construct a mixer by name.
+
+    Args:
+        name: name of the mixer.
+        spec: specification of the environment.
+        embed: width of the mixing layer.
+        hyper_hidden: width of the hypernetworks that generate its weights; 0 for linear ones.
 
     Raises:
-        ValueError: an unknown name, or there is no global state for QMIX.
+        ValueError: an unknown name, or QMIX without a global state.
     """
     if name not in get_args(Mixing):
         raise ValueError(f"mixer is {name!r}; allowed are {', '.join(get_args(Mixing))}")

@@ -7,14 +7,14 @@ from graphmarl.step import Spec
 
 
 class QMIX(QAgents):
-    """The value of the team rises with each agent's value, by weights that the state gives.
+    """Monotonic value factorisation: Q_tot by non-negative, state-conditioned weights.
 
     Reads no edges. The agents are those of IQL.
 
     Args:
-        spec: shapes of the environment, which must have a global state.
+        spec: specification of the environment, which must have a global state.
         embed: width of the mixing layer.
-        hyper_hidden: width of the networks that make its weights; 0 makes them by one linear layer.
+        hyper_hidden: width of the hypernetworks that generate its weights; 0 for linear ones.
         agents: arguments of `QAgents`.
     """
 

@@ -11,19 +11,19 @@ from graphmarl.step import Spec, require_discrete
 
 
 class TarMAC(PPO):
-    """Actor-critic whose agents attend to each other's messages, by signature and query (eq. 3).
+    """PPO with targeted communication: attention by signatures and queries.
 
-    Unlike the paper, whose learner is A2C with a central critic, this is PPO with the settings of
-    IPPO, so that the messages are the only difference from it; `epochs` 1 and `clip_range` None is
-    A2C, and the critic reads the state if `central` is set. One round of messages in each step.
+    Implements eq. 3 with one round of messages per step. Unlike the paper, which trains by A2C with
+    a centralised critic, this is PPO with the settings of IPPO, to isolate the effect of the
+    messages; `epochs` 1 and `clip_range` None is A2C, and `central` is a centralised critic.
 
     Args:
-        spec: shapes of the environment.
+        spec: specification of the environment.
         hidden: width of every layer.
-        message: numbers in each message.
-        key: numbers in each signature and query.
-        recurrent: give agents a memory (GRU), which their messages then depend on.
-        central: let the critic read the global state.
+        message: message size.
+        key: size of signatures and queries.
+        recurrent: recurrent agents (GRU), whose messages depend on the memory.
+        central: the critic also reads the global state.
         learner: arguments of `PPO`.
     """
 
@@ -42,32 +42,34 @@ class TarMAC(PPO):
         require_discrete(spec, "TarMAC")
         if central and not spec.state_size:
             raise ValueError("a central critic reads the global state; this environment has none")
-        known = spec.obs_size + (hidden if recurrent else 0)
+        input_size = spec.obs_size + (hidden if recurrent else 0)
         network = ActorCritic(
             spec.obs_size,
             spec.num_actions,
             hidden=hidden,
             state_size=spec.state_size if central else 0,
-            communication=AttentionCommunication(AttentionConv(known, message, key=key), message),
+            communication=AttentionCommunication(
+                AttentionConv(input_size, message, key=key), message
+            ),
             recurrent=recurrent,
         )
         super().__init__(network, **learner)
 
 
 class TarMACQMIX(QAgents):
-    """TarMAC's messages under QMIX, the strongest baseline of the NDQ paper.
+    """QMIX with TarMAC communication.
 
-    Unlike the paper's code, gradients flow through the messages into what they are made of, and
-    scores are divided by the root of the size of the keys.
+    The strongest baseline of the NDQ paper. Unlike the paper's code, gradients flow through the
+    messages into their senders, and attention scores are scaled by the root of the key size.
 
     Args:
-        spec: shapes of the environment.
+        spec: specification of the environment.
         mixer: `qmix` as in the paper, `stateless`, `vdn`, or `none`.
-        message: numbers in each message.
-        key: numbers in each signature and query.
+        message: message size.
+        key: size of signatures and queries.
         embed: width of the mixing layer.
-        hyper_hidden: width of the networks that make its weights.
-        agents: arguments of `QAgents`; with a memory, messages depend on it too.
+        hyper_hidden: width of the hypernetworks that generate its weights.
+        agents: arguments of `QAgents`; if recurrent, messages depend on the memory.
     """
 
     default_graph = "complete"
@@ -85,6 +87,8 @@ class TarMACQMIX(QAgents):
         super().__init__(
             spec,
             lambda: make_mixer(mixer, spec, embed, hyper_hidden),
-            lambda known: AttentionCommunication(AttentionConv(known, message, key=key), message),
+            lambda input_size: AttentionCommunication(
+                AttentionConv(input_size, message, key=key), message
+            ),
             **agents,
         )

@@ -8,12 +8,12 @@ from graphmarl.step import Spec
 
 
 class VDN(QAgents):
-    """The value of the team is the sum of its agents' values, learned from the team's reward.
+    """Value decomposition: Q_tot is the sum of per-agent Q-values.
 
-    Reads no edges. The agents are those of IQL.
+    Trained on the team reward. Reads no edges. The agents are those of IQL.
 
     Args:
-        spec: shapes of the environment.
+        spec: specification of the environment.
         agents: arguments of `QAgents`.
     """
 

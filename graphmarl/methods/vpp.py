@@ -17,27 +17,26 @@ from graphmarl.step import Spec
 
 
 class VPP(SAC):
-    """Policies that unroll variational inference about each other, under soft actor-critic.
+    """Soft actor-critic with policies that unroll mean-field or Bethe inference on the agent graph.
 
-    With `--graph none` nothing is heard and this is independent soft actor-critic. Unlike the
-    paper, agents attend to themselves too, the scores of the attention are divided by the root of
-    the size of the keys, continuous actions are squashed into their range, and learning rate, batch
-    and replay are those of a run on two cores; the paper's are `learning_rate` 0.01, `batch_size`
-    1024 and `buffer_size` 1000000.
+    With `--graph none` this is independent soft actor-critic. Unlike the paper, agents also attend
+    to themselves, attention scores are scaled by the root of the key size, continuous actions are
+    squashed by tanh, and learning rate, batch size and replay size suit a run on two cores; the
+    paper uses `learning_rate` 0.01, `batch_size` 1024 and `buffer_size` 1000000.
 
     Args:
-        spec: shapes of the environment.
+        spec: specification of the environment.
         approximation: `mean_field`, or `bethe` for loopy belief propagation.
         aggregator: `attention` over the neighbours, or their `sum`.
         first: the first message: an `embedding`, or the `probabilities` of actions.
-        rounds: M, the hops that information goes; critics go as far.
-        size: size of the embeddings in each head, and of the states that are passed on.
-        heads: heads of the attention.
+        rounds: number of inference rounds M, also of the critics' state messages.
+        size: size of the embeddings per head, and of the states.
+        heads: number of attention heads.
         hidden: width of the other layers.
-        state_messages: pass observations on as well, for partial observation.
-        damping: share of old messages that `bethe` keeps in each round.
-        reweight: rho of tree-reweighted belief propagation under `bethe`; 1 is Bethe.
-        critics: number of Q-functions of which the smaller value counts.
+        state_messages: also pass observations to neighbours, for partial observability.
+        damping: share of old messages that is kept in each round of `bethe`.
+        reweight: rho of tree-reweighted belief propagation with `bethe`; 1 is Bethe.
+        critics: number of Q-functions, of which the minimum is used.
         learner: arguments of `SAC` and `OffPolicy`.
 
     Raises:

@@ -1,8 +1,8 @@
-"""Networks: message-passing layers, actors, critics and what they are made of."""
+"""Networks: message-passing layers, communication modules, actors, critics and mixers."""
 
 from graphmarl.nn.actor_critic import Actor, ActorCritic
 from graphmarl.nn.adjacency import Adjacency, BlockMask, NeighborLists, adjacency_of
-from graphmarl.nn.communication.channel import Channel, Sent
+from graphmarl.nn.communication.channel import Channel, LayerMessages
 from graphmarl.nn.communication.cuts import CUTS, Cut, Rank
 from graphmarl.nn.communication.flow import (
     FlowDecoder,
@@ -105,7 +105,7 @@ __all__ = [
     "PooledCritic",
     "QNetwork",
     "Rank",
-    "Sent",
+    "LayerMessages",
     "ConcatConv",
     "SquashedNormal",
     "StateMessages",

@@ -1,4 +1,4 @@
-"""The policy, and policy and value, of the on-policy methods."""
+"""Actor and actor-critic networks."""
 
 from typing import Any
 
@@ -13,11 +13,11 @@ from graphmarl.nn.trunk import Trunk
 
 
 class Actor(Trunk):
-    """Policy pi(a_i | o_i, s_i), shared by all agents, for a critic that stands apart from it.
+    """Policy pi(a_i | o_i, s_i), shared by all agents.
 
     Args:
-        obs_size: numbers in an agent's observation o_i.
-        num_actions: number of actions, or of their components.
+        obs_size: size of an agent's observation o_i.
+        num_actions: number of actions, or of action components.
         action: discrete or continuous.
         hidden: width of every layer.
         trunk: communication, memory and inputs; arguments of `Trunk`.
@@ -41,7 +41,7 @@ class Actor(Trunk):
     def forward(
         self, graph: Data, memory: Float[Tensor, "row memory"]
     ) -> tuple[Output, Float[Tensor, "row memory"]]:
-        """Policy and what to remember."""
+        """Policy, and the next memory."""
         output, memory = self.features(graph, memory)
         assert output.features is not None, "the trunk sets them"
         output.distribution = self.actor(output.features, graph)
@@ -51,14 +51,14 @@ class Actor(Trunk):
 class ActorCritic(Actor):
     """Policy pi(a_i | o_i, s_i) and value V(o_i, s_i), shared by all agents (NVIF, Section III-C).
 
-    A shared input layer, then an actor and a critic of two layers each. With a GRU the input layer
-    has memory; with a state critic the value also reads the global state (MAPPO).
+    A shared trunk with an actor and a critic of two layers each. With `recurrent` the trunk has a
+    GRU; with `state_size` the critic also reads the global state (MAPPO).
 
     Args:
-        obs_size: numbers in an agent's observation o_i.
+        obs_size: size of an agent's observation o_i.
         num_actions: number of actions.
         hidden: width of every layer.
-        state_size: size of the global state that the critic reads; 0 for a critic of o_i and s_i.
+        state_size: size of the global state for the critic; 0 for a critic of o_i and s_i alone.
         trunk: communication, memory and inputs; arguments of `Trunk`.
 
     Shapes:
@@ -81,7 +81,7 @@ class ActorCritic(Actor):
     def forward(
         self, graph: Data, memory: Float[Tensor, "row memory"]
     ) -> tuple[Output, Float[Tensor, "row memory"]]:
-        """Policy, value and what to remember."""
+        """Policy and value, and the next memory."""
         output, memory = super().forward(graph, memory)
         assert output.features is not None, "the trunk sets them"
         output.value = self.value(output.features, graph)

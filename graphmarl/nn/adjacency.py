@@ -1,4 +1,4 @@
-"""Edges as matrices, which CPUs multiply much faster than they follow lists of edges."""
+"""Adjacency as matrices, block masks and padded neighbour lists, for fast aggregation."""
 
 from __future__ import annotations
 
@@ -13,47 +13,48 @@ from torch_geometric.data import Data
 from graphmarl.nn.network import count_graphs
 
 LARGEST = 40
-"""Agents of a graph above which a list of edges is faster than a dense matrix in training."""
+"""Agents per graph above which edge lists are faster than dense matrices in training."""
 CHUNK = 16_384
-"""Edges at a time, so that what is computed of them stays in the cache."""
+"""Edges per chunk, so that intermediate results stay in the cache."""
 
 
 class DenseMatrix:
-    """Who hears whom in small graphs of N agents each, as B dense matrices of N x N.
+    """Adjacency of B small graphs of N agents each, as dense N x N matrices.
 
     Args:
-        edge_index: senders and receivers, no pair twice.
-        num_graphs: B.
-        num_agents: N.
+        edge_index: senders and receivers, without duplicates.
+        num_graphs: number of graphs, B.
+        num_agents: agents per graph, N.
 
     Attributes:
-        weight: 1 where agent i (row) of each graph hears agent j (column), else 0.
+        weight: 1 where agent i (row) of a graph receives from agent j (column), else 0.
+        flat_index: index of each edge in the flattened matrices.
     """
 
     def __init__(self, edge_index: Tensor, num_graphs: int, num_agents: int) -> None:
         sender, receiver = edge_index.long()
-        self.place = receiver * num_agents + sender % num_agents
+        self.flat_index = receiver * num_agents + sender % num_agents
         flat = torch.zeros(num_graphs * num_agents**2, device=edge_index.device)
-        flat.index_fill_(0, self.place, 1.0)
+        flat.index_fill_(0, self.flat_index, 1.0)
         self.weight = flat.view(num_graphs, num_agents, num_agents)
 
     def sum(self, x: Float[Tensor, "row feature"]) -> Float[Tensor, "row feature"]:
-        """The sum over those that each agent hears."""
+        """Sum of the neighbours' features of each agent."""
         graphs = x.unflatten(0, tuple(self.weight.shape[:2]))
         return torch.bmm(self.weight, graphs).flatten(0, 1)
 
     def with_self_loops(self) -> Bool[Tensor, "graph 1 agent agent"]:
-        """Whom each agent hears, itself included."""
-        own = torch.eye(self.weight.shape[1], dtype=torch.bool, device=self.weight.device)
-        return ((self.weight > 0) | own)[:, None]
+        """Boolean adjacency with self loops."""
+        loops = torch.eye(self.weight.shape[1], dtype=torch.bool, device=self.weight.device)
+        return ((self.weight > 0) | loops)[:, None]
 
 
 class CSRMatrix:
-    """Who hears whom as one sparse matrix; without gradients, for any graphs.
+    """Adjacency as one sparse CSR matrix, for graphs of any size; without gradients.
 
     Args:
         edge_index: senders and receivers.
-        num_nodes: rows.
+        num_nodes: number of rows.
     """
 
     def __init__(self, edge_index: Int[Tensor, "2 edge"], num_nodes: int) -> None:
@@ -67,7 +68,7 @@ class CSRMatrix:
     def weighted(
         self, weight: Float[Tensor, " edge"], x: Float[Tensor, "row feature"]
     ) -> Float[Tensor, "row feature"]:
-        """The sum over those that each agent hears, by the weights of the edges."""
+        """Sum of the neighbours' features of each agent, weighted by edge."""
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", "Sparse (CSR tensor|invariant)")
             matrix = torch.sparse_csr_tensor(
@@ -76,20 +77,20 @@ class CSRMatrix:
             return matrix @ x
 
     def sum(self, x: Float[Tensor, "row feature"]) -> Float[Tensor, "row feature"]:
-        """The sum over those that each agent hears."""
+        """Sum of the neighbours' features of each agent."""
         return self.weighted(x.new_ones(len(self.sender)), x)
 
     def product(
         self, q: Float[Tensor, "row head key"], k: Float[Tensor, "row head key"]
     ) -> Float[Tensor, "edge head"]:
-        """The inner product of the receiver's and the sender's vectors on each edge."""
+        """Inner product of the receiver's query and the sender's key on each edge."""
         parts = zip(self.receiver.split(CHUNK), self.sender.split(CHUNK), strict=True)
         each = [(q[i] * k[j]).sum(-1) for i, j in parts]
         return torch.cat(each) if each else q.new_empty(0, q.shape[1])
 
 
 def adjacency_matrix(graph: Data) -> DenseMatrix | CSRMatrix | None:
-    """What is fastest for the edges of a graph; None where that are the edges themselves."""
+    """Fastest matrix form of the edges of a graph; None if edge lists are faster."""
     edge_index, count = graph.edge_index, count_graphs(graph)
     assert edge_index is not None, "a builder has set the edges"
     rows = graph.num_nodes or 0
@@ -100,31 +101,31 @@ def adjacency_matrix(graph: Data) -> DenseMatrix | CSRMatrix | None:
     return None if torch.is_grad_enabled() else CSRMatrix(edge_index, rows)
 
 
-def watched(layer: nn.Module) -> bool:
-    """Whether someone counts or cuts what a layer sends over its edges."""
+def has_hooks(layer: nn.Module) -> bool:
+    """Whether a message-passing layer has hooks that observe or change its messages."""
     return bool(layer._message_forward_hooks or layer._propagate_forward_pre_hooks)
 
 
 @dataclass(frozen=True)
 class BlockMask:
-    """Groups in which everyone hears everyone, as in a complete graph; the dead are alone.
+    """Adjacency of disjoint cliques, such as complete graphs of the live agents.
 
-    All that a member knows is known to its whole group, which computes it once.
+    All members of a clique receive the same messages, so that they are processed once per clique.
 
     Args:
-        mask: (graph, agent, agent), who is in one group with whom, oneself included.
+        mask: (graph, agent, agent), true for agents of one clique, self loops included.
     """
 
     mask: Tensor
 
     @classmethod
     def of(cls, edge_index: Tensor, num_graphs: int, num_agents: int) -> BlockMask | None:
-        """The groups that some edges make; None if they make none.
+        """The cliques formed by the edges; None if the graph is not a union of cliques.
 
         Args:
-            edge_index: senders and receivers, without loops and each pair once.
-            num_graphs: graphs in the disjoint union.
-            num_agents: rows of each.
+            edge_index: senders and receivers, without self loops and duplicates.
+            num_graphs: number of graphs in the disjoint union.
+            num_agents: rows per graph.
         """
         sender, receiver = edge_index
         rows = num_graphs * num_agents
@@ -134,35 +135,35 @@ class BlockMask:
         degree = torch.bincount(receiver, minlength=rows)
         if not (torch.equal(first[sender], first[receiver]) and torch.equal(degree + 1, size)):
             return None
-        group = first.view(num_graphs, num_agents)
-        return cls(group[:, :, None] == group[:, None])
+        clique = first.view(num_graphs, num_agents)
+        return cls(clique[:, :, None] == clique[:, None])
 
     @classmethod
-    def living(cls, alive: Tensor) -> BlockMask:
-        """All the living of each graph (graph, agent) in one group."""
-        alone = torch.eye(alive.shape[1], dtype=torch.bool, device=alive.device)
-        return cls(alive[:, :, None] & alive[:, None] | alone)
+    def complete(cls, alive: Tensor) -> BlockMask:
+        """Complete graph of the live agents, `alive` of shape (graph, agent)."""
+        loops = torch.eye(alive.shape[1], dtype=torch.bool, device=alive.device)
+        return cls(alive[:, :, None] & alive[:, None] | loops)
 
-    def among(self, alive: Tensor) -> BlockMask:
-        """The same without the dead, who neither hear nor are heard."""
-        return BlockMask(self.mask & BlockMask.living(alive).mask)
+    def restrict(self, alive: Tensor) -> BlockMask:
+        """The adjacency without the edges of dead agents."""
+        return BlockMask(self.mask & BlockMask.complete(alive).mask)
 
 
 @dataclass(frozen=True)
 class NeighborLists:
-    """Any graph: each agent with a list of its own of those that it hears, itself first.
+    """Adjacency of any graph, as one padded neighbour list per agent.
 
     Args:
-        place: (row, slot), whom the agent of a row hears, as rows.
-        heard: (row, slot), false where a list is longer than needed.
+        neighbors: (row, slot), rows of the neighbours of each agent, the agent itself first.
+        mask: (row, slot), false for padding.
     """
 
-    place: Tensor
-    heard: Tensor
+    neighbors: Tensor
+    mask: Tensor
 
     @classmethod
     def of(cls, edge_index: Tensor, rows: int) -> tuple[NeighborLists, Tensor]:
-        """The lists that some edges make, and the slot of each edge in that of its receiver."""
+        """Neighbour lists of the edges, and the slot of each edge in the list of its receiver."""
         sender, receiver = edge_index
         order = torch.argsort(receiver, stable=True)
         degree = torch.bincount(receiver, minlength=rows)
@@ -170,24 +171,24 @@ class NeighborLists:
         slot = torch.empty_like(receiver)
         slot[order] = torch.arange(len(receiver), device=receiver.device) - begin + 1
         width = 1 + int(degree.max()) if rows else 1
-        place = torch.arange(rows, device=receiver.device)[:, None].repeat(1, width)
-        place[receiver, slot] = sender
-        heard = torch.arange(width, device=receiver.device) <= degree[:, None]
-        return cls(place, heard), slot
+        neighbors = torch.arange(rows, device=receiver.device)[:, None].repeat(1, width)
+        neighbors[receiver, slot] = sender
+        mask = torch.arange(width, device=receiver.device) <= degree[:, None]
+        return cls(neighbors, mask), slot
 
-    def among(self, alive: Tensor) -> NeighborLists:
-        """The same without the dead, who neither hear nor are heard."""
-        lives = alive.flatten()
-        heard = self.heard & lives[self.place] & lives[:, None]
-        heard[:, 0] = True
-        return NeighborLists(self.place, heard)
+    def restrict(self, alive: Tensor) -> NeighborLists:
+        """The adjacency without the edges of dead agents."""
+        live = alive.flatten()
+        mask = self.mask & live[self.neighbors] & live[:, None]
+        mask[:, 0] = True
+        return NeighborLists(self.neighbors, mask)
 
 
 Adjacency = BlockMask | NeighborLists
 
 
 def adjacency_of(edge_index: Tensor, num_graphs: int, num_agents: int) -> Adjacency:
-    """Who hears whom over some edges, in the quicker form where there is one."""
+    """Adjacency of the edges: a `BlockMask` if they form cliques, else `NeighborLists`."""
     cliques = BlockMask.of(edge_index, num_graphs, num_agents)
     if cliques is not None:
         return cliques

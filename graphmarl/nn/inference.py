@@ -1,4 +1,4 @@
-"""A policy that is the outcome of unrolled variational inference on the agent graph."""
+"""Policy by unrolled variational inference on the agent graph."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch_geometric.data import Data
 
-from graphmarl.nn.adjacency import CSRMatrix, DenseMatrix, adjacency_matrix, watched
+from graphmarl.nn.adjacency import CSRMatrix, DenseMatrix, adjacency_matrix, has_hooks
 from graphmarl.nn.conv import AttentionConv, BetheConv, SumConv
 from graphmarl.nn.linear import KindLinear
-from graphmarl.nn.network import AgentNetwork, Output, at_once, mlp, orthogonal_linear
+from graphmarl.nn.network import AgentNetwork, Output, fused_linear, mlp, orthogonal_linear
 from graphmarl.nn.policy import Action, PolicyHead, parameters_of
 
 Approximation = Literal["mean_field", "bethe"]
@@ -22,18 +22,18 @@ First = Literal["embedding", "probabilities"]
 
 
 class StateMessages(nn.Module):
-    """What an agent makes of its own and others' observations in each round.
+    """State embeddings by rounds of message passing over observations.
 
-    s_i^0 = o_i and s_i^m = relu( W_1 s_i^{m-1} + W_2 sum_j s_j^{m-1} ) (VPP, Appendix C.1). Where
-    there are several kinds of agent, each has an input layer before s^0. Without `messages` every
+    s_i^0 = o_i and s_i^m = relu( W_1 s_i^{m-1} + W_2 sum_j s_j^{m-1} ) (VPP, Appendix C.1). With
+    several kinds of agent, each kind has its own input layer before s^0. Without `messages` every
     s^m is s^0.
 
     Args:
-        obs_size: numbers in an agent's observation.
+        obs_size: size of an agent's observation.
         size: width of s^m for m > 0.
-        rounds: M.
+        rounds: number of rounds, M.
         kinds: number of kinds of agent.
-        messages: whether states are passed on.
+        messages: whether states are passed to neighbours.
 
     Shapes:
         graph.x (row, obs_size); out M + 1 tensors (row, sizes[m]).
@@ -46,41 +46,41 @@ class StateMessages(nn.Module):
         self.inputs = KindLinear(obs_size, size, kinds) if kinds > 1 else None
         first = size if kinds > 1 else obs_size
         self.sizes = [first] + [size if messages else first] * rounds
-        kept = self.sizes[:-1] if messages else []
-        self.own = nn.ModuleList(orthogonal_linear(each, size) for each in kept)
-        self.others = nn.ModuleList(SumConv(each, size) for each in kept)
+        in_sizes = self.sizes[:-1] if messages else []
+        self.own = nn.ModuleList(orthogonal_linear(each, size) for each in in_sizes)
+        self.others = nn.ModuleList(SumConv(each, size) for each in in_sizes)
 
-    def forward(self, graph: Data, blocks: DenseMatrix | CSRMatrix | None = None) -> list[Tensor]:
-        """s^0 to s^M; pass the `blocks` of the graph if they are known."""
+    def forward(self, graph: Data, matrix: DenseMatrix | CSRMatrix | None = None) -> list[Tensor]:
+        """s^0 to s^M; pass the adjacency `matrix` of the graph if it is computed already."""
         assert graph.x is not None, "the agent graph carries observations"
         assert graph.edge_index is not None, "a builder has set the edges"
         x = graph.x.flatten(1)
         states = [x if self.inputs is None else F.relu(self.inputs(x, graph))]
-        if blocks is None and self.others:
-            blocks = adjacency_matrix(graph)
+        if matrix is None and self.others:
+            matrix = adjacency_matrix(graph)
         for own, others in zip(self.own, self.others, strict=True):
             s = states[-1]
             assert isinstance(own, nn.Linear), "made above"
             assert isinstance(others, SumConv), "made above"
-            kept, told = at_once(s, own, others.linear)
-            heard = others.heard(told, graph.edge_index, blocks)
-            states.append(F.relu(kept + heard, inplace=True))
+            own_part, messages = fused_linear(s, own, others.linear)
+            aggregated = others.sum_messages(messages, graph.edge_index, matrix)
+            states.append(F.relu(own_part + aggregated, inplace=True))
         return states + states[-1:] * (len(self.sizes) - len(states))
 
 
 class MeanFieldRound(nn.Module):
-    """One round of mean-field inference on embeddings: mu_i from mu_j of the neighbours.
+    """One round of mean-field inference on embeddings mu.
 
-    `attention` (VPP): MLP( relu( W_s s_i + [heads] sum_j a_ij W_V mu_j ) ), where an agent also
-    attends to itself; `sum` (IP): relu( W_1 (s_i + sum_j s_j) + W_2 (mu_i + sum_j mu_j) ).
+    `attention` (VPP): MLP( relu( W_s s_i + [heads] sum_j a_ij W_V mu_j ) ), where agents also
+    attend to themselves; `sum` (IP): relu( W_1 (s_i + sum_j s_j) + W_2 (mu_i + sum_j mu_j) ).
 
     Args:
-        mu_size: size of mu before.
+        mu_size: size of the input mu.
         state_size: size of s.
-        size: size of mu after.
-        aggregator: which of the two.
-        heads: heads of the attention.
-        hidden: width of the MLP's layer.
+        size: size of the output mu.
+        aggregator: `attention` or `sum`.
+        heads: number of attention heads.
+        hidden: hidden width of the MLP.
     """
 
     def __init__(
@@ -106,46 +106,46 @@ class MeanFieldRound(nn.Module):
         mu: Tensor,
         s: Tensor,
         graph: Data,
-        blocks: DenseMatrix | CSRMatrix | None,
+        matrix: DenseMatrix | CSRMatrix | None,
         output: Output,
     ) -> Tensor:
-        """mu^m from mu^{m-1} and s^{m-1}; notes who attended to whom."""
+        """mu^m from mu^{m-1} and s^{m-1}; stores the attention in the output."""
         assert graph.edge_index is not None, "a builder has set the edges"
         if not isinstance(self.conv, AttentionConv):
-            return F.relu(self.conv(torch.cat([s, mu], 1), graph.edge_index, blocks))
-        if blocks is None or watched(self.conv):
+            return F.relu(self.conv(torch.cat([s, mu], 1), graph.edge_index, matrix))
+        if matrix is None or has_hooks(self.conv):
             alpha = self.conv.attention(mu, graph.edge_index)
             output.attention = alpha[0]
-            heard = self.conv(mu, graph.edge_index, alpha)
+            aggregated = self.conv(mu, graph.edge_index, alpha)
         else:
-            heard, output.attention = self.conv.by_matrix(mu, blocks)
-        return self.out(F.relu(self.own(s) + heard, inplace=True))
+            aggregated, output.attention = self.conv.forward_matrix(mu, matrix)
+        return self.out(F.relu(self.own(s) + aggregated, inplace=True))
 
 
 class InferencePolicy(AgentNetwork):
-    """Policies q_i(a_i | s) after M rounds of messages about what everybody means to do.
+    """Policies q_i(a_i | s) by M unrolled rounds of mean-field or Bethe inference.
 
-    The best joint policy is a Markov random field on the agent graph (VPP, Proposition 1); its
-    mean-field or Bethe approximation is a fixed point that is unrolled M times on embeddings
-    (Section 4). Each agent then draws its action from its own q_i.
+    The optimal joint policy is a Markov random field on the agent graph (VPP, Proposition 1). The
+    fixed-point iteration of its mean-field or Bethe approximation is unrolled M times on embeddings
+    (Section 4). Each agent then samples its action from its own q_i.
 
     Args:
-        obs_size: numbers in an agent's observation o_i.
-        num_actions: number of actions, or of their components.
+        obs_size: size of an agent's observation o_i.
+        num_actions: number of actions, or of action components.
         action: discrete or continuous.
         kinds: number of kinds of agent.
         approximation: `mean_field` passes embeddings of q_i between agents; `bethe` passes messages
-            on directed edges, never straight back.
+            on directed edges, which never return straight to their sender.
         aggregator: `attention` over the neighbours, or their `sum`.
-        first: the first message is an `embedding` of what the agent would do by itself, or the
-            `probabilities` of its actions (of continuous ones, mean and logarithm of the spread).
-        rounds: M.
-        size: size of the embeddings in each head, and of the states under `attention`.
-        heads: heads of the attention.
+        first: the first message: an `embedding` of the observation, or the `probabilities` of the
+            agent's actions (for continuous actions, mean and log standard deviation).
+        rounds: number of rounds, M.
+        size: size of the embeddings per head, and of the states with `attention`.
+        heads: number of attention heads.
         hidden: width of the other layers.
-        state_messages: pass observations on as well, for partial observation.
-        damping: share of old messages that `bethe` keeps in each round.
-        reweight: rho of tree-reweighted belief propagation under `bethe`; 1 is Bethe.
+        state_messages: also pass observations to neighbours, for partial observability.
+        damping: share of old messages that is kept in each round of `bethe`.
+        reweight: rho of tree-reweighted belief propagation with `bethe`; 1 is Bethe.
 
     Shapes:
         graph.x (row, obs_size); distribution over rows, attention (edge, heads) of the last round
@@ -199,29 +199,29 @@ class InferencePolicy(AgentNetwork):
     def forward(
         self, graph: Data, memory: Float[Tensor, "row memory"]
     ) -> tuple[Output, Float[Tensor, "row memory"]]:
-        """The policy; there is nothing to remember."""
+        """Policy of each agent; the memory is empty."""
         assert graph.edge_index is not None, "a builder has set the edges"
-        blocks = adjacency_matrix(graph)
-        output, states = Output(), self.states(graph, blocks)
-        mu = self.intention(states[0], graph)
+        matrix = adjacency_matrix(graph)
+        output, states = Output(), self.states(graph, matrix)
+        mu = self.initial_embedding(states[0], graph)
         if isinstance(self.inference, BetheConv):
             mu = self.inference(mu, graph.edge_index, states)
         else:
             for m, layer in enumerate(self.inference):
-                mu = layer(mu, states[m], graph, blocks, output)
+                mu = layer(mu, states[m], graph, matrix, output)
         output.features = mu
         output.distribution = self.head(mu, graph)
         return output, memory
 
-    def intention(self, s: Tensor, graph: Data) -> Float[Tensor, "row mu"]:
-        """The first message: what an agent would do by itself."""
+    def initial_embedding(self, s: Tensor, graph: Data) -> Float[Tensor, "row mu"]:
+        """First message of each agent, from its own state."""
         if isinstance(self.embed, PolicyHead):
             return parameters_of(self.embed(s, graph))
         return self.embed(s)
 
 
 def _check(rounds: int, approximation: str, damping: float, reweight: float) -> None:
-    """Refuse no rounds, and options of another approximation."""
+    """Check the number of rounds and the options of `bethe`."""
     if rounds < 1:
         raise ValueError(f"rounds is {rounds}; allowed are 1 and more")
     if approximation == "mean_field" and (damping or reweight != 1):

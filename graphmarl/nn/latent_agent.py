@@ -1,4 +1,4 @@
-"""Agents that act, and are valued, by what their world model knows."""
+"""Agent network that acts on the latent states of a world model."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from graphmarl.nn.world_model import WorldModel
 
 
 class LatentAgent(AgentNetwork):
-    """Policy pi(a_i | z_i, h_i) of the state of a shared world model, which is an agent's memory.
+    """Policy pi(a_i | z_i, h_i) on the latent state of a shared world model.
 
-    The messages of a step, over its edges, are what the senders knew and did in the step before.
+    The latent state (z_i, h_i) is the agent's memory. The messages of a step are the stochastic
+    states and actions of the senders in the previous step.
 
     Args:
         model: the world model.
-        hidden: width of the policy's two layers.
+        hidden: width of the two hidden layers of the policy.
 
     Shapes:
         graph.x (row, obs_size), memory (row, model.size); distribution over rows.
@@ -35,30 +36,31 @@ class LatentAgent(AgentNetwork):
         self.model = model
         self.actor = mlp(model.size, hidden, hidden, model.num_actions, last_gain=0.01)
         self.memory_size = model.size
-        self.ordered = model.talk.positional
+        self.ordered = model.communication.positional
 
     def forward(
         self, graph: Data, memory: Float[Tensor, "row memory"]
     ) -> tuple[Output, Float[Tensor, "row memory"]]:
-        """Policy and what to remember; states are drawn in training, else the most likely ones."""
-        return self.see(graph, memory, self.training)
+        """Policy and next memory; states are sampled in training mode, else the mode is taken."""
+        return self.infer(graph, memory, self.training)
 
-    def see(
+    def infer(
         self, graph: Data, memory: Float[Tensor, "row memory"], sample: bool
     ) -> tuple[Output, Float[Tensor, "row memory"]]:
-        """Policy and what to remember, of states that are drawn or the most likely ones."""
+        """Policy and next memory, with posterior states sampled or at their mode."""
         assert graph.x is not None and graph.edge_index is not None, "a builder has set the edges"
-        model, before = self.model, self.model.split(memory)
-        did = last_action(graph, model.num_actions)
+        model, previous = self.model, self.model.split(memory)
+        previous_action = last_action(graph, model.num_actions)
         rows = (graph.num_nodes or 0) // count_graphs(graph)
-        heard = model.talk(torch.cat([before.z, did], 1), graph.edge_index, rows)
-        h = model.gru(heard, before.h)
+        x = torch.cat([previous.z, previous_action], 1)
+        messages = model.communication(x, graph.edge_index, rows)
+        h = model.gru(messages, previous.h)
         latent, _ = model.observe(h, model.encoder(graph.x.flatten(1)), sample)
         features = latent.features
         policy = self.policy(features, graph.available if "available" in graph else None)
-        return Output(distribution=policy, features=features, latent=heard), features
+        return Output(distribution=policy, features=features, latent=messages), features
 
     def policy(self, features: Tensor, available: Tensor | None) -> Categorical:
-        """The policy in some states."""
+        """Policy at the given latent features."""
         logits = mask_logits(self.actor(features), available)
         return Categorical(logits=logits, validate_args=False)

@@ -1,4 +1,4 @@
-"""Layers with weights of their own for each kind of agent."""
+"""Linear layers with separate weights per kind or per agent."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from graphmarl.nn.network import orthogonal_linear
 
 
 class KindLinear(nn.Module):
-    """A linear layer that every kind of agent has for itself, as kinds see different things.
+    """Linear layer with separate weights for each kind of agent.
 
     Args:
         in_features: size of the input.
         out_features: size of the output.
-        kinds: number of kinds.
+        kinds: number of kinds of agent.
 
     Shapes:
         x (row, in_features), graph.kind (row,); out (row, out_features).
@@ -29,7 +29,7 @@ class KindLinear(nn.Module):
         )
 
     def forward(self, x: Float[Tensor, "row in"], graph: Data) -> Float[Tensor, "row out"]:
-        """Each row by the layer of its kind."""
+        """Apply to each row the layer of its kind."""
         if len(self.layers) == 1:
             return self.layers[0](x)
         every = torch.stack([layer(x) for layer in self.layers], 1)
@@ -37,13 +37,13 @@ class KindLinear(nn.Module):
 
 
 class AgentLinear(nn.Module):
-    """As many linear layers as there are agents, one for each place.
+    """Linear layer with separate weights for each agent index.
 
     Args:
-        num_agents: N; rows come in groups of so many.
+        num_agents: agents per graph, N.
         in_features: size of the input.
         out_features: size of the output.
-        gain: of the orthogonal weights.
+        gain: gain of the orthogonal initialisation.
 
     Shapes:
         x (graph * N, in_features); out (graph * N, out_features).
@@ -58,7 +58,7 @@ class AgentLinear(nn.Module):
         self.bias = nn.Parameter(torch.stack([layer.bias.detach() for layer in each]))
 
     def forward(self, x: Float[Tensor, "row in"]) -> Float[Tensor, "row out"]:
-        """Each row through the layer of its place."""
-        by_place = x.view(-1, len(self.weight), x.shape[1]).transpose(0, 1)
-        out = torch.baddbmm(self.bias[:, None], by_place, self.weight.transpose(1, 2))
+        """Apply to each row the layer of its agent index."""
+        by_agent = x.view(-1, len(self.weight), x.shape[1]).transpose(0, 1)
+        out = torch.baddbmm(self.bias[:, None], by_agent, self.weight.transpose(1, 2))
         return out.transpose(0, 1).flatten(0, 1)

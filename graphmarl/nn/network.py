@@ -1,4 +1,4 @@
-"""AgentNetwork and its Output: what every method hands to its learner."""
+"""AgentNetwork and its Output: the interface of networks to learners."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from torch_geometric.data import Data
 
 @dataclass
 class Output:
-    """What a network says about every agent of a graph.
+    """Outputs of a network for every agent of a graph.
 
     Args:
         distribution: policy of each agent, or None.
         value: value of each agent, or None.
-        q: value of each action of each agent, or None.
-        features: what the heads of the network read, or None.
-        latent: what an agent knows from others, or None.
+        q: Q-value of each action of each agent, or None.
+        features: inputs of the heads, or None.
+        latent: output of the communication, or None.
         messages: message on each edge, before noise and cuts, or None.
-        attention: weight of each edge, or None.
-        stored: named tensors, one row per agent, that are kept with the trajectory and found on
-            the graph when it is replayed: outputs of frozen parts, not to be computed again.
+        attention: attention weight of each edge, or None.
+        stored: named tensors, one row per agent, that are stored in the trajectory and attached to
+            the graph when it is replayed, such as outputs of frozen modules.
     """
 
     distribution: Distribution | None = None
@@ -42,7 +42,7 @@ class Output:
 
     @classmethod
     def joined(cls, parts: list[Output]) -> Output:
-        """Several outputs, one after the other; without distributions and what is stored."""
+        """Concatenation of several outputs; without distributions and stored tensors."""
         named = {f.name: [getattr(part, f.name) for part in parts] for f in fields(cls)}
         whole: dict[str, Any] = {
             n: torch.cat(v) for n, v in named.items() if all(isinstance(e, Tensor) for e in v)
@@ -51,16 +51,16 @@ class Output:
 
 
 class AgentNetwork(nn.Module):
-    """All agents of a disjoint union of graphs at once.
+    """Base class of networks that process all agents of a disjoint union of graphs in parallel.
 
     Attributes:
-        memory_size: numbers that an agent carries from step to step; reset to zero where an episode
-            begins.
-        sequential: whether training needs the steps in order, because a trained part has memory.
-        rounds: how many hops information travels along the edges within a step; 0 reads no edges.
-        num_agents: the only number of agents that it works with, because it tells them apart by
-            their places; 0 for a network that treats all alike and takes any number.
-        ordered: whether it tells agents apart by their places though it takes any number of them.
+        memory_size: size of the recurrent memory per agent, which is reset to zero at the start of
+            an episode.
+        sequential: whether training needs the steps in order, because a trained part is recurrent.
+        rounds: hops that information travels along the edges within a step; 0 reads no edges.
+        num_agents: required number of agents, for a network that depends on the agent index; 0 for
+            a network that is permutation equivariant and takes any number.
+        ordered: whether it depends on the agent index though it takes any number of agents.
     """
 
     memory_size: int = 0
@@ -73,24 +73,24 @@ class AgentNetwork(nn.Module):
     def forward(
         self, graph: Data, memory: Float[Tensor, "row memory"]
     ) -> tuple[Output, Float[Tensor, "row memory"]]:
-        """Read a graph and the memory of its agents; say what to do and what to remember."""
+        """Outputs of all agents, and their next memory."""
 
     def check_agents(self, graph: Data) -> None:
-        """Refuse another number of agents than the network tells apart.
+        """Check that the graph has the required number of agents.
 
         Raises:
-            ValueError: says how many came and how many are allowed.
+            ValueError: another number of agents.
         """
         rows = graph.num_nodes or 0
         if self.num_agents and rows != self.num_agents * count_graphs(graph):
             raise ValueError(
-                f"this network tells {self.num_agents} agents apart by their places; "
+                f"this network needs {self.num_agents} agents, which it distinguishes by index; "
                 f"the graph has {rows / count_graphs(graph):g}"
             )
 
 
 def orthogonal_linear(in_features: int, out_features: int, gain: float = 2**0.5) -> nn.Linear:
-    """A linear layer with orthogonal weights of the given gain and zero bias."""
+    """Linear layer with orthogonal initialisation of the given gain and zero bias."""
     layer = nn.Linear(in_features, out_features)
     nn.init.orthogonal_(layer.weight, gain)
     nn.init.zeros_(layer.bias)
@@ -98,30 +98,30 @@ def orthogonal_linear(in_features: int, out_features: int, gain: float = 2**0.5)
 
 
 def mlp(*sizes: int, last_gain: float = 2**0.5) -> nn.Sequential:
-    """Orthogonal linear layers with ReLU between them, none after the last."""
+    """Multi-layer perceptron with orthogonal initialisation and ReLU between the layers."""
     layers: list[nn.Module] = []
-    for place, (size, following) in enumerate(pairwise(sizes)):
-        last = place == len(sizes) - 2
-        layers.append(orthogonal_linear(size, following, last_gain if last else 2**0.5))
+    for index, (size, out_size) in enumerate(pairwise(sizes)):
+        last = index == len(sizes) - 2
+        layers.append(orthogonal_linear(size, out_size, last_gain if last else 2**0.5))
         if not last:
             layers.append(nn.ReLU(inplace=True))
     return nn.Sequential(*layers)
 
 
-def at_once(x: Float[Tensor, "row in"], *layers: nn.Linear) -> tuple[Tensor, ...]:
-    """What several linear layers make of one input, by a single product, which is faster."""
+def fused_linear(x: Float[Tensor, "row in"], *layers: nn.Linear) -> tuple[Tensor, ...]:
+    """Outputs of several linear layers for one input, by a single matrix product."""
     weight = torch.cat([layer.weight for layer in layers])
     bias = torch.cat([layer.bias for layer in layers])
     return F.linear(x, weight, bias).split([layer.out_features for layer in layers], 1)
 
 
 def count_graphs(graph: Data) -> int:
-    """Graphs in a disjoint union; data without `ptr` is a single graph."""
+    """Number of graphs in a disjoint union; data without `ptr` is a single graph."""
     return len(graph.ptr) - 1 if "ptr" in graph else 1
 
 
 def batch_of(graph: Data) -> Tensor:
-    """Graph of each row; a single graph needs no `batch`."""
+    """Graph of each row; zeros if a single graph has no `batch`."""
     if graph.batch is not None:
         return graph.batch
     device = None if graph.x is None else graph.x.device

@@ -1,4 +1,4 @@
-"""From features to a policy over discrete or continuous actions."""
+"""Policy heads and distributions for discrete and continuous actions."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ Action = Literal["discrete", "continuous"]
 
 
 class SquashedNormal(Distribution):
-    """tanh of a Gaussian, so that actions are in (-1, 1): independent in each component.
+    """Diagonal Gaussian squashed by tanh, so that actions are in (-1, 1).
 
     Args:
-        mean: of the Gaussian.
-        log_std: of the Gaussian.
+        mean: mean of the Gaussian.
+        log_std: log standard deviation of the Gaussian.
 
     Shapes:
         mean and log_std (row, action); a sample (row, action), its log-density (row,).
@@ -37,44 +37,44 @@ class SquashedNormal(Distribution):
 
     @property
     def mode(self) -> Tensor:
-        """The tanh of the Gaussian's mode, as is usual for the best action."""
+        """The tanh of the Gaussian's mean, the usual deterministic action."""
         return self.normal.mean.tanh()
 
     def rsample_with_log_prob(self) -> tuple[Tensor, Tensor]:
-        """A sample through which gradients flow, and its log-density."""
+        """A reparametrised sample, and its log-density."""
         u = self.normal.rsample()
         return u.tanh(), self._density(u)
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
-        """A sample through which gradients flow."""
+        """A reparametrised sample."""
         return self.normal.rsample(torch.Size(sample_shape)).tanh()
 
     def log_prob(self, value: Tensor) -> Tensor:
-        """The log-density; an action at the end of its range counts as the last number inside."""
+        """Log-density; actions at the bounds are clamped to the nearest interior number."""
         end = 1 - torch.finfo(value.dtype).eps
         return self._density(value.clamp(-end, end).atanh())
 
     def entropy(self) -> Tensor:
-        """One sample of -log p, through which gradients flow: there is no closed form."""
+        """One reparametrised sample of -log p, as there is no closed form."""
         return -self.rsample_with_log_prob()[1]
 
     def _density(self, u: Tensor) -> Tensor:
-        """Density of tanh(u): log N(u) - log(1 - tanh(u)^2), the latter without cancellation."""
+        """Log-density of tanh(u): log N(u) - log(1 - tanh(u)^2), computed without cancellation."""
         slope = 2 * (math.log(2) - u - F.softplus(-2 * u))
         return (self.normal.log_prob(u) - slope).sum(-1)
 
 
 class PolicyHead(nn.Sequential):
-    """Probabilities of discrete actions, or mean and standard deviation of continuous ones.
+    """MLP head for a categorical (discrete) or squashed Gaussian (continuous) policy.
 
     Args:
         in_features: size of an agent's features.
-        num_actions: number of actions, or of their components.
-        action: which of the two.
-        hidden: width of the layer between; 0 for none.
-        gain: of the last layer's weights at the beginning.
-        min_log_std: lower end of the logarithm of the standard deviation.
-        max_log_std: upper end.
+        num_actions: number of actions, or of action components.
+        action: discrete or continuous.
+        hidden: width of the hidden layer; 0 for none.
+        gain: gain of the orthogonal initialisation of the last layer.
+        min_log_std: lower bound of the log standard deviation.
+        max_log_std: upper bound of the log standard deviation.
 
     Shapes:
         h (row, in_features); out a distribution over rows.
@@ -91,24 +91,24 @@ class PolicyHead(nn.Sequential):
         max_log_std: float = 2.0,
     ) -> None:
         size = 2 * num_actions if action == "continuous" else num_actions
-        between = [hidden] if hidden else []
-        super().__init__(*mlp(in_features, *between, size, last_gain=gain))
+        layers = [hidden] if hidden else []
+        super().__init__(*mlp(in_features, *layers, size, last_gain=gain))
         self.continuous, self.size = action == "continuous", size
         self.range = (min_log_std, max_log_std)
 
     def forward(self, h: Float[Tensor, "row feature"], graph: Data) -> Distribution:
-        """The policy of each agent; illegal actions have probability 0."""
-        told = super().forward(h)
+        """Policy of each agent; unavailable actions have probability 0."""
+        logits = super().forward(h)
         if not self.continuous:
             available = graph.available if "available" in graph else None
-            return Categorical(logits=mask_logits(told, available), validate_args=False)
-        mean, spread = told.chunk(2, -1)
+            return Categorical(logits=mask_logits(logits, available), validate_args=False)
+        mean, raw_std = logits.chunk(2, -1)
         low, high = self.range
-        return SquashedNormal(mean, low + (high - low) * (spread.tanh() + 1) / 2)
+        return SquashedNormal(mean, low + (high - low) * (raw_std.tanh() + 1) / 2)
 
 
 def parameters_of(policy: Distribution) -> Float[Tensor, "row number"]:
-    """What a policy head says, as features: probabilities, or mean and logarithm of the spread."""
+    """Policy parameters as features: probabilities, or mean and log standard deviation."""
     if isinstance(policy, SquashedNormal):
         return torch.cat([policy.normal.mean, policy.normal.scale.log()], -1)
     assert isinstance(policy, Categorical), "a policy head gives one of the two"

@@ -1,4 +1,4 @@
-"""The action-value network of the value methods."""
+"""Action-value network of the Q-learning methods."""
 
 from typing import Any
 
@@ -11,13 +11,13 @@ from graphmarl.nn.trunk import Trunk
 
 
 class QNetwork(Trunk):
-    """Q_i(o_i, s_i, a) of every action, with parameters shared by all agents.
+    """Q-network Q_i(o_i, s_i, a) with parameters shared by all agents.
 
     Args:
-        obs_size: numbers in an agent's observation o_i.
+        obs_size: size of an agent's observation o_i.
         num_actions: number of actions.
         hidden: width of every layer.
-        layers: linear layers above the features; 1 is the agent of PyMARL.
+        layers: linear layers of the head; 1 as in PyMARL.
         trunk: communication, memory and inputs; arguments of `Trunk`.
 
     Shapes:
@@ -39,7 +39,7 @@ class QNetwork(Trunk):
     def forward(
         self, graph: Data, memory: Float[Tensor, "row memory"]
     ) -> tuple[Output, Float[Tensor, "row memory"]]:
-        """Action values and what to remember."""
+        """Q-values, and the next memory."""
         output, memory = self.features(graph, memory)
         output.q = self.head(output.features)
         return output, memory

@@ -1,4 +1,4 @@
-"""A binary tree of features, folded from its leaves to its root."""
+"""Recursive encoder of binary trees of features."""
 
 import torch
 from jaxtyping import Float
@@ -9,20 +9,20 @@ from graphmarl.nn.network import orthogonal_linear
 
 
 class TreeEncoder(nn.Module):
-    r"""Recursive network: every node is read beside what its two children have been folded to.
+    r"""Recursive network that encodes a binary tree from its leaves to its root.
 
     .. math::
         h_k = [x_k \ne 0] \, \mathrm{relu}(W [x_k, h_{2k+2}, h_{2k+3}]), \quad
         h = \mathrm{relu}(W_r [o, h_0, h_1])
 
-    W is shared by all nodes; leaves have children of zeros. A node of zeros is padding: it and all
-    below it change nothing.
+    W is shared by all nodes; the children of leaves are zeros. A node of zeros is padding: it and
+    its descendants are ignored.
 
     Args:
-        own_size: numbers of the root, o.
-        features: numbers of a node.
-        depth: levels of nodes below the root; level l has 2^l, in order, those of k at 2k + 2 and
-            2k + 3.
+        own_size: size of the features o of the root.
+        features: size of the features of a node.
+        depth: levels of nodes below the root; level l has 2^l nodes, in order, and the children of
+            node k are 2k + 2 and 2k + 3.
         size: width of h_k and h.
 
     Shapes:
@@ -38,12 +38,12 @@ class TreeEncoder(nn.Module):
     def forward(
         self, own: Float[Tensor, "row own"], tree: Float[Tensor, "row node feature"]
     ) -> Float[Tensor, "row size"]:
-        """Fold level by level."""
+        """Encode level by level, from the leaves to the root."""
         levels = tree.split([2**level for level in range(1, self.depth + 1)], 1)
         rows = len(tree)
-        folded = tree.new_zeros(rows, 2 ** (self.depth + 1), self.size)
+        encoded = tree.new_zeros(rows, 2 ** (self.depth + 1), self.size)
         for level in reversed(levels):
-            children = folded.view(rows, level.shape[1], 2 * self.size)
+            children = encoded.view(rows, level.shape[1], 2 * self.size)
             real = (level != 0).any(2, keepdim=True)
-            folded = F.relu(self.node(torch.cat([level, children], 2))) * real
-        return F.relu(self.root(torch.cat([own, folded.flatten(1)], 1)))
+            encoded = F.relu(self.node(torch.cat([level, children], 2))) * real
+        return F.relu(self.root(torch.cat([own, encoded.flatten(1)], 1)))

@@ -1,4 +1,4 @@
-"""What an agent makes of its input, its memory and what it hears: the body below all heads."""
+"""Shared trunk of the agent networks: inputs, communication and recurrent memory."""
 
 import torch
 from jaxtyping import Float
@@ -11,14 +11,14 @@ from graphmarl.nn.network import AgentNetwork, Output, batch_of, orthogonal_line
 
 
 class AgentInput(nn.Module):
-    """What an agent knows by itself: its observation, and if wanted its last action and its place.
+    """Input of an agent: its observation, optionally with its last action and agent index.
 
     Args:
-        obs_size: numbers in an agent's observation o_i.
-        last_action: number of actions, to append which one was taken last (none where an episode
-            begins); 0 leaves it out.
-        agent_id: number of agents, to append which one this is, which ties the network to that many
-            agents; 0 leaves it out.
+        obs_size: size of an agent's observation o_i.
+        last_action: number of actions, to append the one-hot last action (zeros at the start of an
+            episode); 0 omits it.
+        agent_id: number of agents, to append the one-hot agent index, which fixes the number of
+            agents; 0 omits it.
 
     Shapes:
         graph.x (row, obs_size); out (row, size).
@@ -30,32 +30,32 @@ class AgentInput(nn.Module):
         self.size = obs_size + last_action + agent_id
 
     def forward(self, graph: Data) -> Float[Tensor, "row size"]:
-        """The input of every agent."""
+        """Input of every agent."""
         assert graph.x is not None, "the agent graph carries observations"
         parts = [graph.x.flatten(1)]
         if self.last_action:
             parts.append(last_action(graph, self.last_action))
         if self.agent_id:
-            parts.append(F.one_hot(place_of(graph), self.agent_id).to(parts[0].dtype))
+            parts.append(F.one_hot(agent_index(graph), self.agent_id).to(parts[0].dtype))
         return torch.cat(parts, 1) if len(parts) > 1 else parts[0]
 
 
-def place_of(graph: Data) -> Tensor:
-    """Number of each agent within its own graph."""
+def agent_index(graph: Data) -> Tensor:
+    """Index of each agent within its graph."""
     row = torch.arange(graph.num_nodes or 0, device=batch_of(graph).device)
     return row - graph.ptr[batch_of(graph)] if "ptr" in graph else row
 
 
 class Trunk(AgentNetwork):
-    """An input layer that reads o_i and what was heard, s_i, with memory if wanted.
+    """Input layer on o_i and the communication s_i, optionally followed by a GRU.
 
     Args:
-        obs_size: numbers in an agent's observation o_i.
+        obs_size: size of an agent's observation o_i.
         hidden: width of the features.
-        communication: gives s_i; None for agents that hear nothing.
-        recurrent: put a GRU behind the input layer.
-        last_action: number of actions, for agents that know their last one; else 0.
-        agent_id: number of agents, for agents that know which one they are; else 0.
+        communication: module that computes s_i; None for no communication.
+        recurrent: add a GRU after the input layer.
+        last_action: number of actions, to append the last action to the input; else 0.
+        agent_id: number of agents, to append the agent index to the input; else 0.
 
     Shapes:
         graph.x (row, obs_size), memory (row, memory_size); features (row, hidden).
@@ -86,36 +86,39 @@ class Trunk(AgentNetwork):
     def features(
         self, graph: Data, memory: Float[Tensor, "row memory"]
     ) -> tuple[Output, Float[Tensor, "row memory"]]:
-        """What the heads read, as the `features` of an output, and what to remember."""
+        """Inputs of the heads, as the `features` of an output, and the next memory."""
         self.check_agents(graph)
         x = self.inputs(graph)
-        own, heard = memory[:, self.communication_memory :], memory[:, : self.communication_memory]
+        split = self.communication_memory
+        own, module_memory = memory[:, split:], memory[:, :split]
         output = Output()
         if self.communication is not None:
-            heard = self._hear(self.communication, graph, x, own, heard, output)
+            module_memory = self._communicate(
+                self.communication, graph, x, own, module_memory, output
+            )
             assert output.latent is not None, "a communication module sets it"
             x = torch.cat([x, output.latent], 1)
         h = self.encoder(x)
         if self.gru is not None:
             h = own = self.gru(h, own)
         output.features = h
-        return output, torch.cat([heard, own], 1)
+        return output, torch.cat([module_memory, own], 1)
 
-    def _hear(
+    def _communicate(
         self,
         communication: CommunicationModule,
         graph: Data,
         x: Tensor,
         own: Tensor,
-        heard: Tensor,
+        memory: Tensor,
         output: Output,
     ) -> Tensor:
-        """Compute the latent, or take the one that was stored when this graph was played."""
+        """Compute the latent, or read the one stored with the trajectory; returns the memory."""
         if communication.stored and "latent" in graph:
             output.latent = graph.latent
         else:
-            heard = communication(graph, torch.cat([x, own], 1), heard, output)
+            memory = communication(graph, torch.cat([x, own], 1), memory, output)
         if communication.stored:
             assert output.latent is not None, "a communication module sets it"
             output.stored["latent"] = output.latent
-        return heard
+        return memory

@@ -1,4 +1,4 @@
-"""A recurrent state-space model of the world that all agents share and talk inside (MAMBA)."""
+"""Recurrent state-space model with communication between agents (MAMBA)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from graphmarl.nn.network import mlp
 
 
 class Latent(NamedTuple):
-    """What an agent's model knows.
+    """Latent state of the world model.
 
     Args:
         z: the stochastic state (row, categoricals * classes), one-hot by categorical.
@@ -27,49 +27,49 @@ class Latent(NamedTuple):
 
     @property
     def features(self) -> Tensor:
-        """Both, side by side."""
+        """Concatenation of z and h."""
         return torch.cat(self, -1)
 
 
 class Prediction(NamedTuple):
-    """What a state says of the present.
+    """Predictions from the latent state (z_t, h_t).
 
     Args:
-        obs: the observation.
-        did: logits of the action that led here.
+        obs: reconstructed observation.
+        previous_action: logits of the previous action.
     """
 
     obs: Tensor
-    did: Tensor
+    previous_action: Tensor
 
 
 class WorldModel(nn.Module):
-    r"""The dynamics of one agent beside others, shared by all of them (MAMBA, Section 4).
+    r"""Recurrent state-space model with communication, shared by all agents (MAMBA, Section 4).
 
     .. math::
         e^i_t &= \mathrm{transformer}(\{ z^j_{t-1}, a^j_{t-1} \}_{j \in N_i \cup i}), \quad
         h^i_t = \mathrm{GRU}(e^i_t, h^i_{t-1}) \\
         \hat z^i_t &\sim p(z \mid h^i_t), \quad z^i_t \sim q(z \mid h^i_t, o^i_t)
 
-    What agents tell each other is their discrete state and their action. Observation, previous
-    action and the legal actions are predicted from (z_t, h_t); the reward and whether the agent
-    goes on from (z_t, h_{t+1}), in which the action is.
+    A message consists of the sender's discrete state and action. Observation, previous action and
+    available actions are predicted from (z_t, h_t); reward and continuation from (z_t, h_{t+1}),
+    which depends on the action.
 
     Args:
-        obs_size: numbers in an agent's observation.
+        obs_size: size of an agent's observation.
         num_actions: number of actions.
         hidden: width of all layers, H.
         recurrent: size of h.
-        categoricals: categorical variables of z.
-        classes: classes of each.
+        categoricals: number of categorical variables of z.
+        classes: classes of each categorical variable.
         layers: transformer layers of the communication block.
-        heads: heads of their attention.
-        dropout: of these layers, while the model is trained.
-        positional: let agents tell each other apart by their places.
-        has_available: predict which actions are legal.
+        heads: attention heads of the transformer.
+        dropout: dropout of the transformer while the model is trained.
+        positional: add a positional encoding of the agent index.
+        has_available: predict the available actions.
 
     Shapes:
-        all rows are agents of as many graphs as there are, num_agents rows each.
+        rows are the agents of all graphs, num_agents rows per graph.
 
     Raises:
         ValueError: a size is not positive.
@@ -99,9 +99,9 @@ class WorldModel(nn.Module):
         self.shape = (categoricals, classes)
         self.stochastic, self.recurrent = categoricals * classes, recurrent
         self.size, self.num_actions = self.stochastic + recurrent, num_actions
-        letters = (*(classes,) * categoricals, num_actions)
-        block = (layers, heads, dropout, positional, letters)
-        self.talk = CommunicationTransformer(self.stochastic + num_actions, hidden, *block)
+        alphabet = (*(classes,) * categoricals, num_actions)
+        block = (layers, heads, dropout, positional, alphabet)
+        self.communication = CommunicationTransformer(self.stochastic + num_actions, hidden, *block)
         self.gru = nn.GRUCell(hidden, recurrent)
         self.encoder = mlp(obs_size, hidden, hidden, hidden)
         self.prior = mlp(recurrent, hidden, self.stochastic)
@@ -110,70 +110,83 @@ class WorldModel(nn.Module):
         xavier(self)
 
     def _add_heads(self, obs_size: int, hidden: int, has_available: bool) -> None:
-        actions, known = self.num_actions, self.size
-        self.decoder = nn.Sequential(*mlp(known, hidden, hidden), nn.ReLU())
+        actions, size = self.num_actions, self.size
+        self.decoder = nn.Sequential(*mlp(size, hidden, hidden), nn.ReLU())
         self.obs = nn.Linear(hidden, obs_size)
-        self.did = elu_mlp(hidden, hidden, actions)
-        self.reward = elu_mlp(known, hidden, hidden, 1)
-        self.goes_on = elu_mlp(known, hidden, hidden, 1)
-        self.available = mlp(known, hidden, hidden, actions) if has_available else None
+        self.previous_action = elu_mlp(hidden, hidden, actions)
+        self.reward = elu_mlp(size, hidden, hidden, 1)
+        self.continues = elu_mlp(size, hidden, hidden, 1)
+        self.available = mlp(size, hidden, hidden, actions) if has_available else None
 
-    def start(self, rows: int) -> Latent:
-        """What is known before anything was seen."""
+    def initial(self, rows: int) -> Latent:
+        """Initial latent state of zeros."""
         like = self.obs.weight
         return Latent(like.new_zeros(rows, self.stochastic), like.new_zeros(rows, self.recurrent))
 
     def split(self, features: Tensor) -> Latent:
-        """The two parts of features."""
+        """Latent state from its concatenated features."""
         return Latent(*features.split([self.stochastic, self.recurrent], -1))
 
     def advance(
-        self, latent: Latent, did: Tensor, hearing: Adjacency, num_agents: int, drop: bool = False
+        self,
+        latent: Latent,
+        action: Tensor,
+        adjacency: Adjacency,
+        num_agents: int,
+        drop: bool = False,
     ) -> Tensor:
-        """The next h, when all do what is `did` (row, action), one-hot."""
-        tokens = self.talk.tokens(torch.cat([latent.z, did], -1), num_agents)
-        return self.gru(self.talk.think(tokens, hearing, drop), latent.h)
+        """Next deterministic state h after the joint action (row, action), one-hot.
+
+        Args:
+            latent: latent states.
+            action: one-hot actions of all agents.
+            adjacency: edges of the messages.
+            num_agents: rows per graph.
+            drop: apply dropout.
+        """
+        tokens = self.communication.tokens(torch.cat([latent.z, action], -1), num_agents)
+        return self.gru(self.communication.encode(tokens, adjacency, drop), latent.h)
 
     def imagine(self, h: Tensor) -> Latent:
-        """What may be seen next, by the prior."""
-        return Latent(self.draw(self.prior(h)), h)
+        """Sample the latent state from the prior p(z | h)."""
+        return Latent(self.sample_state(self.prior(h)), h)
 
     def observe(self, h: Tensor, encoded: Tensor, sample: bool = True) -> tuple[Latent, Tensor]:
-        """What the posterior makes of an encoded observation, and its logits."""
+        """Latent state from the posterior q(z | h, o) of an encoded observation, and its logits."""
         logits = self.posterior(torch.cat([h, encoded], -1))
-        return Latent(self.draw(logits, sample), h), logits
+        return Latent(self.sample_state(logits, sample), h), logits
 
-    def draw(self, logits: Tensor, sample: bool = True) -> Tensor:
-        """A state from logits (row, categoricals * classes), or the most likely one."""
+    def sample_state(self, logits: Tensor, sample: bool = True) -> Tensor:
+        """Sample z from logits (row, categoricals * classes), or take the mode."""
         logits = logits.unflatten(-1, self.shape)
         index = sample_index(logits) if sample else logits.argmax(-1)
         return straight_through(logits, index).flatten(-2)
 
-    def present(self, features: Tensor) -> Prediction:
-        """What can be told of the present from (z_t, h_t)."""
+    def decode(self, features: Tensor) -> Prediction:
+        """Reconstruct observation and previous action from (z_t, h_t)."""
         decoded = self.decoder(features)
-        return Prediction(self.obs(decoded), self.did(decoded))
+        return Prediction(self.obs(decoded), self.previous_action(decoded))
 
-    def legal(self, features: Tensor) -> Tensor | None:
-        """Logits of each action being legal; None where all are."""
+    def available_logits(self, features: Tensor) -> Tensor | None:
+        """Logits of each action being available; None if all are."""
         return None if self.available is None else self.available(features)
 
-    def future(self, z: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
-        """Reward, and the logit of going on, from z_t and h_{t+1}."""
-        known = torch.cat([z, h], -1)
-        return self.reward(known).squeeze(-1), self.goes_on(known).squeeze(-1)
+    def predict(self, z: Tensor, h: Tensor) -> tuple[Tensor, Tensor]:
+        """Reward and continuation logit from z_t and h_{t+1}."""
+        features = torch.cat([z, h], -1)
+        return self.reward(features).squeeze(-1), self.continues(features).squeeze(-1)
 
 
 def elu_mlp(*sizes: int) -> nn.Sequential:
-    """Linear layers with ELU between them."""
+    """Multi-layer perceptron with ELU activations."""
     layers: list[nn.Module] = []
-    for size, following in pairwise(sizes):
-        layers += [nn.Linear(size, following), nn.ELU(inplace=True)]
+    for size, out_size in pairwise(sizes):
+        layers += [nn.Linear(size, out_size), nn.ELU(inplace=True)]
     return nn.Sequential(*layers[:-1])
 
 
 def xavier(module: nn.Module) -> None:
-    """Weights of all linear layers as Glorot and Bengio 2010 have them, and no bias."""
+    """Xavier-uniform initialisation (Glorot and Bengio 2010) with zero bias."""
     for layer in module.modules():
         if isinstance(layer, nn.Linear):
             nn.init.xavier_uniform_(layer.weight)

@@ -65,34 +65,40 @@ def absorbed(ends: str) -> Sequences:
     return Sequences.of(game, masked=True)
 
 
-def test_who_dies_or_ends_sees_nothing_is_paid_nothing_and_goes_on_no_more():
+def test_an_agent_is_inactive_after_death_or_termination():
     seq = absorbed("terminated")
     assert seq.obs[..., 0].tolist() == [[1, 2, 3], [0, 5, 6], [0, 0, 0], [10, 11, 12], [13, 14, 15]]
-    assert seq.present.int().tolist() == [[1, 1, 1], [0, 1, 1], [0, 0, 0], [1, 1, 1], [1, 1, 1]]
+    assert seq.active.int().tolist() == [[1, 1, 1], [0, 1, 1], [0, 0, 0], [1, 1, 1], [1, 1, 1]]
     # The reward of the step in which an agent dies is its last; on the seam nothing moves.
     assert seq.reward.tolist() == [[1, 2, 3], [0, 5, 6], [0, 0, 0], [7, 8, 9]]
-    assert seq.goes_on.tolist() == [[0, 1, 1], [0, 0, 0], [0, 0, 0], [1, 1, 1]]
-    assert seq.moved[:, 0].tolist() == [True, True, False, True]
-    assert seq.same[:, 0, 0].tolist() == [1, 1, 1, 0, 1]
-    assert seq.before.int().tolist() == [[1, 1, 1], [0, 1, 1], [0, 0, 0], [0, 0, 0], [1, 1, 1]]
-    assert not seq.did[3].any() and seq.did[1].any()
+    assert seq.continues.tolist() == [[0, 1, 1], [0, 0, 0], [0, 0, 0], [1, 1, 1]]
+    assert seq.valid[:, 0].tolist() == [True, True, False, True]
+    assert seq.same_episode[:, 0, 0].tolist() == [1, 1, 1, 0, 1]
+    assert seq.has_previous.int().tolist() == [
+        [1, 1, 1],
+        [0, 1, 1],
+        [0, 0, 0],
+        [0, 0, 0],
+        [1, 1, 1],
+    ]
+    assert not seq.previous_action[3].any() and seq.previous_action[1].any()
     assert seq.start[:, 0].tolist() == [True, True, False, True, False]
 
 
-def test_who_is_cut_off_goes_on():
+def test_truncation_is_not_an_end():
     seq = absorbed("truncated")
     assert seq.obs[2, :, 0].tolist() == [0, 8, 9]
-    assert seq.goes_on[1].tolist() == [0, 1, 1]
+    assert seq.continues[1].tolist() == [0, 1, 1]
     assert seq.start[:, 0].tolist() == [True, True, False, True, False]
 
 
-def test_messages_go_over_the_edges_of_the_state_in_which_they_were_said():
-    heard = []
-    for each in absorbed("terminated").hearing:
+def test_messages_use_the_edges_of_the_state_in_which_they_were_sent():
+    received = []
+    for each in absorbed("terminated").adjacency:
         if isinstance(each, BlockMask):
             each = NeighborLists(torch.arange(3)[None].expand(3, 3), each.mask[0])
-        rows = zip(each.place, each.heard, strict=True)
-        heard.append([set(p[h].tolist()) for p, h in rows])
+        rows = zip(each.neighbors, each.mask, strict=True)
+        received.append([set(p[h].tolist()) for p, h in rows])
     first, later, new = [{0}, {0, 1}, {1, 2}], [{0}, {1}, {1, 2}], [{0, 2}, {1}, {2}]
     # The first state and the one after the seam have none before them.
-    assert heard == [first, first, later, new, new]
+    assert received == [first, first, later, new, new]

@@ -16,7 +16,7 @@ from graphmarl.experiment.communication import (
 from graphmarl.experiment.evaluate import Evaluation, evaluate, play
 from graphmarl.experiment.policies import make_cut, random_policy
 from graphmarl.experiment.train import train
-from graphmarl.nn import CUTS, Channel, Sent
+from graphmarl.nn import CUTS, Channel, LayerMessages
 from graphmarl.results.plots import draw_cut_curve, save_picture
 from graphmarl.results.run import Run
 from graphmarl.visualization.graphs import draw_message_graph
@@ -73,8 +73,8 @@ class Clock(Channel):
     """Counts as many bits as it was asked before."""
 
     def take(self, num_graphs):
-        self.sent.append(None)  # type: ignore[arg-type]
-        return {"bits": torch.full((num_graphs,), float(len(self.sent)))}
+        self.messages.append(None)  # type: ignore[arg-type]
+        return {"bits": torch.full((num_graphs,), float(len(self.messages)))}
 
 
 def test_who_has_ended_says_no_more():
@@ -175,14 +175,14 @@ def test_listening_hears_every_step_until_all_have_ended(run):
     step = env.reset(1_000_000)
     for moment in moments:
         assert torch.equal(moment.step.obs, step.obs)
-        (sent,) = moment.sent
+        (sent,) = moment.messages
         living = step.alive.sum(1)
         assert sent.edge_index.shape[1] == int((living * (living - 1)).sum())
         assert sent.keep.all()
         step = env.step(moment.action)
     assert len(record_messages(run, steps=2)) == 2
-    assert not any(m.sent[0].keep.any() for m in record_messages(run, steps=2, cut="rank=100"))
-    assert record_messages(run, steps=1, graph="none")[0].sent[0].edge_index.shape[1] == 0
+    assert not any(m.messages[0].keep.any() for m in record_messages(run, steps=2, cut="rank=100"))
+    assert record_messages(run, steps=1, graph="none")[0].messages[0].edge_index.shape[1] == 0
 
 
 def test_listening_hears_what_evaluation_counts(run):
@@ -190,7 +190,7 @@ def test_listening_hears_what_evaluation_counts(run):
     moments = record_messages(run, episodes=4, cut="threshold=0.2")
     played = evaluate(run, 4, cut="threshold=0.2")
     for copy, length in enumerate(played.lengths):
-        sent = [moment.sent[0] for moment in moments[: int(length)]]
+        sent = [moment.messages[0] for moment in moments[: int(length)]]
         bits = sum(int(each.keep[each.edge_index[1] // 3 == copy].sum()) for each in sent)
         assert played.sent["bits"][copy] == pytest.approx(bits / length)
     assert torch.equal(state, torch.get_rng_state())
@@ -202,7 +202,7 @@ def moment(
     """Two copies of three agents, and one round of messages."""
     kept = torch.tensor(keep).bool()
     index = torch.tensor(edges).T
-    sent = [Sent(index, kept.float(), kept)]
+    sent = [LayerMessages(index, kept.float(), kept)]
     return RecordedStep(Toy(2).reset(0), torch.zeros(2, 3), sent, torch.tensor(running))
 
 
@@ -226,7 +226,7 @@ def test_the_network_leaves_out_who_has_ended():
 
 def test_rounds_of_several_layers_add_up():
     one = moment([(0, 1)], [[1, 1]])
-    twice = RecordedStep(one.step, one.action, one.sent * 2, one.running)
+    twice = RecordedStep(one.step, one.action, one.messages * 2, one.running)
     assert message_graph([twice], 3).edges[0, 1] == {"bits": 4 / 2, "messages": 2 / 2}
 
 

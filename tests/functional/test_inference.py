@@ -139,18 +139,18 @@ def test_without_edges_everyone_decides_alone():
         assert torch.allclose(q, unary.softmax(1))
 
 
-def test_what_an_edge_is_told_leaves_out_its_receiver():
+def test_cavity_sums_leave_out_the_receiver():
     edge_index = torch.tensor([[0, 1, 2, 1], [1, 0, 1, 2]])
     messages = torch.tensor([[1.0], [2.0], [4.0], [8.0]])
     reverse = reverse_edges(edge_index, 3)
     assert reverse.tolist() == [1, 0, 3, 2]
-    told, total = cavity(messages, edge_index, reverse, 3)
-    # Agent 1 hears 1 from 0 and 4 from 2; to 0 it passes 4 on, and 1 to 2; the ends know nothing.
-    assert told.flatten().tolist() == [0.0, 4.0, 0.0, 1.0]
+    incoming, total = cavity(messages, edge_index, reverse, 3)
+    # Agent 1 receives 1 from 0 and 4 from 2; its cavity to 0 is 4, to 2 is 1; the ends have 0.
+    assert incoming.flatten().tolist() == [0.0, 4.0, 0.0, 1.0]
     assert total.flatten().tolist() == [2.0, 5.0, 8.0]
-    told, _ = cavity(messages, edge_index, reverse, 3, reweight=0.5)
+    incoming, _ = cavity(messages, edge_index, reverse, 3, reweight=0.5)
     # For 1 -> 0: half of 4, and half of 1 taken off.
-    assert told[1].item() == 0.5 * 4 - 0.5 * 1
+    assert incoming[1].item() == 0.5 * 4 - 0.5 * 1
 
 
 def test_one_way_edges_have_no_reverse():

@@ -32,7 +32,7 @@ def test_kl_equals_the_one_of_pytorch():
     assert torch.allclose(standard_normal_kl(mu, sigma), theirs)
 
 
-def test_consistency_is_the_distance_to_the_mean_of_the_living():
+def test_consistency_is_the_distance_to_the_mean_of_live_agents():
     s = torch.tensor([[0.0], [2.0], [100.0], [5.0]])
     graph = torch.tensor([0, 0, 0, 1])
     alive = torch.tensor([True, True, False, True])

@@ -1,4 +1,4 @@
-"""The builders' definitions, word for word in plain loops, and crowds to try them on."""
+"""The builders' definitions, word for word in plain loops, and agents to try them on."""
 
 from itertools import pairwise
 
@@ -6,7 +6,7 @@ import torch
 from torch_geometric.data import Data
 
 
-def crowd(seed: int, sizes: tuple[int, ...] | None = None, spread: bool = False) -> Data:
+def agents(seed: int, sizes: tuple[int, ...] | None = None, spread: bool = False) -> Data:
     """A batch of graphs of 0 to 12 agents: on a small grid (ties, piles), or with no ties."""
     draw = torch.Generator().manual_seed(seed)
     if sizes is None:
@@ -29,8 +29,8 @@ def crowd(seed: int, sizes: tuple[int, ...] | None = None, spread: bool = False)
     )
 
 
-def living(data: Data) -> list[list[int]]:
-    """Rows of the living agents of each graph."""
+def live_agents(data: Data) -> list[list[int]]:
+    """Rows of the live agents of each graph."""
     bounds = data.ptr.tolist()
     return [[i for i in range(start, end) if data.alive[i]] for start, end in pairwise(bounds)]
 
@@ -45,7 +45,10 @@ def knn(data: Data, k: int) -> list[tuple[int, int]]:
     """(sender, receiver) pairs of the k nearest."""
     pos = data["pos"].double().tolist()
     return ordered(
-        (j, i) for agents in living(data) for i in agents for _, j in ranked(pos, i, agents)[:k]
+        (j, i)
+        for agents in live_agents(data)
+        for i in agents
+        for _, j in ranked(pos, i, agents)[:k]
     )
 
 
@@ -54,7 +57,7 @@ def radius(data: Data, r: float, cap: int | None) -> list[tuple[int, int]]:
     pos = data["pos"].double().tolist()
     return ordered(
         (j, i)
-        for agents in living(data)
+        for agents in live_agents(data)
         for i in agents
         for square, j in ranked(pos, i, agents)[:cap]
         if square <= r * r
@@ -65,7 +68,7 @@ def directional(data: Data, sector: str) -> list[tuple[int, int]]:
     """Both directions of each agent and the nearest in its four sectors."""
     pos = data["pos"].double().tolist()
     pairs = set()
-    for agents in living(data):
+    for agents in live_agents(data):
         for i in agents:
             for side in range(4):
                 for _, j in ranked(pos, i, agents):

@@ -1,4 +1,4 @@
-"""What is particular to one builder or wrapper, and what bad input is told."""
+"""Specifics of single builders and wrappers, and error messages on bad input."""
 
 import brute
 import pytest
@@ -31,7 +31,7 @@ def clocked(time: list[int], shift: float = 0.0) -> Data:
     return Data(pos=pos, batch=batch, alive=alive, time=torch.tensor(time))
 
 
-def test_each_agent_hears_its_nearest_with_the_lower_index_first():
+def test_neighbours_are_the_nearest_with_ties_to_the_lower_index():
     assert brute.edges(KNN(1)(LINE)) == [(1, 0), (0, 1), (1, 2), (2, 3)]
 
 
@@ -42,10 +42,10 @@ def test_complete_and_none_are_everything_and_nothing():
 
 
 @pytest.mark.parametrize("k", [1, 3, 8, 50])
-def test_random_agents_hear_k_distinct_others_or_all_there_are(k):
-    data = brute.crowd(3, sizes=(12, 2, 9, 30))
+def test_random_graphs_have_k_distinct_neighbours_or_all_there_are(k):
+    data = brute.agents(3, sizes=(12, 2, 9, 30))
     degree = torch.bincount(Random(k)(data)["edge_index"][1], minlength=53)
-    for agents in brute.living(data):
+    for agents in brute.live_agents(data):
         assert degree[agents].tolist() == [min(k, len(agents) - 1)] * len(agents)
     assert int(degree[~data.alive].sum()) == 0
 
@@ -62,7 +62,7 @@ def test_random_choices_are_equally_likely():
     torch.testing.assert_close(share[[0, 2, 3, 4]], torch.full((4,), 0.25), atol=0.031, rtol=0)
 
 
-def test_links_of_the_dead_are_left_out_and_double_ones_merged():
+def test_links_of_dead_agents_are_dropped_and_duplicates_merged():
     data = Data(
         alive=torch.tensor([True, True, False]), links=torch.tensor([[1, 1, 2, 0], [0, 0, 1, 2]])
     )
@@ -147,7 +147,7 @@ def test_a_text_an_option_and_an_object_make_the_same_builder():
     assert make_graph(builder) is builder
 
 
-def test_every_builder_says_in_one_line_what_it_is():
+def test_every_builder_has_a_one_line_description():
     lines = [(kind.__doc__ or "").splitlines()[0] for kind in GRAPHS.values()]
     assert all(10 < len(line) < 70 and line.endswith(".") for line in lines)
 
@@ -189,11 +189,11 @@ def test_every_builder_says_in_one_line_what_it_is():
         (lambda: Links()(LINE), "Links needs .* no `links`"),
         (lambda: Distance()(Complete()(Data(alive=torch.ones(2)))), "Distance needs .* no `pos`"),
         (lambda: KNN()(Data(pos=torch.zeros(3, 3))), r"shape \(3, 3\); expected \(3, 2\)"),
-        (lambda: KNN()(Data(pos=torch.tensor([[0.0, torch.nan]]))), "living agent is NaN"),
+        (lambda: KNN()(Data(pos=torch.tensor([[0.0, torch.nan]]))), "live agent is NaN"),
         (lambda: KNN()(Data(pos=torch.zeros(2, 2), batch=torch.tensor([1, 0]))), "not sorted"),
     ],
 )
-def test_bad_input_is_told_what_came_and_what_is_allowed(call, message):
+def test_bad_input_is_refused_with_a_reason(call, message):
     with pytest.raises(ValueError, match=message):
         call()
 

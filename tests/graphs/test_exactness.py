@@ -18,9 +18,9 @@ def use(form: str, monkeypatch) -> None:
 
 
 @pytest.mark.parametrize("first", range(0, 350, 50))
-def test_a_thousand_crowds_in_batches_agree_with_the_definitions(first, monkeypatch):
+def test_a_thousand_random_batches_agree_with_the_definitions(first, monkeypatch):
     for seed in range(first, first + 50):
-        data = brute.crowd(seed, spread=seed % 4 == 0)
+        data = brute.agents(seed, spread=seed % 4 == 0)
         k, r, cap = 1 + seed % 5, (0.3, 1.0, 2.0**0.5, 3.0, 0.0)[seed % 5], 1 + seed % 3
         expected = {
             KNN(k): brute.knn(data, k),
@@ -63,7 +63,7 @@ def shapes() -> dict[str, torch.Tensor]:
 
 @pytest.mark.parametrize("name", shapes())
 @pytest.mark.parametrize("copies", [1, 3])
-def test_the_tree_equals_all_pairs_on_awkward_crowds(name, copies, monkeypatch):
+def test_the_tree_equals_the_dense_form_on_degenerate_positions(name, copies, monkeypatch):
     pos = shapes()[name].repeat(copies, 1)
     data = Data(pos=pos, batch=torch.arange(copies).repeat_interleave(150))
     scale = float(np.ptp(pos.numpy(), axis=0).max()) or 1.0
@@ -119,7 +119,7 @@ def test_empty_sectors_are_known_without_a_search(sectors):
         assert (sectors.empty(a, b, group) == expected).all()
 
 
-def test_a_float32_crowd_far_from_the_origin_keeps_its_precision():
+def test_float32_positions_far_from_the_origin_keep_their_precision():
     base = torch.tensor([[16777214.0, 0.0], [16777215.0, 0.0], [16777216.0, 0.0]])
     data = Data(pos=base.repeat(1000, 1), batch=torch.arange(1000).repeat_interleave(3))
     edge_index = KNN(1)(data).edge_index

@@ -56,9 +56,9 @@ def form(request, monkeypatch):
     monkeypatch.setattr(agents_module, "DENSE_AGENTS", {"dense": 10**9, "tree": -1}[request.param])
 
 
-def full_crowd(seed: int, **options) -> Data:
-    """A crowd with links between random agents of the same graph."""
-    data = brute.crowd(seed, **options)
+def linked_agents(seed: int, **options) -> Data:
+    """Agents with links between random agents of the same graph."""
+    data = brute.agents(seed, **options)
     draw = torch.Generator().manual_seed(seed)
     pairs = torch.randint(0, max(data.num_nodes or 0, 1), (2, 40), generator=draw)
     if data.num_nodes == 0:
@@ -82,9 +82,9 @@ def alone(data: Data, g: int) -> Data:
 
 
 @every_builder
-def test_edges_join_distinct_living_agents_of_one_graph_once_and_in_order(name, wrap):
+def test_edges_join_distinct_live_agents_of_one_graph_once_and_in_order(name, wrap):
     for seed in range(10):
-        data = full_crowd(seed)
+        data = linked_agents(seed)
         edge_index = make(name, wrap)(data)["edge_index"]
         assert edge_index.dtype == torch.long
         sender, receiver = edge_index
@@ -97,7 +97,7 @@ def test_edges_join_distinct_living_agents_of_one_graph_once_and_in_order(name, 
 
 @every_builder
 def test_the_same_seed_gives_the_same_edges_and_no_seed_is_seed_zero(name, wrap):
-    data = full_crowd(3, sizes=(12, 9))
+    data = linked_agents(3, sizes=(12, 9))
     unseeded = make_graph(name, **required(name), **wrap)
     seeded = make_graph(name, **required(name), **wrap)
     seeded.seed(0)
@@ -107,7 +107,7 @@ def test_the_same_seed_gives_the_same_edges_and_no_seed_is_seed_zero(name, wrap)
 
 @every_builder
 def test_dead_agents_change_nothing_wherever_they_are(name, wrap):
-    data = full_crowd(5, sizes=(12, 3, 9))
+    data = linked_agents(5, sizes=(12, 3, 9))
     before = make(name, wrap)(data)["edge_index"]
     moved = data.clone()
     moved["pos"][~data.alive] = torch.nan
@@ -117,16 +117,16 @@ def test_dead_agents_change_nothing_wherever_they_are(name, wrap):
 @every_builder
 @pytest.mark.parametrize("size", [0, 1])
 def test_no_one_and_a_lone_agent_have_no_edges(name, wrap, size):
-    data = full_crowd(0, sizes=(size,))
+    data = linked_agents(0, sizes=(size,))
     data.alive = torch.ones(size, dtype=torch.bool)
     assert make(name, wrap)(data)["edge_index"].shape == (2, 0)
-    empty = full_crowd(0, sizes=(0, size, 0))
+    empty = linked_agents(0, sizes=(0, size, 0))
     assert make(name, wrap)(empty)["edge_index"].shape == (2, 0)
 
 
 @every_builder
 def test_old_edges_and_their_features_go_and_the_data_is_not_changed(name, wrap):
-    data = full_crowd(3, sizes=(6, 7))
+    data = linked_agents(3, sizes=(6, 7))
     data.edge_index, data.edge_attr = torch.zeros(2, 1, dtype=torch.long), torch.ones(1, 3)
     graph = make(name, wrap)(data)
     assert "edge_attr" not in graph
@@ -139,7 +139,7 @@ def test_old_edges_and_their_features_go_and_the_data_is_not_changed(name, wrap)
 @every_fixed_builder
 def test_a_batch_of_graphs_equals_each_graph_alone(name, wrap):
     for seed in range(10):
-        data = full_crowd(seed)
+        data = linked_agents(seed)
         parts = [
             make(name, wrap)(alone(data, g))["edge_index"] + start
             for g, start in enumerate(data.ptr[:-1].tolist())
@@ -150,7 +150,7 @@ def test_a_batch_of_graphs_equals_each_graph_alone(name, wrap):
 @every_fixed_builder
 def test_renumbering_the_agents_renumbers_the_edges(name, wrap):
     for seed in range(10):
-        data = full_crowd(seed, sizes=(11,), spread=True)
+        data = linked_agents(seed, sizes=(11,), spread=True)
         order = torch.randperm(11, generator=torch.Generator().manual_seed(seed))
         place = order.argsort()  # old row i is now row place[i]
         moved = data.clone()
@@ -163,7 +163,7 @@ def test_renumbering_the_agents_renumbers_the_edges(name, wrap):
 
 @every_builder
 def test_edges_made_in_inference_mode_can_be_trained_on(name, wrap):
-    data = full_crowd(3, sizes=(6, 7))
+    data = linked_agents(3, sizes=(6, 7))
     with torch.inference_mode():
         edge_index = make(name, wrap)(data.clone())["edge_index"]
     assert not edge_index.is_inference()
@@ -171,7 +171,7 @@ def test_edges_made_in_inference_mode_can_be_trained_on(name, wrap):
 
 @every_builder
 def test_a_saved_state_goes_on_with_the_same_edges(name, wrap, tmp_path):
-    data = full_crowd(3, sizes=(12, 9))
+    data = linked_agents(3, sizes=(12, 9))
     builder, other = make(name, wrap), make(name, wrap)
     builder(data)
     torch.save(builder.state_dict(), tmp_path / "state.pt")
@@ -203,14 +203,14 @@ def test_the_agent_graph_of_a_step_is_data_like_any_other(name, wrap):
 @pytest.mark.parametrize("sector", ["half_plane", "quadrant"])
 def test_directional_edges_go_both_ways(sector):
     for seed in range(20):
-        pairs = brute.edges(Directional(sector)(brute.crowd(seed)))
+        pairs = brute.edges(Directional(sector)(brute.agents(seed)))
         assert {(j, i) for i, j in pairs} == set(pairs)
 
 
-def test_directional_joins_everyone_who_stands_elsewhere_and_connects_below_a_unique_top():
+def test_directional_joins_distinct_positions_and_connects_below_a_unique_top():
     connected = 0
     for seed in range(60):
-        data = brute.crowd(seed, sizes=(9,))
+        data = brute.agents(seed, sizes=(9,))
         pos = data["pos"].double()
         data.alive[:] = True
         graph = to_networkx(Directional()(data), to_undirected=True)

@@ -1,4 +1,4 @@
-"""MADDPG's losses by hand, and what its critics may and may not tell apart."""
+"""MADDPG's losses by hand, and the symmetries of its critics."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ class Count(CentralCritic):
 
 def learner(**options) -> Any:
     made = DDPG(Sure(), Count(), gamma=0.5, **options)
-    made.move_targets(1.0)
+    made.update_targets(1.0)
     return made
 
 
@@ -82,7 +82,7 @@ def two_teams() -> tuple:
     return played.graph(), action
 
 
-def test_places_matter_to_the_concatenating_critic_and_an_order_puts_them_right():
+def test_the_concatenating_critic_depends_on_the_order_of_agents():
     torch.manual_seed(0)
     graph, action = two_teams()
     critic = ConcatCritic(2, 2, 3)
@@ -92,7 +92,7 @@ def test_places_matter_to_the_concatenating_critic_and_an_order_puts_them_right(
 
 
 @pytest.mark.parametrize("normalise", [True, False])
-def test_places_do_not_matter_to_the_pooled_critic(normalise):
+def test_the_pooled_critic_is_permutation_invariant(normalise):
     torch.manual_seed(0)
     graph, action = two_teams()
     critic = PooledCritic(2, 2, normalise=normalise)
@@ -102,12 +102,12 @@ def test_places_do_not_matter_to_the_pooled_critic(normalise):
     assert not torch.isclose(critic(graph, other)[0], first)
 
 
-def test_the_dead_count_for_nothing_in_a_pool():
+def test_dead_agents_change_nothing_in_a_pool():
     torch.manual_seed(0)
     graph, action = two_teams()
     graph.alive[2] = False
-    living = (graph.alive[graph.edge_index]).all(0)
-    graph.edge_index = graph.edge_index[:, living]
+    live = (graph.alive[graph.edge_index]).all(0)
+    graph.edge_index = graph.edge_index[:, live]
     for critic in (PooledCritic(2, 2), ConcatCritic(2, 2, 3)):
         before = critic(graph, action)
         moved = graph.clone()
@@ -127,7 +127,7 @@ def test_one_layer_of_the_pooled_critic_by_hand():
     assert torch.isclose(critic(graph, action)[0], h.amax(0).sum())
 
 
-def test_the_dead_are_left_out_of_the_maximum():
+def test_dead_agents_are_excluded_from_the_maximum():
     graph, action = two_teams()
     graph.alive[2] = False
     graph.edge_index = torch.empty(2, 0, dtype=torch.long)
@@ -137,5 +137,5 @@ def test_the_dead_are_left_out_of_the_maximum():
     nn.init.constant_(own.bias, 5.0)
     nn.init.ones_(critic.head[0].weight)  # type: ignore[arg-type]
     # 5 less the sum of what each sees and does; zeros, the dead's, would make 5.
-    living = 5 - torch.cat([graph.x, action], 1)[:2].sum(1)
-    assert torch.isclose(critic(graph, action)[0], living.max())
+    live = 5 - torch.cat([graph.x, action], 1)[:2].sum(1)
+    assert torch.isclose(critic(graph, action)[0], live.max())

@@ -1,4 +1,4 @@
-"""Learning in imagination: what is imagined, how it is valued, and when there is learning."""
+"""Imagined rollouts, their returns, and the schedule of training on them."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -11,7 +11,7 @@ from torch.distributions import Categorical
 from toy import Toy
 
 from graphmarl.data import Collector
-from graphmarl.functional import mean_of_living
+from graphmarl.functional import mean_of_live
 from graphmarl.graphs import make_graph
 from graphmarl.learners import imagination, model_based
 from graphmarl.learners.imagination import imagine_rollout, imagine_step
@@ -24,19 +24,19 @@ SMALL: dict[str, Any] = {"hidden": 16, "recurrent": 8, "heads": 2, "layers": 1}
 
 
 class Known(WorldModel):
-    """A world in which an agent earns what is said and goes on as is said."""
+    """World model with fixed predictions of reward and continuation."""
 
-    def __init__(self, reward: list[float], goes_on: list[float]) -> None:
+    def __init__(self, reward: list[float], continues: list[float]) -> None:
         super().__init__(3, 2, categoricals=2, classes=2, dropout=0.0, **SMALL)
-        self.told = torch.tensor(reward), torch.tensor(goes_on).logit()
+        self.predictions = torch.tensor(reward), torch.tensor(continues).logit()
 
-    def future(self, z, h):
-        count = len(z) // len(self.told[0])
-        return self.told[0].repeat(count), self.told[1].repeat(count)
+    def predict(self, z, h):
+        count = len(z) // len(self.predictions[0])
+        return self.predictions[0].repeat(count), self.predictions[1].repeat(count)
 
 
 class Four(LatentCritic):
-    """Everything is worth 4."""
+    """All values are 4."""
 
     def __init__(self) -> None:
         nn.Module.__init__(self)
@@ -45,29 +45,31 @@ class Four(LatentCritic):
         return torch.full(alive.shape, 4.0)
 
 
-def dreamt(reward: list[float], goes_on: list[float], paid: Any = "agent", horizon: int = 2):
-    agent = LatentAgent(Known(reward, goes_on), 16)
+def imagined_rollout(
+    reward: list[float], continues: list[float], paid: Any = "agent", horizon: int = 2
+):
+    agent = LatentAgent(Known(reward, continues), 16)
     alive = torch.ones(5, len(reward), dtype=torch.bool)
-    start = torch.zeros(5, len(reward), agent.model.size), alive, BlockMask.living(alive)
+    start = torch.zeros(5, len(reward), agent.model.size), alive, BlockMask.complete(alive)
     return imagine_rollout(agent, Four(), *start, horizon, 0.5, 0.5, paid, "drawn")
 
 
-def test_returns_mix_all_lengths_under_the_predicted_discount():
+def test_lambda_returns_use_the_predicted_discount():
     # One agent is paid 1, d = 0.8, gamma = lambda = 0.5, v = 4: y_1 = 1 + 0.4 * 4 = 2.6,
     # y_0 = 1 + 0.4 (0.5 * 4 + 0.5 * 2.6) = 2.32.
-    imagined = dreamt([1.0], [0.8])
+    imagined = imagined_rollout([1.0], [0.8])
     assert torch.allclose(imagined.target.view(2, 5), torch.tensor([[2.32], [2.6]]).expand(2, 5))
     assert torch.equal(imagined.value, torch.full((10, 1), 4.0))
 
 
 @pytest.mark.parametrize(("paid", "wanted"), [("agent", [3.6, 1.6]), ("team", [2.6, 2.6])])
 def test_a_team_is_paid_the_mean(paid, wanted):
-    imagined = dreamt([2.0, 0.0], [0.8, 0.8], paid, horizon=1)
+    imagined = imagined_rollout([2.0, 0.0], [0.8, 0.8], paid, horizon=1)
     assert torch.allclose(imagined.target, torch.tensor(wanted).expand(5, 2))
 
 
-def test_who_rather_does_not_go_on_earns_no_more_and_is_heard_no_more():
-    imagined = dreamt([2.0, 4.0], [0.9, 0.4], "team", horizon=2)
+def test_an_agent_that_does_not_continue_is_masked():
+    imagined = imagined_rollout([2.0, 4.0], [0.9, 0.4], "team", horizon=2)
     assert imagined.alive.view(2, 5, 2)[:, 0].tolist() == [[True, True], [True, False]]
     # In the second step only the first is paid, so the mean is 1: y_1 = 1 + 0.45 * 4 = 2.8,
     # y_0 = 3 + 0.45 (2 + 1.4) = 4.53.
@@ -76,38 +78,38 @@ def test_who_rather_does_not_go_on_earns_no_more_and_is_heard_no_more():
     here = torch.rand(1, 2, agent.model.size)
     moved = here.clone()
     moved[:, 1] += 1.0
-    for living in (alive, torch.tensor([[True, False]])):
+    for live in (alive, torch.tensor([[True, False]])):
         after = []
         for features in (here, moved):
             torch.manual_seed(0)
-            hearing = BlockMask.living(alive).among(living)
-            after.append(imagine_step(agent, features, living, hearing)[1][0, 0])
-        assert torch.equal(*after) == (not living[0, 1])
+            adjacency = BlockMask.complete(alive).restrict(live)
+            after.append(imagine_step(agent, features, live, adjacency)[1][0, 0])
+        assert torch.equal(*after) == (not live[0, 1])
 
 
-def test_the_dead_can_be_paid_to_the_end_of_the_team():
+def test_dead_agents_can_receive_the_team_reward_to_the_end():
     # The team goes on by 0.9: y_1 = 1 + 0.45 * 4 = 2.8, y_0 = 3 + 0.45 (2 + 1.4) = 4.53, also for
     # the second, who dies in the first step.
-    imagined = dreamt([2.0, 4.0], [0.9, 0.4], "team_to_end", horizon=2)
+    imagined = imagined_rollout([2.0, 4.0], [0.9, 0.4], "team_to_end", horizon=2)
     wanted = torch.tensor([[4.53, 4.53], [2.8, 2.8]])
     assert torch.allclose(imagined.target[::5], wanted)
     value, alive = torch.tensor([[1.0, 3.0, 8.0]] * 2), torch.tensor([[1, 1, 0], [0, 0, 0]]).bool()
-    assert mean_of_living(value, alive).tolist() == [[2, 2, 2], [0, 0, 0]]
+    assert mean_of_live(value, alive).tolist() == [[2, 2, 2], [0, 0, 0]]
 
 
-def test_a_dream_goes_on_without_the_dead(monkeypatch):
-    heard, step = [], imagination.imagine_step
+def test_a_rollout_continues_without_dead_agents(monkeypatch):
+    masks, step = [], imagination.imagine_step
 
-    def watched(agent, features, alive, hearing, legal):
-        heard.append(hearing.mask[0].int().tolist())
-        return step(agent, features, alive, hearing, legal)
+    def recorded(agent, features, alive, adjacency, legal):
+        masks.append(adjacency.mask[0].int().tolist())
+        return step(agent, features, alive, adjacency, legal)
 
-    monkeypatch.setattr(imagination, "imagine_step", watched)
-    dreamt([2.0, 4.0], [0.9, 0.4])
-    assert heard == [[[1, 1], [1, 1]], [[1, 0], [0, 1]]]
+    monkeypatch.setattr(imagination, "imagine_step", recorded)
+    imagined_rollout([2.0, 4.0], [0.9, 0.4])
+    assert masks == [[[1, 1], [1, 1]], [[1, 0], [0, 1]]]
 
 
-def test_actions_that_are_held_to_be_illegal_are_not_imagined():
+def test_actions_predicted_as_unavailable_are_not_imagined():
     torch.manual_seed(0)
     model = WorldModel(3, 4, categoricals=2, classes=2, has_available=True, **SMALL)
     assert model.available is not None
@@ -116,18 +118,20 @@ def test_actions_that_are_held_to_be_illegal_are_not_imagined():
     last.bias.data = torch.tensor([-50.0, 50.0, -50.0, -0.847])  # 0.3 of the last
     agent, alive = LatentAgent(model, 16), torch.ones(100, 1, dtype=torch.bool)
     features = torch.zeros(100, 1, model.size)
-    moment, _ = imagine_step(agent, features, alive, BlockMask.living(alive))
-    assert moment.available is not None
-    assert moment.available.float().mean((0, 1)).tolist() == pytest.approx([0, 1, 0, 0.3], abs=0.2)
-    assert set(moment.action.flatten().tolist()) == {1, 3}
-    assert torch.isfinite(moment.log_prob).all()
-    moment, _ = imagine_step(agent, features, alive, BlockMask.living(alive), "likely")
-    assert moment.available is not None
-    assert moment.available.float().mean((0, 1)).tolist() == [0, 1, 0, 0]
+    imagined_step, _ = imagine_step(agent, features, alive, BlockMask.complete(alive))
+    assert imagined_step.available is not None
+    assert imagined_step.available.float().mean((0, 1)).tolist() == pytest.approx(
+        [0, 1, 0, 0.3], abs=0.2
+    )
+    assert set(imagined_step.action.flatten().tolist()) == {1, 3}
+    assert torch.isfinite(imagined_step.log_prob).all()
+    imagined_step, _ = imagine_step(agent, features, alive, BlockMask.complete(alive), "likely")
+    assert imagined_step.available is not None
+    assert imagined_step.available.float().mean((0, 1)).tolist() == [0, 1, 0, 0]
 
 
 def losses(model: WorldModel, agents: list[int], **changes: float) -> dict[str, torch.Tensor]:
-    """Of some of two agents that do not hear each other; the second dies at once."""
+    """Losses of some of two agents without edges; the second dies at once."""
     alive = torch.tensor([[True, True]] + [[True, False]] * 3)[:, agents]
     obs, reward = torch.rand(4, 2, 3), torch.rand(3, 2)
     obs[1:, 1] += changes.get("obs", 0.0)
@@ -145,7 +149,7 @@ def losses(model: WorldModel, agents: list[int], **changes: float) -> dict[str, 
     return model_losses(model, seq, unroll(model, seq), 1.0, 0.8, 1.0)
 
 
-def test_absorbing_states_change_no_loss_of_the_living():
+def test_inactive_states_change_no_loss_of_live_agents():
     # With a single class nothing is drawn.
     model = WorldModel(3, 3, categoricals=2, classes=1, positional=False, **SMALL)
     both, changed, alone, dead = (
@@ -165,7 +169,7 @@ def test_absorbing_states_change_no_loss_of_the_living():
 
 def test_losses_left_out_of_absorbing_states_are_0_there():
     model = WorldModel(3, 3, categoricals=2, classes=1, positional=False, **SMALL)
-    layers: Any = (model.obs, model.did[-1])
+    layers: Any = (model.obs, model.previous_action[-1])
     for layer in layers:
         nn.init.zeros_(layer.weight)
         nn.init.constant_(layer.bias, 0.0)
@@ -181,7 +185,7 @@ def test_losses_left_out_of_absorbing_states_are_0_there():
 
 def test_nothing_is_learned_of_rewards_on_the_seam():
     model = WorldModel(3, 3, categoricals=2, classes=1, positional=False, **SMALL)
-    for head, bias in ((model.reward, 3.0), (model.goes_on, 0.0)):
+    for head, bias in ((model.reward, 3.0), (model.continues, 0.0)):
         last: Any = head[-1]
         nn.init.zeros_(last.weight)
         nn.init.constant_(last.bias, bias)
@@ -195,15 +199,15 @@ def test_nothing_is_learned_of_rewards_on_the_seam():
     )
     game.time = torch.tensor([[4], [5], [0], [1]])
     seq = Sequences.of(game, masked=True)
-    told = model_losses(model, seq, unroll(model, seq), 1.0, 0.8, 1.0)
+    found = model_losses(model, seq, unroll(model, seq), 1.0, 0.8, 1.0)
     # 3 instead of 1 costs 2 - 1/2 in two of three transitions, an even chance of going on ln(2).
-    assert told["reward"].item() == pytest.approx(2 * 1.5 / 3)
-    assert told["discount"].item() == pytest.approx(2 * torch.tensor(2.0).log().item() / 3)
+    assert found["reward"].item() == pytest.approx(2 * 1.5 / 3)
+    assert found["discount"].item() == pytest.approx(2 * torch.tensor(2.0).log().item() / 3)
 
 
 @pytest.mark.parametrize(("reward_loss", "best"), [("squared", 2.5), ("smooth_l1", 1 / 3)])
-def test_a_chance_of_a_reward_is_worth_its_mean_only_by_the_squared_error(reward_loss, best):
-    # Of 10 in one transition of four. By smooth L1, three pull down by what is told, one up by 1.
+def test_only_the_squared_error_predicts_the_mean_reward(reward_loss, best):
+    # Of 10 in one transition of four. By smooth L1, three pull down by the prediction, one up by 1.
     model = WorldModel(3, 3, categoricals=2, classes=1, positional=False, **SMALL)
     last: Any = model.reward[-1]
     nn.init.zeros_(last.weight)
@@ -217,24 +221,24 @@ def test_a_chance_of_a_reward_is_worth_its_mean_only_by_the_squared_error(reward
         last_action=torch.zeros(5, 1, dtype=torch.long),
     )
     seq = Sequences.of(game, masked=True)
-    told = model_losses(model, seq, unroll(model, seq), 1.0, 0.8, 1.0, reward_loss)
-    (pull,) = torch.autograd.grad(told["reward"], last.bias)
+    found = model_losses(model, seq, unroll(model, seq), 1.0, 0.8, 1.0, reward_loss)
+    (pull,) = torch.autograd.grad(found["reward"], last.bias)
     assert pull.item() == pytest.approx(0, abs=1e-6)
 
 
 @pytest.mark.parametrize("reward_loss", ["squared", "smooth_l1"])
-def test_a_learner_weighs_rewards_as_it_is_told_to(reward_loss, monkeypatch):
+def test_a_learner_uses_its_reward_loss(reward_loss, monkeypatch):
     learner = MAMBASmall(Toy().spec, reward_loss=reward_loss)
     seen = []
 
-    def watched(*told):
-        seen.append(told[-1])
+    def recorded(*arguments):
+        seen.append(arguments[-1])
         return {"reward": torch.zeros(())}
 
     monkeypatch.setattr(learner, "draw", lambda: (None, None))
     monkeypatch.setattr(learner, "step", lambda *_: torch.zeros(()))
     monkeypatch.setattr(model_based, "unroll", lambda *_, drop: None)
-    monkeypatch.setattr(model_based, "model_losses", watched)
+    monkeypatch.setattr(model_based, "model_losses", recorded)
     learner.learn_model()
     assert seen == [reward_loss]
 
@@ -244,14 +248,16 @@ def test_a_learner_weighs_rewards_as_it_is_told_to(reward_loss, monkeypatch):
 )
 def test_advantages_are_standardised_only_if_asked_for(normalize_advantage, wanted, monkeypatch):
     learner = MAMBASmall(Toy().spec, normalize_advantage=normalize_advantage, epochs=1)
-    told = SimpleNamespace(
+    found = SimpleNamespace(
         target=torch.tensor([[3.0, 5.0], [8.0, 5.0]]),
         value=torch.tensor([[1.0, 0.0], [2.0, 9.0]]),
         alive=torch.tensor([[True, False], [True, False]]),
     )
     seen = []
-    monkeypatch.setattr(learner, "imagine", lambda: told)
-    monkeypatch.setattr(learner, "_learn", lambda _, x, pick: seen.append(x[:, 0]) or torch.ones(3))
+    monkeypatch.setattr(learner, "imagine", lambda: found)
+    monkeypatch.setattr(
+        learner, "_update_policy", lambda _, x, pick: seen.append(x[:, 0]) or torch.ones(3)
+    )
     learner.learn_policy()
     assert torch.allclose(seen[0], torch.tensor(wanted), atol=1e-4)
 
@@ -284,7 +290,7 @@ def test_rounds_of_learning_depend_on_environment_steps_alone(copies, monkeypatc
         metrics = learner.update(trajectory)
         due = max(0, 1 + (collector.env_steps - 60) // 30)
         assert done == {"learn_model": 3 * due, "learn_policy": 2 * due}
-        assert set(learner.policy_measures) < set(metrics)
+        assert set(learner.policy_metric_names) < set(metrics)
     assert done["learn_model"] >= 3 * 5
 
 
@@ -308,7 +314,7 @@ def test_continuous_actions_are_refused():
 
 
 class Ring(Environment):
-    """Two agents walk on a ring of four places; who enters place 0 is paid, both if together."""
+    """Two agents walk on a ring of four cells; entering cell 0 is rewarded, both if together."""
 
     def __init__(self, num_envs: int = 4) -> None:
         self.num_envs = num_envs
@@ -345,12 +351,12 @@ class Ring(Environment):
 
 
 class Scripted(LatentAgent):
-    """Does what it is told, whatever it knows."""
+    """Takes scripted actions."""
 
-    told: torch.Tensor
+    scripted: torch.Tensor
 
     def policy(self, features, available):
-        return Categorical(probs=nn.functional.one_hot(self.told, 2).float())
+        return Categorical(probs=nn.functional.one_hot(self.scripted, 2).float())
 
 
 def test_a_trained_model_imagines_the_rewards_that_were_recorded(monkeypatch):
@@ -389,11 +395,11 @@ def share_that_comes_true(learner: MAMBASmall) -> float:
     game, seq = learner.draw()
     learner.batch_size, learner.sequence_length = 16, 8
     agent = Scripted(learner.network.model)
-    whole = (seq.same[1:, ::2, 0] > 0).all(0)
+    whole = (seq.same_episode[1:, ::2, 0] > 0).all(0)
     now = unroll(agent.model, seq).latent.features.unflatten(1, (-1, 2))[3]
     alive, right = game.alive[3], []
     for t in range(3, 8):
-        agent.told = game.action[t].flatten()
-        moment, now = imagine_step(agent, now, alive, BlockMask.living(alive))
-        right.append((moment.reward.round() == game.reward[t])[whole])
+        agent.scripted = game.action[t].flatten()
+        imagined_step, now = imagine_step(agent, now, alive, BlockMask.complete(alive))
+        right.append((imagined_step.reward.round() == game.reward[t])[whole])
     return float(torch.stack(right).float().mean())

@@ -18,17 +18,17 @@ SPEC = Spec(num_agents=2, obs_shape=(1,), num_actions=2, horizon=9, has_position
 def trajectory(**changes: torch.Tensor) -> Trajectory:
     """Three steps of one environment with two agents; values are 10, 20, 30 and 40 after."""
     no = torch.zeros(3, 1, dtype=torch.bool)
-    living = torch.ones(3, 1, 2, dtype=torch.bool)
+    live = torch.ones(3, 1, 2, dtype=torch.bool)
     value = torch.tensor([10.0, 20.0, 30.0]).view(3, 1, 1).repeat(1, 1, 2)
     made = Trajectory(
         spec=SPEC,
         edges=Edges(torch.zeros(2, 0, dtype=torch.int32), torch.zeros(4, dtype=torch.long), 2),
         obs=torch.zeros(3, 1, 2, 1),
-        alive=living,
+        alive=live,
         time=torch.arange(3)[:, None],
         action=torch.zeros(3, 1, 2, dtype=torch.long),
         reward=torch.tensor([1.0, 2.0, 3.0]).view(3, 1, 1).repeat(1, 1, 2),
-        survived=living,
+        survived=live,
         terminated=no,
         truncated=no,
         valid=~no,
@@ -145,11 +145,11 @@ def test_team_and_agent_gradients_agree_if_and_only_if_they_must():
     pick = torch.arange(3)
 
     def cosine_of(advantage: torch.Tensor) -> float:
-        from graphmarl.learners.ppo import _Rows
+        from graphmarl.learners.ppo import _Minibatch
 
         log_prob = table.logit.log_softmax(-1)[:, 0].repeat(3)
-        rows = _Rows(played, pick, advantage)
-        return float(taught.agreement(log_prob, rows, rows))
+        rows = _Minibatch(played, pick, advantage)
+        return float(taught.gradient_cosine(log_prob, rows, rows))
 
     same = column(1.0, -2.0, 5.0).clone()
     assert cosine_of(same) == pytest.approx(1)

@@ -79,7 +79,7 @@ def test_the_team_reward_is_the_mean_over_agents():
     assert td(pair(), reward="team") == (first**2 + second**2) / 2
 
 
-def test_who_dies_expects_nothing_and_the_dead_learn_nothing():
+def test_no_bootstrap_at_death_and_no_loss_of_dead_agents():
     died = torch.tensor([[True, False]])
     first, second = 1 - (1 + 0.5 * -10), 20 - 7
     assert td(pair(survived=died)) == (first**2 + second**2) / 2
@@ -87,7 +87,7 @@ def test_who_dies_expects_nothing_and_the_dead_learn_nothing():
     assert td(pair(survived=dead[:1], alive=dead)) == first**2
 
 
-def test_a_mixer_adds_values_and_rewards_of_the_living():
+def test_a_mixer_adds_values_and_rewards_of_live_agents():
     both = (1 + 20) - (1 + 7 + 0.5 * -(10 + 80))
     assert td(pair(), mixer=SumMixer()) == both**2
     died = torch.tensor([[True, True], [True, False]])

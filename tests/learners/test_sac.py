@@ -58,12 +58,12 @@ class Height(nn.Module):
 
 def learner(critics=None, **options) -> Any:
     made = SAC(Told(), critics or [Table()], Height(), gamma=0.5, alpha=0.2, **options)
-    made.move_targets(1.0)
+    made.update_targets(1.0)
     return made
 
 
 def example(**others):
-    """Two agents that hear each other; both policies are even: they see (h, h) first."""
+    """Two agents with edges in both directions; both policies are even: they see (h, h) first."""
     obs = [[[3.0, 3.0], [5.0, 5.0]], [[0.0, 2.0], [0.0, 4.0]]]
     return batch(obs, [[0, 1]], [[1.0, 10.0]], edges=[BOTH, BOTH], **others)
 
@@ -114,7 +114,7 @@ def test_of_two_critics_the_smaller_counts():
 
 
 def test_gumbel_answers_for_the_neighbours_value_and_exact_for_ones_own():
-    # Only agent 1 hears: agent 0's action matters for Q_1 alone.
+    # Only agent 1 receives: agent 0's action matters for Q_1 alone.
     moved = {}
     for gradient in ("gumbel", "exact"):
         torch.manual_seed(0)

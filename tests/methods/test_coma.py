@@ -21,7 +21,7 @@ SPEC = Spec(num_agents=3, obs_shape=(6,), num_actions=3, horizon=6, state_size=3
 
 
 class Given(nn.Module):
-    """A critic that says the same everywhere."""
+    """A critic with constant values."""
 
     def __init__(self, *q: float) -> None:
         super().__init__()
@@ -67,7 +67,7 @@ def test_the_policy_does_not_gain_by_the_baseline_on_average():
     assert torch.allclose(total, torch.zeros(6, 2, 3), atol=1e-5)
 
 
-def test_the_critic_reads_state_observation_place_and_what_the_living_others_do():
+def test_the_critic_reads_state_observation_index_and_actions_of_live_others():
     torch.manual_seed(0)
     env = Toy(2, 3)
     critic = CounterfactualCritic(3, 3, 6, 3)
@@ -91,7 +91,7 @@ def test_the_critic_reads_state_observation_place_and_what_the_living_others_do(
     same = Data(x=torch.ones(3, 6), alive=torch.ones(3, dtype=torch.bool), num_nodes=3)
     same.state, nothing = torch.ones(1, 3), torch.zeros(3, dtype=torch.long)
     q = critic(same, nothing)
-    assert not torch.equal(q[0], q[1]), "agents are told apart"
+    assert not torch.equal(q[0], q[1]), "agents are distinguished"
     graph.alive[1] = False
     before = critic(graph, action)
     assert changed(graph, other) == [False] * 6

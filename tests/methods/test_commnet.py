@@ -21,7 +21,7 @@ def graph() -> Data:
     return Data(x=torch.randn(3, 4), edge_index=EDGES, num_nodes=3)
 
 
-def test_commnet_encodes_and_then_communicates_as_often_as_it_is_told():
+def test_commnet_encodes_and_then_communicates_for_its_rounds():
     network: Any = CommNet(SPEC, rounds=3, message=5).network
     seen, communication = graph(), network.communication
     output, _ = network(seen, torch.zeros(3, 0))

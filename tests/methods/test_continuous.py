@@ -24,6 +24,6 @@ def test_two_hundred_steps_are_finite_and_change_the_policy(method, tmp_path):
     assert evaluate(run, 4).mean_return.mean < 0
 
 
-def test_what_is_discrete_by_nature_says_so(tmp_path):
+def test_discrete_methods_refuse_continuous_actions(tmp_path):
     with pytest.raises(ValueError, match="COMA has continuous actions to choose"):
         train("coma", ENV, runs=str(tmp_path), progress=False)

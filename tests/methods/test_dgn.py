@@ -70,7 +70,7 @@ def test_nothing_is_lost_where_nothing_changes():
     assert temporal(made(), played(then=NOW)) == 0
 
 
-def test_who_has_died_is_no_neighbour_any_more():
+def test_dead_agents_are_no_neighbours_in_the_next_state():
     # Without 2, agent 0 attends to itself and 1 by 1, 1 and then by 2, 1; 2 itself does not count.
     alive = torch.tensor([[True, True, True], [True, True, False]])
     expected = kl([1 / 2, 1 / 2], [2 / 3, 1 / 3]) / 2
@@ -111,8 +111,8 @@ def test_it_is_never_negative_and_pulls_the_present_alone():
 def test_there_is_no_such_loss_unless_it_is_asked_for():
     learner = made(0.0)
     assert learner.extra_losses(played(), OTHERS, OTHERS) == {}
-    assert learner.measures == ("td",)
-    assert made().measures == ("td", "temporal")
+    assert learner.loss_names == ("td",)
+    assert made().loss_names == ("td", "temporal")
 
 
 def test_values_read_the_features_of_every_layer():

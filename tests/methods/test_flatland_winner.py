@@ -17,7 +17,11 @@ EDGES = torch.tensor([[1, 2], [0, 0]])
 def test_sizes_and_settings_are_those_of_the_solution():
     learner = FlatlandWinner(SPEC)
     network: Any = learner.network
-    assert (network.fold.size, network.signal.out_features, network.conv.heads) == (128, 32, 5)
+    assert (network.tree_encoder.size, network.signal.out_features, network.conv.heads) == (
+        128,
+        32,
+        5,
+    )
     assert network.actor[0].out_features == 256
     assert (learner.learning_rate, learner.rollout_length, learner.epochs) == (1e-5, 16, 3)
     assert (learner.gamma, learner.gae_lambda, learner.minibatch_size) == (0.995, 0.95, 32)
@@ -42,7 +46,7 @@ def test_the_tree_may_stand_anywhere():
     network: Any = FlatlandWinner(spec, depth=1).network
     x = torch.randn(3, 10)
     output, _ = network(Data(x=x, edge_index=EDGES, num_nodes=3), torch.zeros(3, 0))
-    thought = network.fold(torch.cat([x[:, :2], x[:, 8:]], 1), x[:, 2:8].view(3, 2, 3))
+    thought = network.tree_encoder(torch.cat([x[:, :2], x[:, 8:]], 1), x[:, 2:8].view(3, 2, 3))
     assert torch.equal(output.features[:, :128], thought)
 
 

@@ -65,13 +65,13 @@ def make(name: str, num_agents: int = 5, seed: int = 1, **options) -> tuple[Lear
 
 def takes_any_number(learner: Learner) -> None:
     if learner.network.num_agents:
-        pytest.skip("this form tells its agents apart by their places, and says so")
+        pytest.skip("this form depends on the agent index, as documented")
 
 
 def line_of(env: Toy, seed: int = 0) -> Data:
-    """Both copies of the game with its agents in a line, each hearing the next."""
-    did = torch.tensor([[0, 1, 2, 1, 0], [2, 2, 1, 0, 1]])
-    graph = agent_graph(env.reset(seed), env.spec, did)
+    """Both copies of the game with its agents in a line, each receiving from the next."""
+    last_action = torch.tensor([[0, 1, 2, 1, 0], [2, 2, 1, 0, 1]])
+    graph = agent_graph(env.reset(seed), env.spec, last_action)
     graph["time"] += 1
     graph.edge_index = torch.cat([RING, RING + 5], 1)
     return graph
@@ -94,7 +94,7 @@ def test_renumbering_agents_renumbers_the_output(name):
     learner, env = make(name)
     takes_any_number(learner)
     if learner.network.ordered:
-        pytest.skip("this form tells its agents apart by their places, and says so")
+        pytest.skip("this form depends on the agent index, as documented")
     graph = line_of(env)
     order = torch.tensor([3, 0, 4, 1, 2, 8, 9, 5, 7, 6])
     place = torch.argsort(order)
@@ -124,7 +124,7 @@ def test_a_batch_of_graphs_equals_each_graph_alone(name):
 
 
 @every_method
-def test_a_dead_agent_changes_nothing_for_the_living_and_gets_no_gradient(name):
+def test_a_dead_agent_changes_nothing_for_live_agents_and_gets_no_gradient(name):
     learner, env = make(name)
     graph = line_of(env)
     graph.alive[2] = False
@@ -137,8 +137,8 @@ def test_a_dead_agent_changes_nothing_for_the_living_and_gets_no_gradient(name):
         assert torch.equal(value[graph.alive], after[key][graph.alive]), key
     graph.x.requires_grad_()
     found = outputs(learner, graph)
-    living = found["logits" if "logits" in found else "q"][graph.alive].sum()
-    (gradient,) = torch.autograd.grad(living, graph.x)
+    live = found["logits" if "logits" in found else "q"][graph.alive].sum()
+    (gradient,) = torch.autograd.grad(live, graph.x)
     assert gradient[2].abs().sum() == 0
 
 
@@ -148,31 +148,31 @@ def test_no_information_crosses_a_missing_edge(name):
     graph = line_of(env)
     rounds = learner.network.rounds
 
-    def heard_by_the_first(x):
+    def read_by_the_first(x):
         moved = graph.clone()
         moved.x = x
         return torch.cat([v[0].flatten() for v in outputs_with_gradient(learner, moved)])
 
-    jacobian = torch.autograd.functional.jacobian(heard_by_the_first, graph.x)
-    heard = (jacobian.abs().sum((0, 2)) > 0).tolist()  # type: ignore[union-attr]
-    assert not any(heard[rounds + 1 :]), "observations go further than the rounds of messages"
-    before = heard_by_the_first(graph.x)
+    jacobian = torch.autograd.functional.jacobian(read_by_the_first, graph.x)
+    received = (jacobian.abs().sum((0, 2)) > 0).tolist()  # type: ignore[union-attr]
+    assert not any(received[rounds + 1 :]), "observations go further than the rounds of messages"
+    before = read_by_the_first(graph.x)
     for agent in range(10):
         moved = graph.clone()
         assert moved.x is not None
         moved.x[agent] += 0.3
         moved.last_action[agent] = (moved.last_action[agent] + 1) % 3
         after = torch.cat([v[0].flatten() for v in outputs(learner, moved).values()])
-        # Who says nothing of what it sees may still tell what it did (MFQ).
+        # An agent may send its last action without its observation (MFQ).
         assert (agent <= rounds) == (not torch.equal(before, after)), agent
 
 
 class Deaf(Cut):
-    """Cuts all that the first agent of the line is told."""
+    """Cuts all messages to the first agent of the line."""
 
-    def __call__(self, worth: torch.Tensor, graph: torch.Tensor) -> torch.Tensor:
-        told = torch.cat([RING[1] == 0, torch.zeros(8, dtype=torch.bool)])
-        return ~told[:, None].expand(worth.shape)
+    def __call__(self, importance: torch.Tensor, graph: torch.Tensor) -> torch.Tensor:
+        cut_edges = torch.cat([RING[1] == 0, torch.zeros(8, dtype=torch.bool)])
+        return ~cut_edges[:, None].expand(importance.shape)
 
 
 @every_method
@@ -190,12 +190,12 @@ def test_no_information_crosses_a_cut_message(name):
     moved.last_action = (graph.last_action + 1) % 3
     for field in ("x", "last_action"):
         moved[field][0] = graph[field][0]
-    heard = outputs(learner, graph), outputs(learner, moved)
+    received = outputs(learner, graph), outputs(learner, moved)
     with channel:
         cut = outputs(learner, graph), outputs(learner, moved)
-    read = "q" if "q" in heard[0] else "logits"
-    assert not torch.equal(heard[0][read][0], heard[1][read][0])
-    assert not torch.equal(heard[0][read][0], cut[0][read][0])
+    read = "q" if "q" in received[0] else "logits"
+    assert not torch.equal(received[0][read][0], received[1][read][0])
+    assert not torch.equal(received[0][read][0], cut[0][read][0])
     for key, value in cut[0].items():
         assert torch.equal(value[0], cut[1][key][0]), key
 
@@ -216,8 +216,8 @@ def test_any_graph_and_a_single_agent_work(name, graph, num_agents):
     learner, env = make(name, num_agents)
     step = env.reset(0).replace(links=torch.empty(2, 0, dtype=torch.long))
     builder = make_graph(graph, **({"radius": {"r": 0.5}, "random": {"k": 2}}.get(graph, {})))
-    did = torch.ones(step.alive.shape, dtype=torch.long)
-    found = outputs(learner, builder(agent_graph(step, env.spec, did)))
+    last_action = torch.ones(step.alive.shape, dtype=torch.long)
+    found = outputs(learner, builder(agent_graph(step, env.spec, last_action)))
     assert all(torch.isfinite(value).all() for value in found.values())
 
 
@@ -290,8 +290,8 @@ def test_the_same_weights_run_with_another_number_of_agents(name):
     if getattr(small.network, "state_size", 0):
         pytest.skip("the state of this game grows with its agents")
     large.network.load_state_dict(small.network.state_dict())
-    did = torch.ones(2, 8, dtype=torch.long)
-    assert outputs(large, make_graph("knn:k=2")(agent_graph(env.reset(0), env.spec, did)))
+    last_action = torch.ones(2, 8, dtype=torch.long)
+    assert outputs(large, make_graph("knn:k=2")(agent_graph(env.reset(0), env.spec, last_action)))
 
 
 @every_method

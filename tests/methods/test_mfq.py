@@ -8,7 +8,7 @@ from graphmarl.methods import MFQ
 from graphmarl.nn import MeanAction, Output
 from graphmarl.step import Spec
 
-# Two graphs of three agents: 1 and 2 are heard by 0; in the second graph 0 and 1 by 2.
+# Two graphs of three agents: 1 and 2 send to 0; in the second graph 0 and 1 by 2.
 EDGES = torch.tensor([[1, 2, 3, 4], [0, 0, 5, 5]])
 DID = torch.tensor([0, 2, 1, 1, 1, 0])
 
@@ -29,7 +29,7 @@ def mean(made: Data) -> list[list[float]]:
     return output.latent.tolist()
 
 
-def test_the_mean_action_is_that_of_those_who_are_heard():
+def test_the_mean_action_is_over_neighbours():
     assert mean(graph(1, 4)) == [[0, 0.5, 0.5], [0] * 3, [0] * 3, [0] * 3, [0] * 3, [0, 1, 0]]
 
 

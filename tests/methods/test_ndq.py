@@ -20,11 +20,11 @@ OBS = [[[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]], [[0.0, 0.0], [2.0, 2.0], [3.0, 3.0]
 # Half the sum of squares: 12.5 of 1, 2 of 2, 0.5 of 0; the last is of a step that does not count.
 MEANS = torch.tensor([[3.0, 4.0], [2.0, 0.0], [0.0, 1.0], [100.0, 100.0]])
 LABELS = torch.tensor([[0.0, 1.0], [5.0, 1.0], [0.0, 1.0], [9.0, 0.0], [9.0, 0.0], [9.0, 0.0]])
-HEARD = torch.zeros(6, 1)
+RECEIVED = torch.zeros(6, 1)
 
 
 class Guess(nn.Module):
-    """Log-odds of action 0: what the agent saw first, less what it saw second and heard."""
+    """Log-odds of action 0: what the agent saw first, less what it saw second and received."""
 
     def forward(self, x):
         return torch.stack([x[:, 0], x[:, 1] + x[:, 2]], 1)
@@ -41,9 +41,11 @@ def played(**others: Any) -> Trajectory:
     return batch(OBS, [[0, 0, 0]], [[0.0, 0.0, 0.0]], EDGES, **others)
 
 
-def losses(trajectory: Trajectory, heard: torch.Tensor = HEARD, **options: Any) -> dict[str, float]:
-    # What the online network would do has no say.
-    online, target = Output(latent=heard, messages=MEANS, q=-LABELS), Output(q=LABELS)
+def losses(
+    trajectory: Trajectory, received: torch.Tensor = RECEIVED, **options: Any
+) -> dict[str, float]:
+    # The greedy action of the online network does not matter.
+    online, target = Output(latent=received, messages=MEANS, q=-LABELS), Output(q=LABELS)
     found = made(**options).extra_losses(trajectory, online, target)
     return {name: value.item() for name, value in found.items()}
 
@@ -63,11 +65,11 @@ def test_expressiveness_is_the_cross_entropy_with_the_best_action_of_the_target(
     assert losses(played())["expressiveness"] == pytest.approx(2 * expected)
 
 
-def test_what_is_heard_counts_in_expressiveness():
-    heard = torch.tensor([[2.0], [3.0], [0.0], [7.0], [7.0], [7.0]])
-    # The labels are 1, 0, 1: what is heard speaks for action 1.
+def test_expressiveness_depends_on_received_messages():
+    received = torch.tensor([[2.0], [3.0], [0.0], [7.0], [7.0], [7.0]])
+    # The labels are 1, 0, 1: the message speaks for action 1.
     expected = missed(-1 + 2) + missed(-1 - 3) + missed(0)
-    assert losses(played(), heard)["expressiveness"] == pytest.approx(2 * expected)
+    assert losses(played(), received)["expressiveness"] == pytest.approx(2 * expected)
 
 
 def test_an_illegal_action_is_no_label():
@@ -77,7 +79,7 @@ def test_an_illegal_action_is_no_label():
     assert losses(played(available=legal))["expressiveness"] == pytest.approx(2 * expected)
 
 
-def test_the_dead_are_in_neither():
+def test_dead_agents_are_in_neither_loss():
     alive = torch.ones(2, 3, dtype=torch.bool)
     alive[0, 1] = False
     found = losses(played(alive=alive))
@@ -104,10 +106,12 @@ def test_gradients_of_both_reach_the_encoder_and_none_the_target():
     conv = learner.network.communication.conv  # type: ignore[union-attr]
     x, edges = torch.randn(6, 6), torch.tensor([[1, 2, 0, 3], [0, 0, 1, 5]])
     means = conv.mean(x, edges)  # type: ignore[operator, union-attr]
-    heard = conv(x, edges, means)  # type: ignore[operator]
+    received = conv(x, edges, means)  # type: ignore[operator]
     trajectory = batch(torch.randn(2, 3, 6).tolist(), [[0, 0, 0]], [[0.0] * 3], EDGES)
     target = torch.randn(6, 3, requires_grad=True)
-    extra = learner.extra_losses(trajectory, Output(latent=heard, messages=means), Output(q=target))
+    extra = learner.extra_losses(
+        trajectory, Output(latent=received, messages=means), Output(q=target)
+    )
     for loss in extra.values():
         trained = [*conv.parameters(), target]  # type: ignore[union-attr]
         gradients = torch.autograd.grad(loss, trained, allow_unused=True, retain_graph=True)
@@ -135,7 +139,7 @@ def test_beta_moves_over_the_second_half_of_the_run(progress, beta):
     assert learner.beta == pytest.approx(beta)
 
 
-def test_beta_stays_unless_it_is_told_where_to_go():
+def test_beta_is_constant_without_final_beta():
     learner = made(beta=0.3)
     learner.progress.fill_(0.9)
     assert learner.beta == pytest.approx(0.3)
@@ -144,7 +148,9 @@ def test_beta_stays_unless_it_is_told_where_to_go():
 def test_a_moving_beta_is_the_weight_of_succinctness_alone():
     learner = made(beta=0.1, final_beta=0.001)
     learner.progress.fill_(1.0)
-    extra = learner.extra_losses(played(), Output(latent=HEARD, messages=MEANS), Output(q=LABELS))
+    extra = learner.extra_losses(
+        played(), Output(latent=RECEIVED, messages=MEANS), Output(q=LABELS)
+    )
     assert extra["succinctness"].item() == pytest.approx(2 * 0.001 * 15)
     assert extra["expressiveness"].item() == pytest.approx(losses(played())["expressiveness"])
 
@@ -172,7 +178,7 @@ def test_the_mixer_of_the_paper_needs_a_state_and_others_do_not():
 
 
 @pytest.mark.parametrize(("receiver", "size"), [("slots", 3 * 5), ("mean", 5)])
-def test_the_posterior_reads_what_is_seen_and_heard(receiver, size):
+def test_the_posterior_reads_inputs_and_messages(receiver, size):
     spec = Spec(num_agents=3, obs_shape=(2,), num_actions=4, horizon=9, state_size=4)
     first = NDQ(spec, bits=5, receiver=receiver).posterior[0]
     assert (first.in_features, first.out_features) == (2 + size, 4 * size)

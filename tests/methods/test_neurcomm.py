@@ -1,4 +1,4 @@
-"""Who fills which slot, what is told, whose rewards count, and the loss of A2C."""
+"""Slots, messages, spatially discounted rewards, and the loss of A2C."""
 
 from typing import Any
 
@@ -9,14 +9,14 @@ from toy import Toy
 
 from graphmarl.data import Collector
 from graphmarl.graphs import make_graph
-from graphmarl.learners.ppo import _Rows
+from graphmarl.learners.ppo import _Minibatch
 from graphmarl.methods import NeurComm
 from graphmarl.methods.neurcomm import spatially_discounted
 from graphmarl.nn import AgentLinear, ConcatConv, neighbor_slots
 from graphmarl.step import Spec
 
 SPEC = Spec(num_agents=3, obs_shape=(2,), num_actions=2, horizon=9)
-# Agents at 0, 1 and 3 on a line; all hear each other.
+# Agents at 0, 1 and 3 on a line; the graph is complete.
 POS = torch.tensor([[0.0, 0.0], [1.0, 0.0], [3.0, 0.0]])
 ALL = torch.tensor([[2, 1, 0, 2, 1, 0], [0, 0, 1, 1, 2, 2]])
 LINE = torch.tensor([[0, 1, 1, 2], [1, 0, 2, 1]])
@@ -27,11 +27,11 @@ def graph() -> Data:
 
 
 def test_neighbours_fill_the_slots_by_distance_and_ties_go_to_the_lower_row():
-    # Agent 0 hears 1 before 2, agent 1 hears 0 before 2, agent 2 hears 1 before 0.
+    # Slots of agent 0: 1, 2; of agent 1: 0, 2; of agent 2: 1, 0.
     assert neighbor_slots(ALL, POS, 2).tolist() == [1, 0, 0, 1, 0, 1]
     tied = torch.tensor([[1.0, 0], [0, 0], [-1, 0]])
     assert neighbor_slots(torch.tensor([[2, 0], [1, 1]]), tied, 2).tolist() == [1, 0]
-    with pytest.raises(ValueError, match="hears 2 others; it has 1 slots"):
+    with pytest.raises(ValueError, match="has 2 neighbours; it has 1 slots"):
         neighbor_slots(ALL, POS, 1)
     with pytest.raises(ValueError, match="no positions"):
         neighbor_slots(ALL, None, 2)
@@ -49,11 +49,11 @@ def test_an_agent_reads_observations_of_now_and_policies_and_states_of_before():
     h, c, policy = memory.split([4, 4, 2], 1)
     output, following = network(graph(), memory)
     x = torch.arange(6.0).view(3, 2)
-    # Agent 2 hears agent 1 first, then agent 0.
+    # Slots of agent 2: 1, 0.
     known = [
-        network.see(torch.cat([x[2], x[1], x[0]])),
-        network.guess(torch.cat([policy[1], policy[0]])),
-        network.feel(torch.cat([h[1], h[0]])),
+        network.obs_layer(torch.cat([x[2], x[1], x[0]])),
+        network.policy_layer(torch.cat([policy[1], policy[0]])),
+        network.hidden_layer(torch.cat([h[1], h[0]])),
     ]
     cell = torch.nn.LSTMCell(12, 4, bias=False)
     # torch orders its gates as input, forget, cell, output.
@@ -93,7 +93,7 @@ def test_rewards_of_others_count_less_with_every_hop():
     reward = torch.tensor([[1.0, 10, 100], [1, 10, 100]])
     edges = torch.cat([LINE, torch.tensor([[3], [4]])], 1)
     found = spatially_discounted(reward, edges, 0.5)
-    # In the line 1 + 5 + 25, 10 + 0.5 + 50, 100 + 5 + 0.25; in the other graph only 4 hears 3.
+    # In the line 1 + 5 + 25, 10 + 0.5 + 50, 100 + 5 + 0.25; in the other only 4 has 3.
     assert found.tolist() == [[31, 60.5, 105.25], [1, 10.5, 100]]
     assert spatially_discounted(reward, edges, 1.0)[0].tolist() == [111, 111, 111]
 
@@ -128,7 +128,7 @@ def test_the_loss_is_that_of_actor_and_critic():
     (played, *_) = Collector(env, make_graph("knn:k=1"), learner, 2, 2)
     advantage = torch.tensor([[[1.0, 2, 3]], [[4, 5, 6]]])
     target = torch.zeros(2, 1, 3)
-    rows = _Rows(played, torch.arange(2), advantage, target)
+    rows = _Minibatch(played, torch.arange(2), advantage, target)
     log_prob = rows.log_prob.clone().requires_grad_()
     entropy, value = torch.full((6,), 0.5), torch.full((6,), 2.0)
     loss, parts = learner.loss(log_prob, entropy, value, rows, 0.01)

@@ -73,7 +73,7 @@ def test_nothing_is_left_where_the_sum_is_the_joint_value():
     assert (found["opt"], found["nopt"]) == (0, 0)
 
 
-def test_the_dead_are_in_no_sum():
+def test_dead_agents_are_in_no_sum():
     alive = torch.tensor([[True, False], [True, False]])
     found = losses(played(alive=alive, survived=alive[:1]))
     assert found["td"] == (3 * 1 - (1 + 0.5 * 10 * 5)) ** 2

@@ -1,4 +1,4 @@
-"""What TarMAC's agents tell each other and what becomes of it."""
+"""Messages of TarMAC and their aggregation."""
 
 from typing import Any
 
@@ -30,10 +30,10 @@ def test_an_agent_reads_what_it_attends_to_beside_what_it_sees(kind, options):
     output, _ = made(seen, torch.zeros(3, 0))
     conv = made.communication.conv
     assert (conv.heads, conv.key, conv.width) == (1, 7, 5)
-    heard = conv(seen.x, EDGES)
-    assert torch.equal(output.latent, heard)
+    received = conv(seen.x, EDGES)
+    assert torch.equal(output.latent, received)
     assert torch.equal(output.attention, conv.attention(seen.x, EDGES)[0])
-    assert torch.equal(output.features, made.encoder(torch.cat([seen["x"], heard], 1)))
+    assert torch.equal(output.features, made.encoder(torch.cat([seen["x"], received], 1)))
 
 
 @both

@@ -10,7 +10,7 @@ from graphmarl.nn import JointCritic, MonotonicMixer, SumMixer
 ALIVE = torch.tensor([[True, True, False], [True, False, False]])
 
 
-def test_the_sum_is_over_the_living_of_each_graph():
+def test_the_sum_is_over_the_live_agents_of_each_graph():
     q = torch.tensor([[1.0, 2.0, 4.0], [8.0, 16.0, float("nan")]])
     assert SumMixer()(q, ALIVE, None).tolist() == [3, 8]
     assert not SumMixer.needs_state
@@ -27,7 +27,7 @@ def test_the_team_is_never_worse_off_for_an_agent_that_is_better_off(hidden):
     (gradient,) = torch.autograd.grad(total.sum(), q)
     assert (gradient >= 0).all()
     assert (gradient > 0).any(0).all(), "every agent counts somewhere"
-    assert (gradient.std(0) > 0).all(), "the state says how much"
+    assert (gradient.std(0) > 0).all(), "the weights depend on the state"
 
 
 def test_the_monotonic_mixer_by_hand():
@@ -44,7 +44,7 @@ def test_the_monotonic_mixer_by_hand():
     assert torch.allclose(total, torch.stack([torch.tensor(4 * 3.0 + 1), 4 * low + 1]))
 
 
-def test_the_dead_count_for_nothing_in_the_monotonic_mixer():
+def test_dead_agents_change_nothing_in_the_monotonic_mixer():
     mixer, state, q = MonotonicMixer(3, 5), torch.randn(2, 5), torch.randn(2, 3)
     changed = torch.where(ALIVE, q, 100.0)
     assert torch.equal(mixer(q, ALIVE, state), mixer(changed, ALIVE, state))
@@ -81,7 +81,7 @@ def test_the_order_of_agents_changes_nothing_for_the_critic(state_size):
 
 
 @every_state
-def test_the_dead_and_empty_slots_count_for_nothing_for_the_critic(state_size):
+def test_dead_agents_and_empty_slots_change_nothing_in_the_critic(state_size):
     made = Critic(state_size)
     before = made.read(made.features, made.action, ALIVE)
     changed = torch.where(ALIVE[..., None], made.features, 7.0)

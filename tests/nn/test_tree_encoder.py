@@ -44,7 +44,7 @@ def test_what_is_below_padding_changes_nothing():
     assert not torch.equal(net(own, tree), before)
 
 
-def test_every_node_is_heard():
+def test_every_node_changes_the_output():
     net = encoder(3)
     with torch.no_grad():
         net.node.weight.abs_()

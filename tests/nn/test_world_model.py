@@ -1,4 +1,4 @@
-"""What the world model says, hears and remembers."""
+"""Messages, states and memory of the world model."""
 
 from typing import Any
 
@@ -20,17 +20,17 @@ SMALL: dict[str, Any] = {"hidden": 16, "recurrent": 8, "heads": 2}
 def test_a_message_is_a_state_of_160_bits_and_an_action():
     model = WorldModel(6, 3, hidden=16, recurrent=8, heads=2, has_available=True)
     env = Toy(num_envs=2, num_agents=3)
-    did = torch.zeros(2, 3, dtype=torch.long)
-    graph = make_graph("complete")(agent_graph(env.reset(0), env.spec, did))
+    action = torch.zeros(2, 3, dtype=torch.long)
+    graph = make_graph("complete")(agent_graph(env.reset(0), env.spec, action))
     agent = LatentAgent(model)
     with Channel(agent, 3) as channel:
         agent(graph, torch.zeros(6, agent.memory_size))
-        (sent,) = channel.sent
+        (sent,) = channel.messages
         counts = channel.take(2)
     assert model.shape == (32, 32)
-    # 32 letters of 5 binary digits; one of three actions takes 2 more.
+    # 32 symbols of 5 binary digits; one of three actions takes 2 more.
     assert sent.bits.unique().tolist() == [32 * 5 + 2]
-    # Each of 3 agents hears 2 others; 162 digits take 21 bytes.
+    # Each of 3 agents has 2 neighbours; 162 digits take 21 bytes.
     assert counts["messages"].tolist() == [6, 6]
     assert counts["bits"].tolist() == [6 * 162, 6 * 162]
     assert counts["bytes"].tolist() == [6 * 21, 6 * 21]
@@ -40,17 +40,17 @@ def test_a_message_is_a_state_of_160_bits_and_an_action():
 def test_no_information_from_beyond_the_neighbourhood_enters_a_state(local):
     model = WorldModel(6, 3, layers=3, categoricals=2, classes=4, **SMALL)
     edges = LINE if local else torch.tensor([[i, j] for i in range(4) for j in range(4) if i != j])
-    hearing = adjacency_of(edges if local else edges.T, 1, 4)
-    knows, did = torch.randn(4, model.size), torch.randn(4, 3)
+    adjacency = adjacency_of(edges if local else edges.T, 1, 4)
+    knows, action = torch.randn(4, model.size), torch.randn(4, 3)
 
-    def first(knows, did):
-        return model.advance(model.split(knows), did, hearing, 4)[0]
+    def first(knows, action):
+        return model.advance(model.split(knows), action, adjacency, 4)[0]
 
-    for part in torch.autograd.functional.jacobian(first, (knows, did)):
-        heard = part.abs().sum((0, 2)) > 0  # type: ignore[union-attr]
-        assert heard.tolist() == [True, True, not local, not local]
+    for part in torch.autograd.functional.jacobian(first, (knows, action)):
+        received = part.abs().sum((0, 2)) > 0  # type: ignore[union-attr]
+        assert received.tolist() == [True, True, not local, not local]
     # Nor does what others remember for themselves: the deterministic state is not sent.
-    knows = torch.autograd.functional.jacobian(lambda x: first(x, did), knows)
+    knows = torch.autograd.functional.jacobian(lambda x: first(x, action), knows)
     assert not knows[:, 1:, model.stochastic :].any()  # type: ignore[index]
 
 
@@ -76,7 +76,7 @@ def played(steps: int = 5, **others) -> Trajectory:
 
 
 @pytest.mark.parametrize("masked", [True, False])
-def test_acting_step_by_step_knows_what_training_knows(masked):
+def test_acting_and_training_compute_the_same_states(masked):
     # With a single class nothing is drawn, and both ways must agree.
     model = WorldModel(3, 3, categoricals=2, classes=1, layers=2, **SMALL)
     agent, game = LatentAgent(model).eval(), played()
@@ -93,7 +93,7 @@ def test_acting_step_by_step_knows_what_training_knows(masked):
         assert output.features is memory
 
 
-def test_a_value_reads_the_living_and_no_one_else():
+def test_a_value_reads_live_agents_only():
     critic, alive = LatentCritic(5, 16, heads=2), torch.tensor([[True, True, False]])
     jacobian = torch.autograd.functional.jacobian(
         lambda x: critic(x, alive)[0], torch.randn(1, 3, 5)

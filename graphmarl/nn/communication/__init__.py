@@ -1,7 +1,7 @@
 """Communication modules, and the channel that counts and cuts their messages."""
 
 from graphmarl.nn.communication.channel import Channel as Channel
-from graphmarl.nn.communication.channel import Sent as Sent
+from graphmarl.nn.communication.channel import LayerMessages as LayerMessages
 from graphmarl.nn.communication.cuts import CUTS as CUTS
 from graphmarl.nn.communication.cuts import Cut as Cut
 from graphmarl.nn.communication.flow import FlowEncoder as FlowEncoder

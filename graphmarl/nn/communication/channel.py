@@ -1,4 +1,4 @@
-"""What goes over the edges of a network: counted, and cut if wanted."""
+"""Channel: counts and optionally cuts the messages of a network."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from torch_geometric.utils import scatter
 from graphmarl.nn.communication.cuts import Cut
 
 BYTES = 4
-"""Of each number that is sent."""
+"""Bytes per number of a message."""
 NAMES = ("messages", "bits", "bytes")
 
 
 @dataclass(frozen=True)
-class Sent:
-    """What one layer sent over its edges in one round.
+class LayerMessages:
+    """Messages of one layer in one round.
 
     Args:
         edge_index: senders and receivers.
-        message: what arrived; cut bits are 0.
-        keep: which bits were sent.
-        header: numbers that go with each message whatever is cut.
-        alphabet: sizes of the one-hot vectors that the message consists of, if it does.
+        message: received messages; cut bits are 0.
+        keep: mask of the bits that were sent.
+        header: additional numbers per message that are never cut.
+        alphabet: sizes of the one-hot symbols of a message; empty for messages of numbers.
     """
 
     edge_index: Int[Tensor, "2 edge"]
@@ -41,53 +41,57 @@ class Sent:
 
     @property
     def bits(self) -> Float[Tensor, " edge"]:
-        """Bits of each message that were sent: numbers, or the binary digits of whole letters."""
+        """Bits sent per message: numbers, or the binary digits of its symbols."""
         if not self.alphabet:
             return self.keep.sum(1).float()
-        place = torch.tensor(self.alphabet).cumsum(0) - 1
-        digits = torch.tensor([float(letter_digits(size)) for size in self.alphabet])
-        return self.keep[:, place].float() @ digits.to(self.message.device)
+        last = torch.tensor(self.alphabet).cumsum(0) - 1
+        digits = torch.tensor([float(symbol_bits(size)) for size in self.alphabet])
+        return self.keep[:, last].float() @ digits.to(self.message.device)
 
     @property
     def bytes(self) -> Float[Tensor, " edge"]:
-        """Bytes of each message that was sent."""
+        """Bytes sent per message."""
         bits = self.bits
         return (bits / 8).ceil() if self.alphabet else BYTES * (bits + self.header)
 
 
-def letter_digits(size: int) -> int:
-    """Binary digits that tell the letters of an alphabet apart."""
+def symbol_bits(size: int) -> int:
+    """Binary digits of a symbol from an alphabet of the given size."""
     return max(size - 1, 0).bit_length()
 
 
 class Channel:
-    """Watches every message-passing layer of a network while it is open.
+    """Counts, and optionally cuts, the messages of all message-passing layers of a network.
 
-    A message is what a layer puts on one edge in one round, a bit (as NDQ calls it) one number of
-    it, which takes 4 bytes. A cut bit is replaced by 0 and not sent; a message with no bit left is
-    not sent at all. A layer that may keep silent says what it sends by a method `sends(message,
-    **arguments of message)`. With a cut, each message that is sent carries a mask that says which
-    bits it holds, one binary digit each, rounded up to whole bytes. A layer says what a bit is
-    worth by a method `importance(message, **arguments of message)`; without one it is the bit's
-    size. What is needed to say so (the signatures of attention) is the layer's `header`: as many
-    numbers on each edge, never cut, counted in bytes but not in bits. Each round of each layer is
-    cut by itself.
+    A context manager that hooks into every `MessagePassing` layer. A message is the output of
+    `message` on one edge in one round; a bit (NDQ's term) is one of its numbers, of 4 bytes. A cut
+    bit is replaced by 0 and not sent; a message without any bit left is not sent at all. With a
+    cut, each message that is sent carries a mask of its bits, one binary digit each, rounded up to
+    whole bytes. Each round of each layer is cut separately.
 
-    A layer whose messages are letters, each a one-hot vector, says so by its `alphabet`, the sizes
-    of these vectors. There a bit is a binary digit, of which a letter of an alphabet of n takes
-    log2(n), rounded up, and is sent whole or not at all: the state of a world model of 32
-    categoricals of 32 classes is 160 bits. All letters are worth the same.
+    Layers can define
+
+    - `sends(message, **arguments of message)`: mask of the bits that are sent, for layers with
+      gates;
+    - `importance(message, **arguments of message)`: importance of each bit, by which it is cut; the
+      default is its absolute value;
+    - `header`: additional numbers per message that are never cut, such as the signatures of
+      attention; they count as bytes but not as bits;
+    - `alphabet`: sizes of the one-hot symbols of a message. A symbol from an alphabet of n takes
+      log2(n) binary digits, rounded up, which are its bits, and is sent or cut as a whole; all
+      symbols have the same importance. The state of a world model with 32 categoricals of 32
+      classes takes 160 bits.
 
     Args:
-        network: what is watched; any PyTorch Geometric layers in it are.
-        num_agents: rows of each graph.
+        network: network whose PyTorch Geometric layers are hooked.
+        num_agents: rows per graph.
         cut: decides which bits are sent; None sends all.
     """
 
     def __init__(self, network: nn.Module, num_agents: int, cut: Cut | None = None) -> None:
         self.layers = [m for m in network.modules() if isinstance(m, MessagePassing)]
         self.num_agents, self.cut = num_agents, cut
-        self.sent: list[Sent] = []
+        self.messages: list[LayerMessages] = []
         self._edges: dict[nn.Module, Tensor] = {}
         self._stack = ExitStack()
 
@@ -104,11 +108,11 @@ class Channel:
         self._stack.close()
 
     def _before(self, layer: nn.Module, inputs: tuple[Any, ...]) -> None:
-        """Remember over which edges the layer is about to send."""
+        """Store the edges of the layer's next messages."""
         self._edges[layer] = inputs[0]
 
     def _message(self, layer: nn.Module, inputs: tuple[Any, ...], message: Tensor) -> Tensor:
-        """Cut one layer's messages and remember what is left."""
+        """Cut the messages of one layer and record the rest."""
         edge_index = self._edges[layer]
         alphabet: tuple[int, ...] = getattr(layer, "alphabet", ())
         sends: Callable[..., Tensor] | None = getattr(layer, "sends", None)
@@ -116,29 +120,29 @@ class Channel:
         if sends is not None:
             keep = sends(message, **inputs[0])
         if self.cut is not None:
-            weigh: Callable[..., Tensor] | None = getattr(layer, "importance", None)
-            worth = weigh(message, **inputs[0]) if weigh else message.abs()
+            score: Callable[..., Tensor] | None = getattr(layer, "importance", None)
+            importance = score(message, **inputs[0]) if score else message.abs()
             if alphabet:
-                worth = worth.new_ones(len(worth), len(alphabet))
-            cut = self.cut(worth, edge_index[1] // self.num_agents)
+                importance = importance.new_ones(len(importance), len(alphabet))
+            cut = self.cut(importance, edge_index[1] // self.num_agents)
             if alphabet:
                 size = torch.tensor(alphabet, device=cut.device)
                 cut = cut.repeat_interleave(size, 1)
             keep = keep & cut
         message = torch.where(keep, message, torch.zeros_like(message))
         header = getattr(layer, "header", 0)
-        self.sent.append(Sent(edge_index, message, keep, header, alphabet))
+        self.messages.append(LayerMessages(edge_index, message, keep, header, alphabet))
         return message
 
     def take(self, num_graphs: int) -> dict[str, Float[Tensor, " graph"]]:
-        """Messages, bits and bytes of each graph since they were last taken."""
-        rounds, self.sent = self.sent, []
+        """Messages, bits and bytes of each graph since the last call."""
+        rounds, self.messages = self.messages, []
         total = torch.zeros(len(NAMES), num_graphs)
         for each in rounds:
-            some = (each.bits > 0).float()
+            sent = (each.bits > 0).float()
             parts = len(each.alphabet) or each.keep.shape[1]
             mask = 0 if self.cut is None else math.ceil(parts / 8)
-            counts = torch.stack([some, each.bits, each.bytes + mask * some])
+            counts = torch.stack([sent, each.bits, each.bytes + mask * sent])
             graph = each.edge_index[1] // self.num_agents
             total += scatter(counts, graph, 1, num_graphs).cpu()
         return dict(zip(NAMES, total, strict=True))

@@ -1,4 +1,4 @@
-"""Rules that decide which bits of the messages of a step are sent."""
+"""Cuts: rules that select which bits of the messages are sent."""
 
 from __future__ import annotations
 
@@ -11,25 +11,25 @@ from torch import Tensor
 
 
 class Cut(ABC):
-    """Says of each bit of each message whether it is sent."""
+    """Base class of rules that select the bits of messages that are sent."""
 
     @abstractmethod
     def __call__(
-        self, worth: Float[Tensor, "edge bit"], graph: Int[Tensor, " edge"]
+        self, importance: Float[Tensor, "edge bit"], graph: Int[Tensor, " edge"]
     ) -> Bool[Tensor, "edge bit"]:
-        """True for what is sent.
+        """Mask of the bits that are sent.
 
         Args:
-            worth: how important each bit is; NDQ's is the size of its mean.
-            graph: the graph that each message belongs to.
+            importance: importance of each bit; in NDQ the absolute value of its mean.
+            graph: graph of each message.
         """
 
 
 class Threshold(Cut):
-    """Cut bits that are worth less than a value (NDQ, Section 5.1: |mu| < 2).
+    """Cut bits of an importance below a threshold (NDQ, Section 5.1: |mu| < 2).
 
     Args:
-        value: the least worth that is sent.
+        value: smallest importance that is sent.
 
     Raises:
         ValueError: the value is negative.
@@ -37,26 +37,26 @@ class Threshold(Cut):
 
     def __init__(self, value: float) -> None:
         if not value >= 0:
-            raise ValueError(f"the threshold is {value}; worth is never below 0")
+            raise ValueError(f"the threshold is {value}; importance is never below 0")
         self.value = value
 
     def __call__(
-        self, worth: Float[Tensor, "edge bit"], graph: Int[Tensor, " edge"]
+        self, importance: Float[Tensor, "edge bit"], graph: Int[Tensor, " edge"]
     ) -> Bool[Tensor, "edge bit"]:
-        """True where a bit is worth enough."""
-        return worth >= self.value
+        """Mask of the bits of sufficient importance."""
+        return importance >= self.value
 
 
 class Rank(Cut):
-    """Cut a share of the bits of a round of messages: those that are worth least.
+    """Cut a share of the bits of a round of messages: those of least importance.
 
-    Of bits that are worth the same, the first ones go first.
+    Among bits of equal importance the first ones are cut first.
 
     Args:
-        percent: how many of 100 bits are cut.
-        within: `step` ranks the bits of all copies of the environment together, as the paper's code
-            does, so that a copy where nothing matters may be silent (copies that have ended and
-            begun anew take part); `graph` ranks those of each copy by themselves.
+        percent: percentage of bits that are cut.
+        within: `step` ranks the bits of all copies of the environment together, as in the paper's
+            code, so that all messages of one copy may be cut (copies that have been reset take
+            part); `graph` ranks the bits of each copy separately.
 
     Raises:
         ValueError: not between 0 and 100.
@@ -70,22 +70,22 @@ class Rank(Cut):
         self.share, self.within = percent / 100, within
 
     def __call__(
-        self, worth: Float[Tensor, "edge bit"], graph: Int[Tensor, " edge"]
+        self, importance: Float[Tensor, "edge bit"], graph: Int[Tensor, " edge"]
     ) -> Bool[Tensor, "edge bit"]:
-        """True for all but the share that is worth least."""
+        """Mask of all bits but the share of least importance."""
         group = torch.zeros_like(graph) if self.within == "step" else graph
-        group = group.repeat_interleave(worth.shape[1])
-        return keep_highest(worth.flatten(), group, self.share).view_as(worth)
+        group = group.repeat_interleave(importance.shape[1])
+        return keep_highest(importance.flatten(), group, self.share).view_as(importance)
 
 
 class Budget(Cut):
-    """Send at most so many bits over each edge: those that are worth most.
+    """Send at most a fixed number of bits over each edge: those of highest importance.
 
     Args:
-        bits: how many.
+        bits: bits per message.
 
     Raises:
-        ValueError: fewer than 0.
+        ValueError: negative number of bits.
     """
 
     def __init__(self, bits: int) -> None:
@@ -94,18 +94,18 @@ class Budget(Cut):
         self.bits = bits
 
     def __call__(
-        self, worth: Float[Tensor, "edge bit"], graph: Int[Tensor, " edge"]
+        self, importance: Float[Tensor, "edge bit"], graph: Int[Tensor, " edge"]
     ) -> Bool[Tensor, "edge bit"]:
-        """True for the best of each message."""
-        place = worth.argsort(dim=1, descending=True, stable=True).argsort(dim=1)
-        return place < self.bits
+        """Mask of the most important bits of each message."""
+        rank = importance.argsort(dim=1, descending=True, stable=True).argsort(dim=1)
+        return rank < self.bits
 
 
 class RandomCut(Cut):
-    """Cut each bit with a probability; draws from the global random state, as noise does.
+    """Cut each bit with a fixed probability, drawn from the global random state.
 
     Args:
-        percent: of 100 bits, how many are cut on average.
+        percent: percentage of bits that are cut on average.
 
     Raises:
         ValueError: not between 0 and 100.
@@ -117,10 +117,10 @@ class RandomCut(Cut):
         self.share = percent / 100
 
     def __call__(
-        self, worth: Float[Tensor, "edge bit"], graph: Int[Tensor, " edge"]
+        self, importance: Float[Tensor, "edge bit"], graph: Int[Tensor, " edge"]
     ) -> Bool[Tensor, "edge bit"]:
-        """True where the draw is lucky."""
-        return torch.rand(worth.shape, device=worth.device) >= self.share
+        """Random mask."""
+        return torch.rand(importance.shape, device=importance.device) >= self.share
 
 
 CUTS: dict[str, type[Cut]] = {
@@ -132,13 +132,13 @@ CUTS: dict[str, type[Cut]] = {
 
 
 def keep_highest(
-    worth: Float[Tensor, " bit"], group: Int[Tensor, " bit"], share: float
+    importance: Float[Tensor, " bit"], group: Int[Tensor, " bit"], share: float
 ) -> Bool[Tensor, " bit"]:
-    """False for the given share of each group: its lowest entries, rounded to whole entries."""
-    order = worth.argsort(stable=True)
+    """Mask without the lowest entries of each group, by a share rounded to whole entries."""
+    order = importance.argsort(stable=True)
     order = order[group[order].argsort(stable=True)]
     count = torch.bincount(group) if len(group) else group
     first = count.cumsum(0) - count
-    place = torch.empty_like(group)
-    place[order] = torch.arange(len(group), device=group.device) - first[group[order]]
-    return place >= (share * count).round()[group]
+    rank = torch.empty_like(group)
+    rank[order] = torch.arange(len(group), device=group.device) - first[group[order]]
+    return rank >= (share * count).round()[group]

@@ -1,4 +1,4 @@
-"""NVIF's parts: the observation code, the FlowNets, the variational encoder and its decoder."""
+"""Modules of NVIF: observation autoencoder, FlowNet, variational encoder and decoder."""
 
 from itertools import pairwise
 
@@ -14,12 +14,12 @@ from graphmarl.nn.network import Output, mlp
 
 
 class ObservationAutoencoder(nn.Module):
-    """Compresses one agent's observation to a code (NVIF, Section IV-A).
+    """Autoencoder of single observations (NVIF, Section IV-A).
 
     Args:
-        obs_size: numbers in one observation, each in [0, 1].
-        code_size: numbers in the code.
-        hidden: width of the layer on either side.
+        obs_size: size of an observation, each entry in [0, 1].
+        code_size: size of the code.
+        hidden: hidden width of encoder and decoder.
 
     Shapes:
         observations (row, obs_size); code (row, code_size); logits (row, obs_size).
@@ -37,12 +37,12 @@ class ObservationAutoencoder(nn.Module):
 
 
 class FlowNet(nn.Module):
-    """L stacked graph convolutions with ReLU: L rounds of communication in a step (NVIF, eq. 9).
+    """L graph convolutions with ReLU: L rounds of communication per step (NVIF, eq. 9).
 
     Args:
-        in_size: size of the features that come in.
-        out_size: size of every layer's output.
-        layers: L.
+        in_size: size of the input features.
+        out_size: output size of every layer.
+        layers: number of layers, L.
     """
 
     def __init__(self, in_size: int, out_size: int, layers: int) -> None:
@@ -63,21 +63,21 @@ class FlowNet(nn.Module):
 
 
 class FlowEncoder(CommunicationModule):
-    """The variational encoder of NVIF: q(s | phi, psi) (eqs. 5, 10-12).
+    """Variational encoder q(s | phi, psi) of NVIF (eqs. 5, 10-12).
 
     phi = FlowNet_o(o), psi = FlowNet_h(h), h' = GRU(phi, psi), mu, sigma = f(h'),
-    s ~ N(mu, sigma^2), where o is the code of what an agent sees and what is unique to it. As a
-    communication module of a policy it is frozen. Unlike the paper, the policy is given the mean mu
-    unless `sample` is set: the noise of a sample tells it nothing.
+    s ~ N(mu, sigma^2), where o is the code of the agent's view with its unique features. As a
+    communication module of a policy it is frozen. Unlike the paper, the policy reads the mean mu
+    unless `sample` is set, as sampling only adds noise.
 
     Args:
-        view: the part of an observation that is compressed.
-        unique: the part that is passed on as it is, such as the agent's position.
-        code_size: size of the code.
+        view: part of the observation that is encoded by the autoencoder.
+        unique: part of the observation that is not encoded, such as the agent's position.
+        code_size: size of the observation code.
         hidden: size of phi, psi and the memory h.
         latent: size of s.
         layers: rounds of communication within a step, L.
-        sample: take s as a sample instead of the mean mu.
+        sample: output a sample of s instead of the mean mu.
 
     Shapes:
         graph.x (row, obs_size), memory (row, hidden); s (row, latent).
@@ -110,7 +110,7 @@ class FlowEncoder(CommunicationModule):
         self.head = nn.Linear(hidden, 2 * latent)
 
     def observe(self, graph: Data) -> Float[Tensor, "row code"]:
-        """The code of the view and what is unique, o_i; no gradient reaches the autoencoder."""
+        """Code of the view and unique features, o_i; no gradient reaches the autoencoder."""
         assert graph.x is not None, "the agent graph carries observations"
         x = graph.x.flatten(1)
         with torch.no_grad():
@@ -124,7 +124,7 @@ class FlowEncoder(CommunicationModule):
         edge_index: Int[Tensor, "2 edge"],
         norm: tuple[Tensor, Tensor],
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """The mean mu and deviation sigma of q(s | phi, psi), and the next memory."""
+        """Mean mu and standard deviation sigma of q(s | phi, psi), and the next memory."""
         h = self.gru(phi, self.flow_h(memory, edge_index, norm))
         mu, raw = self.head(h).chunk(2, -1)
         return mu, F.softplus(raw) + 1e-3, h
@@ -136,7 +136,7 @@ class FlowEncoder(CommunicationModule):
         memory: Float[Tensor, "row memory"],
         output: Output,
     ) -> Float[Tensor, "row memory"]:
-        """The latent s and the next memory, without gradient."""
+        """Set the latent s; returns the next memory, without gradient."""
         assert graph.edge_index is not None, "a builder has set the edges"
         with torch.no_grad():
             norm = symmetric_norm(graph.edge_index, graph.num_nodes or 0)
@@ -147,15 +147,14 @@ class FlowEncoder(CommunicationModule):
 
 
 class FlowDecoder(nn.Module):
-    """Reconstructs an observation from the latent s_i and what is unique to i, x_i (NVIF, eq. 13).
+    """Decoder of observations from the latent s_i and unique features x_i (NVIF, eq. 13).
 
     Args:
         latent: size of s.
         unique: size of x.
-        obs_size: numbers to reconstruct.
-        hidden: width of the layer between.
-        logits: where the logits begin: the log-odds of the data, so that training need not find the
-            mean of each cell first.
+        obs_size: size of the reconstruction.
+        hidden: width of the hidden layer.
+        logits: initial bias of the output, such as the log-odds of the data.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What an agent knows besides its own observation: a component of `ActorCritic`."""
+"""Communication modules, which compute features of each agent from the messages of others."""
 
 from abc import abstractmethod
 
@@ -15,15 +15,15 @@ from graphmarl.nn.network import Output, batch_of, count_graphs, mlp, orthogonal
 
 
 class CommunicationModule(nn.Module):
-    """Features from others that are joined to an agent's own input.
+    """Base class of modules whose output is concatenated to an agent's own input.
 
     Attributes:
-        size: size of the latent of each agent.
-        memory_size: numbers of memory per agent.
-        stored: whether the latent is kept with the trajectory instead of being computed again in
-            training: true for frozen parts.
-        rounds: how many hops information travels along the edges within a step.
-        num_agents: the only number of agents that it works with; 0 for any number.
+        size: size of the output latent of each agent.
+        memory_size: size of the recurrent memory per agent.
+        stored: whether the latent is stored in the trajectory instead of recomputed in training,
+            for frozen modules.
+        rounds: hops that information travels along the edges within a step.
+        num_agents: required number of agents; 0 for any number.
     """
 
     size: int
@@ -40,21 +40,21 @@ class CommunicationModule(nn.Module):
         memory: Float[Tensor, "row memory"],
         output: Output,
     ) -> Float[Tensor, "row memory"]:
-        """Set `latent` of the output, and what else there is to see; returns the next memory.
+        """Set the `latent` of the output, and messages or attention; returns the next memory.
 
         Args:
-            graph: the agents and who hears whom.
-            x: the input of each agent and what it remembers.
-            memory: what the module itself remembers.
-            output: what is filled in.
+            graph: agent graph.
+            x: input of each agent, concatenated with its recurrent memory.
+            memory: recurrent memory of the module.
+            output: output that is filled in place.
         """
 
 
 class MeanObservation(CommunicationModule):
-    """MS, an ablation of NVIF: the mean observation of all living agents, whoever hears whom.
+    """Mean observation of all live agents, regardless of the edges (MS, an ablation of NVIF).
 
     Args:
-        obs_size: numbers in one observation.
+        obs_size: size of an observation.
     """
 
     def __init__(self, obs_size: int) -> None:
@@ -68,23 +68,23 @@ class MeanObservation(CommunicationModule):
         memory: Float[Tensor, "row memory"],
         output: Output,
     ) -> Float[Tensor, "row memory"]:
-        """The mean; there is nothing to remember."""
+        """Mean observation; the memory is empty."""
         assert graph.x is not None, "the agent graph carries observations"
         batch, alive = batch_of(graph), graph.alive[:, None]
-        seen, count = graph.x.flatten(1) * alive, count_graphs(graph)
-        total = scatter(seen, batch, dim_size=count)
-        living = scatter(alive.to(seen.dtype), batch, dim_size=count)
-        output.latent = (total / living.clamp(min=1))[batch]
+        x, count = graph.x.flatten(1) * alive, count_graphs(graph)
+        total = scatter(x, batch, dim_size=count)
+        live = scatter(alive.to(x.dtype), batch, dim_size=count)
+        output.latent = (total / live.clamp(min=1))[batch]
         return memory
 
 
 class GaussianCommunication(CommunicationModule):
-    """What NDQ's agents tell each other: a Gaussian message on every edge.
+    """Gaussian messages on every edge (NDQ).
 
-    The output's `messages` are the means mu_ij.
+    The `messages` of the output are the means mu_ij.
 
     Args:
-        conv: the message layer.
+        conv: message-passing layer.
     """
 
     rounds = 1
@@ -101,7 +101,7 @@ class GaussianCommunication(CommunicationModule):
         memory: Float[Tensor, "row memory"],
         output: Output,
     ) -> Float[Tensor, "row memory"]:
-        """Draw the messages and hand them to their receivers."""
+        """Sample and aggregate the messages."""
         assert graph.edge_index is not None, "a builder has set the edges"
         output.messages = self.conv.mean(x, graph.edge_index)
         output.latent = self.conv(x, graph.edge_index, output.messages)
@@ -109,11 +109,11 @@ class GaussianCommunication(CommunicationModule):
 
 
 class AttentionCommunication(CommunicationModule):
-    """What an agent attends to among those it hears and itself (TarMAC: Das et al. 2019).
+    """Attention over neighbours and the agent itself (TarMAC: Das et al. 2019).
 
     Args:
-        conv: the attention layer.
-        size: size of its result.
+        conv: attention layer.
+        size: output size of the layer.
     """
 
     rounds = 1
@@ -138,19 +138,19 @@ class AttentionCommunication(CommunicationModule):
 
 
 class CommNetCommunication(CommunicationModule):
-    """What an agent knows after rounds of communication (CommNet: Sukhbaatar et al. 2016).
+    """Rounds of CommNet communication by mean aggregation (Sukhbaatar et al. 2016).
 
     Args:
-        known: size of the input of each agent and what it remembers.
-        size: size of what is known after each round.
-        rounds: how often agents tell each other all they know.
-        skip: let every round also read what was known before the first.
+        input_size: size of an agent's input with its recurrent memory.
+        size: size of the hidden state h_i.
+        rounds: number of communication rounds.
+        skip: skip connection from h_i^0 to every round.
     """
 
-    def __init__(self, known: int, size: int, rounds: int, skip: bool) -> None:
+    def __init__(self, input_size: int, size: int, rounds: int, skip: bool) -> None:
         super().__init__()
         self.size, self.rounds, self.skip = size, rounds, skip
-        self.encoder = nn.Sequential(orthogonal_linear(known, size, 1.0), nn.Tanh())
+        self.encoder = nn.Sequential(orthogonal_linear(input_size, size, 1.0), nn.Tanh())
         skipped = size if skip else 0
         self.convs = nn.ModuleList(CommConv(size, size, skipped) for _ in range(rounds))
 
@@ -161,7 +161,7 @@ class CommNetCommunication(CommunicationModule):
         memory: Float[Tensor, "row memory"],
         output: Output,
     ) -> Float[Tensor, "row memory"]:
-        """All rounds; there is nothing to remember."""
+        """All rounds; the memory is empty."""
         h = first = self.encoder(x)
         for conv in self.convs:
             h = conv(h, graph.edge_index, first if self.skip else None)
@@ -170,17 +170,17 @@ class CommNetCommunication(CommunicationModule):
 
 
 class EncodedCommunication(CommunicationModule):
-    """Another communication module that reads the inputs behind a layer of its own.
+    """Communication module on inputs that are encoded by a linear layer with ReLU.
 
     Args:
-        known: size of the input of each agent and what it remembers.
+        input_size: size of an agent's input with its recurrent memory.
         hidden: width of the layer.
-        module: reads the encoded inputs.
+        module: communication module on the encoded inputs.
     """
 
-    def __init__(self, known: int, hidden: int, module: CommunicationModule) -> None:
+    def __init__(self, input_size: int, hidden: int, module: CommunicationModule) -> None:
         super().__init__()
-        self.encoder = nn.Sequential(orthogonal_linear(known, hidden), nn.ReLU(inplace=True))
+        self.encoder = nn.Sequential(orthogonal_linear(input_size, hidden), nn.ReLU(inplace=True))
         self.module, self.size = module, module.size
         self.memory_size, self.stored = module.memory_size, module.stored
         self.rounds, self.num_agents = module.rounds, module.num_agents
@@ -192,18 +192,18 @@ class EncodedCommunication(CommunicationModule):
         memory: Float[Tensor, "row memory"],
         output: Output,
     ) -> Float[Tensor, "row memory"]:
-        """What the other module makes of it."""
+        """Encode the inputs and apply the module."""
         return self.module(graph, self.encoder(x), memory, output)
 
 
 class MeanAction(CommunicationModule):
-    """The mean of the neighbours' last actions, one-hot (MFQ: Yang et al. 2018, eq. 11).
+    """Embedded mean of the neighbours' last one-hot actions (MFQ: Yang et al. 2018, eq. 11).
 
-    Zeros where an episode begins and for an agent that hears no one.
+    The mean is zero at the start of an episode and for agents without neighbours.
 
     Args:
         num_actions: number of actions.
-        hidden: width of the layers that embed it, as in the paper's code.
+        hidden: hidden width of the embedding, as in the paper's code.
         size: size of the embedding.
     """
 
@@ -222,7 +222,7 @@ class MeanAction(CommunicationModule):
         memory: Float[Tensor, "row memory"],
         output: Output,
     ) -> Float[Tensor, "row memory"]:
-        """The embedded mean action; there is nothing to remember."""
+        """Embedded mean action; the memory is empty."""
         assert graph.edge_index is not None, "a builder has set the edges"
         mean = self.conv(last_action(graph, self.num_actions), graph.edge_index)
         output.latent = self.embed(mean)
@@ -230,12 +230,12 @@ class MeanAction(CommunicationModule):
 
 
 def last_action(graph: Data, num_actions: int) -> Float[Tensor, "row action"]:
-    """What each agent did in the step before, one-hot; zeros where an episode begins."""
+    """Previous action of each agent, one-hot; zeros at the start of an episode."""
     chosen = F.one_hot(graph.last_action, num_actions).float()
     return chosen * (graph["time"] > 0)[batch_of(graph)][:, None]
 
 
 def no_memory(graph: Data) -> Float[Tensor, "row 0"]:
-    """The memory of networks that have none."""
+    """Empty memory, for networks without recurrence."""
     device = None if graph.x is None else graph.x.device
     return torch.zeros(graph.num_nodes or 0, 0, device=device)

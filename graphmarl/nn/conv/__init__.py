@@ -1,4 +1,4 @@
-"""All message-passing layers, one per file."""
+"""Message-passing layers, one per file."""
 
 from torch_geometric.nn import MessagePassing
 

@@ -1,4 +1,4 @@
-"""Loopy belief propagation as a layer."""
+"""Loopy belief propagation as a message-passing layer."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from graphmarl.nn.network import mlp, orthogonal_linear
 
 
 class BetheConv(MessagePassing):
-    r"""Messages on directed edges that never go straight back (VPP, Section 4.4 and Appendix C).
+    r"""Loopy belief propagation on embeddings (VPP, Section 4.4 and Appendix C).
 
     .. math::
         \nu_{ij}^0 = \mathrm{MLP}([\mu_i, \mu_j]), \quad
@@ -25,21 +25,22 @@ class BetheConv(MessagePassing):
             + \sum_{k \in N_i \setminus j} a_{ik} \nu_{ki}^{m-1})\big), \quad
         y_i = \sigma(W_3 s_i + W_4 \sum_{k \in N_i} \nu_{ki})
 
-    The first messages and the sum at the end are one hop, so that M rounds are nu^0 to nu^{M-1} and
-    reach M hops. With `sum` all a_ik are 1 and the map of the sum is linear, as in the body of the
-    paper; with `attention` they are a softmax over k by heads, between W_Q nu_ij and W_K nu_ki.
+    Messages never return straight to their sender. The first messages and the final sum are one
+    hop, so that M rounds are nu^0 to nu^{M-1} and reach M hops. With `sum` all a_ik are 1 and the
+    map of the sum is linear, as in the main text of the paper; with `attention` they are a softmax
+    over k per head, between W_Q nu_ij and W_K nu_ki.
 
     Args:
-        in_channels: size of mu, what an agent knows of its own action.
-        out_channels: size of the result.
-        rounds: M.
-        state_channels: sizes of the states s^0 to s^M; without any, mu takes their place.
-        hidden: width of the layers between.
+        in_channels: size of the embedding mu.
+        out_channels: size of the output.
+        rounds: number of rounds, M.
+        state_channels: sizes of the states s^0 to s^M; if empty, mu is used instead.
+        hidden: width of the hidden layers.
         aggregator: `attention` or `sum`.
-        heads: heads of the attention.
+        heads: number of attention heads.
         damping: share of the old messages that is kept in each round.
         reweight: rho of tree-reweighted belief propagation; 1 is the Bethe approximation. With
-            attention it weighs the sum over k, and (1 - rho) nu_ji is taken off.
+            attention it weights the sum over k, and (1 - rho) nu_ji is subtracted.
 
     Shapes:
         x (row, in_channels), edge_index (2, edge), states M + 1 of (row, state_channels);
@@ -89,54 +90,54 @@ class BetheConv(MessagePassing):
         edge_index: Int[Tensor, "2 edge"],
         states: Sequence[Tensor] = (),
     ) -> Float[Tensor, "row out"]:
-        """M rounds."""
+        """Output after M rounds; `states` are s^0 to s^M."""
         sender, receiver = edge_index
-        known = states or [x] * (self.rounds + 1)
+        states = states or [x] * (self.rounds + 1)
         nu = F.relu(self.first(torch.cat([x[sender], x[receiver]], 1)))
         reverse = reverse_edges(edge_index, len(x)) if self.rounds > 1 else sender
         for m, (pair, map_) in enumerate(zip(self.pairs, self.maps, strict=True)):
-            told = self.propagate(edge_index, nu=nu, size=(len(x), len(x)))
-            state = pair(torch.cat([known[m][sender], known[m][receiver]], 1))
+            sent = self.propagate(edge_index, nu=nu, size=(len(x), len(x)))
+            state = pair(torch.cat([states[m][sender], states[m][receiver]], 1))
             if self.aggregator == "sum":
-                heard, _ = cavity(told, edge_index, reverse, len(x), self.reweight)
-                new = F.relu(state + map_(heard))
+                incoming, _ = cavity(sent, edge_index, reverse, len(x), self.reweight)
+                new = F.relu(state + map_(incoming))
             else:
-                heard = self._attended(self.scores[m], nu, told, edge_index, reverse)
-                new = F.relu(map_(F.relu(state + heard)))
+                incoming = self._attend(self.scores[m], nu, sent, edge_index, reverse)
+                new = F.relu(map_(F.relu(state + incoming)))
             nu = damped(new, nu, self.damping)
-        told = self.propagate(edge_index, nu=nu, size=(len(x), len(x)))
-        total = scatter(told, receiver, dim_size=len(x))
-        return F.relu(self.last(torch.cat([known[-1], total], 1)))
+        sent = self.propagate(edge_index, nu=nu, size=(len(x), len(x)))
+        total = scatter(sent, receiver, dim_size=len(x))
+        return F.relu(self.last(torch.cat([states[-1], total], 1)))
 
     def message(self, nu: Tensor) -> Tensor:
-        """What agent i tells agent j."""
+        """Message nu_ij of each edge."""
         return nu
 
     def aggregate(self, inputs: Tensor) -> Tensor:
-        """Each message is kept by itself; what is done with it depends on whom it is told."""
+        """Keep the messages separate, as their aggregation depends on the receiving edge."""
         return inputs
 
-    def _attended(
-        self, scores: nn.Module, nu: Tensor, told: Tensor, edge_index: Tensor, reverse: Tensor
+    def _attend(
+        self, scores: nn.Module, nu: Tensor, sent: Tensor, edge_index: Tensor, reverse: Tensor
     ) -> Tensor:
-        """The sum rho sum_{k other than j} a_ik nu_ki - (1 - rho) nu_ji for each edge i -> j."""
-        edge, heard = incoming_pairs(edge_index, reverse)
+        """Sum rho sum_{k other than j} a_ik nu_ki - (1 - rho) nu_ji for each edge i -> j."""
+        edge, source = incoming_pairs(edge_index, reverse)
         width = self.size // self.heads
         q = scores(nu)[:, : self.size].view(-1, self.heads, width)
-        k = scores(told)[:, self.size :].view(-1, self.heads, width)
-        alpha = softmax((q[edge] * k[heard]).sum(-1) / width**0.5, edge, num_nodes=len(nu))
-        v = told.view(-1, self.heads, width)[heard]
+        k = scores(sent)[:, self.size :].view(-1, self.heads, width)
+        alpha = softmax((q[edge] * k[source]).sum(-1) / width**0.5, edge, num_nodes=len(nu))
+        v = sent.view(-1, self.heads, width)[source]
         total = scatter((alpha[..., None] * v).flatten(1), edge, dim_size=len(nu))
         if self.reweight == 1:
             return total
-        back = told[reverse] * (reverse >= 0)[:, None]
+        back = sent[reverse] * (reverse >= 0)[:, None]
         return self.reweight * total - (1 - self.reweight) * back
 
 
 def incoming_pairs(
     edge_index: Int[Tensor, "2 edge"], reverse: Int[Tensor, " edge"]
 ) -> tuple[Int[Tensor, " pair"], Int[Tensor, " pair"]]:
-    """All pairs of an edge i -> j and an edge k -> i with k other than j, by their places."""
+    """Indices of all pairs of an edge i -> j and an edge k -> i with k other than j."""
     sender, receiver = edge_index
     order = torch.argsort(receiver, stable=True)
     into = receiver[order].contiguous()
@@ -144,13 +145,13 @@ def incoming_pairs(
     count = torch.searchsorted(into, sender.contiguous(), right=True) - first
     edge = torch.arange(len(sender), device=sender.device).repeat_interleave(count)
     start = (first - count.cumsum(0) + count)[edge]
-    heard = order[start + torch.arange(len(edge), device=edge.device)]
-    other = heard != reverse[edge]
-    return edge[other], heard[other]
+    source = order[start + torch.arange(len(edge), device=edge.device)]
+    other = source != reverse[edge]
+    return edge[other], source[other]
 
 
 def _check(rounds: int, damping: float, reweight: float) -> None:
-    """Refuse numbers out of range."""
+    """Check the ranges of the options."""
     if rounds < 1:
         raise ValueError(f"rounds is {rounds}; allowed are 1 and more")
     if not 0 <= damping < 1:

@@ -1,4 +1,4 @@
-"""The message layer of CommNet."""
+"""Message-passing layer of CommNet."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from graphmarl.nn.network import orthogonal_linear
 
 
 class CommConv(MessagePassing):
-    r"""One round of CommNet: the mean of what the neighbours know (Sukhbaatar et al. 2016, eq. 2).
+    r"""Mean aggregation of the neighbours' hidden states (CommNet: Sukhbaatar et al. 2016, eq. 2).
 
     .. math::
         h_i^{k+1} = \tanh \left( H h_i^k + C c_i^k + S h_i^0 + b \right), \quad
         c_i^k = \frac{1}{|N_i|} \sum_{j \in N_i} h_j^k
 
-    An agent without neighbours hears zeros. A message that is cut counts as zeros in the mean.
+    The mean is zero for agents without neighbours. A cut message counts as zeros in the mean.
 
     Args:
-        in_channels: size of what an agent knows, h_i^k.
-        out_channels: size of what it knows next.
-        skip_channels: size of what it knew before the first round, h_i^0; 0 leaves it out.
+        in_channels: size of the hidden state h_i^k.
+        out_channels: size of the next hidden state.
+        skip_channels: size of h_i^0, for the skip connection; 0 for none.
 
     Shapes:
         h (row, in_channels), edge_index (2, edge), skip (row, skip_channels); out (row,
@@ -40,10 +40,10 @@ class CommConv(MessagePassing):
         skip: Float[Tensor, "row skip"] | None = None,
     ) -> Float[Tensor, "row out"]:
         """One round; `skip` is h_i^0."""
-        heard = self.propagate(edge_index, h=h, size=(len(h), len(h)))
-        known = [h, heard] if skip is None else [h, heard, skip]
-        return self.linear(torch.cat(known, 1)).tanh()
+        mean = self.propagate(edge_index, h=h, size=(len(h), len(h)))
+        inputs = [h, mean] if skip is None else [h, mean, skip]
+        return self.linear(torch.cat(inputs, 1)).tanh()
 
     def message(self, h_j: Tensor) -> Tensor:
-        """All that agent j knows."""
+        """Hidden state of sender j."""
         return h_j

@@ -1,4 +1,4 @@
-"""What neighbours say, side by side."""
+"""Concatenation of the neighbours' messages."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from torch_geometric.utils import scatter
 def neighbor_slots(
     edge_index: Int[Tensor, "2 edge"], pos: Float[Tensor, "row 2"] | None, slots: int
 ) -> Int[Tensor, " edge"]:
-    """Number of each edge among those to the same receiver, the nearest sender first.
+    """Slot of each edge among the edges to its receiver, sorted by the distance of the sender.
 
-    Of equally near senders the lower row comes first.
+    Ties go to the lower row.
 
     Args:
-        edge_index: who sends and who receives.
-        pos: where they are.
-        slots: how many senders a receiver has at most.
+        edge_index: senders and receivers.
+        pos: positions of all rows.
+        slots: maximum number of senders per receiver.
 
     Raises:
-        ValueError: there are no positions, or a receiver has more senders than slots.
+        ValueError: no positions, or a receiver has more senders than slots.
     """
     if pos is None:
         raise ValueError("neighbours are sorted by distance; these agents have no positions")
     sender, receiver = edge_index
     order = sender.argsort(stable=True)
-    # Each stable sort keeps the order of the one before among equals.
+    # Each stable sort keeps the previous order among equals.
     offset = pos[sender[order]] - pos[receiver[order]]
     order = order[(offset**2).sum(1).argsort(stable=True)]
     order = order[receiver[order].argsort(stable=True)]
@@ -36,7 +36,7 @@ def neighbor_slots(
     most = int(count.max()) if len(count) else 0
     if most > slots:
         raise ValueError(
-            f"an agent hears {most} others; it has {slots} slots for them (neighbors={slots})"
+            f"an agent has {most} neighbours; it has {slots} slots for them (neighbors={slots})"
         )
     first = (count.cumsum(0) - count)[receiver[order]]
     slot = torch.empty_like(order)
@@ -45,10 +45,10 @@ def neighbor_slots(
 
 
 class ConcatConv(MessagePassing):
-    """Lays what up to so many neighbours say side by side, one slot for each.
+    """Concatenates the features of up to a fixed number of neighbours, one slot each.
 
     Args:
-        slots: how many neighbours there can be; the slots of those who are missing are zeros.
+        slots: maximum number of neighbours; empty slots are zeros.
 
     Shapes:
         x (row, size), edge_index (2, edge), slot (edge,); out (row, slots, size).
@@ -64,29 +64,37 @@ class ConcatConv(MessagePassing):
         edge_index: Int[Tensor, "2 edge"],
         slot: Int[Tensor, " edge"],
     ) -> Float[Tensor, "row slots size"]:
-        """What each agent is told; `slot` is that of `neighbor_slots`."""
-        told = self.propagate(edge_index, x=x, slot=slot, size=(len(x), len(x)))
-        return told.view(len(x), self.slots, x.shape[1])
+        """Neighbour features of each agent by slot; `slot` comes from `neighbor_slots`."""
+        out = self.propagate(edge_index, x=x, slot=slot, size=(len(x), len(x)))
+        return out.view(len(x), self.slots, x.shape[1])
 
     def message(self, x_j: Tensor) -> Tensor:
-        """All that the sender says."""
+        """Features of sender j."""
         return x_j
 
     def aggregate(
         self, inputs: Tensor, index: Tensor, slot: Tensor, dim_size: int | None = None
     ) -> Tensor:
-        """Each message in its slot."""
-        assert dim_size is not None, "forward says how many rows there are"
+        """Write each message to its slot."""
+        assert dim_size is not None, "forward passes the number of rows"
         return concatenate_slots(inputs, index, slot, dim_size, self.slots)
 
 
 def concatenate_slots(
-    told: Float[Tensor, "edge size"],
+    messages: Float[Tensor, "edge size"],
     receiver: Int[Tensor, " edge"],
     slot: Int[Tensor, " edge"],
     rows: int,
     slots: int,
 ) -> Float[Tensor, "rows joined"]:
-    """What each receiver is told over its edges, slot after slot."""
-    joined = scatter(told, receiver * slots + slot, dim_size=rows * slots)
-    return joined.view(rows, slots * told.shape[1])
+    """Concatenation of the messages to each receiver by slot.
+
+    Args:
+        messages: message on each edge.
+        receiver: receiver of each edge.
+        slot: slot of each edge.
+        rows: number of rows.
+        slots: slots per row.
+    """
+    joined = scatter(messages, receiver * slots + slot, dim_size=rows * slots)
+    return joined.view(rows, slots * messages.shape[1])

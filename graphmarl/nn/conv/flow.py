@@ -1,4 +1,4 @@
-"""The graph convolution of NVIF's FlowNets."""
+"""Graph convolution of NVIF's FlowNets."""
 
 import torch
 from jaxtyping import Float, Int
@@ -8,7 +8,7 @@ from torch_geometric.nn.dense import Linear
 
 
 class FlowConv(MessagePassing):
-    r"""One round of neighbouring information flow (NVIF, eq. 9; Kipf and Welling 2017).
+    r"""Graph convolution of neighbouring information flow (NVIF, eq. 9; Kipf and Welling 2017).
 
     .. math::
         H^{l+1} = B^{-1/2} (G + I) B^{-1/2} H^l W^l, \quad B = \mathrm{diag}((G + I) \mathbf{1})
@@ -16,8 +16,8 @@ class FlowConv(MessagePassing):
     The ReLU of eq. 9 is applied by `FlowNet`. An agent without neighbours keeps its own features.
 
     Args:
-        in_channels: size of the features that come in.
-        out_channels: size of the features that go out.
+        in_channels: size of the input features.
+        out_channels: size of the output features.
 
     Shapes:
         x (row, in_channels), edge_index (2, edge); out (row, out_channels).
@@ -33,20 +33,20 @@ class FlowConv(MessagePassing):
         edge_index: Int[Tensor, "2 edge"],
         norm: tuple[Float[Tensor, "edge 1"], Float[Tensor, "row 1"]] | None = None,
     ) -> Float[Tensor, "row out"]:
-        """Pass `norm` to compute it once for several layers on the same graph."""
+        """Convolve; pass `norm` to share it between layers on the same graph."""
         edge_norm, self_norm = symmetric_norm(edge_index, len(x)) if norm is None else norm
         h = self.linear(x)
         return self.propagate(edge_index, h=h, edge_norm=edge_norm) + self_norm * h
 
     def message(self, h_j: Tensor, edge_norm: Tensor) -> Tensor:
-        """What agent j tells its neighbour."""
+        """Normalised features of sender j."""
         return edge_norm * h_j
 
 
 def symmetric_norm(
     edge_index: Int[Tensor, "2 edge"], num_nodes: int
 ) -> tuple[Float[Tensor, "edge 1"], Float[Tensor, "row 1"]]:
-    """Entries of B^{-1/2} (G + I) B^{-1/2}: one for each edge, one for each agent to itself."""
+    """Entries of B^{-1/2} (G + I) B^{-1/2}: one per edge, and one per self loop."""
     sender, receiver = edge_index
     degree = torch.ones(num_nodes, device=edge_index.device)
     degree = degree.index_add(0, receiver, degree.new_ones(len(receiver)))

@@ -1,4 +1,4 @@
-"""Attention in two stages: which edges count, and how much."""
+"""Hard and soft attention over neighbours."""
 
 from __future__ import annotations
 
@@ -9,33 +9,33 @@ from torch.nn import functional as F
 from torch_geometric.nn import MessagePassing
 from torch_geometric.utils import scatter
 
-from graphmarl.nn.network import at_once, orthogonal_linear
+from graphmarl.nn.network import fused_linear, orthogonal_linear
 
 
 class GatedConv(MessagePassing):
-    r"""Hard attention opens edges, soft attention weighs the open ones (G2ANet: Liu et al. 2020).
+    r"""Hard attention gates edges, soft attention weights the open ones (G2ANet: Liu et al. 2020).
 
     .. math::
         g_{ij} = [u_{ij} > 0], \quad
         \alpha_{ij} \propto g_{ij} \exp \left( q_i^T k_j / \sqrt{d} \right), \quad
         c_i = \alpha_{ii} v_i + \sum_j \alpha_{ij} v_j
 
-    The agent itself is always open, so that one whose edges are all closed hears itself alone. The
-    score u_ij of a gate reads the pair and, for what the pairs of a receiver mean together, their
-    mean. Unlike the paper, whose bidirectional LSTM reads the pairs in the order of the agents'
-    numbers, this has no order. Unlike the paper, whose gates are samples of the Gumbel-softmax, a
-    gate is its most likely value, and its gradient is that of sigmoid(u_ij / temperature) (straight
-    through): PPO compares the probability of an action with what it was when the action was taken,
-    which other noise on the same graph would change. Gates are open before training.
+    The self loop is always open, so that an agent whose edges are all closed attends to itself
+    alone. The gate score u_ij depends on the pair and on the mean over all pairs of the receiver.
+    Unlike the paper, whose bidirectional LSTM reads the pairs in the order of the agent indices, it
+    is permutation equivariant. Unlike the paper, whose gates are samples of the Gumbel-softmax, a
+    gate takes its most likely value with the straight-through gradient of
+    sigmoid(u_ij / temperature): PPO compares action probabilities on the same graph, which must not
+    depend on fresh noise. Gates are open at initialisation.
 
-    Agent j sends its signature k_j, by which the receiver decides, and alpha_ij v_j if the edge is
-    open. A cut leaves the signatures.
+    The message from agent j is its signature k_j, which the gate reads, and alpha_ij v_j if the
+    edge is open. A cut never removes signatures.
 
     Args:
-        in_channels: size of what an agent knows.
-        out_channels: size of the result.
-        key: size of queries and signatures, d; by default as the result.
-        temperature: how far from its threshold a gate has a gradient.
+        in_channels: size of the input features.
+        out_channels: size of the output features.
+        key: size d of queries and signatures; by default `out_channels`.
+        temperature: temperature of the gates' straight-through gradient.
 
     Raises:
         ValueError: the temperature is not positive.
@@ -68,31 +68,31 @@ class GatedConv(MessagePassing):
     def scores(
         self, own: Tensor, signature: Tensor, edge_index: Int[Tensor, "2 edge"]
     ) -> Float[Tensor, " edge"]:
-        """The score u_ij of each gate, which is open above 0."""
+        """Gate score u_ij of each edge, which is open above 0."""
         sender, receiver = edge_index
         pair = F.relu(own[receiver] + self.sender(signature)[sender])
-        among = self.together(scatter(pair, receiver, dim_size=len(own), reduce="mean"))
-        return self.gate(F.relu(pair + among[receiver])).squeeze(1)
+        pooled = self.together(scatter(pair, receiver, dim_size=len(own), reduce="mean"))
+        return self.gate(F.relu(pair + pooled[receiver])).squeeze(1)
 
     def attention(
         self, x: Float[Tensor, "row in"], edge_index: Int[Tensor, "2 edge"]
     ) -> tuple[Float[Tensor, "edge 1"], Float[Tensor, "row 1"]]:
-        """How much each agent attends to those it hears, 0 over closed edges, and to itself."""
+        """Attention of each agent to its neighbours, 0 on closed edges, and to itself."""
         sender, receiver = edge_index
-        q, k, own = at_once(x, self.query, self.signature, self.receiver)
+        q, k, own = fused_linear(x, self.query, self.signature, self.receiver)
         u = self.scores(own, k, edge_index)
         soft, opened = torch.sigmoid(u / self.temperature), u > 0
         gate = opened.to(soft.dtype) + soft - soft.detach()
         edge, self_score = (q[receiver] * k[sender]).sum(1), (q * k).sum(1)
         edge, self_score = edge / self.key**0.5, self_score / self.key**0.5
         with torch.no_grad():
-            # Of what is open only: what is closed must not push the rest out of range.
-            heard = edge.masked_fill(~opened, float("-inf"))
-            most = self_score.scatter_reduce(0, receiver, heard, "amax")
-        share = gate * (edge - most[receiver]).clamp(max=0).exp()
-        own_share = (self_score - most).exp()
-        total = own_share + scatter(share, receiver, dim_size=len(x))
-        return (share / total[receiver])[:, None], (own_share / total)[:, None]
+            # Closed edges are left out of the maximum, which could underflow the open ones.
+            open_score = edge.masked_fill(~opened, float("-inf"))
+            most = self_score.scatter_reduce(0, receiver, open_score, "amax")
+        weight = gate * (edge - most[receiver]).clamp(max=0).exp()
+        self_weight = (self_score - most).exp()
+        total = self_weight + scatter(weight, receiver, dim_size=len(x))
+        return (weight / total[receiver])[:, None], (self_weight / total)[:, None]
 
     def forward(
         self,
@@ -100,20 +100,20 @@ class GatedConv(MessagePassing):
         edge_index: Int[Tensor, "2 edge"],
         alpha: tuple[Tensor, Tensor] | None = None,
     ) -> Float[Tensor, "row out"]:
-        """Pass `alpha` if it is known already."""
+        """Attend; pass `alpha` if the attention is computed already."""
         edge_alpha, self_alpha = self.attention(x, edge_index) if alpha is None else alpha
         v = self.value(x)
-        heard = self.propagate(edge_index, v=v, alpha=edge_alpha, size=(len(x), len(x)))
-        return heard + self_alpha * v
+        aggregated = self.propagate(edge_index, v=v, alpha=edge_alpha, size=(len(x), len(x)))
+        return aggregated + self_alpha * v
 
     def message(self, v_j: Tensor, alpha: Tensor) -> Tensor:
-        """The value of agent j, weighted by the attention of agent i."""
+        """Value of sender j, weighted by the attention of receiver i."""
         return alpha * v_j
 
     def sends(self, message: Tensor, v_j: Tensor, alpha: Tensor) -> Tensor:
-        """Nothing goes over a closed edge."""
+        """Mask of the open edges."""
         return (alpha > 0).expand(message.shape)
 
     def importance(self, message: Tensor, v_j: Tensor, alpha: Tensor) -> Tensor:
-        """A whole message is cut by its attention."""
+        """Importance of all bits of a message: its attention."""
         return alpha.expand(message.shape)

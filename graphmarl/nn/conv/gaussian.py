@@ -1,4 +1,4 @@
-"""The message layer of NDQ."""
+"""Message-passing layer of NDQ."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from graphmarl.nn.network import mlp
 
 
 class GaussianConv(MessagePassing):
-    r"""A Gaussian message on every directed edge (NDQ, Section 3).
+    r"""Gaussian messages on directed edges (NDQ, Section 3).
 
     .. math::
         m_{ij} \sim \mathcal{N}(\mu_{ij}, I), \quad \mu_{ij} = f_m(x_i)_j
 
-    With `slots` the sender has a message for each place and the receiver reads them side by side in
-    the order of the senders' places, as in the paper: the number of agents is fixed. Without, a
-    sender tells all its receivers the same and a receiver takes the mean, for any number of agents.
-    Unlike in the paper's code, an agent tells itself nothing.
+    With `slots` the sender encodes a message for each agent index, and the receiver concatenates
+    messages in the order of the senders' indices, as in the paper; the number of agents is fixed.
+    Without, a sender broadcasts one message and a receiver takes the mean, for any number of
+    agents. Unlike in the paper's code, agents send no message to themselves.
 
     Args:
-        in_channels: size of what an agent knows.
+        in_channels: size of the input features.
         out_channels: numbers ("bits") in each message.
-        hidden: width of the encoder f_m.
-        slots: number of agents whose places are told apart; 0 for any number.
-        noise: draw messages even outside of training, as the paper's code does.
+        hidden: width of the message encoder f_m.
+        slots: number of agents, for messages by agent index; 0 for any number.
+        noise: sample messages in evaluation mode too, as in the paper's code.
 
     Shapes:
         x (row, in_channels), edge_index (2, edge); mean (edge, out_channels); out (row, size).
@@ -49,12 +49,12 @@ class GaussianConv(MessagePassing):
     def mean(
         self, x: Float[Tensor, "row in"], edge_index: Int[Tensor, "2 edge"]
     ) -> Float[Tensor, "edge bit"]:
-        """The mean mu_ij of each message."""
+        """Mean mu_ij of each message."""
         sender, receiver = edge_index
-        told = self.encoder(x)
+        mu = self.encoder(x)
         if not self.slots:
-            return told[sender]
-        return told.view(-1, self.bits)[sender * self.slots + receiver % self.slots]
+            return mu[sender]
+        return mu.view(-1, self.bits)[sender * self.slots + receiver % self.slots]
 
     def forward(
         self,
@@ -62,26 +62,26 @@ class GaussianConv(MessagePassing):
         edge_index: Int[Tensor, "2 edge"],
         mean: Float[Tensor, "edge bit"] | None = None,
     ) -> Float[Tensor, "row size"]:
-        """Pass `mean` if it is known already."""
+        """Sample and aggregate messages; pass `mean` if it is computed already."""
         mean = self.mean(x, edge_index) if mean is None else mean
-        place = edge_index[0] % max(self.slots, 1)
-        return self.propagate(edge_index, mean=mean, place=place, size=(len(x), len(x)))
+        slot = edge_index[0] % max(self.slots, 1)
+        return self.propagate(edge_index, mean=mean, slot=slot, size=(len(x), len(x)))
 
     def message(self, mean: Tensor) -> Tensor:
-        """The message that is drawn."""
+        """Sampled message, or its mean in evaluation."""
         return mean + torch.randn_like(mean) if self.training or self.noise else mean
 
     def importance(self, message: Tensor, mean: Tensor) -> Tensor:
-        """Bits are cut by the size of their mean."""
+        """Importance of each bit: the absolute value of its mean."""
         return mean.abs()
 
     def aggregate(
-        self, inputs: Tensor, index: Tensor, place: Tensor, dim_size: int | None = None
+        self, inputs: Tensor, index: Tensor, slot: Tensor, dim_size: int | None = None
     ) -> Tensor:
-        """Side by side in the places of the senders, or the mean."""
-        assert dim_size is not None, "forward says how many rows there are"
+        """Concatenate by sender index, or take the mean."""
+        assert dim_size is not None, "forward passes the number of rows"
         if not self.slots:
             return scatter(inputs, index, dim_size=dim_size, reduce="mean")
         rows = dim_size * self.slots
-        beside = scatter(inputs, index * self.slots + place, dim_size=rows)
-        return beside.view(dim_size, self.size)
+        joined = scatter(inputs, index * self.slots + slot, dim_size=rows)
+        return joined.view(dim_size, self.size)

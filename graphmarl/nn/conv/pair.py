@@ -1,4 +1,4 @@
-"""Messages that depend on both ends of an edge."""
+"""Pairwise messages, which depend on sender and receiver."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from graphmarl.nn.network import orthogonal_linear
 
 
 class PairConv(MessagePassing):
-    r"""A pairwise function of what is known at the two ends of each edge, summed.
+    r"""Sum of pairwise functions of receiver and sender features.
 
     .. math::
         y_i = W_3 \sum_j \mathrm{relu}(W_1 x_i + W_2 z_j)
 
-    The receiver's part may differ from the sender's: in a critic, z_j holds the action of agent j
-    and x_i holds none, so that no action ever comes back to who took it.
+    Sender features z may differ from receiver features x: in a critic, z_j contains the action of
+    agent j and x_i does not, so that no message returns an action to its own agent.
 
     Args:
-        in_channels: size of what the receiver knows.
-        out_channels: size of the result.
-        sender_channels: size of what the sender knows; by default as the receiver.
-        hidden: width of the layer between; by default as the result.
+        in_channels: size of the receiver features.
+        out_channels: size of the output features.
+        sender_channels: size of the sender features; by default `in_channels`.
+        hidden: width of the hidden layer; by default `out_channels`.
 
     Shapes:
         x (row, in_channels), edge_index (2, edge), z (row, sender_channels); out (row,
@@ -49,18 +49,18 @@ class PairConv(MessagePassing):
         edge_index: Int[Tensor, "2 edge"],
         z: Float[Tensor, "row sender"] | None = None,
     ) -> Float[Tensor, "row out"]:
-        """One round; without `z` both ends know x."""
-        return self.heard(self.receiver(x), edge_index, self.sender(x if z is None else z))
+        """One round; `z` defaults to x."""
+        return self.sum_pairs(self.receiver(x), edge_index, self.sender(x if z is None else z))
 
-    def heard(
+    def sum_pairs(
         self,
-        own: Float[Tensor, "row hidden"],
+        u: Float[Tensor, "row hidden"],
         edge_index: Int[Tensor, "2 edge"],
-        told: Float[Tensor, "row hidden"],
+        v: Float[Tensor, "row hidden"],
     ) -> Float[Tensor, "row out"]:
-        """The same from W_1 x_i and W_2 z_j, for who has them already."""
-        return self.out(self.propagate(edge_index, own=own, told=told))
+        """Output from the projections u = W_1 x and v = W_2 z."""
+        return self.out(self.propagate(edge_index, u=u, v=v))
 
-    def message(self, own_i: Tensor, told_j: Tensor) -> Tensor:
-        """What agent i makes of what agent j tells."""
-        return F.relu(own_i + told_j, inplace=True)
+    def message(self, u_i: Tensor, v_j: Tensor) -> Tensor:
+        """Pairwise message relu(u_i + v_j)."""
+        return F.relu(u_i + v_j, inplace=True)

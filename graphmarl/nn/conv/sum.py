@@ -1,4 +1,4 @@
-"""The plainest message: a linear map, summed."""
+"""Sum of linearly mapped neighbour features."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch_geometric.nn import MessagePassing
 
-from graphmarl.nn.adjacency import CSRMatrix, DenseMatrix, watched
+from graphmarl.nn.adjacency import CSRMatrix, DenseMatrix, has_hooks
 from graphmarl.nn.network import orthogonal_linear
 
 
 class SumConv(MessagePassing):
-    r"""What the neighbours know, mapped and summed (VPP and IP, state and action messages).
+    r"""Sum of linearly mapped neighbour features (state and action messages of VPP and IP).
 
     .. math::
         y_i = [W x_i] + \sum_j W x_j
 
     Args:
-        in_channels: size of what an agent knows.
+        in_channels: size of the input features.
         out_channels: size of each message.
-        include_self: add the agent's own, by the same weights.
+        include_self: add the agent's own features, with the same weights.
 
     Shapes:
         x (row, in_channels), edge_index (2, edge); out (row, out_channels).
@@ -34,24 +34,24 @@ class SumConv(MessagePassing):
         self,
         x: Float[Tensor, "row in"],
         edge_index: Int[Tensor, "2 edge"],
-        blocks: DenseMatrix | CSRMatrix | None = None,
+        matrix: DenseMatrix | CSRMatrix | None = None,
     ) -> Float[Tensor, "row out"]:
-        """One round; quicker with the `blocks` of the edges, if there are any."""
-        return self.heard(self.linear(x), edge_index, blocks)
+        """One round; pass the adjacency `matrix` of the edges, if there is one, for speed."""
+        return self.sum_messages(self.linear(x), edge_index, matrix)
 
-    def heard(
+    def sum_messages(
         self,
-        told: Float[Tensor, "row out"],
+        x: Float[Tensor, "row out"],
         edge_index: Int[Tensor, "2 edge"],
-        blocks: DenseMatrix | CSRMatrix | None = None,
+        matrix: DenseMatrix | CSRMatrix | None = None,
     ) -> Float[Tensor, "row out"]:
-        """The same from W x_j, for who has it already."""
-        if blocks is None or watched(self):
-            heard = self.propagate(edge_index, x=told)
+        """Output from the mapped features `x`, that is W x of the equation."""
+        if matrix is None or has_hooks(self):
+            out = self.propagate(edge_index, x=x)
         else:
-            heard = blocks.sum(told)
-        return heard + told if self.include_self else heard
+            out = matrix.sum(x)
+        return out + x if self.include_self else out
 
     def message(self, x_j: Tensor) -> Tensor:
-        """What agent j tells."""
+        """Mapped features of sender j."""
         return x_j

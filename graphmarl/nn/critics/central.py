@@ -1,4 +1,4 @@
-"""Values of a whole team: the central critics of MADDPG and PIC."""
+"""Centralised critics of MADDPG and PIC."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from graphmarl.nn.network import batch_of, count_graphs, mlp, orthogonal_linear
 
 
 class CentralCritic(nn.Module):
-    """Q(s, a) of a whole team from all observations and actions.
+    """Base class of centralised critics, Q(s, a) from all observations and actions.
 
     Attributes:
-        num_agents: the only number of agents that it works with; 0 for any number.
+        num_agents: required number of agents; 0 for any number.
     """
 
     num_agents: int = 0
@@ -32,18 +32,18 @@ class CentralCritic(nn.Module):
         action: Float[Tensor, "row action"],
         order: Int[Tensor, " agent"] | None = None,
     ) -> Float[Tensor, " graph"]:
-        """The value of each graph; `order` is that in which agents are read."""
+        """Q-value of each graph; `order` permutes the agents of the input."""
 
 
 class ConcatCritic(CentralCritic):
-    """All observations and actions side by side (MADDPG: Lowe et al. 2017).
+    """Centralised critic on concatenated observations and actions (MADDPG: Lowe et al. 2017).
 
-    The dead are zeros. The number of agents is fixed, and their order matters.
+    Dead agents are zeros. The number of agents is fixed, and their order matters.
 
     Args:
-        obs_size: numbers in an agent's observation.
-        num_actions: number of actions, or of their components.
-        num_agents: N.
+        obs_size: size of an agent's observation.
+        num_actions: number of actions, or of action components.
+        num_agents: number of agents, N.
         hidden: width of both layers.
 
     Shapes:
@@ -62,7 +62,7 @@ class ConcatCritic(CentralCritic):
         action: Float[Tensor, "row action"],
         order: Int[Tensor, " agent"] | None = None,
     ) -> Float[Tensor, " graph"]:
-        """The value of each graph."""
+        """Q-value of each graph."""
         each = _observed(graph, action).unflatten(0, (-1, self.num_agents))
         if order is not None:
             each = each[:, order]
@@ -70,21 +70,21 @@ class ConcatCritic(CentralCritic):
 
 
 class PooledCritic(CentralCritic):
-    r"""Graph convolutions and a maximum over agents (PIC: Liu et al. 2019, eqs. 5-6).
+    r"""Permutation-invariant graph-convolutional critic (PIC: Liu et al. 2019, eqs. 5-6).
 
     .. math::
         h_i' = \tfrac{1}{N} ( \mathrm{relu}(\tfrac{1}{N} \sum_j W h_j) + \mathrm{relu}(U h_i) )
 
-    The sum is over those that agent i hears, which is everyone else in the paper; the order of
-    agents changes nothing. `normalise` is the division of each layer by N in the paper's code.
+    The sum is over the neighbours of agent i, all other agents in the paper; the features are
+    max-pooled over agents. `normalise` is the division of each layer by N in the paper's code.
 
     Args:
-        obs_size: numbers in an agent's observation.
-        num_actions: number of actions, or of their components.
-        kinds: number of kinds of agent; several are told apart by an embedding of `kind_size`.
+        obs_size: size of an agent's observation.
+        num_actions: number of actions, or of action components.
+        kinds: number of kinds of agent; with several, an embedding of the kind is appended.
         hidden: width of the layers.
-        layers: graph convolutions.
-        kind_size: size of the embedding of a kind.
+        layers: number of graph convolutions.
+        kind_size: size of the kind embedding.
         normalise: divide each layer by N.
 
     Shapes:
@@ -116,16 +116,16 @@ class PooledCritic(CentralCritic):
         action: Float[Tensor, "row action"],
         order: Int[Tensor, " agent"] | None = None,
     ) -> Float[Tensor, " graph"]:
-        """The value of each graph; the order changes nothing."""
+        """Q-value of each graph; independent of the order."""
         h, number = _observed(graph, action), (graph.num_nodes or 0) // count_graphs(graph)
         if self.kind is not None:
             h = torch.cat([h, self.kind(graph.kind)], 1)
-        blocks = adjacency_matrix(graph)
+        matrix = adjacency_matrix(graph)
         for others, own in zip(self.others, self.own, strict=True):
-            heard = others(h, graph.edge_index, blocks) / number
-            h = F.relu(heard) + F.relu(own(h))
+            mean = others(h, graph.edge_index, matrix) / number
+            h = F.relu(mean) + F.relu(own(h))
             h = h / number if self.normalise else h
-        # What follows a ReLU is at least 0, so that zeros leave the dead out of the maximum.
+        # Features are at least 0 after the ReLU, so zeros exclude dead agents from the maximum.
         pooled = scatter(
             h * graph.alive[:, None], batch_of(graph), dim_size=count_graphs(graph), reduce="max"
         )
@@ -133,7 +133,7 @@ class PooledCritic(CentralCritic):
 
 
 def _observed(graph: Data, action: Tensor) -> Float[Tensor, "row both"]:
-    """Observation and action of the living; zeros for the dead."""
+    """Observation and action of live agents; zeros for dead agents."""
     assert graph.x is not None, "the agent graph carries observations"
     both = torch.cat([graph.x.flatten(1), action], 1)
     return torch.where(graph.alive[:, None], both, torch.zeros_like(both))

@@ -1,4 +1,4 @@
-"""A critic that can tell what would have been if one agent had done something else."""
+"""Counterfactual critic of COMA."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from torch.nn import functional as F
 from torch_geometric.data import Data
 
 from graphmarl.nn.network import batch_of, mlp
-from graphmarl.nn.trunk import place_of
+from graphmarl.nn.trunk import agent_index
 
 
 class CounterfactualCritic(nn.Module):
-    """Q(s, u_-i, .): all actions of an agent beside those of the others (COMA, Fig. 1).
+    """Q(s, u_-i, .): Q-values of all actions of agent i given the others' actions (COMA, Fig. 1).
 
-    For agent i it reads the global state, the agent's observation, what the others do (one-hot in
-    the order of their places; zeros for the agent itself and for the dead) and the agent's place.
+    The input for agent i is the global state, its observation, the one-hot actions of all other
+    agents (zeros for agent i itself and for dead agents) and the one-hot agent index.
 
     Args:
-        num_agents: N, the only number of agents that it works with.
+        num_agents: number of agents, N.
         state_size: size of the global state.
-        obs_size: numbers in an agent's observation.
+        obs_size: size of an agent's observation.
         num_actions: number of actions.
         hidden: width of both layers.
 
@@ -39,11 +39,11 @@ class CounterfactualCritic(nn.Module):
         self.layers = mlp(size, hidden, hidden, num_actions, last_gain=1.0)
 
     def forward(self, graph: Data, action: Int[Tensor, " row"]) -> Float[Tensor, "row action"]:
-        """The value of each of an agent's actions beside what the others do."""
+        """Q-values of all actions of each agent, given the actions of the others."""
         assert graph.x is not None, "the agent graph carries observations"
-        done = F.one_hot(action, self.num_actions) * graph.alive[:, None]
-        place = F.one_hot(place_of(graph), self.num_agents)
-        together = done.view(-1, self.num_agents, self.num_actions)[batch_of(graph)]
-        others = together * (1 - place)[..., None]
-        known = (graph.state[batch_of(graph)], graph.x.flatten(1), others.flatten(1), place)
-        return self.layers(torch.cat([part.float() for part in known], 1))
+        taken = F.one_hot(action, self.num_actions) * graph.alive[:, None]
+        index = F.one_hot(agent_index(graph), self.num_agents)
+        joint = taken.view(-1, self.num_agents, self.num_actions)[batch_of(graph)]
+        others = joint * (1 - index)[..., None]
+        inputs = (graph.state[batch_of(graph)], graph.x.flatten(1), others.flatten(1), index)
+        return self.layers(torch.cat([part.float() for part in inputs], 1))

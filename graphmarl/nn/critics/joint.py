@@ -11,12 +11,12 @@ from graphmarl.nn.network import mlp
 
 
 class JointCritic(nn.Module):
-    """Q_jt and V of QTRAN-base (Son et al. 2019, Section 4): sums over agents, then the state.
+    """Joint Q_jt and V_jt of QTRAN-base, by sum pooling over agents (Son et al. 2019, Section 4).
 
     Args:
         features: size of an agent's features.
         num_actions: number of actions.
-        state_size: size of the global state, 0 where there is none.
+        state_size: size of the global state; 0 for none.
         hidden: width of every layer.
 
     Shapes:
@@ -38,7 +38,14 @@ class JointCritic(nn.Module):
         alive: Bool[Tensor, "graph agent"],
         state: Float[Tensor, "graph state"] | None,
     ) -> Float[Tensor, " graph"]:
-        """Q_jt(tau, u)."""
+        """Q_jt(tau, u).
+
+        Args:
+            features: features of each agent.
+            action: action of each agent.
+            alive: mask of live agents.
+            state: global state, or None.
+        """
         chosen = F.one_hot(action, self.num_actions).to(features.dtype)
         pair = self.pair(torch.cat([features, chosen], -1)) * alive[..., None]
         return self.q(self._with_state(pair.sum(1), state)).squeeze(-1)
@@ -49,7 +56,13 @@ class JointCritic(nn.Module):
         alive: Bool[Tensor, "graph agent"],
         state: Float[Tensor, "graph state"] | None,
     ) -> Float[Tensor, " graph"]:
-        """V_jt(tau)."""
+        """V_jt(tau).
+
+        Args:
+            features: features of each agent.
+            alive: mask of live agents.
+            state: global state, or None.
+        """
         single = self.single(features) * alive[..., None]
         return self.v(self._with_state(single.sum(1), state)).squeeze(-1)
 

@@ -12,12 +12,12 @@ from graphmarl.nn.world_model import xavier
 
 
 class LatentCritic(nn.Module):
-    """Values V_i of all agents' states: a transformer layer over the living of each graph.
+    """Values V_i of latent states, by a transformer layer over the live agents of each graph.
 
     Args:
-        size: numbers of an agent's state.
+        size: size of a latent state.
         hidden: width of every layer.
-        heads: heads of the attention.
+        heads: number of attention heads.
 
     Shapes:
         features (graph, agent, size), alive (graph, agent); out (graph, agent).
@@ -31,6 +31,6 @@ class LatentCritic(nn.Module):
         xavier(self)
 
     def forward(self, features: Tensor, alive: Tensor) -> Tensor:
-        """The value of each agent."""
-        x = self.layer(F.relu(self.embed(features)), BlockMask.living(alive).mask)
+        """Value of each agent."""
+        x = self.layer(F.relu(self.embed(features)), BlockMask.complete(alive).mask)
         return self.head(F.relu(x)).squeeze(-1)

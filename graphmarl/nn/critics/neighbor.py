@@ -1,4 +1,4 @@
-"""Values of agents beside those that they hear: the critics of soft actor-critic."""
+"""Neighbourhood critics of soft actor-critic."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from torch_geometric.data import Data
 
 from graphmarl.nn.conv import PairConv
 from graphmarl.nn.inference import StateMessages
-from graphmarl.nn.network import at_once, mlp, orthogonal_linear
+from graphmarl.nn.network import fused_linear, mlp, orthogonal_linear
 from graphmarl.nn.policy import Action
 
 
 class NeighborCritic(nn.Module):
-    """Q_i(s, a_i, a_Ni): the value of an agent's action beside those of the agents that it hears.
+    """Critic Q_i(s, a_i, a_Ni) of an agent's own and its neighbours' actions.
 
-    States go M rounds (`StateMessages`); actions go a single hop, so that an agent's own action
-    cannot come back to it, and Q_i of every own discrete action is one output each, of which no
-    input depends on that action.
+    States are passed for M rounds (`StateMessages`), actions for a single hop, so that an agent's
+    own action never returns to it. Q_i of each own discrete action is a separate output, whose
+    inputs do not depend on that action.
 
     Args:
-        obs_size: numbers in an agent's observation.
-        num_actions: number of actions, or of their components.
+        obs_size: size of an agent's observation.
+        num_actions: number of actions, or of action components.
         action: discrete or continuous.
         kinds: number of kinds of agent.
-        rounds: M.
+        rounds: number of rounds, M.
         size: width of the states.
         hidden: width of the other layers.
-        state_messages: pass observations on as well.
+        state_messages: also pass observations to neighbours.
 
     Shapes:
-        graph.x (row, obs_size), action (row, num_actions); out (row, num_actions) of every own
-        discrete action, or (row, 1) of the continuous one.
+        graph.x (row, obs_size), action (row, num_actions); out (row, num_actions) for
+        discrete actions, or (row, 1) for continuous ones.
     """
 
     def __init__(
@@ -50,18 +50,18 @@ class NeighborCritic(nn.Module):
         super().__init__()
         self.continuous = action == "continuous"
         self.states = StateMessages(obs_size, size, rounds, kinds, state_messages)
-        known = self.states.sizes[-1]
-        self.conv = PairConv(known, hidden, known, size)
-        self.told = nn.Linear(num_actions, size, bias=False)
-        self.own = orthogonal_linear(known, hidden)
-        self.did = nn.Linear(num_actions, hidden, bias=False) if self.continuous else None
+        state_size = self.states.sizes[-1]
+        self.conv = PairConv(state_size, hidden, state_size, size)
+        self.neighbor_action = nn.Linear(num_actions, size, bias=False)
+        self.own = orthogonal_linear(state_size, hidden)
+        self.own_action = nn.Linear(num_actions, hidden, bias=False) if self.continuous else None
         self.head = mlp(hidden, 1 if self.continuous else num_actions, last_gain=0.01)
 
     def features(self, graph: Data) -> tuple[Tensor, Tensor, Tensor]:
-        """What no action has a bearing on: the states' part of hearing, of telling, of the own."""
+        """Action-independent features: state parts of receiver, sender and own input."""
         s = self.states(graph)[-1]
-        hears, tells, own = at_once(s, self.conv.receiver, self.conv.sender, self.own)
-        return hears, tells, own
+        receiver, sender, own = fused_linear(s, self.conv.receiver, self.conv.sender, self.own)
+        return receiver, sender, own
 
     def forward(
         self,
@@ -69,31 +69,32 @@ class NeighborCritic(nn.Module):
         action: Float[Tensor, "row action"],
         graph: Data,
     ) -> Float[Tensor, "row own"]:
-        """Values from the features; discrete actions are one-hot or relaxed."""
-        hears, tells, own = features
+        """Q-values from the features; discrete actions are one-hot or relaxed."""
+        receiver, sender, own = features
         assert graph.edge_index is not None, "a builder has set the edges"
-        heard = self.conv.heard(hears, graph.edge_index, tells + self.told(action))
-        if self.did is not None:
-            own = own + self.did(action)
-        return self.head(F.relu(own + heard, inplace=True))
+        v = sender + self.neighbor_action(action)
+        aggregated = self.conv.sum_pairs(receiver, graph.edge_index, v)
+        if self.own_action is not None:
+            own = own + self.own_action(action)
+        return self.head(F.relu(own + aggregated, inplace=True))
 
     def taken(
         self, q: Float[Tensor, "row own"], action: Float[Tensor, "row action"]
     ) -> Float[Tensor, " row"]:
-        """The value of the own action that was taken."""
+        """Q-value of the agent's own action."""
         return q.squeeze(-1) if self.continuous else (q * action).sum(-1)
 
 
 class NeighborValue(nn.Module):
-    """V_i(s) from the states after M rounds.
+    """State value V_i(s) after M rounds of state messages.
 
     Args:
-        obs_size: numbers in an agent's observation.
+        obs_size: size of an agent's observation.
         kinds: number of kinds of agent.
-        rounds: M.
+        rounds: number of rounds, M.
         size: width of the states.
-        hidden: width of the layer above.
-        state_messages: pass observations on.
+        hidden: width of the head.
+        state_messages: also pass observations to neighbours.
 
     Shapes:
         graph.x (row, obs_size); out (row,).
@@ -114,5 +115,5 @@ class NeighborValue(nn.Module):
         self.head = mlp(self.states.sizes[-1], hidden, 1, last_gain=0.01)
 
     def forward(self, graph: Data) -> Float[Tensor, " row"]:
-        """The value of each agent."""
+        """Value of each agent."""
         return self.head(self.states(graph)[-1]).squeeze(-1)

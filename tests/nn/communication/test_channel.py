@@ -24,13 +24,13 @@ EDGES = torch.tensor([[1, 2, 0, 3], [0, 0, 1, 5]])
 
 
 class Keep(Cut):
-    """Sends what it is told to; edges, or bits of every edge."""
+    """Keeps the given edges, or the given bits of every edge."""
 
     def __init__(self, kept: Tensor) -> None:
         self.kept = kept
 
-    def __call__(self, worth, graph):
-        return self.kept.expand_as(worth)
+    def __call__(self, importance, graph):
+        return self.kept.expand_as(importance)
 
 
 def counts(channel: Channel, graphs: int = 2) -> list[tuple[float, ...]]:
@@ -58,18 +58,18 @@ def test_a_cut_message_carries_a_mask_and_an_empty_one_is_not_sent():
     mean = torch.zeros(4, 9)
     mean[0, :2], mean[1, 8], mean[3] = torch.tensor([5.0, -5.0]), -7.0, 1.5
     with Channel(conv, 3, Threshold(1.5)) as channel:
-        heard = conv(x, EDGES, mean)
+        received = conv(x, EDGES, mean)
         # Graph 0: bits 2 and 1 of two messages, the third is silent; a mask of 9 digits is 2 bytes.
         assert counts(channel) == [(2, 3, 4 * 3 + 2 * 2), (1, 9, 4 * 9 + 2)]
-    assert heard[0].tolist() == [2.5, -2.5, 0, 0, 0, 0, 0, 0, -3.5]
-    assert not heard[1].any()
+    assert received[0].tolist() == [2.5, -2.5, 0, 0, 0, 0, 0, 0, -3.5]
+    assert not received[1].any()
 
 
-def test_what_is_kept_in_mind_is_what_arrived():
+def test_recorded_messages_are_the_received_ones():
     conv, x = GaussianConv(4, 3, slots=3).eval(), torch.randn(6, 4)
     with Channel(conv, 3, Budget(1)) as channel:
         conv(x, EDGES)
-        (sent,) = channel.sent
+        (sent,) = channel.messages
     assert torch.equal(sent.edge_index, EDGES)
     best = conv.mean(x, EDGES).abs().argmax(1)
     assert torch.equal(sent.keep, torch.nn.functional.one_hot(best, 3).bool())
@@ -82,29 +82,29 @@ def test_attention_is_cut_head_by_head_and_not_renormalised():
     v = conv.value(x)
     least = float(alpha.detach().flatten().sort().values[4])
     with Channel(conv, 3, Threshold(least)) as channel:
-        heard = conv(x, EDGES)
+        received = conv(x, EDGES)
         bits = sum(bits for _, bits, _ in counts(channel))
     assert bits == 4 * 3, "four of eight shares are kept, each weighs three bits"
     kept = torch.where(alpha >= least, alpha, 0.0).repeat_interleave(3, 1)
     expected = own.repeat_interleave(3, 1) * v
-    assert torch.allclose(heard, expected.index_add(0, EDGES[1], kept * v[EDGES[0]]), atol=1e-6)
+    assert torch.allclose(received, expected.index_add(0, EDGES[1], kept * v[EDGES[0]]), atol=1e-6)
 
 
 def test_two_layers_are_two_rounds():
     net, x = FlowNet(4, 5, 2), torch.randn(6, 4)
     with Channel(net, 3) as channel:
         net(x, EDGES, symmetric_norm(EDGES, 6))
-        assert [sent.message.shape for sent in channel.sent] == [(4, 5), (4, 5)]
+        assert [sent.message.shape for sent in channel.messages] == [(4, 5), (4, 5)]
         assert counts(channel) == [(6, 30, 120), (2, 10, 40)]
 
 
-def test_a_layer_of_pytorch_geometric_is_watched_and_cut_by_the_size_of_its_numbers():
+def test_a_layer_of_pytorch_geometric_is_counted_and_cut_by_absolute_value():
     conv, x = SimpleConv(aggr="sum"), torch.tensor([[1.0, -9.0], [2.0, -8.0], [3.0, 7.0]])
     with Channel(conv, 3, Rank(50)) as channel:
-        heard = conv(x, torch.tensor([[0, 1], [2, 2]]))
+        received = conv(x, torch.tensor([[0, 1], [2, 2]]))
         # 1 and 2 are cut; each message has one bit of 4 bytes left and a mask of 1 byte.
         assert counts(channel, 1) == [(2, 2, 2 * 4 + 2 * 1)]
-    assert heard[2].tolist() == [0, -17]
+    assert received[2].tolist() == [0, -17]
 
 
 def test_nothing_is_counted_over_no_edges():
@@ -128,7 +128,7 @@ def test_a_closed_channel_leaves_no_trace(fails):
         assert torch.equal(layer(x, EDGES), value)
         assert not layer._message_forward_hooks
         assert not layer._propagate_forward_pre_hooks
-    assert len(channel.sent) == 2, "nothing was added after it was closed"
+    assert len(channel.messages) == 2, "nothing was added after it was closed"
 
 
 def test_a_network_without_messages_has_no_layers():
@@ -140,31 +140,31 @@ MAPPED = ("pair", "bethe", "comm", "transformer")
 
 
 @pytest.mark.parametrize("name", CONVS)
-def test_what_an_agent_hears_does_not_depend_on_a_cut_bit(name):
+def test_outputs_do_not_depend_on_cut_bits(name):
     kind = CONVS[name]
     layer = kind(4, 3).eval()  # type: ignore[call-arg]
     if isinstance(layer, (AttentionConv, GatedConv)):
         nn.init.zeros_(layer.signature.weight)  # whom to attend to is known without messages
     bits = torch.tensor([name not in MAPPED, False, name not in MAPPED])
-    # What is told may have another size than what comes of it where it is mapped.
+    # Messages may differ in size from the aggregated output, where that is mapped.
     with Channel(layer, 3, Keep(bits[:1] if name in MAPPED else bits)):
         jacobian = torch.autograd.functional.jacobian(
             lambda x: layer(x, EDGES)[0], torch.randn(6, 4)
         )
-    heard = jacobian.abs().sum(-1) > 0  # type: ignore[union-attr]
-    assert heard[:, 1:3].tolist() == [[bit, bit] for bit in bits.expand(3).tolist()]
+    received = jacobian.abs().sum(-1) > 0  # type: ignore[union-attr]
+    assert received[:, 1:3].tolist() == [[bit, bit] for bit in bits.expand(3).tolist()]
 
 
-def test_whom_attention_is_cut_from_still_takes_a_share_of_it():
-    # As in NDQ's code: the weights that are left are not renormalised, so the signature is heard.
+def test_attention_is_not_renormalised_after_a_cut():
+    # As in NDQ's code: the weights that are left are not renormalised, as signatures arrive.
     layer, x = AttentionConv(4, 3), torch.randn(6, 4)
     with Channel(layer, 3, Budget(0)):
         before = layer(x, EDGES)[0]
         x[1] += 1.0
         after = layer(x, EDGES)[0]
     alone = layer(x, EDGES[:, 3:])[0]
-    for heard in (before, after):
-        share = heard / alone
+    for received in (before, after):
+        share = received / alone
         assert torch.allclose(share, share[0].expand(3), atol=1e-5), "a share of its own value"
         assert 0 < share[0] < 1
     assert not torch.isclose(before, after).any()

@@ -1,4 +1,4 @@
-"""Each rule says of numbers written by hand what it sends."""
+"""Each rule on numbers written by hand."""
 
 import pytest
 import torch
@@ -7,17 +7,17 @@ from graphmarl.nn import CUTS
 from graphmarl.nn.communication.cuts import Budget, RandomCut, Rank, Threshold
 
 # Three messages of two bits; the first two are of graph 0, the last of graph 1.
-WORTH = torch.tensor([[0.1, 3.0], [2.0, 0.5], [0.2, 0.3]])
+IMPORTANCE = torch.tensor([[0.1, 3.0], [2.0, 0.5], [0.2, 0.3]])
 GRAPH = torch.tensor([0, 0, 1])
 NOTHING = torch.zeros(0, 2), torch.zeros(0, dtype=torch.long)
 EVERY = [Threshold(1), Rank(50), Rank(50, "graph"), Budget(1), RandomCut(50)]
 
 
-def sent(cut, worth=WORTH, graph=GRAPH) -> list[list[int]]:
-    return cut(worth, graph).int().tolist()
+def sent(cut, importance=IMPORTANCE, graph=GRAPH) -> list[list[int]]:
+    return cut(importance, graph).int().tolist()
 
 
-def test_a_threshold_sends_what_is_worth_as_much_or_more():
+def test_a_threshold_sends_bits_of_at_least_its_importance():
     assert sent(Threshold(2)) == [[0, 1], [1, 0], [0, 0]]
     assert sent(Threshold(0)) == [[1, 1], [1, 1], [1, 1]]
     assert sent(Threshold(3.5)) == [[0, 0], [0, 0], [0, 0]]
@@ -31,7 +31,7 @@ def test_a_rank_cuts_the_lowest_of_all_graphs_together():
 def test_a_rank_within_graphs_cuts_the_same_share_of_each():
     assert sent(Rank(50, "graph")) == [[0, 1], [1, 0], [0, 1]]
     order = torch.tensor([1, 0, 1])  # graphs need not come in order
-    assert sent(Rank(50, "graph"), WORTH, order) == [[0, 1], [1, 0], [0, 1]]
+    assert sent(Rank(50, "graph"), IMPORTANCE, order) == [[0, 1], [1, 0], [0, 1]]
 
 
 @pytest.mark.parametrize("within", ["step", "graph"])
@@ -54,28 +54,28 @@ def test_of_equal_bits_the_first_go_first():
 
 
 def test_a_rank_of_many_bits_is_that_of_a_sorted_list():
-    worth, graph = torch.rand(500, 3), torch.randint(7, (500,))
-    kept = Rank(80, "graph")(worth, graph)
+    importance, graph = torch.rand(500, 3), torch.randint(7, (500,))
+    kept = Rank(80, "graph")(importance, graph)
     for number in range(7):
-        mine = worth[graph == number].flatten()
+        mine = importance[graph == number].flatten()
         lowest = sorted(range(len(mine)), key=lambda i: float(mine[i]))[: round(0.8 * len(mine))]
         cut = (~kept[graph == number].flatten()).nonzero().flatten().tolist()
         assert cut == sorted(lowest)
 
 
 def test_a_budget_sends_the_best_bits_of_each_message():
-    worth = torch.tensor([[0.1, 3.0, 2.0], [5.0, 5.0, 5.0]])
+    importance = torch.tensor([[0.1, 3.0, 2.0], [5.0, 5.0, 5.0]])
     graph = torch.tensor([0, 0])
-    assert sent(Budget(0), worth, graph) == [[0, 0, 0], [0, 0, 0]]
-    assert sent(Budget(1), worth, graph) == [[0, 1, 0], [1, 0, 0]]
-    assert sent(Budget(2), worth, graph) == [[0, 1, 1], [1, 1, 0]]
-    assert sent(Budget(9), worth, graph) == [[1, 1, 1], [1, 1, 1]]
+    assert sent(Budget(0), importance, graph) == [[0, 0, 0], [0, 0, 0]]
+    assert sent(Budget(1), importance, graph) == [[0, 1, 0], [1, 0, 0]]
+    assert sent(Budget(2), importance, graph) == [[0, 1, 1], [1, 1, 0]]
+    assert sent(Budget(9), importance, graph) == [[1, 1, 1], [1, 1, 1]]
 
 
 @pytest.mark.parametrize("percent", [0, 30, 100])
-def test_a_random_cut_cuts_as_often_as_it_says_and_anew_each_time(percent):
-    cut, worth, graph = RandomCut(percent), torch.ones(20_000, 2), torch.zeros(20_000).long()
-    first, second = (~cut(worth, graph) for _ in range(2))
+def test_a_random_cut_has_the_given_rate_and_is_drawn_anew(percent):
+    cut, importance, graph = RandomCut(percent), torch.ones(20_000, 2), torch.zeros(20_000).long()
+    first, second = (~cut(importance, graph) for _ in range(2))
     share = percent / 100
     # Five standard deviations of the mean of 20,000 draws.
     bound = 5 * (share * (1 - share) / 20_000) ** 0.5
@@ -85,7 +85,7 @@ def test_a_random_cut_cuts_as_often_as_it_says_and_anew_each_time(percent):
 
 
 @pytest.mark.parametrize("cut", EVERY)
-def test_nothing_to_say_is_nothing_to_cut(cut):
+def test_cuts_accept_no_messages(cut):
     kept = cut(*NOTHING)
     assert kept.shape == (0, 2)
     assert kept.dtype == torch.bool

@@ -20,14 +20,14 @@ def plain(conv: AttentionConv, x: torch.Tensor, edges: torch.Tensor) -> torch.Te
     """softmax(q_i . k_j / sqrt(d)) v_j, agent by agent and head by head."""
     rows = []
     for i in range(len(x)):
-        heard = [i, *edges[0][edges[1] == i].tolist()]
+        received = [i, *edges[0][edges[1] == i].tolist()]
         parts = []
         for head in range(conv.heads):
             keys = slice(head * conv.key, (head + 1) * conv.key)
             values = slice(head * conv.width, (head + 1) * conv.width)
             q = conv.activation(conv.query(x[i]))[keys]
-            k = conv.activation(conv.signature(x[heard]))[:, keys]
-            v = conv.activation(conv.value(x[heard]))[:, values]
+            k = conv.activation(conv.signature(x[received]))[:, keys]
+            v = conv.activation(conv.value(x[received]))[:, values]
             alpha = (k @ q / conv.key**0.5).exp()
             parts.append((alpha / alpha.sum()) @ v)
         rows.append(torch.cat(parts))
@@ -42,7 +42,7 @@ def test_equals_a_plain_loop(heads, key, activation, edges):
 
 
 @every_form
-def test_equals_the_attention_of_pytorch_where_all_hear_all(heads, key, activation):
+def test_equals_the_attention_of_pytorch_on_complete_graphs(heads, key, activation):
     conv, x = AttentionConv(3, 6, heads, key, activation), torch.randn(4, 3)
     q, k, v = (
         conv.activation(part(x)).view(4, heads, -1).transpose(0, 1)
@@ -99,10 +99,10 @@ def test_large_scores_do_not_overflow():
     assert torch.isfinite(conv(x, COMPLETE)).all()
 
 
-def test_a_bit_is_worth_the_attention_of_its_head():
+def test_importance_of_a_bit_is_the_attention_of_its_head():
     alpha = torch.tensor([[0.1, 0.7]])
-    worth = AttentionConv(3, 6, 2).importance(torch.randn(1, 6), torch.randn(1, 6), alpha)
-    assert torch.equal(worth, torch.tensor([[0.1, 0.1, 0.1, 0.7, 0.7, 0.7]]))
+    importance = AttentionConv(3, 6, 2).importance(torch.randn(1, 6), torch.randn(1, 6), alpha)
+    assert torch.equal(importance, torch.tensor([[0.1, 0.1, 0.1, 0.7, 0.7, 0.7]]))
 
 
 def test_heads_that_do_not_divide_the_output_are_refused():

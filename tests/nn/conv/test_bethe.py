@@ -32,8 +32,8 @@ def graph_of(x: torch.Tensor, edge_index: torch.Tensor) -> Data:
 
 
 def test_pairs_of_edges_never_go_straight_back():
-    edge, heard = incoming_pairs(LINE, reverse_edges(LINE, 4))
-    pairs = zip(edge, heard, strict=True)
+    edge, received = incoming_pairs(LINE, reverse_edges(LINE, 4))
+    pairs = zip(edge, received, strict=True)
     found = {(tuple(LINE[:, e].tolist()), tuple(LINE[:, f].tolist())) for e, f in pairs}
     assert found == {
         ((1, 0), (2, 1)),
@@ -44,18 +44,18 @@ def test_pairs_of_edges_never_go_straight_back():
 
 
 @pytest.mark.parametrize("aggregator", ["sum", "attention"])
-def test_what_one_says_does_not_come_back_by_who_heard_it(aggregator):
+def test_messages_do_not_return_straight_to_their_sender(aggregator):
     # Two agents: nu_10 of the next round leaves out nu_01, so that nothing is new in it.
     torch.manual_seed(0)
     pair = torch.tensor([[0, 1], [1, 0]])
     layer = BetheConv(3, 4, rounds=4, aggregator=aggregator)
     x = torch.randn(2, 3, requires_grad=True)
-    told: list[torch.Tensor] = []
-    layer.register_message_forward_hook(lambda _, __, message: told.append(message))
+    sent: list[torch.Tensor] = []
+    layer.register_message_forward_hook(lambda _, __, message: sent.append(message))
     layer(x, pair)
-    assert len(told) == 4
-    for before in told[1:]:
-        found = torch.autograd.grad(before.sum(), told[0], None, True, allow_unused=True)
+    assert len(sent) == 4
+    for before in sent[1:]:
+        found = torch.autograd.grad(before.sum(), sent[0], None, True, allow_unused=True)
         gradient = found[0]
         assert gradient is None or not gradient.any()
 
@@ -72,8 +72,8 @@ def test_a_policy_depends_on_nothing_beyond_its_rounds(form, rounds):
         return network(graph_of(x, edge_index), torch.zeros(6, 0))[0].distribution.logits[0]
 
     jacobian = torch.autograd.functional.jacobian(first, torch.randn(6, 5))
-    heard = jacobian.abs().sum((0, 2)) > 0  # type: ignore[union-attr]
-    assert heard.tolist() == [hops <= rounds for hops in range(6)]
+    received = jacobian.abs().sum((0, 2)) > 0  # type: ignore[union-attr]
+    assert received.tolist() == [hops <= rounds for hops in range(6)]
 
 
 @pytest.mark.parametrize("form", FORMS, ids=lambda form: "-".join(form.values()))
@@ -123,8 +123,8 @@ def test_a_critic_knows_its_neighbours_actions_and_not_its_own():
 
     action = torch.nn.functional.one_hot(torch.tensor([0, 1, 2, 0]), 3).float()
     jacobian = torch.autograd.functional.jacobian(value, action)
-    heard = jacobian.abs().sum((0, 2)) > 0  # type: ignore[union-attr]
-    assert heard.tolist() == [True, False, True, False]
+    received = jacobian.abs().sum((0, 2)) > 0  # type: ignore[union-attr]
+    assert received.tolist() == [True, False, True, False]
 
 
 @pytest.mark.parametrize(

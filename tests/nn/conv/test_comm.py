@@ -8,7 +8,7 @@ from torch import nn
 from graphmarl.nn import Channel, CommConv
 from graphmarl.nn.communication.cuts import Budget
 
-# 1 and 2 tell 0, 0 tells 1, nobody tells 2.
+# 1 and 2 send to 0, 0 sends to 1, none to 2.
 EDGES = torch.tensor([[1, 2, 0], [0, 0, 1]])
 
 
@@ -43,4 +43,4 @@ def test_a_cut_message_counts_as_zeros_in_the_mean():
     assert torch.isclose(conv(h, EDGES)[0], torch.tensor(3.0).tanh())
     with Channel(conv, 3, Budget(0)) as channel:
         assert conv(h, EDGES)[0] == 0
-    assert [sent.message.tolist() for sent in channel.sent] == [[[0.0], [0.0], [0.0]]]
+    assert [sent.message.tolist() for sent in channel.messages] == [[[0.0], [0.0], [0.0]]]

@@ -39,8 +39,13 @@ def test_a_batch_of_graphs_equals_each_graph_alone(name):
 def test_one_layer_reaches_one_hop(name):
     layer = make(name)
     jacobian = torch.autograd.functional.jacobian(lambda x: layer(x, LINE)[0], torch.randn(5, 4))
-    heard = (jacobian.abs().sum((0, 2)) > 0).tolist()
-    assert heard[1:] == [True, False, False, False]  # whether it hears itself is the layer's choice
+    received = (jacobian.abs().sum((0, 2)) > 0).tolist()
+    assert received[1:] == [
+        True,
+        False,
+        False,
+        False,
+    ]  # whether it hears itself is the layer's choice
 
 
 @every_layer
@@ -52,7 +57,7 @@ def test_without_edges_every_node_is_alone(name):
 
 
 @every_layer
-def test_an_edge_is_heard_by_its_receiver_only(name):
+def test_a_message_reaches_its_receiver_only(name):
     layer, x = make(name), torch.randn(2, 4)
     edge = torch.tensor([[0], [1]])
     alone, joined = layer(x, NONE), layer(x, edge)
@@ -60,7 +65,7 @@ def test_an_edge_is_heard_by_its_receiver_only(name):
     assert not torch.equal(alone[1], joined[1])
 
 
-def test_the_mean_observation_is_of_the_living_of_ones_own_graph():
+def test_the_mean_observation_is_over_the_live_agents_of_each_graph():
     from toy import Toy
 
     env = Toy(num_envs=2, num_agents=3)

@@ -24,7 +24,7 @@ def test_two_neighbours_by_hand():
     assert torch.allclose(self_norm.flatten(), torch.tensor([0.5, 0.5, 1.0]))
 
 
-def test_after_l_layers_nothing_beyond_l_hops_is_heard():
+def test_after_l_layers_information_travels_l_hops():
     torch.manual_seed(0)
     line = torch.tensor([[0, 1, 1, 2, 2, 3, 3, 4], [1, 0, 2, 1, 3, 2, 4, 3]])
     for layers in (1, 2, 3):
@@ -35,5 +35,5 @@ def test_after_l_layers_nothing_beyond_l_hops_is_heard():
             return net(x, line, norm)[0]
 
         jacobian = torch.autograd.functional.jacobian(first_agent, torch.randn(5, 4))
-        heard = jacobian.abs().sum((0, 2)) > 0  # type: ignore[union-attr]
-        assert heard.tolist() == [hops <= layers for hops in range(5)]
+        received = jacobian.abs().sum((0, 2)) > 0  # type: ignore[union-attr]
+        assert received.tolist() == [hops <= layers for hops in range(5)]

@@ -9,7 +9,7 @@ from torch import nn
 from graphmarl.nn import AttentionConv, Channel, GatedConv
 from graphmarl.nn.communication.cuts import Rank
 
-# 1 and 2 tell 0, 0 tells 1, nobody tells 2.
+# 1 and 2 send to 0, 0 sends to 1, none to 2.
 EDGES = torch.tensor([[1, 2, 0], [0, 0, 1]])
 NONE = torch.empty(2, 0, dtype=torch.long)
 
@@ -37,8 +37,8 @@ def test_open_edges_share_by_the_softmax_with_oneself():
     edge, own = conv.attention(x, EDGES)
     assert torch.allclose(edge[:, 0], torch.tensor([2 / 8, 5 / 8, 1 / 3]))
     assert torch.allclose(own[:, 0], torch.tensor([1 / 8, 2 / 3, 1.0]))
-    heard = (2 * x[1] + 5 * x[2]) * 10 / 8
-    assert torch.allclose(conv(x, EDGES)[0], heard, atol=1e-5)
+    received = (2 * x[1] + 5 * x[2]) * 10 / 8
+    assert torch.allclose(conv(x, EDGES)[0], received, atol=1e-5)
 
 
 def test_it_is_attention_while_all_gates_are_open():
@@ -73,7 +73,7 @@ def test_the_mean_of_the_pairs_takes_part_in_a_gate():
     assert conv.attention(x, EDGES[:, :1])[0][0] > 0
 
 
-def test_who_closes_all_edges_hears_itself_alone():
+def test_an_agent_whose_edges_are_closed_attends_to_itself_alone():
     x = torch.tensor([[3.0], [1.0], [2.0]])
     conv = by_hand(bias=-1.0)
     assert torch.equal(conv(x, EDGES), conv(x, NONE))
@@ -121,13 +121,13 @@ def test_nothing_is_sent_over_a_closed_edge():
     # Two of three edges are open; every edge has a signature of one number.
     assert counts == {"messages": [2], "bits": [2], "bytes": [4 * (2 + 3)]}
     with Channel(conv, 3, Rank(34)) as channel:
-        assert torch.equal(conv(x, EDGES), before), "the closed edge is worth least"
+        assert torch.equal(conv(x, EDGES), before), "the closed edge is least important"
     with Channel(conv, 3, Rank(0)) as channel:
         conv(x, EDGES)
         assert channel.take(1)["messages"].tolist() == [2], "nor is it sent where nothing is cut"
 
 
-def test_a_message_is_worth_the_attention_that_it_gets():
+def test_importance_of_a_message_is_its_attention():
     # Agent 0 gives 1 and 2 the more and less, by keys 0 and -ln 2; their values are 1 and -9.
     conv = by_hand()
     nn.init.constant_(conv.value.weight, 10 / math.log(2))
@@ -136,7 +136,7 @@ def test_a_message_is_worth_the_attention_that_it_gets():
     assert torch.allclose(conv.value(x)[1:, 0], torch.tensor([1.0, -9.0]), atol=1e-4)
     with Channel(conv, 3, Rank(50)) as channel:
         conv(x, EDGES[:, :2])
-    assert channel.sent[0].keep.tolist() == [[True], [False]]
+    assert channel.messages[0].keep.tolist() == [[True], [False]]
 
 
 def test_a_temperature_that_is_not_positive_is_refused():

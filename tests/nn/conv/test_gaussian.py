@@ -36,20 +36,20 @@ def test_a_sender_has_a_message_for_each_place():
     assert made(3).mean(X, EDGES).tolist() == [[2, -2], [3, -3], [400, -400]]
 
 
-def test_messages_lie_side_by_side_in_the_places_of_their_senders():
-    heard = made(3)(X, EDGES)
-    assert heard.shape == (6, made(3).size)
-    assert heard[0].tolist() == [0, 0, 2, -2, 3, -3]
-    assert heard[5].tolist() == [400, -400, 0, 0, 0, 0]
-    assert not heard[1:5].any()
+def test_messages_are_concatenated_by_sender_index():
+    received = made(3)(X, EDGES)
+    assert received.shape == (6, made(3).size)
+    assert received[0].tolist() == [0, 0, 2, -2, 3, -3]
+    assert received[5].tolist() == [400, -400, 0, 0, 0, 0]
+    assert not received[1:5].any()
 
 
-def test_without_places_all_are_told_the_same_and_the_mean_is_heard():
+def test_without_slots_messages_are_broadcast_and_averaged():
     assert made().mean(X, EDGES).tolist() == [[2, -2], [3, -3], [4, -4]]
-    heard = made()(X, EDGES)
-    assert heard[0].tolist() == [2.5, -2.5]
-    assert heard[5].tolist() == [4, -4]
-    assert not heard[1:5].any()
+    received = made()(X, EDGES)
+    assert received[0].tolist() == [2.5, -2.5]
+    assert received[5].tolist() == [4, -4]
+    assert not received[1:5].any()
 
 
 def test_a_mean_that_is_passed_is_the_one_that_is_sent():
@@ -68,14 +68,14 @@ def test_messages_are_drawn_with_unit_variance_in_training_and_where_it_is_asked
     pairs = torch.tensor([[0] * 20_000, range(20_000)])
     mean = torch.full((20_000, 2), 3.0)
     x = torch.zeros(20_000, 1)
-    heard = conv(x, pairs, mean)[:, :2]
+    received = conv(x, pairs, mean)[:, :2]
     if noisy:
         # Of 20,000 draws the mean deviates by 0.007, the variance by 0.01.
-        assert torch.allclose(heard.mean(0), torch.full((2,), 3.0), atol=0.04)
-        assert torch.allclose(heard.var(0), torch.ones(2), atol=0.05)
-        assert abs(float(torch.corrcoef(heard.T)[0, 1])) < 0.04, "each bit has noise of its own"
+        assert torch.allclose(received.mean(0), torch.full((2,), 3.0), atol=0.04)
+        assert torch.allclose(received.var(0), torch.ones(2), atol=0.05)
+        assert abs(float(torch.corrcoef(received.T)[0, 1])) < 0.04, "each bit has noise of its own"
     else:
-        assert torch.equal(heard, mean)
+        assert torch.equal(received, mean)
 
 
 def test_noise_lets_the_gradient_through_to_the_mean():
@@ -87,11 +87,11 @@ def test_noise_lets_the_gradient_through_to_the_mean():
 
 @pytest.mark.parametrize("slots", [0, 3])
 def test_no_edges_are_silence(slots):
-    heard = made(slots)(X, torch.empty(2, 0, dtype=torch.long))
-    assert heard.shape == (6, 2 * max(slots, 1))
-    assert not heard.any()
+    received = made(slots)(X, torch.empty(2, 0, dtype=torch.long))
+    assert received.shape == (6, 2 * max(slots, 1))
+    assert not received.any()
 
 
-def test_bits_are_worth_the_size_of_their_mean_whatever_was_drawn():
+def test_importance_is_the_absolute_mean_whatever_was_sampled():
     drawn, mean = torch.tensor([[9.0, 9.0]]), torch.tensor([[-3.0, 0.5]])
     assert made().importance(drawn, mean).tolist() == [[3.0, 0.5]]

@@ -1,4 +1,4 @@
-"""Transformer layers beside PyTorch's own, and who hears whom in them."""
+"""Transformer layers compared with PyTorch's, and their adjacency."""
 
 import math
 
@@ -86,7 +86,7 @@ def test_a_local_mask_that_shows_all_equals_no_mask(positional):
     tokens = conv.tokens(x, 4)
     shared, local = adjacency_of(edges, 2, 4), NeighborLists.of(edges, 8)[0]
     assert isinstance(shared, BlockMask) and shared.mask.all()
-    by_all, by_each = conv.think(tokens, shared), conv.think(tokens, local)
+    by_all, by_each = conv.encode(tokens, shared), conv.encode(tokens, local)
     assert torch.allclose(by_all, by_each, atol=1e-5)
     assert torch.allclose(conv(x, edges, 4), by_all, atol=1e-5)
     one, two = (
@@ -98,19 +98,19 @@ def test_a_local_mask_that_shows_all_equals_no_mask(positional):
 
 def test_layers_upon_each_other_carry_nothing_beyond_the_neighbours():
     conv = CommunicationTransformer(5, 8, layers=3, heads=2)
-    ears = adjacency_of(LINE, 1, 4)
-    assert isinstance(ears, NeighborLists)
+    lists = adjacency_of(LINE, 1, 4)
+    assert isinstance(lists, NeighborLists)
     jacobian = torch.autograd.functional.jacobian(
-        lambda x: conv.think(conv.tokens(x, 4), ears)[0], torch.randn(4, 5)
+        lambda x: conv.encode(conv.tokens(x, 4), lists)[0], torch.randn(4, 5)
     )
-    heard = jacobian.abs().sum((0, 2)) > 0  # type: ignore[union-attr]
-    assert heard.tolist() == [True, True, False, False]
+    received = jacobian.abs().sum((0, 2)) > 0  # type: ignore[union-attr]
+    assert received.tolist() == [True, True, False, False]
 
 
 def test_sending_and_reading_by_lists_are_the_same():
     conv, x = CommunicationTransformer(5, 8, layers=2, heads=2, positional=True), torch.randn(8, 5)
     edges = torch.cat([LINE, LINE[:, :3] + 4], 1)[:, torch.randperm(9)]
-    read = conv.think(conv.tokens(x, 4), adjacency_of(edges, 2, 4))
+    read = conv.encode(conv.tokens(x, 4), adjacency_of(edges, 2, 4))
     assert torch.allclose(conv(x, edges, 4), read, atol=1e-6)
 
 
@@ -127,19 +127,19 @@ def test_sending_and_reading_by_lists_are_the_same():
         (torch.tensor([[0, 1, 2], [1, 2, 0]]), None),
     ],
 )
-def test_groups_are_found_where_everyone_hears_everyone(edges, groups):
+def test_cliques_are_found(edges, groups):
     found = BlockMask.of(edges.long(), 1, 4)
     assert (None if found is None else found.mask[0].int().tolist()) == groups
 
 
-def test_the_dead_are_heard_no_more():
+def test_edges_of_dead_agents_are_removed():
     alive = torch.tensor([[True, False, True, True]])
-    assert adjacency_of(complete([0, 1, 2, 3]), 1, 4).among(alive) == Same(
-        BlockMask.living(alive).mask[0].tolist()
+    assert adjacency_of(complete([0, 1, 2, 3]), 1, 4).restrict(alive) == Same(
+        BlockMask.complete(alive).mask[0].tolist()
     )
-    ears = NeighborLists.of(LINE, 4)[0].among(alive)
-    heard = [p[h].tolist() for p, h in zip(ears.place, ears.heard, strict=True)]
-    assert heard == [[0], [1], [2, 3], [3, 2]]
+    lists = NeighborLists.of(LINE, 4)[0].restrict(alive)
+    received = [p[h].tolist() for p, h in zip(lists.neighbors, lists.mask, strict=True)]
+    assert received == [[0], [1], [2, 3], [3, 2]]
 
 
 class Same:
@@ -152,16 +152,18 @@ class Same:
         return isinstance(other, BlockMask) and other.mask[0].tolist() == self.mask
 
 
-def test_places_are_told_apart_by_sinusoids():
+def test_agent_indices_are_encoded_by_sinusoids():
     conv = CommunicationTransformer(2, 5, positional=True)
     angles = [3.0, 3.0 * 10_000 ** (-2 / 5), 3.0 * 10_000 ** (-4 / 5)]
     wanted = [f(angle) for angle in angles for f in (math.sin, math.cos)][:5]
-    assert conv.code(torch.tensor([3])).flatten().tolist() == pytest.approx(wanted, abs=1e-6)
-    assert not CommunicationTransformer(2, 5).code(torch.tensor([3])).any()
+    assert conv.positional_encoding(torch.tensor([3])).flatten().tolist() == pytest.approx(
+        wanted, abs=1e-6
+    )
+    assert not CommunicationTransformer(2, 5).positional_encoding(torch.tensor([3])).any()
 
 
-def test_a_letter_is_sent_whole_or_not_at_all_and_counted_in_binary_digits():
-    # Letters of alphabets of 4, 3 and 1: 2, 2 and 0 binary digits.
+def test_a_symbol_is_sent_whole_or_not_at_all_and_counted_in_binary_digits():
+    # Symbols of alphabets of 4, 3 and 1: 2, 2 and 0 binary digits.
     conv = CommunicationTransformer(8, 8, alphabet=(4, 3, 1))
     x, edges = torch.rand(3, 8), complete([0, 1, 2])
     with Channel(conv, 3) as channel:
@@ -169,10 +171,10 @@ def test_a_letter_is_sent_whole_or_not_at_all_and_counted_in_binary_digits():
         assert [v.tolist() for v in channel.take(1).values()] == [[6], [6 * 4], [6 * 1]]
     with Channel(conv, 3, Budget(1)) as channel:
         conv(x, edges)
-        (sent,) = channel.sent
-        assert sent.keep.sum(1).unique().tolist() == [4], "the first letter"
+        (sent,) = channel.messages
+        assert sent.keep.sum(1).unique().tolist() == [4], "the first symbol"
         assert torch.equal(sent.message[:, 4:], torch.zeros(6, 4))
-        # A message of 2 digits takes a byte, and its mask of 3 letters another.
+        # A message of 2 digits takes a byte, and its mask of 3 symbols another.
         assert [v.tolist() for v in channel.take(1).values()] == [[6], [6 * 2], [6 * 2]]
 
 
@@ -182,7 +184,7 @@ def test_a_letter_is_sent_whole_or_not_at_all_and_counted_in_binary_digits():
         ({"layers": 0}, "layers is 0; allowed are 1 and more"),
         ({"heads": 3}, "size is 8; it must be a multiple of 3 heads"),
         ({"dropout": 1.0}, "dropout is 1.0; allowed is 0 up to less than 1"),
-        ({"alphabet": (2, 2)}, "the alphabet has 4 letters for 5 numbers"),
+        ({"alphabet": (2, 2)}, "the alphabet has 4 symbols for 5 numbers"),
     ],
 )
 def test_bad_input_fails_at_the_door(options, message):

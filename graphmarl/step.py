@@ -206,13 +206,3 @@ def check_step(step: Step, spec: Spec, num_envs: int) -> None:
         value = getattr(step, name)
         if value is not None and not torch.isfinite(value).all():
             raise ValueError(f"the environment's {name} contains NaN or infinity")
-
-
-def require_discrete(spec: Spec, method: str) -> None:
-    """Refuse an environment of continuous actions.
-
-    Raises:
-        ValueError: the actions are not discrete.
-    """
-    if spec.action != "discrete":
-        raise ValueError(f"{method} has {spec.action} actions to choose; it takes discrete ones")

@@ -16,14 +16,22 @@ TRAIN = ["train", "--method", "ippo", "--env", "toy:Toy", "--steps", "60", "--pr
 SMALL = ["--method.rollout_length", "10", "--method.minibatch_size", "60"]
 
 
-@pytest.mark.parametrize(
-    ("command", "table"), [("methods", METHODS), ("envs", ENVS), ("graphs", GRAPHS)]
-)
+@pytest.mark.parametrize(("command", "table"), [("envs", ENVS), ("graphs", GRAPHS)])
 def test_a_listing_has_one_line_for_each(command, table, capsys):
     assert main([command]) == 0
     lines = capsys.readouterr().out.strip().splitlines()
     assert [line.split()[0] for line in lines] == list(table)
     assert all(len(line.split(maxsplit=1)[1]) > 15 for line in lines)
+
+
+def test_methods_are_listed_as_a_table(capsys):
+    assert main(["methods"]) == 0
+    head, *lines = capsys.readouterr().out.strip().splitlines()
+    assert [line.split()[0] for line in lines] == list(METHODS)
+    for line, cls in zip(lines, METHODS.values(), strict=True):
+        assert line.endswith((cls.__doc__ or "").splitlines()[0])
+    place = head.index("continuous")
+    assert lines[list(METHODS).index("vpp")][place : place + 3] == "yes"
 
 
 def test_train_evaluate_and_resume(tmp_path, capsys):

@@ -26,6 +26,9 @@ OTHERS |= {
     "KeyError",
 }
 
+# Methods that PyTorch Geometric writes for each message-passing layer.
+GENERATED = {"propagate", "collect", "edge_updater"}
+
 
 def public(name: str) -> list[tuple[str, object]]:
     """Classes, functions and methods that a module defines, by their full names."""
@@ -36,7 +39,7 @@ def public(name: str) -> list[tuple[str, object]]:
             continue
         if inspect.isclass(value):
             found.append((f"{name}.{each}", value))
-            methods = [(k, v) for k, v in vars(value).items() if not k.startswith("_")]
+            methods = [(k, v) for k, v in vars(value).items() if k[0] != "_" and k not in GENERATED]
             found += [(f"{name}.{each}.{k}", v) for k, v in methods if inspect.isfunction(v)]
         elif inspect.isfunction(value):
             found.append((f"{name}.{each}", value))

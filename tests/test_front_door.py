@@ -40,10 +40,12 @@ def test_every_name_of_the_package_is_there_and_others_are_not():
 def test_base_classes_are_where_a_user_looks_for_them():
     from graphmarl.envs import Environment
     from graphmarl.graphs import GraphBuilder
+    from graphmarl.methods import Method
     from graphmarl.nn import AgentNetwork
 
     assert issubclass(gm.ENVS["sensor"], Environment)
     assert issubclass(gm.GRAPHS["knn"], GraphBuilder)
+    assert issubclass(gm.METHODS["dgn"], Method)
     assert issubclass(AgentNetwork, torch.nn.Module)
 
 

@@ -34,8 +34,9 @@ from graphmarl.experiment.grid_runs import Settings, commands, run_grid, runs_of
 from graphmarl.experiment.recording import record_episode
 from graphmarl.experiment.sweep import grid
 from graphmarl.experiment.train import resume, train
-from graphmarl.methods import find_method
+from graphmarl.methods import METHODS, find_method, method_table
 from graphmarl.resolver import split_name
+from graphmarl.results.markdown import markdown
 from graphmarl.results.plots import draw_cut_curve, save_picture
 from graphmarl.results.run import Run, versions
 from graphmarl.results.tables import printed
@@ -232,6 +233,27 @@ def cores() -> int:
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
 
+def methods_command(words: list[str]) -> None:
+    """Print the table of methods, for a terminal or as Markdown."""
+    parser = new_parser("methods", "List the methods and what they support.", ["methods"])
+    parser.add_argument("--markdown", action="store_true", help="print a Markdown table")
+    if parse(parser, words).get("markdown"):
+        print(markdown_methods())
+        return
+    rows = method_table(METHODS)
+    widths = {name: max(len(name), *(len(row[name]) for row in rows)) for name in rows[0]}
+    for row in [dict(zip(rows[0], rows[0], strict=True)), *rows]:
+        print("  ".join(row[name].ljust(width) for name, width in widths.items()).rstrip())
+
+
+def markdown_methods() -> str:
+    """The table of methods as Markdown, as it stands in the README."""
+    rows = method_table(METHODS)
+    head = [name for name in rows[0] if name != "summary"]
+    cells = [[f"`{row.pop('method')}`", row.pop("summary"), *row.values()] for row in rows]
+    return "\n".join(markdown(["method", "summary", *head[1:]], cells))
+
+
 def _list_command(part: str) -> Callable[[list[str]], int | None]:
     """The command that lists the entries of a part."""
 
@@ -243,7 +265,7 @@ def _list_command(part: str) -> Callable[[list[str]], int | None]:
 
 
 Command = Callable[[list[str]], int | None]
-LISTINGS: dict[str, Command] = {f"{part}s": _list_command(part) for part in PARTS}
+LISTINGS: dict[str, Command] = {f"{part}s": _list_command(part) for part in ("env", "graph")}
 COMMANDS: dict[str, Command] = {
     "train": train_command,
     "evaluate": evaluate_command,
@@ -251,6 +273,7 @@ COMMANDS: dict[str, Command] = {
     "report": report_command,
     "messages": messages_command,
     "animate": animate_command,
+    "methods": methods_command,
     **LISTINGS,
     "info": info_command,
 }

@@ -1,6 +1,7 @@
 """Methods, one file per publication."""
 
 from graphmarl.learners import Learner
+from graphmarl.methods.base import Method, method_table
 from graphmarl.methods.coma import COMA
 from graphmarl.methods.commnet import CommNet
 from graphmarl.methods.dgn import DGN
@@ -80,6 +81,7 @@ __all__ = [
     "MAMBASmall",
     "MAPPO",
     "METHODS",
+    "Method",
     "MFQ",
     "NDQ",
     "NVIFDQN",
@@ -93,4 +95,5 @@ __all__ = [
     "VDN",
     "VPP",
     "find_method",
+    "method_table",
 ]

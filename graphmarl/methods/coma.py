@@ -13,11 +13,12 @@ from torch_geometric.data import Data
 from graphmarl.data import Trajectory
 from graphmarl.functional import taken
 from graphmarl.learners import A2C, Reward, polyak_update
+from graphmarl.methods.base import Method
 from graphmarl.nn import Actor, CounterfactualCritic, Output
-from graphmarl.step import Spec, require_discrete
+from graphmarl.step import Spec
 
 
-class COMA(A2C):
+class COMA(Method, A2C):
     r"""Actor-critic with a counterfactual baseline.
 
     .. math::
@@ -52,6 +53,10 @@ class COMA(A2C):
         ValueError: the environment has no global state, or a number is out of range.
     """
 
+    needs_state = True
+    recurrent = "option"
+    any_number = False
+
     def __init__(
         self,
         spec: Spec,
@@ -68,9 +73,7 @@ class COMA(A2C):
         max_grad_norm: float = 10.0,
         **learner: Any,
     ) -> None:
-        require_discrete(spec, "COMA")
-        if not spec.state_size:
-            raise ValueError("COMA's critic reads the global state; this environment has none")
+        self.check_spec(spec)
         if target_update_interval < 1:
             raise ValueError(
                 f"target_update_interval is {target_update_interval}; allowed are 1 and more"

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from graphmarl.learners import PPO
+from graphmarl.methods.base import Method
 from graphmarl.nn import ActorCritic, CommNetCommunication
-from graphmarl.step import Spec, require_discrete
+from graphmarl.step import Spec
 
 
-class CommNet(PPO):
+class CommNet(Method, PPO):
     r"""PPO with rounds of mean-aggregated communication of hidden states.
 
     .. math::
@@ -36,6 +37,8 @@ class CommNet(PPO):
     """
 
     default_graph = "complete"
+    recurrent = "option"
+    sends_messages = True
 
     def __init__(
         self,
@@ -47,7 +50,7 @@ class CommNet(PPO):
         recurrent: bool = False,
         **learner: Any,
     ) -> None:
-        require_discrete(spec, "CommNet")
+        self.check_spec(spec)
         if rounds < 1:
             raise ValueError(f"rounds is {rounds}; allowed are 1 and more communications")
         input_size = spec.obs_size + (hidden if recurrent else 0)

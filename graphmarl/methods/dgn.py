@@ -12,8 +12,9 @@ from torch_geometric.data import Data
 from graphmarl.data import Trajectory
 from graphmarl.functional import masked_mean
 from graphmarl.learners import QLearning
+from graphmarl.methods.base import Method
 from graphmarl.nn import AgentNetwork, AttentionConv, Output, mlp, orthogonal_linear
-from graphmarl.step import Spec, require_discrete
+from graphmarl.step import Spec
 
 
 class AttentionBlock(nn.Module):
@@ -79,7 +80,7 @@ class DGNNetwork(AgentNetwork):
         return Output(q=self.head(joined), features=joined, attention=alpha[0]), memory
 
 
-class DGN(QLearning):
+class DGN(Method, QLearning):
     """Deep Q-learning with graph convolutions by multi-head attention.
 
     Implements eqs. 1-4. With `temporal`, the attention of the last layer is regularised towards
@@ -98,6 +99,7 @@ class DGN(QLearning):
     """
 
     default_graph = "knn:k=3"
+    sends_messages = True
 
     def __init__(
         self,
@@ -109,7 +111,7 @@ class DGN(QLearning):
         temporal: float = 0.0,
         **learner: Any,
     ) -> None:
-        require_discrete(spec, "DGN")
+        self.check_spec(spec)
         if layers < 1:
             raise ValueError(f"layers is {layers}; allowed are 1 and more convolutions")
         network = DGNNetwork(spec.obs_size, spec.num_actions, encoder, hidden, heads, layers)

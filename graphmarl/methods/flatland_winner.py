@@ -13,8 +13,9 @@ from torch_geometric.data import Data
 
 from graphmarl.functional import mask_logits
 from graphmarl.learners import PPO
+from graphmarl.methods.base import Method
 from graphmarl.nn import AgentNetwork, AttentionConv, Output, TreeEncoder, mlp, orthogonal_linear
-from graphmarl.step import Spec, require_discrete
+from graphmarl.step import Spec
 
 
 class RailNetwork(AgentNetwork):
@@ -88,7 +89,7 @@ class RailNetwork(AgentNetwork):
         return output, memory
 
 
-class FlatlandWinner(PPO):
+class FlatlandWinner(Method, PPO):
     """PPO with a tree encoder and attention between trains.
 
     The settings are those of the `solution <https://github.com/jbr-ai-labs/
@@ -115,6 +116,7 @@ class FlatlandWinner(PPO):
     """
 
     default_graph = "complete"
+    sends_messages = True
 
     def __init__(
         self,
@@ -136,7 +138,7 @@ class FlatlandWinner(PPO):
         rollout_length: int = 16,
         **learner: Any,
     ) -> None:
-        require_discrete(spec, "FlatlandWinner")
+        self.check_spec(spec)
         part = tree_of(spec, tree, depth)
         sizes = thought, signal, heads, hidden
         network = RailNetwork(spec.obs_size, part, depth, spec.num_actions, *sizes)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from graphmarl.learners import PPO
+from graphmarl.methods.base import Method
 from graphmarl.nn import ActorCritic, AttentionCommunication, EncodedCommunication, GatedConv
-from graphmarl.step import Spec, require_discrete
+from graphmarl.step import Spec
 
 
-class G2ANet(PPO):
+class G2ANet(Method, PPO):
     """PPO with hard attention that gates edges and soft attention that weights them.
 
     The GA-Comm variant of the paper: the attention output is concatenated to the observation.
@@ -29,6 +30,8 @@ class G2ANet(PPO):
     """
 
     default_graph = "complete"
+    recurrent = "option"
+    sends_messages = True
 
     def __init__(
         self,
@@ -40,7 +43,7 @@ class G2ANet(PPO):
         recurrent: bool = False,
         **learner: Any,
     ) -> None:
-        require_discrete(spec, "G2ANet")
+        self.check_spec(spec)
         input_size = spec.obs_size + (hidden if recurrent else 0)
         attention = AttentionCommunication(GatedConv(hidden, message, key, temperature), message)
         network = ActorCritic(

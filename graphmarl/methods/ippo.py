@@ -3,11 +3,12 @@
 from typing import Any
 
 from graphmarl.learners import PPO
+from graphmarl.methods.base import Method
 from graphmarl.nn import ActorCritic
-from graphmarl.step import Spec, require_discrete
+from graphmarl.step import Spec
 
 
-class IPPO(PPO):
+class IPPO(Method, PPO):
     """Independent PPO: decentralised actors and critics with shared parameters.
 
     Policy and value depend on the agent's own observation only; rewards are the agents' own. Reads
@@ -20,9 +21,11 @@ class IPPO(PPO):
         learner: arguments of `PPO`.
     """
 
+    recurrent = "option"
+
     def __init__(
         self, spec: Spec, hidden: int = 128, recurrent: bool = False, **learner: Any
     ) -> None:
-        require_discrete(spec, "IPPO")
+        self.check_spec(spec)
         network = ActorCritic(spec.obs_size, spec.num_actions, hidden=hidden, recurrent=recurrent)
         super().__init__(network, **learner)

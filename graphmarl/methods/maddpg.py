@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from graphmarl.learners import DDPG
+from graphmarl.methods.base import Method
 from graphmarl.nn import Actor, ConcatCritic
 from graphmarl.step import Spec
 
 
-class MADDPG(DDPG):
+class MADDPG(Method, DDPG):
     """Deterministic policy gradients with a centralised critic.
 
     Reads no edges; the critic, but not the actors, fixes the number of agents. Unlike the paper,
@@ -21,7 +22,11 @@ class MADDPG(DDPG):
         learner: arguments of `DDPG` and `OffPolicy`.
     """
 
+    continuous = True
+    any_number = False
+
     def __init__(self, spec: Spec, hidden: int = 128, **learner: Any) -> None:
+        self.check_spec(spec)
         actor = Actor(spec.obs_size, spec.num_actions, spec.action, hidden=hidden)
         critic = ConcatCritic(spec.obs_size, spec.num_actions, spec.num_agents, hidden)
         super().__init__(actor, critic, **learner)

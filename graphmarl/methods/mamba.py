@@ -6,11 +6,12 @@ from typing import Any
 
 from graphmarl.learners import Dreamer
 from graphmarl.learners.imagination import ImaginedActions, ImaginedReward
+from graphmarl.methods.base import Method
 from graphmarl.nn import LatentAgent, LatentCritic, WorldModel
-from graphmarl.step import Spec, require_discrete
+from graphmarl.step import Spec
 
 
-class MAMBA(Dreamer):
+class MAMBA(Method, Dreamer):
     """Shared recurrent state-space model with communication; PPO on imagined rollouts.
 
     Messages are the discrete latent states and actions. The settings are those of the paper on
@@ -37,6 +38,8 @@ class MAMBA(Dreamer):
     """
 
     default_graph = "complete"
+    recurrent = True
+    sends_messages = True
 
     def __init__(
         self,
@@ -52,7 +55,7 @@ class MAMBA(Dreamer):
         positional: bool = True,
         **learner: Any,
     ) -> None:
-        require_discrete(spec, "MAMBA")
+        self.check_spec(spec)
         model = WorldModel(
             spec.obs_size,
             spec.num_actions,

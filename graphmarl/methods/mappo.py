@@ -3,11 +3,12 @@
 from typing import Any
 
 from graphmarl.learners import PPO
+from graphmarl.methods.base import Method
 from graphmarl.nn import ActorCritic
-from graphmarl.step import Spec, require_discrete
+from graphmarl.step import Spec
 
 
-class MAPPO(PPO):
+class MAPPO(Method, PPO):
     """Multi-agent PPO with a centralised critic.
 
     The critic reads the global state together with the observation. Reads no edges. Unlike the
@@ -21,12 +22,14 @@ class MAPPO(PPO):
         learner: arguments of `PPO`.
     """
 
+    needs_state = True
+    recurrent = "option"
+    any_number = False
+
     def __init__(
         self, spec: Spec, hidden: int = 128, recurrent: bool = False, **learner: Any
     ) -> None:
-        require_discrete(spec, "MAPPO")
-        if not spec.state_size:
-            raise ValueError("MAPPO's critic reads the global state; this environment has none")
+        self.check_spec(spec)
         network = ActorCritic(
             spec.obs_size,
             spec.num_actions,

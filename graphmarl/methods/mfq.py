@@ -25,6 +25,7 @@ class MFQ(QAgents):
     """
 
     default_graph = "knn"
+    sends_messages = True
 
     def __init__(
         self,

@@ -58,6 +58,9 @@ class NDQ(QAgents):
     """
 
     default_graph = "complete"
+    sends_messages = True
+    any_number = "option"
+    needs_state = "option"
     loss_names = ("td", "expressiveness", "succinctness")
 
     def __init__(

@@ -15,6 +15,7 @@ from torch_geometric.utils import scatter
 from graphmarl.data import Trajectory
 from graphmarl.functional import mask_logits
 from graphmarl.learners import A2C
+from graphmarl.methods.base import Method
 from graphmarl.nn import (
     AgentLinear,
     AgentNetwork,
@@ -24,7 +25,7 @@ from graphmarl.nn import (
     neighbor_slots,
     orthogonal_linear,
 )
-from graphmarl.step import Spec, require_discrete
+from graphmarl.step import Spec
 
 
 class NeurCommNetwork(AgentNetwork):
@@ -115,7 +116,7 @@ class NeurCommNetwork(AgentNetwork):
         return self.critic(torch.cat([h, neighbor_actions], 1)).squeeze(-1)
 
 
-class NeurComm(A2C):
+class NeurComm(Method, A2C):
     r"""A2C with messages of observations, policies and LSTM states between neighbours.
 
     Agent i maximises the spatially discounted reward (Section 3.3)
@@ -148,6 +149,10 @@ class NeurComm(A2C):
     """
 
     default_graph = "knn:k=4"
+    needs_position = True
+    any_number = "default"
+    recurrent = True
+    sends_messages = True
     network: NeurCommNetwork
 
     def __init__(
@@ -163,11 +168,7 @@ class NeurComm(A2C):
         rollout_length: int = 120,
         **learner: Any,
     ) -> None:
-        require_discrete(spec, "NeurComm")
-        if not spec.has_position:
-            raise ValueError(
-                "NeurComm sorts neighbours by distance; these agents have no positions"
-            )
+        self.check_spec(spec)
         if neighbors < 1:
             raise ValueError(f"neighbors is {neighbors}; allowed are 1 and more slots")
         if not 0 <= spatial_discount <= 1:

@@ -6,13 +6,14 @@ from abc import abstractmethod
 from pathlib import Path
 from typing import Any, Literal
 
-from graphmarl.learners import PPO, Learner, QLearning, Stage
+from graphmarl.learners import PPO, QLearning, Stage
+from graphmarl.methods.base import Method
 from graphmarl.methods.nvif_stages import CodeStage, FlowStage
 from graphmarl.nn import ActorCritic, FlowEncoder, MeanObservation, QNetwork, Trunk
-from graphmarl.step import Spec, require_discrete
+from graphmarl.step import Spec
 
 
-class NVIF(Learner):
+class NVIF(Method):
     """Pre-trained neighbouring variational information flow, for any learner.
 
     An observation autoencoder and then the information flow are pre-trained on episodes of a random
@@ -43,6 +44,8 @@ class NVIF(Learner):
     """
 
     default_graph = "directional"
+    recurrent = True
+    sends_messages = True
 
     def __init__(
         self,
@@ -66,7 +69,7 @@ class NVIF(Learner):
         recurrent: bool = False,
         **learner: Any,
     ) -> None:
-        require_discrete(spec, "NVIF")
+        self.check_spec(spec)
         view = spec.layout.get("view", slice(0, spec.obs_size))
         unique = spec.layout.get("position", slice(0, 0))
         encoder = FlowEncoder(view, unique, code_size, flow_hidden, latent, layers, sample)

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from graphmarl.learners import DDPG
+from graphmarl.methods.base import Method
 from graphmarl.nn import Actor, PooledCritic
 from graphmarl.step import Spec
 
 
-class PIC(DDPG):
+class PIC(Method, DDPG):
     """MADDPG with a permutation-invariant graph-convolutional critic.
 
     The critic takes any number of agents. Unlike the paper, it runs on the agent graph, which is
@@ -24,6 +25,7 @@ class PIC(DDPG):
     """
 
     default_graph = "complete"
+    continuous = True
 
     def __init__(
         self,
@@ -33,6 +35,7 @@ class PIC(DDPG):
         normalise: bool = True,
         **learner: Any,
     ) -> None:
+        self.check_spec(spec)
         if layers < 1:
             raise ValueError(f"layers is {layers}; allowed are 1 and more convolutions")
         actor = Actor(spec.obs_size, spec.num_actions, spec.action, hidden=hidden)

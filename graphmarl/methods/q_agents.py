@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import Any, Literal, get_args
 
 from graphmarl.learners import QLearning
+from graphmarl.methods.base import Method
 from graphmarl.nn import CommunicationModule, Mixer, MonotonicMixer, QNetwork, SumMixer
-from graphmarl.step import Spec, require_discrete
+from graphmarl.step import Spec
 
 
-class QAgents(QLearning):
+class QAgents(Method, QLearning):
     """Q-learning with a shared Q-network, optionally with mixer, communication and memory.
 
     Args:
@@ -27,6 +28,8 @@ class QAgents(QLearning):
         ValueError: the actions are not discrete.
     """
 
+    recurrent = "option"
+
     network: QNetwork
 
     def __init__(
@@ -41,7 +44,7 @@ class QAgents(QLearning):
         agent_id: bool = False,
         **learner: Any,
     ) -> None:
-        require_discrete(spec, type(self).__name__)
+        self.check_spec(spec)
         actions = spec.num_actions if last_action else 0
         agents = spec.num_agents if agent_id else 0
         input_size = spec.obs_size + actions + agents + (hidden if recurrent else 0)

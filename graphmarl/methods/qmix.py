@@ -18,5 +18,8 @@ class QMIX(QAgents):
         agents: arguments of `QAgents`.
     """
 
+    needs_state = True
+    any_number = False
+
     def __init__(self, spec: Spec, embed: int = 32, hyper_hidden: int = 64, **agents: Any) -> None:
         super().__init__(spec, lambda: make_mixer("qmix", spec, embed, hyper_hidden), **agents)

@@ -31,6 +31,8 @@ class QTRAN(QAgents):
         agents: arguments of `QAgents`.
     """
 
+    any_number = False
+
     loss_names = ("td", "opt", "nopt")
 
     def __init__(self, spec: Spec, opt: float = 1.0, nopt: float = 1.0, **agents: Any) -> None:

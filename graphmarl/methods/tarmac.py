@@ -5,12 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from graphmarl.learners import PPO
+from graphmarl.methods.base import Method
 from graphmarl.methods.q_agents import Mixing, QAgents, make_mixer
 from graphmarl.nn import ActorCritic, AttentionCommunication, AttentionConv
-from graphmarl.step import Spec, require_discrete
+from graphmarl.step import Spec
 
 
-class TarMAC(PPO):
+class TarMAC(Method, PPO):
     """PPO with targeted communication: attention by signatures and queries.
 
     Implements eq. 3 with one round of messages per step. Unlike the paper, which trains by A2C with
@@ -28,6 +29,9 @@ class TarMAC(PPO):
     """
 
     default_graph = "complete"
+    recurrent = "option"
+    sends_messages = True
+    needs_state = "option"
 
     def __init__(
         self,
@@ -39,7 +43,7 @@ class TarMAC(PPO):
         central: bool = False,
         **learner: Any,
     ) -> None:
-        require_discrete(spec, "TarMAC")
+        self.check_spec(spec)
         if central and not spec.state_size:
             raise ValueError("a central critic reads the global state; this environment has none")
         input_size = spec.obs_size + (hidden if recurrent else 0)
@@ -73,6 +77,9 @@ class TarMACQMIX(QAgents):
     """
 
     default_graph = "complete"
+    sends_messages = True
+    needs_state = "default"
+    any_number = False
 
     def __init__(
         self,

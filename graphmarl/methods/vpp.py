@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from graphmarl.learners import SAC
+from graphmarl.methods.base import Method
 from graphmarl.nn import (
     Aggregator,
     Approximation,
@@ -16,7 +17,7 @@ from graphmarl.nn import (
 from graphmarl.step import Spec
 
 
-class VPP(SAC):
+class VPP(Method, SAC):
     """Soft actor-critic with policies that unroll mean-field or Bethe inference on the agent graph.
 
     With `--graph none` this is independent soft actor-critic. Unlike the paper, agents also attend
@@ -44,6 +45,8 @@ class VPP(SAC):
     """
 
     default_graph = "knn:k=4,refresh=5"
+    continuous = True
+    sends_messages = True
 
     def __init__(
         self,
@@ -62,6 +65,7 @@ class VPP(SAC):
         critics: int = 1,
         **learner: Any,
     ) -> None:
+        self.check_spec(spec)
         if critics < 1:
             raise ValueError(f"critics is {critics}; allowed are 1 and more")
         world = (spec.obs_size, spec.num_actions, spec.action, len(spec.kinds))

@@ -25,5 +25,5 @@ def test_two_hundred_steps_are_finite_and_change_the_policy(method, tmp_path):
 
 
 def test_discrete_methods_refuse_continuous_actions(tmp_path):
-    with pytest.raises(ValueError, match="COMA has continuous actions to choose"):
+    with pytest.raises(ValueError, match="COMA takes discrete actions"):
         train("coma", ENV, runs=str(tmp_path), progress=False)

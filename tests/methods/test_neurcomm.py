@@ -149,5 +149,5 @@ def test_the_loss_is_that_of_actor_and_critic():
 def test_bad_numbers_are_refused(options, message):
     with pytest.raises(ValueError, match=message):
         NeurComm(SPEC, **options)
-    with pytest.raises(ValueError, match="these agents have no positions"):
+    with pytest.raises(ValueError, match="NeurComm needs positions"):
         NeurComm(Spec(3, (2,), 2, 9, has_position=False))

@@ -1,0 +1,85 @@
+"""The base class of methods: what a method supports and what it needs of an environment."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+from graphmarl.learners import Learner
+from graphmarl.step import Spec
+
+Support = Literal["default", "option"]
+
+
+class Method(Learner):
+    """Base class of all methods, beside a learner: `class IPPO(Method, PPO)`.
+
+    Class attributes declare what the method supports; the table of `graphmarl methods` is made from
+    them. `default` is what holds unless an option changes it, `option` what an option brings. A
+    constructor calls `check_spec` first.
+
+    Attributes:
+        discrete: whether it takes discrete actions.
+        continuous: whether it takes continuous actions.
+        needs_state: whether it needs a global state.
+        needs_position: whether it needs positions.
+        recurrent: whether agents have a memory, or may have one by an option.
+        sends_messages: whether information travels along the edges of the agent graph.
+        any_number: whether trained weights run with another number of agents.
+    """
+
+    discrete: ClassVar[bool] = True
+    continuous: ClassVar[bool] = False
+    needs_state: ClassVar[bool | Support] = False
+    needs_position: ClassVar[bool] = False
+    recurrent: ClassVar[bool | Support] = False
+    sends_messages: ClassVar[bool] = False
+    any_number: ClassVar[bool | Support] = True
+
+    @classmethod
+    def check_spec(cls, spec: Spec) -> None:
+        """Refuse an environment that lacks what the method needs.
+
+        Args:
+            spec: shapes of the environment.
+
+        Raises:
+            ValueError: says what the environment has and what the method takes.
+        """
+        name = cls.__name__
+        if not (cls.discrete if spec.action == "discrete" else cls.continuous):
+            takes = "discrete" if cls.discrete else "continuous"
+            raise ValueError(f"{name} takes {takes} actions; this environment has {spec.action}")
+        if cls.needs_state is True and not spec.state_size:
+            raise ValueError(f"{name} needs a global state; this environment has none")
+        if cls.needs_position and not spec.has_position:
+            raise ValueError(f"{name} needs positions; the agents of this environment have none")
+
+
+COLUMNS = {
+    "discrete": "discrete",
+    "continuous": "continuous",
+    "needs_state": "needs state",
+    "recurrent": "recurrent",
+    "sends_messages": "messages",
+    "any_number": "any number of agents",
+    "needs_position": "needs positions",
+}
+"""Class attributes of `Method` and their titles in the table of methods."""
+
+
+def method_table(methods: Mapping[str, type[Learner]]) -> list[dict[str, str]]:
+    """One row for each method: name, what it supports and needs, and its summary.
+
+    Args:
+        methods: classes by name.
+    """
+    rows = []
+    for name, cls in methods.items():
+        row = {"method": name}
+        for attribute, title in COLUMNS.items():
+            value = getattr(cls, attribute, "")
+            row[title] = "yes" if value is True else value or ""
+        rows.append(row | {"summary": (inspect.getdoc(cls) or "").splitlines()[0]})
+    return rows

@@ -1,0 +1,96 @@
+"""The table of methods says what is true of each: every entry is tried."""
+
+import inspect
+
+import pytest
+import torch
+from toy import Toy
+
+from graphmarl.learners import Learner
+from graphmarl.methods import METHODS, Method, method_table
+from graphmarl.nn import Channel
+from graphmarl.resolver import construct, options_of
+from graphmarl.step import Spec
+
+SMALL = {"tree": "view", "depth": 1, "rollout_length": 5}
+SHAPES = {"obs_shape": (6,), "num_actions": 3, "horizon": 6}
+SHAPES |= {"layout": {"view": slice(0, 4), "position": slice(4, 6)}}
+every_method = pytest.mark.parametrize("name", METHODS)
+
+
+def build(name: str, **changes) -> Learner:
+    spec = {**SHAPES, "num_agents": 4, "state_size": 4, **changes}
+    known = options_of(METHODS[name])
+    small = {option: value for option, value in SMALL.items() if option in known}
+    torch.manual_seed(0)
+    return construct("method", name, METHODS[name], small, Spec(**spec))
+
+
+def accepts(name: str, **changes) -> bool:
+    try:
+        build(name, **changes)
+    except ValueError:
+        return False
+    return True
+
+
+def declared(name: str) -> type[Method]:
+    cls = METHODS[name]
+    assert issubclass(cls, Method)
+    return cls
+
+
+@every_method
+def test_kinds_of_actions_are_those_that_are_taken(name):
+    assert accepts(name, action="discrete") == declared(name).discrete
+    assert accepts(name, action="continuous") == declared(name).continuous
+
+
+@every_method
+def test_what_is_needed_of_an_environment_is_what_is_refused_without(name):
+    needs = declared(name).needs_state in (True, "default")
+    assert accepts(name, state_size=0) == (not needs)
+    assert accepts(name, has_position=False) == (not declared(name).needs_position)
+
+
+@every_method
+def test_memory_is_there_or_an_option(name):
+    option = options_of(METHODS[name]).get("recurrent")
+    optional = option is not None and option.default is False
+    has = True if build(name).memory_size else "option" if optional else False
+    assert has == declared(name).recurrent
+
+
+@every_method
+def test_messages_are_what_a_channel_counts(name):
+    assert bool(Channel(build(name).network, 4).layers) == declared(name).sends_messages
+
+
+@every_method
+def test_weights_run_with_another_number_of_agents_if_it_is_said(name):
+    four, seven = (build(name, num_agents=n, state_size=n).state_dict() for n in (4, 7))
+    alike = all(four[key].shape == seven[key].shape for key in four)
+    assert alike == (declared(name).any_number in (True, "default"))
+
+
+def test_the_table_has_a_row_for_each_method_made_from_its_class():
+    rows = {row["method"]: row for row in method_table(METHODS)}
+    assert list(rows) == list(METHODS)
+    assert rows["vpp"]["continuous"] == "yes" and rows["iql"]["continuous"] == ""
+    assert rows["ippo"]["recurrent"] == "option" and rows["mamba"]["recurrent"] == "yes"
+    for name, row in rows.items():
+        assert row["summary"] == (inspect.getdoc(METHODS[name]) or "").splitlines()[0]
+
+
+def test_a_learner_of_a_user_needs_no_declarations():
+    assert method_table({"mine": Learner})[0]["needs state"] == ""
+    assert not accepts("ippo", action="continuous")
+    with pytest.raises(
+        ValueError, match="IPPO takes discrete actions; this environment has contin"
+    ):
+        build("ippo", action="continuous")
+
+
+def test_toy_is_an_environment_that_every_method_takes():
+    for name in METHODS:
+        declared(name).check_spec(Toy().spec)

@@ -85,10 +85,3 @@ def test_files_and_functions_stay_small():
                 size = (node.end_lineno or 0) - node.lineno + 1
                 docstring = ast.get_docstring(node) or ""
                 assert size - docstring.count("\n") <= 40, f"{path}:{node.lineno} {node.name}"
-
-
-def test_the_table_of_methods_in_the_readme_is_the_one_of_the_library():
-    from graphmarl.methods import METHODS
-
-    rows = re.findall(r"^\| `(\w+)` \|", (ROOT / "README.md").read_text(), re.MULTILINE)
-    assert rows == list(METHODS)

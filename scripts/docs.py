@@ -32,7 +32,8 @@ CONFIG: dict[str, Any] = {
     "html_static_path": [],
     "default_role": "code",
     "nitpicky": True,
-    "nitpick_ignore_regex": [("py:.*", r"(?!graphmarl\.).*")],
+    # Links from docstrings and listings are py:obj; types in signatures may be of other libraries.
+    "nitpick_ignore_regex": [("py:(?!obj).*", r".*")],
     "autodoc_member_order": "bysource",
     "autodoc_typehints": "signature",
     "autodoc_typehints_format": "short",

@@ -48,7 +48,7 @@ def main() -> None:
 
 
 def draw(run: Run, env: Gather) -> None:
-    """Write the learning curve and a picture of who hears whom."""
+    """Save the learning curve and a picture of the agent graph."""
     save_picture(draw_curve(run.metrics()), run.path / "curve.png")
     graph = Directional()(agent_graph(env.reset(0), env.spec))
     figure = Figure(figsize=(6, 6.4), layout="constrained")

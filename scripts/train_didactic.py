@@ -52,8 +52,8 @@ def main() -> None:
             for row in measure_cuts(
                 Run(Path(given.runs) / f"{name}-seed{seed}"), DIDACTIC_CUTS, given.episodes
             ):
-                told = "  ".join(f"{key} {value}" for key, value in row.items() if value)
-                print(f"  seed {seed}  {told}", flush=True)
+                values = "  ".join(f"{key} {value}" for key, value in row.items() if value)
+                print(f"  seed {seed}  {values}", flush=True)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ class Trajectory:
 
     Args:
         spec: shapes of the environment.
-        edges: who heard whom, graph `t * B + b` for time t of environment b.
+        edges: edges of the agent graphs, graph `t * B + b` for time t of environment b.
         obs: observations, of any floating type; graphs have float32.
         alive: living agents.
         time: steps since the episode began.

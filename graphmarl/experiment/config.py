@@ -14,8 +14,8 @@ from graphmarl.methods import find_method
 from graphmarl.resolver import construct, defaults_of, split_name
 from graphmarl.step import Environment, Spec
 
+# A name, a name with options (`knn:k=3`), or a mapping of `name` and options.
 Named = str | Mapping[str, Any]
-"""A name, a name with options (`knn:k=3`), or a mapping of `name` and options."""
 
 
 class Config:

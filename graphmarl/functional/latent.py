@@ -11,7 +11,7 @@ def straight_through(logits: Tensor, index: Tensor) -> Tensor:
     onehot(index) + p - stop(p) with p = softmax(logits).
 
     Shapes:
-        logits (*rows, class), index (*rows,), integers; out (*rows, class).
+        logits (..., class), index (...), integers; out (..., class).
     """
     p = logits.softmax(-1)
     chosen = torch.zeros_like(p).scatter_(-1, index[..., None], 1.0)
@@ -22,7 +22,7 @@ def sample_index(logits: Tensor) -> Tensor:
     """Sample from each categorical distribution, by an exponential race.
 
     Shapes:
-        logits (*rows, class); out (*rows,).
+        logits (..., class); out (...).
     """
     return (logits.detach().softmax(-1) / torch.empty_like(logits).exponential_()).argmax(-1)
 

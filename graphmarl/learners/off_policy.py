@@ -32,8 +32,8 @@ class OffPolicy(Learner):
         tau: coefficient of soft target updates.
         buffer_size: capacity of the replay in steps over all copies.
         batch_size: transitions or episodes per update.
-        sample: sample single `transition`s or whole `episode`s; None samples episodes for recurrent
-            networks, which need them, and else transitions.
+        sample: `transition` samples single transitions, `episode` whole episodes; None samples
+            episodes for recurrent networks, which need them, and else transitions.
         gradient_steps: updates per trajectory.
         learning_starts: environment steps before the first update.
         max_grad_norm: maximum gradient norm, clipped per parameter group.

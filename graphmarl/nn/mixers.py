@@ -45,10 +45,12 @@ class SumMixer(Mixer):
 
 
 class MonotonicMixer(Mixer):
-    """Monotonic mixing network with state-conditioned weights (QMIX: Rashid et al. 2018).
+    r"""Monotonic mixing network with state-conditioned weights (QMIX: Rashid et al. 2018).
 
-    Q_tot = |w_2(s)| . elu(q |W_1(s)| + b_1(s)) + V(s). W_1 has one row per agent, so the number of
-    agents is fixed.
+    .. math::
+        Q_{tot} = |w_2(s)|^T \mathrm{elu}(|W_1(s)|^T q + b_1(s)) + V(s)
+
+    W_1 has one row per agent, so the number of agents is fixed.
 
     Args:
         num_agents: number of agents, N.

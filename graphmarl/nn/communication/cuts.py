@@ -26,7 +26,7 @@ class Cut(ABC):
 
 
 class Threshold(Cut):
-    """Cut bits of an importance below a threshold (NDQ, Section 5.1: |mu| < 2).
+    """Cut bits of an importance below a threshold (NDQ, Section 5.1: `|mu| < 2`).
 
     Args:
         value: smallest importance that is sent.

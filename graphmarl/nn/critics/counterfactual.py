@@ -13,10 +13,10 @@ from graphmarl.nn.trunk import agent_index
 
 
 class CounterfactualCritic(nn.Module):
-    """Q(s, u_-i, .): Q-values of all actions of agent i given the others' actions (COMA, Fig. 1).
+    """Counterfactual critic: Q-values of all actions of agent i given the others' (COMA, Fig. 1).
 
-    The input for agent i is the global state, its observation, the one-hot actions of all other
-    agents (zeros for agent i itself and for dead agents) and the one-hot agent index.
+    `Q(s, u_-i, .)`. The input for agent i is the global state, its observation, the one-hot actions
+    of all other agents (zeros for agent i itself and for dead agents) and the one-hot agent index.
 
     Args:
         num_agents: number of agents, N.

@@ -13,7 +13,7 @@ from graphmarl.step import Spec, Step
 
 
 def agent_graph(step: Step, spec: Spec, last_action: Tensor | None = None) -> Data:
-    """The living and dead agents of a step as one disjoint union of B graphs without edges.
+    """The agents of a step as one batch of B graphs without edges, as PyTorch Geometric batches.
 
     Agent i of environment b is row `b * N + i`. Node features: `x` (observations), `pos`, `alive`,
     `kind`, `available`, `last_action`. Graph features: `time`, `state`; `links` for `Links`.
@@ -21,7 +21,7 @@ def agent_graph(step: Step, spec: Spec, last_action: Tensor | None = None) -> Da
     Args:
         step: B environments, N slots.
         spec: shapes of the environment.
-        last_action: what each agent did in the step before, zeros where an episode begins.
+        last_action: action of each agent in the previous step, zeros where an episode begins.
 
     Shapes:
         x (B*N, ...), pos (B*N, 2), alive, kind and batch (B*N,), edge_index (2, 0), ptr (B+1,).
@@ -67,7 +67,12 @@ class Edges:
 
     @classmethod
     def of(cls, graph: Data, num_agents: int) -> Edges:
-        """The edges of a disjoint union, grouped by graph; int32 to halve the memory of replay."""
+        """The edges of a batch of graphs, grouped by graph; int32, to halve the memory of a replay.
+
+        Args:
+            graph: the batch.
+            num_agents: N.
+        """
         edge_index = graph.edge_index
         assert edge_index is not None, "a builder has set the edges"
         num_graphs = (graph.num_nodes or 0) // num_agents
@@ -81,7 +86,11 @@ class Edges:
 
     @classmethod
     def stack(cls, parts: list[Edges]) -> Edges:
-        """The edges of several batches of graphs, one after the other."""
+        """The edges of several batches of graphs, one after the other.
+
+        Args:
+            parts: their edges.
+        """
         counts = torch.cat([part.ptr.diff() for part in parts])
         ptr = torch.cat([parts[0].ptr[:1], counts.cumsum(0)])
         attrs = [part.attr for part in parts if part.attr is not None]
@@ -91,7 +100,11 @@ class Edges:
     def select(
         self, graphs: Int[Tensor, " pick"] | slice
     ) -> tuple[Int[Tensor, "2 picked"], Float[Tensor, "picked feature"] | None]:
-        """`edge_index` and features of the disjoint union of the named graphs, in that order."""
+        """`edge_index` and features of the disjoint union of some graphs, in their order.
+
+        Args:
+            graphs: numbers of the graphs, or a range of them.
+        """
         count, edge = self.ptr.diff()[graphs], slice(0, 0)
         if isinstance(graphs, slice) and len(count):
             edge = slice(int(self.ptr[graphs.start]), int(self.ptr[graphs.stop]))

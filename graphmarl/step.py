@@ -1,4 +1,4 @@
-"""All that crosses from one folder to another: Spec, Step, Environment, the agent graph, Edges."""
+"""The interface of environments: `Spec`, `Step` and `Environment`."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Spec:
-    """The shapes and names of one environment; constant within a run.
+    """Shapes and names of an environment, constant within a run.
 
     Args:
-        num_agents: slots for agents, N. Agents die, arrive and leave by `Step.alive`.
+        num_agents: slots for agents, N; `Step.alive` says which hold an agent.
         obs_shape: shape of one agent's observation.
-        num_actions: how many actions there are, or the size of a continuous action.
+        num_actions: number of discrete actions, or size of a continuous action.
         horizon: steps after which an episode is truncated.
         action: `discrete` (integers below `num_actions`) or `continuous` (reals in [-1, 1]).
         layout: names of the observation's parts, as slices of its last axis.
@@ -44,31 +44,37 @@ class Spec:
 
     @property
     def obs_size(self) -> int:
-        """Numbers in one observation."""
+        """Size of a flattened observation."""
         return torch.Size(self.obs_shape).numel()
 
 
 @dataclass
 class Step:
-    """What an environment returns: B environments, N agent slots, one device.
+    """What `reset` and `step` return: tensors of B environments with N agent slots.
 
     The step after an end (`terminated` or `truncated`) is the first observation of the next
     episode: its `time` is 0, its reward is 0 and the action that led to it was ignored.
 
     Args:
         obs: observations.
-        alive: which slots hold a living agent.
+        alive: slots that hold a live agent.
         reward: reward of each agent for the transition into this step. An agent that dies in this
             transition has its last reward here; afterwards its reward is 0.
-        terminated: the episode ended by the rules of the task.
-        truncated: the episode was cut off, by its horizon or otherwise.
+        terminated: the episode ended in a terminal state of the task.
+        truncated: the episode was cut off, at its horizon or otherwise.
         time: steps since the episode began.
         position: coordinates, or None where there is no geometry.
         available: legal actions, or None where all are legal.
         state: global state, or None.
         links: the environment's own edges (roads, rails, visibility) as an `edge_index` over the
             rows `b * N + i`, or None.
-        info: named metrics of the environments.
+        info: metrics by name, one number for each environment; evaluations report those of the last
+            step of an episode.
+
+    Shapes:
+        obs (env, agent, ...), alive and reward (env, agent), terminated, truncated and time (env,),
+        position (env, agent, 2), available (env, agent, action), state (env, state), links (2,
+        edge), info (env,).
     """
 
     obs: Float[Tensor, "env agent ..."]
@@ -85,12 +91,12 @@ class Step:
 
     @property
     def valid(self) -> Bool[Tensor, " env"]:
-        """False on the seam between two episodes, which is no transition."""
+        """False for the first step of an episode, which no transition led to."""
         return self.time > 0
 
     @property
     def done(self) -> Bool[Tensor, " env"]:
-        """The episode has ended here, for either reason."""
+        """Whether the episode has ended, terminated or truncated."""
         return self.terminated | self.truncated
 
     def replace(self, **changes: Any) -> Step:
@@ -103,11 +109,11 @@ Weighted = tuple[Float[Tensor, "_ ..."], Float[Tensor, " _"]]
 
 @dataclass(frozen=True)
 class Scene:
-    """What there is to draw of one environment besides its agents.
+    """Map and objects of one environment, to be drawn with its agents.
 
     Args:
         low, high: lower-left and upper-right corner of the world.
-        points: named groups of things, as (coordinates, weight in [0, 1] shown as opacity).
+        points: named groups of objects, as (coordinates, weight in [0, 1] shown as opacity).
         time: steps since the episode began.
         lines: named groups, as (coordinates of both ends, weight in [0, 1] shown as colour).
     """
@@ -120,11 +126,11 @@ class Scene:
 
 
 class Environment(ABC):
-    """B copies of one multi-agent task, stepped together.
+    """Base class of environments: B copies of one multi-agent task, stepped together.
 
-    A constructor takes the task's options and `num_envs`, starts nothing, and sets `spec` and
-    `num_envs`. The same seed gives the same episodes; copy b is independent of how many copies
-    there are besides it.
+    A constructor takes the task's options and `num_envs`, starts no engine, and sets `spec` and
+    `num_envs`. The same seed gives the same episodes; a copy does not depend on the number of
+    copies. `Batched` is the base class of tasks written as tensors, `Vector` of engines.
     """
 
     spec: Spec
@@ -132,34 +138,55 @@ class Environment(ABC):
 
     @abstractmethod
     def reset(self, seed: int) -> Step:
-        """Begin new episodes in all copies; what follows depends on seed and actions only."""
+        """Start new episodes in all copies; all later steps depend on seed and actions only.
+
+        Args:
+            seed: the seed.
+        """
 
     @abstractmethod
     def step(self, action: Int[Tensor, "env agent"] | Float[Tensor, "env agent action"]) -> Step:
-        """Advance every copy; one that ended in the last step begins its next episode instead."""
+        """Advance every copy; a copy whose episode has ended starts its next episode instead.
+
+        Args:
+            action: actions (env, agent), or (env, agent, action) if they are continuous.
+        """
 
     @abstractmethod
     def state_dict(self) -> dict[str, Any]:
-        """What `load_state_dict` needs to go on from here, as tensors and plain containers."""
+        """The state of all copies, as tensors and plain containers."""
 
     @abstractmethod
     def load_state_dict(self, state: Mapping[str, Any]) -> Step:
-        """Go back to a saved state; returns the step that was current there."""
+        """Restore a saved state; returns its current step.
+
+        Args:
+            state: of `state_dict`.
+        """
 
     def scene(self, env: int) -> Scene:
-        """What to draw of one copy, as it is now."""
+        """Map and objects of one copy, in its current state.
+
+        Args:
+            env: number of the copy.
+        """
         raise NotImplementedError(f"{type(self).__name__} has nothing to draw")
 
     def close(self) -> None:
-        """Give back processes and engines."""
+        """Release processes and engines."""
         return
 
 
 def check_action(action: Tensor, spec: Spec, num_envs: int) -> None:
-    """Refuse an action of the wrong shape, kind or range.
+    """Refuse an action of the wrong shape, type or range.
+
+    Args:
+        action: the action.
+        spec: shapes of the environment.
+        num_envs: environment copies.
 
     Raises:
-        ValueError: says what came and what is allowed.
+        ValueError: names the value and what is allowed.
     """
     discrete = spec.action == "discrete"
     shape = (num_envs, spec.num_agents) + (() if discrete else (spec.num_actions,))
@@ -181,10 +208,15 @@ def check_action(action: Tensor, spec: Spec, num_envs: int) -> None:
 
 
 def check_step(step: Step, spec: Spec, num_envs: int) -> None:
-    """Refuse a step whose shapes contradict the spec or whose living agents see NaN.
+    """Refuse a step with other shapes than the spec, or with NaN or infinity.
+
+    Args:
+        step: the step.
+        spec: shapes of the environment.
+        num_envs: environment copies.
 
     Raises:
-        ValueError: names the field, what came and what is allowed.
+        ValueError: names the field, its value and what is allowed.
     """
     pair = (num_envs, spec.num_agents)
     shapes: dict[str, tuple[int, ...] | None] = {

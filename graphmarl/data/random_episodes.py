@@ -17,15 +17,15 @@ from graphmarl.step import Environment, check_step
 
 
 class RandomEpisodes(LightningDataModule):
-    """Episodes in which every agent acts at random, B at a time, in a new order in every epoch.
+    """Episodes of random actions, B at a time, in a new order in every epoch.
 
-    After the end of an episode its agents count as dead, so that no loss reads what follows.
+    After the end of an episode its agents are dead, so that no loss includes later steps.
     Observations are kept in half precision.
 
     Args:
         env: B environment copies; B episodes make one trajectory.
         builder: builds the agent graph of each step.
-        episodes: how many episodes at least.
+        episodes: minimum number of episodes.
         seed: seed of the episodes and of their order.
     """
 
@@ -36,7 +36,7 @@ class RandomEpisodes(LightningDataModule):
         self.epoch = 0
 
     def setup(self, stage: str) -> None:
-        """Play the episodes, once."""
+        """Collect the episodes, once."""
         generator = torch.Generator().manual_seed(self.seed)
         while len(self.trajectories) * self.env.num_envs < self.episodes:
             seed = int(torch.randint(2**31, (), generator=generator))

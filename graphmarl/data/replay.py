@@ -1,4 +1,4 @@
-"""What was played, kept to be learned from again."""
+"""Replay buffer of trajectories with their agent graphs."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ FIELDS = tuple(field.name for field in fields(Trajectory) if field.name not in A
 
 
 class Replay:
-    """A ring of trajectories in which every state and every edge is kept once.
+    """Ring buffer of trajectories that stores every state and every edge once.
 
-    The state after a transition is the next one in the ring, so that the graph that follows is the
-    one that was really played. Trajectories of one shape come in one after the other; the oldest is
-    overwritten. The newest state of each copy has no successor yet and is not drawn.
+    The state after a transition is the next one in the buffer, so that its agent graph is the one
+    of the episode. Trajectories have equal shapes; the oldest is overwritten. The newest state of
+    each copy has no successor yet and is not sampled.
 
     Args:
-        capacity: steps over all environment copies that are kept at least, seams between episodes
-            included.
-        half: keep observations in half precision.
+        capacity: minimum number of steps over all environment copies that are kept, steps between
+            episodes included.
+        half: store observations in half precision.
 
     Raises:
         ValueError: the capacity is not positive, or `half` cannot hold an observation.
@@ -37,44 +37,47 @@ class Replay:
 
     def __init__(self, capacity: int, half: bool = False) -> None:
         if capacity < 1:
-            raise ValueError(f"replay is {capacity}; there must be room for at least 1 step")
+            raise ValueError(f"buffer_size is {capacity}; allowed are 1 and more")
         self.capacity, self.half = capacity, half
         self.spec: Spec | None = None
         self.rings: dict[str, Tensor] = {}
         self.pages: list[tuple[np.ndarray, ...]] = []
-        """Senders, receivers and features of the edges of each trajectory: whole slices of arrays
-        are quicker to take than single edges."""
+        """Senders, receivers and features of the edges of each trajectory: slices of arrays are
+        faster to copy than single edges."""
         self.length = 0
         self.added = 0
         self.episodes = torch.empty(0, 3, dtype=torch.long)
-        """First step, copy and length of each episode that is kept whole."""
+        """First step, copy and length of each episode that is stored whole."""
 
     @property
     def slots(self) -> int:
-        """Steps of each copy that there is room for."""
+        """Capacity in steps of each copy."""
         return len(self.rings["alive"]) if self.rings else 0
 
     @property
     def oldest(self) -> int:
-        """Number of the oldest step that is kept, counted from the beginning of the run."""
+        """Number of the oldest stored step, counted from the beginning of the run."""
         return max(0, self.added - self.slots)
 
     def __len__(self) -> int:
-        """Steps over all copies that have a successor, seams included."""
+        """Stored steps over all copies that have a successor."""
         return (self.added - 1 - self.oldest) * self.rings["alive"].shape[1] if self.rings else 0
 
     @property
     def num_bytes(self) -> int:
-        """Memory of everything that is kept."""
+        """Size of the stored data in bytes."""
         rings = sum(ring[: self.added].nbytes for ring in self.rings.values())
         pages = sum(array.nbytes for page in self.pages for array in page)
         return rings + pages + self.episodes.nbytes
 
     def add(self, trajectory: Trajectory) -> None:
-        """Keep a trajectory, in the place of the oldest if there is no more room.
+        """Store a trajectory; overwrites the oldest if the buffer is full.
+
+        Args:
+            trajectory: a trajectory of the shape of those before.
 
         Raises:
-            ValueError: it has another shape than those before.
+            ValueError: the trajectory has another shape.
         """
         values = self._values(trajectory)
         if not self.rings:
@@ -103,7 +106,7 @@ class Replay:
         self.episodes = known[known[:, 0] >= self.oldest]
 
     def _values(self, trajectory: Trajectory) -> dict[str, Tensor]:
-        """What goes into the rings; `span` says which edges of the page are a graph's own."""
+        """The tensors to store; `span` is the range of the edges of each graph in its page."""
         named = {name: getattr(trajectory, name) for name in FIELDS}
         named |= {f"stored.{name}": value for name, value in named.pop("stored").items()}
         ptr = trajectory.edges.ptr
@@ -113,10 +116,10 @@ class Replay:
         return {name: value.cpu() for name, value in named.items() if value is not None}
 
     def _allocate(self, trajectory: Trajectory, values: Mapping[str, Tensor]) -> None:
-        """Memory for all steps; the system hands it out only as it is written to."""
+        """Allocate memory for all steps, which the system provides as it is written to."""
         self.length = trajectory.num_steps
         pages = -(-self.capacity // (self.length * trajectory.num_envs)) + 1
-        # Actions, clocks and places in a page are small numbers.
+        # Actions, times and positions in a page are small numbers.
         kinds = {name: value.dtype for name, value in values.items()}
         kinds = {name: torch.int32 if k == torch.long else k for name, k in kinds.items()}
         if self.half:
@@ -126,10 +129,13 @@ class Replay:
             self.rings[name] = torch.empty(shape, dtype=kinds[name])
 
     def transitions(self, count: int) -> Trajectory:
-        """Transitions drawn at random, with replacement: two steps of `count` environments.
+        """Sample transitions with replacement, as two steps of `count` environments.
+
+        Args:
+            count: number of transitions.
 
         Raises:
-            ValueError: there is none yet.
+            ValueError: there is no transition yet.
         """
         if not self.drawable:
             raise ValueError("the replay holds no transition yet")
@@ -144,7 +150,7 @@ class Replay:
 
     @property
     def drawable(self) -> bool:
-        """Whether a transition is kept whose next state is here too."""
+        """Whether a transition and its next state are stored."""
         if not len(self):
             return False
         valid = self.rings["valid"][: self.added].any(1)
@@ -152,13 +158,16 @@ class Replay:
         return bool(valid.any())
 
     def ready(self) -> Int[Tensor, "episode 3"]:
-        """First step, copy and length of each whole episode whose last state is here too."""
+        """First step, copy and length of each whole episode whose last state is stored."""
         return self.episodes[self.episodes[:, 0] + self.episodes[:, 2] < self.added]
 
     def whole_episodes(self, count: int) -> Trajectory:
-        """Whole episodes drawn at random, with replacement, up to the state in which each ended.
+        """Sample whole episodes with replacement, up to their last states.
 
-        Shorter ones are followed by steps in which nobody lives.
+        Shorter episodes are padded with steps without live agents.
+
+        Args:
+            count: number of episodes.
 
         Raises:
             ValueError: there is none yet.
@@ -171,12 +180,16 @@ class Replay:
         return self._gather(start + torch.minimum(time, length), copy, length)
 
     def sequences(self, count: int, length: int) -> Trajectory:
-        """Stretches of so many states drawn at random, with replacement, that start anywhere.
+        """Sample sequences of states with replacement, which start anywhere.
 
-        They run on over the seams between episodes, where `time` is 0 again.
+        They may contain the end of an episode, after which `time` is 0 again.
+
+        Args:
+            count: number of sequences.
+            length: states of each sequence.
 
         Raises:
-            ValueError: as many states of a copy in a row are not here yet.
+            ValueError: fewer states are stored.
         """
         if self.added - self.oldest < length:
             raise ValueError(f"the replay holds no sequence of {length} states yet")
@@ -188,7 +201,7 @@ class Replay:
     def _gather(
         self, step: Int[Tensor, "time pick"], copy: Int[Tensor, " pick"], length: Tensor
     ) -> Trajectory:
-        """Steps of some copies as a trajectory; nobody lives after `length`, nothing counts."""
+        """Steps of some copies as a trajectory; steps after `length` are padding."""
         assert self.spec is not None, "something was added"
         slot, time = step % self.slots, torch.arange(len(step))[:, None]
         row = (slot * self.rings["alive"].shape[1] + copy).flatten()
@@ -210,7 +223,7 @@ class Replay:
         )
 
     def _edges(self, page: Int[Tensor, "time pick"], span: Int[Tensor, "time pick 2"]) -> Edges:
-        """The named stretches of the pages, one for each graph."""
+        """The edges of some ranges of the pages, one range for each graph."""
         assert self.spec is not None, "something was added"
         ptr = torch.zeros(page.numel() + 1, dtype=torch.long)
         torch.cumsum((span[..., 1] - span[..., 0]).flatten(), 0, out=ptr[1:])
@@ -227,13 +240,13 @@ class Replay:
         return Edges(torch.from_numpy(index), ptr, self.spec.num_agents, attr)
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything that is kept, as tensors and plain containers."""
+        """All stored data, as tensors and plain containers."""
         return {
             "added": self.added,
             "length": self.length,
             "slots": self.slots,
             "rings": {
-                # A file holds the whole memory behind a view, so what is not full yet is copied.
+                # Saving a view would save the whole memory behind it, so a part is copied.
                 name: ring if self.added >= self.slots else ring[: self.added].clone()
                 for name, ring in self.rings.items()
             },
@@ -242,7 +255,7 @@ class Replay:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Go back to a saved state; the spec comes with the next trajectory."""
+        """Restore a saved state; the spec comes with the next trajectory."""
         self.added, self.length = state["added"], state["length"]
         self.episodes = state["episodes"]
         self.pages = [tuple(array.numpy() for array in page) for page in state["pages"]]

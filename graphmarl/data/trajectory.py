@@ -1,4 +1,4 @@
-"""A stretch of play in B environments, with the edges that were really used."""
+"""Trajectories of B environments, with the edges of each step."""
 
 from __future__ import annotations
 
@@ -24,23 +24,23 @@ class Trajectory:
         spec: shapes of the environment.
         edges: edges of the agent graphs, graph `t * B + b` for time t of environment b.
         obs: observations, of any floating type; graphs have float32.
-        alive: living agents.
+        alive: live agents.
         time: steps since the episode began.
-        action: what each agent did.
+        action: action of each agent.
         reward: reward of the transition.
-        survived: agents that live after the transition.
-        terminated: the transition ended the episode by the rules of the task.
-        truncated: the transition ended the episode by cutting it off.
-        valid: false for the seam between two episodes, which is no transition.
+        survived: agents that are alive after the transition.
+        terminated: the transition terminated the episode.
+        truncated: the transition truncated the episode.
+        valid: False for the step between two episodes, which is no transition.
         memory: memory of the network at the first step.
         last_value: value after the last transition, or None.
         position: coordinates or None.
         available: legal actions or None.
         state: global state or None.
-        last_action: what each agent did in the step before.
-        stored: what the network asked to keep, and log-probability and value of the actor.
-        env_steps: transitions made in the run until the end of this trajectory.
-        progress: share of the run that was over when it was played, 0 to 1.
+        last_action: action of each agent in the previous step.
+        stored: tensors stored by the network, and log-probabilities and values of the policy.
+        env_steps: environment steps of the run until the end of this trajectory.
+        progress: fraction of the run at the end of this trajectory, in [0, 1].
     """
 
     spec: Spec
@@ -76,17 +76,17 @@ class Trajectory:
 
     @property
     def acted(self) -> Bool[Tensor, "time env agent"]:
-        """Living agents whose action led to a transition: all that any loss may count."""
+        """Live agents whose action led to a transition: the mask of every loss."""
         return self.alive & self.valid[..., None]
 
     def graph(self, pick: int | Int[Tensor, " pick"] | None = None) -> Data:
-        """The agent graphs of one time, of any choice of graphs `t * B + b`, or of all times.
+        """The agent graphs of one time, of some graphs `t * B + b`, or of all times, as one batch.
 
         Args:
             pick: a time t, or the numbers of graphs, or None for all of them in order.
 
         Shapes:
-            one disjoint union of as many graphs as were picked, N rows each.
+            one disjoint union of the picked graphs, N rows each.
         """
         if isinstance(pick, Tensor):
             some: Tensor | slice = pick
@@ -114,7 +114,11 @@ class Trajectory:
         return graph
 
     def to(self, device: torch.device) -> Trajectory:
-        """The same trajectory on another device."""
+        """The same trajectory on another device.
+
+        Args:
+            device: the device.
+        """
         if self.alive.device == device:
             return self
         moved = {
@@ -133,5 +137,5 @@ class Trajectory:
 
 
 def _take(value: Tensor, pick: Tensor | slice) -> Tensor:
-    """The picked graphs of a time-major field; a stretch of them is a view of the field."""
+    """The picked graphs of a time-major field; a slice is a view of the field."""
     return value.flatten(0, 1)[pick]

@@ -168,7 +168,7 @@ def test_nothing_is_drawn_before_there_is_something_to_draw():
     replay.add(play(1, rollout_length=1)[0])
     with pytest.raises(ValueError, match="no transition yet"):
         replay.transitions(1)
-    with pytest.raises(ValueError, match="replay is 0; there must be room for at least 1 step"):
+    with pytest.raises(ValueError, match="buffer_size is 0; allowed are 1 and more"):
         Replay(0)
 
 

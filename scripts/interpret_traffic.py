@@ -10,11 +10,14 @@ import argparse
 from pathlib import Path
 
 import torch
+from torch import Tensor
 
+from graphmarl.data import first_episodes
 from graphmarl.envs.traffic import Movements, Traffic
 from graphmarl.experiment.policies import load_policy
 from graphmarl.results.collect import merge_rows
 from graphmarl.results.stats import confidence_interval
+from graphmarl.step import Step
 
 
 @torch.inference_mode()
@@ -24,10 +27,20 @@ def intervals(run: str, episodes: int, choices: int, seed: int) -> list[Movement
     with load_policy(run, episodes, greedy=False) as loaded:
         if not isinstance(loaded.env, Traffic):
             raise ValueError(f"{run} was not trained in traffic")
-        for number, (_, action, _) in enumerate(loaded.episodes(seed)):
+        env = loaded.env
+
+        def act(step: Step) -> Tensor:
+            # The vehicles are those before the action.
+            action = loaded.policy(step)
+            found[-1].count(env, action)
+            return action
+
+        found.append(Movements.empty(env))
+        for number, _ in enumerate(first_episodes(env, act, seed), 1):
             if number % choices == 0:
-                found.append(Movements.empty(loaded.env))
-            found[-1].count(loaded.env, action)
+                found.append(Movements.empty(env))
+    if not found[-1].vehicles.any():
+        found.pop()
     return found
 
 

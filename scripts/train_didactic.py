@@ -29,6 +29,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--episodes", type=int, default=4096)
     parser.add_argument("--runs", default="runs")
+    parser.add_argument("--device", default="cpu", help="device of the networks")
     parser.add_argument("--threads", type=int, default=1, help="of PyTorch")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
@@ -45,6 +46,7 @@ def main() -> None:
             given.seeds,
             given.runs,
             given.episodes,
+            given.device,
         )
         for row in summary(rows):
             print("  ".join(f"{key} {value}" for key, value in row.items()), flush=True)

@@ -34,6 +34,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--episodes", type=int, default=32)
     parser.add_argument("--runs", default="runs")
+    parser.add_argument("--device", default="cpu", help="device of the networks")
     parser.add_argument("--threads", type=int, default=1, help="of PyTorch")
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
@@ -49,7 +50,15 @@ def main() -> None:
         parts.append(f"view{given.view_radius}")
     name = "-".join(part.replace("/", "_") for part in parts if part)
     rows = run_seeds(
-        name, method, env, given.graph, given.steps, given.seeds, given.runs, given.episodes
+        name,
+        method,
+        env,
+        given.graph,
+        given.steps,
+        given.seeds,
+        given.runs,
+        given.episodes,
+        given.device,
     )
     for row in summary(rows):
         print("  ".join(f"{key} {value}" for key, value in row.items()))

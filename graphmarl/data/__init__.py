@@ -1,6 +1,12 @@
 """Experience: acting, collection, storage and sampling."""
 
-from graphmarl.data.acting import PolicyRunner, RandomPolicy, random_action
+from graphmarl.data.acting import (
+    PolicyRunner,
+    RandomPolicy,
+    Transition,
+    first_episodes,
+    random_action,
+)
 from graphmarl.data.collector import Collector
 from graphmarl.data.random_episodes import RandomEpisodes
 from graphmarl.data.replay import Replay
@@ -15,5 +21,7 @@ __all__ = [
     "Replay",
     "Timer",
     "Trajectory",
+    "Transition",
+    "first_episodes",
     "random_action",
 ]

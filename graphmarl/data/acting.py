@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Protocol, runtime_checkable
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
 from torch_geometric.data import Data
 
 from graphmarl.agent_graph import agent_graph
-from graphmarl.step import Spec, Step
+from graphmarl.step import Environment, Spec, Step, check_step
 
 
 @runtime_checkable
@@ -148,3 +148,41 @@ def random_action(
     if available is not None:
         noise = noise.masked_fill(~available, -1.0)
     return noise.argmax(-1)
+
+
+class Transition(NamedTuple):
+    """One step of all environment copies in their first episodes.
+
+    Args:
+        step: the step in which the actions were chosen.
+        action: the actions.
+        next_step: the step that they led to.
+        running: copies in their first episode, (env,).
+    """
+
+    step: Step
+    action: Tensor
+    next_step: Step
+    running: Tensor
+
+
+def first_episodes(
+    env: Environment, policy: Callable[[Step], Tensor], seed: int, steps: int | None = None
+) -> Iterator[Transition]:
+    """Play the first episode of every copy, step by step, until the last one has ended.
+
+    Args:
+        env: environment copies.
+        policy: chooses the actions.
+        seed: seed of the episodes and of sampling.
+        steps: stop after so many steps; None plays to the end.
+    """
+    torch.manual_seed(seed)
+    step, count = env.reset(seed), 0
+    running = torch.ones(env.num_envs, dtype=torch.bool)
+    while running.any() and (steps is None or count < steps):
+        action = policy(step)
+        next_step = env.step(action)
+        check_step(next_step, env.spec, env.num_envs)
+        yield Transition(step, action, next_step, running)
+        step, count, running = next_step, count + 1, running & ~next_step.done

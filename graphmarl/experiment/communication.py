@@ -12,6 +12,7 @@ import networkx as nx
 import torch
 from torch import Tensor
 
+from graphmarl.data import first_episodes
 from graphmarl.experiment.config import Named
 from graphmarl.experiment.evaluate import evaluate
 from graphmarl.experiment.policies import load_policy
@@ -140,7 +141,7 @@ def record_messages(
     with load_policy(run, episodes, graph, cut=cut) as loaded:
         if loaded.channel is None:
             raise ValueError("this method sends no messages")
-        for step, action, running in loaded.episodes(seed, steps):
+        for step, action, _, running in first_episodes(loaded.env, loaded.policy, seed, steps):
             recorded.append(RecordedStep(step, action, list(loaded.channel.messages), running))
             loaded.channel.take(episodes)
     return recorded

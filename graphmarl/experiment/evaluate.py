@@ -9,13 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from graphmarl.data import first_episodes
 from graphmarl.experiment.config import Named
 from graphmarl.experiment.policies import Policy, load_policy
 from graphmarl.nn import Channel, Cut
 from graphmarl.results.run import Run
 from graphmarl.results.stats import Interval, confidence_interval
 from graphmarl.results.tables import read_rows
-from graphmarl.step import Environment, check_step
+from graphmarl.step import Environment
 
 COLUMNS = ("name", "seed", "env_steps", "policy", "return", "steps", "half_width", "hours")
 
@@ -119,16 +120,11 @@ def play(
         channel: counts the messages.
     """
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        step = env.reset(seed)
         sent: dict[str, Tensor] = {}
-        running = torch.ones(env.num_envs, dtype=torch.bool)
         returns = torch.zeros(env.num_envs, dtype=torch.float64)
         lengths = torch.zeros(env.num_envs)
         info: dict[str, Tensor] = {}
-        while running.any():
-            step = env.step(policy(step))
-            check_step(step, env.spec, env.num_envs)
+        for _, _, step, running in first_episodes(env, policy, seed):
             if channel is not None:
                 for name, count in channel.take(env.num_envs).items():
                     sent[name] = sent.get(name, 0) + count * running
@@ -137,7 +133,6 @@ def play(
             for name, value in step.info.items():
                 if value.ndim == 1:
                     info[name] = torch.where(running, value.float(), info.get(name, value.float()))
-            running = running & ~step.done
     return Evaluation(
         returns.tolist(),
         lengths.tolist(),

@@ -39,27 +39,6 @@ class LoadedPolicy(NamedTuple):
     channel: Channel | None
     network: AgentNetwork
 
-    def episodes(
-        self, seed: int, steps: int | None = None
-    ) -> Iterator[tuple[Step, Tensor, Tensor]]:
-        """The first episode of every copy, step by step.
-
-        Args:
-            seed: seed of the episodes and of sampling.
-            steps: stop after so many steps, or when the last first episode has ended.
-
-        Returns:
-            each step, the actions in it, and which copies are in their first episode.
-        """
-        torch.manual_seed(seed)
-        step, played = self.env.reset(seed), 0
-        running = torch.ones(self.env.num_envs, dtype=torch.bool)
-        while running.any() and (steps is None or played < steps):
-            action = self.policy(step)
-            yield step, action, running
-            step, played = self.env.step(action), played + 1
-            running = running & ~step.done
-
 
 @contextmanager
 def load_policy(

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch_geometric.data import Data
 
+from graphmarl.data import first_episodes
 from graphmarl.experiment.config import Named
 from graphmarl.experiment.policies import load_policy
 from graphmarl.nn import Output
@@ -39,22 +40,22 @@ def record_episode(
         ValueError: the agents have no positions, so that there is nothing to draw.
     """
     frames: list[Frame] = []
-    last: list[tuple[Data, Output]] = []
-
-    def keep(_: object, inputs: tuple[Any, ...], outputs: tuple[Any, ...]) -> None:
-        last[:] = [(inputs[0], outputs[0])]
-
     with load_policy(run, 1, graph, greedy, env=env) as loaded:
-        if not loaded.env.spec.has_position:
+        environment = loaded.env
+        if not environment.spec.has_position:
             raise ValueError("the agents of this environment have no positions; nothing to draw")
-        loaded.network.register_forward_hook(keep)
-        for _ in loaded.episodes(seed, steps):
-            agents, output = last[0]
-            attention = None if output.attention is None else output.attention.mean(1)
+
+        def keep(_: object, inputs: tuple[Data, Any], outputs: tuple[Output, Any]) -> None:
+            attention = outputs[0].attention
             try:
-                scene = loaded.env.scene(0)
+                scene = environment.scene(0)
             except NotImplementedError:
                 scene = None
-            count = loaded.env.spec.num_agents
-            frames.append(Frame(one_graph(agents, 0, count), scene, attention))
+            agents = one_graph(inputs[0], 0, environment.spec.num_agents)
+            frames.append(Frame(agents, scene, None if attention is None else attention.mean(1)))
+
+        # The scene is that of the step in which the network acts.
+        loaded.network.register_forward_hook(keep)
+        for _ in first_episodes(environment, loaded.policy, seed, steps):
+            pass
     return frames

@@ -82,6 +82,16 @@ AGREEMENT = {
     "ip-exact": Setting(f"ip:{GRID},gradient=exact", "", "links"),
     "independent-sac": Setting(f"vpp:{GRID}", "", "none"),
 }
+# Every agent has its own reward in these tasks, or the team's.
+TEAMS = {
+    "vpp": Setting(f"vpp:{PARTICLE_EXACT}", "agent"),
+    "ip": Setting(f"ip:{PARTICLE_EXACT}", "agent"),
+    "independent-sac": Setting(f"vpp:{PARTICLE_EXACT}", "agent", "none"),
+    "dgn": Setting(f"dgn:{PARTICLE_Q}", "agent"),
+    "ippo": Setting(f"ippo:{ON_POLICY}", "agent"),
+    "pic": Setting(f"pic:{PARTICLE_OFF_POLICY}", "team"),
+    "maddpg": Setting(f"maddpg:{PARTICLE_OFF_POLICY}", "team"),
+}
 JUNGLE = {name: NAVIGATION[name] for name in ("vpp", "dgn", "mfq", "independent-sac")}
 PARTICLE = {
     "navigation": Benchmark("navigation:num_envs=32,reward={reward}", 100_000, NAVIGATION),
@@ -90,6 +100,8 @@ PARTICLE = {
     "grid-fixed": Benchmark("grid_agreement:num_envs=64,boundary=fixed", 100_000, AGREEMENT),
     "grid-5x5": Benchmark("grid_agreement:num_envs=64,rows=5,columns=5", 60_000, AGREEMENT),
     "grid-10x10": Benchmark("grid_agreement:num_envs=64,rows=10,columns=10", 60_000, AGREEMENT),
+    "push": Benchmark("push:num_envs=32,reward={reward}", 100_000, TEAMS),
+    "prey-predator": Benchmark("prey_predator:num_envs=32,reward={reward}", 100_000, TEAMS),
     "jungle": Benchmark("jungle:num_envs=16", 60_000, JUNGLE),
 }
 

@@ -6,14 +6,7 @@ import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-import torch
-
-from graphmarl.experiment.ablate import run_seeds, write_report
-from graphmarl.experiment.communication import measure_cuts
-from graphmarl.experiment.policies import make_cut
 from graphmarl.experiment.suite import Benchmark
-from graphmarl.results.run import Run
-from graphmarl.results.tables import printed
 
 
 def train_suite(
@@ -40,6 +33,21 @@ def train_suite(
         for name in given.rows:
             print(f"{name}: {benchmark.settings[name]}")
         return
+    _train(benchmark, folder, given)
+
+
+def _train(benchmark: Benchmark, folder: Path, given: argparse.Namespace) -> None:
+    """Train what the command line names; the imports are here since `--help` is quick without."""
+    import torch
+
+    from graphmarl.experiment.ablate import run_seeds, write_report
+    from graphmarl.experiment.communication import measure_cuts
+    from graphmarl.experiment.policies import make_cut
+    from graphmarl.results.run import Run
+    from graphmarl.results.tables import printed
+
+    for cut in given.cuts:
+        make_cut(cut)
     torch.set_num_threads(given.threads)
     for name in given.rows:
         setting = benchmark.settings[name]
@@ -52,6 +60,7 @@ def train_suite(
             given.seeds,
             str(folder),
             given.episodes,
+            given.device,
         )
         for seed in given.seeds if given.cuts else ():
             measure_cuts(Run(folder / f"{name}-seed{seed}"), given.cuts, given.episodes)
@@ -73,7 +82,8 @@ def _parse(
     parser = argparse.ArgumentParser(
         description=description, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--task", default=default, choices=benchmarks, metavar="TASK")
+    names = f"one of {', '.join(benchmarks)}"
+    parser.add_argument("--task", default=default, choices=benchmarks, metavar="TASK", help=names)
     parser.add_argument("--rows", nargs="+", default=None, help="settings; all without it")
     parser.add_argument("--list", action="store_true", help="print the settings, train nothing")
     parser.add_argument("--steps", type=int, default=None, help="environment steps of each run")
@@ -81,6 +91,7 @@ def _parse(
     parser.add_argument("--episodes", type=int, default=episodes, help="of each evaluation")
     parser.add_argument("--runs", default="runs", help="folder of the run folders")
     parser.add_argument("--cuts", nargs="+", default=[], help="message cuts to evaluate as well")
+    parser.add_argument("--device", default="cpu", help="device of the networks")
     parser.add_argument("--threads", type=int, default=1, help="threads of PyTorch")
     given = parser.parse_args(arguments)
     known = benchmarks[given.task].settings
@@ -88,9 +99,4 @@ def _parse(
     for name in given.rows:
         if name not in known:
             parser.error(f"{given.task} has no row {name}; it has {', '.join(known)}")
-    try:
-        for cut in given.cuts:
-            make_cut(cut)
-    except ValueError as error:
-        parser.error(str(error))
     return given

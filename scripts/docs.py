@@ -8,12 +8,15 @@ Examples:
 import argparse
 import functools
 import importlib
+import inspect
 import re
 import shutil
 import sys
 from pathlib import Path
 from typing import Any
 
+from docutils.nodes import SkipNode, math_block
+from latex2mathml.converter import convert
 from sphinx.application import Sphinx
 from sphinx.util.docutils import docutils_namespace, patch_docutils
 
@@ -24,10 +27,11 @@ CONFIG: dict[str, Any] = {
     "extensions": [
         "sphinx.ext.autodoc",
         "sphinx.ext.napoleon",
-        "sphinx.ext.mathjax",
         "myst_nb",
+        __name__,
     ],
     "html_theme": "furo",
+    "html_math_renderer": "mathml",
     "html_title": "graphmarl",
     "html_static_path": [],
     "default_role": "code",
@@ -69,6 +73,12 @@ def modules() -> list[str]:
     return sorted(found)
 
 
+def summary(value: object) -> str:
+    """First line of a docstring, with the marks of reStructuredText escaped."""
+    line = (inspect.getdoc(value) or "").partition("\n")[0]
+    return re.sub(r"([|*])", r"\\\1", line)
+
+
 def exported(name: str) -> list[str]:
     """The names that a package re-exports from its modules, as a list with links.
 
@@ -81,7 +91,7 @@ def exported(name: str) -> list[str]:
     names = getattr(package, "__all__", None) or [n for n in vars(package) if n[0] != "_"]
     found = [(each, getattr(package, each)) for each in names]
     links = [
-        f"* :py:obj:`{each} <{value.__module__}.{value.__qualname__}>`"
+        f"* :py:obj:`{each} <{value.__module__}.{value.__qualname__}>`: {summary(value)}"
         for each, value in sorted(found, key=lambda pair: pair[0].lower())
         if getattr(value, "__module__", name) != name
         and getattr(value, "__module__", "").startswith("graphmarl")
@@ -146,6 +156,26 @@ def link(_: Sphinx, __: str, ___: str, ____: object, _____: object, lines: list[
     lines[:] = [CLASS.sub(replaced, line) for line in lines]
 
 
+def mathml(translator: Any, node: Any) -> None:
+    """Write a formula as MathML, which browsers draw without a script from elsewhere."""
+    text, block = node.astext(), isinstance(node, math_block)
+    if "\\\\" in text or "&" in text:
+        text = rf"\begin{{aligned}}{text}\end{{aligned}}"
+    translator.body.append(convert(text, display="block" if block else "inline"))
+    raise SkipNode
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Register links and formulas; this file is an extension of Sphinx as well.
+
+    Args:
+        app: the application.
+    """
+    app.connect("autodoc-process-docstring", link)
+    app.add_html_math_renderer("mathml", (mathml, None), (mathml, None))
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
+
+
 def build(out: Path, execute: bool = False) -> int:
     """Build the site; returns the number of warnings.
 
@@ -170,7 +200,6 @@ def build(out: Path, execute: bool = False) -> int:
             warning=sys.stderr,
             parallel=2,
         )
-        app.connect("autodoc-process-docstring", link)
         app.build()
     return app._warncount
 

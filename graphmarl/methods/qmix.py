@@ -7,7 +7,7 @@ from graphmarl.step import Spec
 
 
 class QMIX(QAgents):
-    """Monotonic value factorisation: Q_tot by non-negative, state-conditioned weights.
+    """Monotonic value factorisation: Q_tot mixes Q_i with non-negative, state-conditioned weights.
 
     Reads no edges. The agents are those of IQL.
 

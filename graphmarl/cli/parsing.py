@@ -6,13 +6,14 @@ import argparse
 import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn, get_type_hints
 
+from docstring_parser import parse as docstring
 from jsonargparse import ArgumentParser, DefaultHelpFormatter
 
 from graphmarl.envs import ENVS, find_env
 from graphmarl.experiment.train import train
-from graphmarl.graphs import GRAPHS, find_graph
+from graphmarl.graphs import GRAPHS, WRAPPERS, find_graph
 from graphmarl.methods import METHODS, find_method
 from graphmarl.resolver import hint
 
@@ -37,11 +38,6 @@ PARTS = {
     "graph": Part("graph", GRAPHS, find_graph),
 }
 EVALUATE = "episodes to evaluate after training; writes evaluation.csv"
-WRAPPERS: dict[str, tuple[type, str]] = {
-    "refresh": (int, "rebuild the graph only every so many steps of an episode"),
-    "drop": (float, "probability that an edge is dropped in a step"),
-}
-"""Options of every graph, which `make_graph` turns into wrappers."""
 TEXTS = ("--name", "--runs", "--config", "--resume")
 WHOLE = re.compile(r"[+-]?\d[\d_]*(?:\.\d+)?(?:[eE]\+?\d+)?")
 
@@ -162,8 +158,10 @@ def train_parser(names: dict[str, str]) -> ArgumentParser:
     for part, (_, _, find) in PARTS.items():
         parser.add_class_arguments(find(names[part]), part, skip={"spec"}, fail_untyped=False)
         if part == "graph":
-            for option, (kind, text) in WRAPPERS.items():
-                parser.add_argument(f"--graph.{option}", type=kind, help=text)
+            for option, (wrapper, argument) in WRAPPERS.items():
+                kind = get_type_hints(wrapper.__init__)[argument]
+                texts = {p.arg_name: p.description for p in docstring(wrapper.__doc__ or "").params}
+                parser.add_argument(f"--graph.{option}", type=kind, help=texts[argument])
     for action in parser._actions:
         # A required option may be in the file or in the name; the constructor asks for it.
         action.required = False

@@ -7,6 +7,7 @@ from graphmarl.graphs.distance import Radius as Radius
 from graphmarl.graphs.features import Distance as Distance
 from graphmarl.graphs.features import RelativePosition as RelativePosition
 from graphmarl.graphs.make import GRAPHS as GRAPHS
+from graphmarl.graphs.make import WRAPPERS as WRAPPERS
 from graphmarl.graphs.make import find_graph as find_graph
 from graphmarl.graphs.make import make_graph as make_graph
 from graphmarl.graphs.topology import Complete as Complete

@@ -21,6 +21,12 @@ GRAPHS: dict[str, type[GraphBuilder]] = {
     "links": Links,
 }
 
+WRAPPERS: dict[str, tuple[type[GraphBuilder], str]] = {
+    "refresh": (Refresh, "every"),
+    "drop": (DropEdges, "p"),
+}
+"""Options of every graph: the wrapper that each adds, and the argument of it that it sets."""
+
 
 def make_graph(graph: str | GraphBuilder, **options: Any) -> GraphBuilder:
     """Construct a graph builder by its name in `GRAPHS`: `make_graph("knn", k=3, refresh=5)`.
@@ -44,10 +50,9 @@ def make_graph(graph: str | GraphBuilder, **options: Any) -> GraphBuilder:
     name, inner = split_name(graph, "graph")
     options = joined(inner, options)
     kind = find_graph(name)
-    wraps = {"refresh": (Refresh, "every"), "drop": (DropEdges, "p")}
-    own = {key: value for key, value in options.items() if key not in wraps}
-    builder = construct("graph", name, kind, own, others=tuple(wraps))
-    for option, (wrapper, argument) in wraps.items():
+    own = {key: value for key, value in options.items() if key not in WRAPPERS}
+    builder = construct("graph", name, kind, own, others=tuple(WRAPPERS))
+    for option, (wrapper, argument) in WRAPPERS.items():
         if option in options:
             builder = construct(option, name, wrapper, {argument: options[option]}, builder)
     return builder

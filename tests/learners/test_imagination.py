@@ -309,7 +309,7 @@ def test_bad_input_fails_at_the_door(options, message):
 
 
 def test_continuous_actions_are_refused():
-    with pytest.raises(ValueError, match="MAMBA takes discrete actions"):
+    with pytest.raises(ValueError, match="MAMBASmall takes discrete actions"):
         MAMBASmall(Spec(2, (3,), 2, 5, action="continuous"))
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from graphmarl.envs.magent import maps
+from graphmarl.results.page import results_page
 
 DATASETS = Path(__file__).parent.parent / "datasets"
 TABLES = sorted(path.name for path in DATASETS.glob("*.csv"))
@@ -95,3 +96,7 @@ def test_mamba_table_three_has_seven_methods_on_each_of_twenty_three_maps():
 def test_ndq_messages_have_as_many_bits_for_each_other_agent():
     for row in rows("ndq_table1.csv"):
         assert int(row["message_length"]) % (int(row["agents"]) - 1) == 0
+
+
+def test_the_page_of_results_is_what_its_generator_writes():
+    assert (DATASETS / "RESULTS.md").read_text() == results_page(DATASETS)

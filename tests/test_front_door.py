@@ -68,7 +68,8 @@ def test_the_usage_lists_every_command():
 
 def test_info_lists_versions_devices_and_threads():
     found = dict(re.split(r" +", line, maxsplit=1) for line in info().splitlines())
-    assert found["torch"] == torch.__version__ and found["devices"].startswith("cpu")
+    assert torch.__version__.startswith(found["torch"].partition("+")[0])
+    assert found["devices"].startswith("cpu")
     assert int(found["threads"]) == torch.get_num_threads() and int(found["cores"]) >= 1
 
 

@@ -38,22 +38,30 @@ def make(name: str, wrap: dict) -> GraphBuilder:
 
 
 WRAPS = ({}, {"refresh": 3}, {"drop": 0.3})
-BUILDERS = [(name, wrap) for name in GRAPHS for wrap in WRAPS]
+# Builders that look at positions have two forms: all pairs of agents, and a k-d tree.
+BUILDERS = [
+    (name, wrap, form)
+    for name, kind in GRAPHS.items()
+    for wrap in WRAPS
+    for form in (("dense", "tree") if kind.needs_position else ("dense",))
+]
 # Random numbers are drawn for a batch as a whole, in the order of its agents.
-FIXED = [(name, wrap) for name, wrap in BUILDERS if not make(name, wrap).stochastic]
+FIXED = [each for each in BUILDERS if not make(*each[:2]).stochastic]
 
 
 def over(builders: list) -> pytest.MarkDecorator:
-    names = [f"{name}-{''.join(wrap) or 'bare'}" for name, wrap in builders]
-    return pytest.mark.parametrize(("name", "wrap"), builders, ids=names)
+    names = [f"{name}-{''.join(wrap) or 'bare'}-{form}" for name, wrap, form in builders]
+    return pytest.mark.parametrize(("name", "wrap", "form"), builders, ids=names, indirect=["form"])
 
 
 every_builder, every_fixed_builder = over(BUILDERS), over(FIXED)
+both_forms = pytest.mark.parametrize("form", ["dense", "tree"], indirect=True)
 
 
-@pytest.fixture(params=["dense", "tree"], autouse=True)
+@pytest.fixture(autouse=True)
 def form(request, monkeypatch):
-    monkeypatch.setattr(agents_module, "DENSE_AGENTS", {"dense": 10**9, "tree": -1}[request.param])
+    chosen = getattr(request, "param", "dense")
+    monkeypatch.setattr(agents_module, "DENSE_AGENTS", {"dense": 10**9, "tree": -1}[chosen])
 
 
 def linked_agents(seed: int, **options) -> Data:
@@ -200,6 +208,7 @@ def test_the_agent_graph_of_a_step_is_data_like_any_other(name, wrap):
         assert graph["edge_index"].tolist() == [[0, 6], [1, 7]]
 
 
+@both_forms
 @pytest.mark.parametrize("sector", ["half_plane", "quadrant"])
 def test_directional_edges_go_both_ways(sector):
     for seed in range(20):
@@ -207,6 +216,7 @@ def test_directional_edges_go_both_ways(sector):
         assert {(j, i) for i, j in pairs} == set(pairs)
 
 
+@both_forms
 def test_directional_joins_distinct_positions_and_connects_below_a_unique_top():
     connected = 0
     for seed in range(60):

@@ -32,7 +32,7 @@ class NVIF(Method):
         alpha: weight of the consistency loss (eq. 8).
         kl_coef: weight of the KL divergence from the prior.
         consistency_on: consistency loss of the means mu (`mean`) or the samples (`sample`, eq. 7).
-        sample: communicate samples of s instead of means.
+        sample_latent: communicate samples of s instead of means.
         likelihood: `bernoulli` for observations in [0, 1] (eq. 6), `gaussian` for any others.
         decoded: share of the agents, sampled anew in each step, whose observation is reconstructed.
         episodes: number of random episodes.
@@ -59,7 +59,7 @@ class NVIF(Method):
         alpha: float = 0.1,
         kl_coef: float = 1.0,
         consistency_on: Literal["mean", "sample"] = "mean",
-        sample: bool = False,
+        sample_latent: bool = False,
         likelihood: Literal["bernoulli", "gaussian"] = "bernoulli",
         decoded: float = 0.2,
         episodes: int = 96,
@@ -72,7 +72,7 @@ class NVIF(Method):
         self.check_spec(spec)
         view = spec.layout.get("view", slice(0, spec.obs_size))
         unique = spec.layout.get("position", slice(0, 0))
-        encoder = FlowEncoder(view, unique, code_size, flow_hidden, latent, layers, sample)
+        encoder = FlowEncoder(view, unique, code_size, flow_hidden, latent, layers, sample_latent)
         module = encoder if communication == "flow" else MeanObservation(spec.obs_size)
         network = self.agents(
             spec, hidden=hidden, communication=module.requires_grad_(False), recurrent=recurrent

@@ -68,7 +68,7 @@ class FlowEncoder(CommunicationModule):
     phi = FlowNet_o(o), psi = FlowNet_h(h), h' = GRU(phi, psi), mu, sigma = f(h'),
     s ~ N(mu, sigma^2), where o is the code of the agent's view with its unique features. As a
     communication module of a policy it is frozen. Unlike the paper, the policy reads the mean mu
-    unless `sample` is set, as sampling only adds noise.
+    unless `sample_latent` is set, as sampling only adds noise.
 
     Args:
         view: part of the observation that is encoded by the autoencoder.
@@ -77,7 +77,7 @@ class FlowEncoder(CommunicationModule):
         hidden: size of phi, psi and the memory h.
         latent: size of s.
         layers: rounds of communication within a step, L.
-        sample: output a sample of s instead of the mean mu.
+        sample_latent: output a sample of s instead of the mean mu.
 
     Shapes:
         graph.x (row, obs_size), memory (row, hidden); s (row, latent).
@@ -93,7 +93,7 @@ class FlowEncoder(CommunicationModule):
         hidden: int = 64,
         latent: int = 32,
         layers: int = 2,
-        sample: bool = False,
+        sample_latent: bool = False,
     ) -> None:
         super().__init__()
         if layers < 1:
@@ -102,7 +102,7 @@ class FlowEncoder(CommunicationModule):
         self.size = latent
         self.memory_size = hidden
         self.rounds = layers
-        self.sample = sample
+        self.sample_latent = sample_latent
         self.autoencoder = ObservationAutoencoder(view.stop - view.start, code_size)
         self.flow_o = FlowNet(code_size + unique.stop - unique.start, hidden, layers)
         self.flow_h = FlowNet(hidden, hidden, layers)
@@ -142,7 +142,7 @@ class FlowEncoder(CommunicationModule):
             norm = symmetric_norm(graph.edge_index, graph.num_nodes or 0)
             phi = self.flow_o(self.observe(graph), graph.edge_index, norm)
             mu, sigma, h = self.inference(phi, memory, graph.edge_index, norm)
-            output.latent = mu + sigma * torch.randn_like(sigma) if self.sample else mu
+            output.latent = mu + sigma * torch.randn_like(sigma) if self.sample_latent else mu
         return h
 
 

@@ -43,7 +43,7 @@ class NeighborCritic(nn.Module):
         kinds: int = 1,
         *,
         rounds: int = 2,
-        size: int = 64,
+        size: int = 32,
         hidden: int = 128,
         state_messages: bool = True,
     ) -> None:
@@ -106,7 +106,7 @@ class NeighborValue(nn.Module):
         kinds: int = 1,
         *,
         rounds: int = 2,
-        size: int = 64,
+        size: int = 32,
         hidden: int = 128,
         state_messages: bool = True,
     ) -> None:

@@ -114,25 +114,31 @@ class Channel:
     def _message(self, layer: nn.Module, inputs: tuple[Any, ...], message: Tensor) -> Tensor:
         """Cut the messages of one layer and record the rest."""
         edge_index = self._edges[layer]
+        flat = message.flatten(1) if message.ndim > 1 else message[:, None]
         alphabet: tuple[int, ...] = getattr(layer, "alphabet", ())
         sends: Callable[..., Tensor] | None = getattr(layer, "sends", None)
-        keep = torch.ones_like(message, dtype=torch.bool)
+        keep = torch.ones_like(flat, dtype=torch.bool)
         if sends is not None:
-            keep = sends(message, **inputs[0])
+            keep = sends(message, **inputs[0]).reshape(flat.shape)
+        # A self-loop that a layer adds is no message.
+        between = edge_index[0] != edge_index[1]
         if self.cut is not None:
             score: Callable[..., Tensor] | None = getattr(layer, "importance", None)
             importance = score(message, **inputs[0]) if score else message.abs()
+            importance = importance.reshape(flat.shape)[between]
             if alphabet:
                 importance = importance.new_ones(len(importance), len(alphabet))
-            cut = self.cut(importance, edge_index[1] // self.num_agents)
+            cut = self.cut(importance, edge_index[1][between] // self.num_agents)
             if alphabet:
                 size = torch.tensor(alphabet, device=cut.device)
                 cut = cut.repeat_interleave(size, 1)
-            keep = keep & cut
-        message = torch.where(keep, message, torch.zeros_like(message))
+            keep = keep.clone()
+            keep[between] &= cut
+        flat = torch.where(keep, flat, torch.zeros_like(flat))
         header = getattr(layer, "header", 0)
-        self.messages.append(LayerMessages(edge_index, message, keep, header, alphabet))
-        return message
+        parts = edge_index[:, between], flat[between], keep[between]
+        self.messages.append(LayerMessages(*parts, header, alphabet))
+        return flat.view(message.shape)
 
     def take(self, num_graphs: int) -> dict[str, Float[Tensor, " graph"]]:
         """Messages, bits and bytes of each graph since the last call."""

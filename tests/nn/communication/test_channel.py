@@ -5,7 +5,15 @@ from contextlib import suppress
 import pytest
 import torch
 from torch import Tensor, nn
-from torch_geometric.nn import MessagePassing, SimpleConv
+from torch_geometric.nn import (
+    GATConv,
+    GATv2Conv,
+    GCNConv,
+    MessagePassing,
+    SAGEConv,
+    SimpleConv,
+    TransformerConv,
+)
 
 from graphmarl.nn import (
     CONVS,
@@ -34,7 +42,7 @@ class Keep(Cut):
 
 
 def counts(channel: Channel, graphs: int = 2) -> list[tuple[float, ...]]:
-    """GaussianCommunication, bits and bytes of each graph."""
+    """Messages, bits and bytes of each graph."""
     taken = channel.take(graphs)
     assert list(taken) == ["messages", "bits", "bytes"]
     return list(zip(*(value.tolist() for value in taken.values()), strict=True))
@@ -168,3 +176,28 @@ def test_attention_is_not_renormalised_after_a_cut():
         assert torch.allclose(share, share[0].expand(3), atol=1e-5), "a share of its own value"
         assert 0 < share[0] < 1
     assert not torch.isclose(before, after).any()
+
+
+@pytest.mark.parametrize(
+    ("layer", "bits"),
+    [
+        (lambda: GATv2Conv(4, 3, heads=2), 6),
+        (lambda: GATConv(4, 3, heads=2, concat=False), 6),
+        (lambda: TransformerConv(4, 3, heads=2), 6),
+        (lambda: GCNConv(4, 3), 3),
+        (lambda: SAGEConv(4, 3), 4),
+    ],
+)
+def test_layers_of_pyg_are_counted_by_head_and_cut_without_their_self_loops(layer, bits):
+    conv, x, moved = layer().eval(), torch.randn(6, 4), torch.randn(6, 4)
+    moved[0] = x[0]
+    with Channel(conv, 3) as channel:
+        whole = conv(x, EDGES)
+        assert counts(channel) == [(3, 3 * bits, 12 * bits), (1, bits, 4 * bits)]
+    assert torch.equal(whole, conv(x, EDGES)), "counting changes nothing"
+    with Channel(conv, 3, Rank(100)) as channel:
+        alone = conv(x, EDGES)
+        assert counts(channel) == [(0, 0, 0)] * 2
+    assert not torch.equal(alone[0], whole[0]), "agent 0 received two messages"
+    # Agent 4 receives none, and what a layer sends to itself stays.
+    assert torch.equal(alone[4], whole[4])

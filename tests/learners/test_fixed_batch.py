@@ -32,8 +32,8 @@ def build(name: str, seed: int, monkeypatch: pytest.MonkeyPatch, **options) -> t
     return learner.train(), env
 
 
-def collect(learner: Any, env: Toy, seed: int):
-    return next(iter(Collector(env, make_graph("complete"), learner, 10**6, 40, seed)))
+def collect(learner: Any, env: Toy, seed: int, steps: int = 40):
+    return next(iter(Collector(env, make_graph("complete"), learner, 10**6, steps, seed)))
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -42,12 +42,12 @@ def collect(learner: Any, env: Toy, seed: int):
     [
         ("mappo", 0.75, {"final_learning_rate": 1.0, "epochs": 1}),
         # A2C with a critic that reads the actions of neighbours.
-        ("neurcomm", 0.5, {"final_learning_rate": 1.0, "rollout_length": 40, "optimizer": "adam"}),
+        ("neurcomm", 0.5, {"final_learning_rate": 1.0, "rollout_length": 12, "optimizer": "adam"}),
     ],
 )
 def test_on_policy_values_fit_the_returns_of_a_trajectory(name, share, options, seed, monkeypatch):
     learner, env = build(name, seed, monkeypatch, **RATE, **options)
-    trajectory = collect(learner, env, seed)
+    trajectory = collect(learner, env, seed, learner.rollout_length)
     losses = [learner.update(trajectory)["value_loss"] for _ in range(STEPS)]
     assert 0 <= losses[-1] < share * losses[0]
 

@@ -108,6 +108,11 @@ def _unknown(name: str, known: Sequence[str]) -> str:
     group += dot
     same = [n.removeprefix(f"--{group}") for n in known if n.startswith(f"--{group}")]
     same = [n for n in same if "." not in n and n not in ("help", "-h")]
+    if not same and group:
+        part = group.removesuffix(".")
+        return (
+            f"no option is called {name}; options of {part} are written --{part} NAME:{option}=..."
+        )
     near = hint(option, same).replace("mean '", f"mean '--{group}")
     return f"no option is called {name}{near}; there are {', '.join(f'--{group}{n}' for n in same)}"
 
@@ -167,7 +172,7 @@ def train_parser(names: dict[str, str]) -> ArgumentParser:
         action.required = False
         if action.dest in PARTS:
             # The name was taken from the command line before; this entry is for the help alone.
-            action.help = f"one of {', '.join(PARTS[action.dest].table)}"
+            action.help = f"one of {', '.join(PARTS[action.dest].table)}, or module:Class"
             action.metavar = "NAME"
     return parser
 

@@ -36,6 +36,9 @@ class Config:
         self.method_options = defaults_of(self._learner, 1) | self.method_options
         self.env_options = defaults_of(find_env(self.env)) | self.env_options
         graph = self._learner.default_graph if config["graph"] is None else config["graph"]
+        sends = getattr(self._learner, "sends_messages", False)
+        if config["graph"] is None and graph == "none" and sends:
+            raise ValueError(f"{self.method} sends messages and has no default graph; name a graph")
         self.graph, self.graph_options = split_name(graph, "graph")
         self.builder()
         # With every default written out, a later change of a default cannot change this run.

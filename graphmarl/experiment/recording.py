@@ -26,7 +26,7 @@ def record_episode(
     greedy: bool = True,
     env: dict[str, Any] | None = None,
 ) -> list[Frame]:
-    """Play one episode with the last checkpoint of a run; returns one frame for each step.
+    """Play one episode with the last checkpoint of a run, as one frame for each step.
 
     Args:
         run: the run folder.

@@ -34,7 +34,7 @@ def train(
     threads: int | None = None,
     progress: bool = True,
 ) -> Run:
-    """Train a method from scratch; returns the run.
+    """Train a method from scratch.
 
     Methods, environments and graphs are named, as in `knn`, with options as in `knn:k=3`, or as a
     mapping of `name` and options.

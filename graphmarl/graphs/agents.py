@@ -70,7 +70,8 @@ class LiveAgents:
     @property
     def positions(self) -> Float[Tensor, "live 2"]:
         """The coordinates; only for builders with `needs_position`."""
-        assert self.pos is not None, "only a builder with needs_position may ask"
+        if self.pos is None:
+            raise ValueError("a builder that reads positions sets `needs_position = True`")
         return self.pos
 
     @cached_property

@@ -27,9 +27,10 @@ class GraphBuilder(BaseTransform):
     Stochastic builders draw from `generator`, which is seeded with 0 unless `seed` is called.
 
     Attributes:
-        needs_position: the data must have `pos`.
-        needs_links: the data must have `links`.
-        stochastic: two calls on the same data may differ.
+        needs_position: the data must have `pos`, and `edges` may read `agents.positions`; False by
+            default.
+        needs_links: the data must have `links`; False by default.
+        stochastic: two calls on the same data may differ; False by default.
         generator: random generator, None until it is seeded or used.
     """
 
@@ -40,7 +41,16 @@ class GraphBuilder(BaseTransform):
 
     @abstractmethod
     def edges(self, data: Data, agents: LiveAgents) -> Int[Tensor, "2 edge"]:
-        """Edge index between the live agents `agents` of `data`, in rows of `data`, sorted."""
+        """The edges between live agents, which a subclass computes for all graphs at once.
+
+        They must be rows of `data` (`agents.index` of the numbers of live agents), sorted by
+        receiver, then sender, without self-loops. `agents.edges_of` makes them from a boolean
+        adjacency [graph, receiver, sender].
+
+        Args:
+            data: a batch of agents.
+            agents: its live agents, with `graph`, `start`, `count` and `positions`.
+        """
 
     def forward(self, data: Data) -> Data:
         """A shallow copy of the data with edges."""

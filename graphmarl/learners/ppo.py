@@ -22,6 +22,7 @@ from graphmarl.functional import (
     masked_standardise,
 )
 from graphmarl.learners.base import Learner
+from graphmarl.learners.minibatch import Minibatch
 from graphmarl.nn import AgentNetwork, Output
 
 Reward = Literal["agent", "team", "team_to_end"]
@@ -172,13 +173,15 @@ class PPO(Learner):
         names: list[str] = []
         cosine_team_agent = torch.zeros(())
         for number, pick in enumerate(self.minibatches(trajectory)):
-            rows = _Minibatch(trajectory, pick, scaled, target)
-            log_prob, entropy, value = self.evaluate(trajectory, pick)
+            rows = Minibatch(trajectory, pick, scaled, target)
+            log_prob, entropy, value, extra = self.evaluate(trajectory, pick)
             if number == 0:
                 cosine_team_agent = self.gradient_cosine(
-                    log_prob, rows, _Minibatch(trajectory, pick, advantage)
+                    log_prob, rows, Minibatch(trajectory, pick, advantage)
                 )
             loss, parts = self.loss(log_prob, entropy, value, rows, bonus)
+            for name, more in self.extra_losses(extra, rows).items():
+                loss, parts[name] = loss + more, more
             optimizer.zero_grad()
             self.manual_backward(loss)
             norm = clip_grad_norm_(self.parameters(), self.max_grad_norm)
@@ -216,22 +219,23 @@ class PPO(Learner):
 
     def evaluate(
         self, trajectory: Trajectory, pick: Int[Tensor, " pick"]
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """Log-probability of the taken actions, entropy and value, per row of the graphs."""
+    ) -> tuple[Tensor, Tensor, Tensor, dict[str, Tensor]]:
+        """Log-probability of the actions, entropy, value and `extra`, per row of the graphs."""
         if not self.network.sequential:
-            return self._evaluate(trajectory, pick, None)[:3]
+            return self._evaluate(trajectory, pick, None)[:4]
         memory = trajectory.memory.unflatten(0, (trajectory.num_envs, -1))
         parts = []
         current = memory[pick[: len(pick) // trajectory.num_steps]].flatten(0, 1)
         for step in pick.view(trajectory.num_steps, -1):
             *part, current = self._evaluate(trajectory, step, current)
             parts.append(part)
+        extra = Output.joined([Output(extra=part.pop()) for part in parts]).extra
         log_prob, entropy, value = (torch.cat(each) for each in zip(*parts, strict=True))
-        return log_prob, entropy, value
+        return log_prob, entropy, value, extra
 
     def _evaluate(
         self, trajectory: Trajectory, pick: Tensor, memory: Tensor | None
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor, Tensor, dict[str, Tensor], Tensor]:
         graph = trajectory.graph(pick)
         rows = len(graph.alive)
         if memory is None:
@@ -242,10 +246,11 @@ class PPO(Learner):
         policy = output.distribution
         assert policy is not None, "an actor has a policy"
         value = self.value_of(graph, output, graph.action)
-        return policy.log_prob(graph.action), policy.entropy(), value, next_memory
+        log_prob = policy.log_prob(graph.action)
+        return log_prob, policy.entropy(), value, output.extra, next_memory
 
     def loss(
-        self, log_prob: Tensor, entropy: Tensor, value: Tensor, rows: _Minibatch, bonus: float
+        self, log_prob: Tensor, entropy: Tensor, value: Tensor, rows: Minibatch, bonus: float
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Loss of PPO with an entropy bonus of the given weight, and metrics."""
         log_ratio = log_prob - rows.log_prob
@@ -263,7 +268,16 @@ class PPO(Learner):
             "kl": divergence,
         }
 
-    def gradient_cosine(self, log_prob: Tensor, rows: _Minibatch, raw: _Minibatch) -> Tensor:
+    def extra_losses(self, extra: dict[str, Tensor], rows: Minibatch) -> dict[str, Tensor]:
+        """Further losses of a method, weighted, by the names of their metrics; none by default.
+
+        Args:
+            extra: `Output.extra` of the network, one row per agent.
+            rows: the minibatch; losses are means over `rows.acted`.
+        """
+        return {}
+
+    def gradient_cosine(self, log_prob: Tensor, rows: Minibatch, raw: Minibatch) -> Tensor:
         """Cosine between policy gradients of team and individual rewards (NVIF, eq. 24).
 
         By eq. 23 the team advantage is the sum of the agents' advantages, shared by all agents.
@@ -281,19 +295,3 @@ class PPO(Learner):
             for advantage in (own, team.flatten())
         ]
         return cosine(*gradients)
-
-
-class _Minibatch:
-    """Inputs of the loss for a minibatch of graphs, one entry per agent."""
-
-    def __init__(
-        self, trajectory: Trajectory, pick: Tensor, advantage: Tensor, target: Tensor | None = None
-    ) -> None:
-        def take(value: Tensor) -> Tensor:
-            return value.flatten(0, 1)[pick].flatten()
-
-        self.num_agents = trajectory.spec.num_agents
-        self.acted = take(trajectory.acted)
-        self.log_prob = take(trajectory.stored["log_prob"])
-        self.advantage = take(advantage)
-        self.target = take(advantage if target is None else target)

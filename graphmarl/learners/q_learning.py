@@ -163,5 +163,13 @@ class QLearning(OffPolicy):
         return lambda_return(reward, discount, self.td_lambda * trace, v_tp1).detach()
 
     def extra_losses(self, batch: Trajectory, online: Output, target: Output) -> dict[str, Tensor]:
-        """Additional weighted losses of a method, by name."""
+        """Further losses of a method, weighted, by name; none by default.
+
+        Their names follow `td` in the class attribute `loss_names`, in the same order.
+
+        Args:
+            batch: the sampled steps; losses are means over `batch.acted` (time, env, agent).
+            online: outputs of the online network, one row per agent, all steps in order.
+            target: outputs of the target network.
+        """
         return {}

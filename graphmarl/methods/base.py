@@ -20,13 +20,14 @@ class Method(Learner):
     constructor calls `check_spec` first.
 
     Attributes:
-        discrete: whether it takes discrete actions.
-        continuous: whether it takes continuous actions.
-        needs_state: whether it needs a global state.
-        needs_position: whether it needs positions.
-        recurrent: whether agents have a memory, or may have one by an option.
-        sends_messages: whether information travels along the edges of the agent graph.
-        any_number: whether trained weights run with another number of agents.
+        discrete: whether it takes discrete actions; True by default.
+        continuous: whether it takes continuous actions; False by default.
+        needs_state: whether it needs a global state; False by default.
+        needs_position: whether it needs positions; False by default.
+        recurrent: whether agents have a memory, or may have one by an option; False by default.
+        sends_messages: whether information travels along the edges; False by default. Such a method
+            sets `default_graph`, for example to "complete".
+        any_number: whether trained weights run with another number of agents; True by default.
     """
 
     discrete: ClassVar[bool] = True

@@ -29,6 +29,7 @@ class Output:
         attention: attention weight of each edge, or None.
         stored: named tensors, one row per agent, that are stored in the trajectory and attached to
             the graph when it is replayed, such as outputs of frozen modules.
+        extra: named tensors, one row per agent, for the `extra_losses` of a method.
     """
 
     distribution: Distribution | None = None
@@ -39,6 +40,7 @@ class Output:
     messages: Float[Tensor, "edge message"] | None = None
     attention: Float[Tensor, "edge head"] | None = None
     stored: dict[str, Tensor] = field(default_factory=dict)
+    extra: dict[str, Tensor] = field(default_factory=dict)
 
     @classmethod
     def joined(cls, parts: list[Output]) -> Output:
@@ -47,6 +49,7 @@ class Output:
         whole: dict[str, Any] = {
             n: torch.cat(v) for n, v in named.items() if all(isinstance(e, Tensor) for e in v)
         }
+        whole["extra"] = {n: torch.cat([part.extra[n] for part in parts]) for n in parts[0].extra}
         return cls(**whole)
 
 

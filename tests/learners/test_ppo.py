@@ -125,7 +125,7 @@ def test_a_network_with_memory_sees_again_what_it_saw_when_it_acted():
     taught = PPO(network, rollout_length=13)
     for played in Collector(env, make_graph("none"), taught, 90, 13):
         pick = torch.arange(13 * 4)
-        log_prob, _, value = taught.evaluate(played, pick)
+        log_prob, _, value, _ = taught.evaluate(played, pick)
         assert torch.allclose(log_prob, played.stored["log_prob"].flatten(), atol=1e-5)
         assert torch.allclose(value, played.stored["value"].flatten(), atol=1e-5)
 
@@ -145,10 +145,10 @@ def test_team_and_agent_gradients_agree_if_and_only_if_they_must():
     pick = torch.arange(3)
 
     def cosine_of(advantage: torch.Tensor) -> float:
-        from graphmarl.learners.ppo import _Minibatch
+        from graphmarl.learners.minibatch import Minibatch
 
         log_prob = table.logit.log_softmax(-1)[:, 0].repeat(3)
-        rows = _Minibatch(played, pick, advantage)
+        rows = Minibatch(played, pick, advantage)
         return float(taught.gradient_cosine(log_prob, rows, rows))
 
     same = column(1.0, -2.0, 5.0).clone()

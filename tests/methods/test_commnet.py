@@ -80,7 +80,7 @@ def test_training_finds_the_probabilities_that_acting_stored(kind, recurrent):
     env = Toy(num_envs=3, num_agents=4)
     learner = kind(env.spec, rollout_length=6, hidden=16, recurrent=recurrent).train()
     trajectory = next(iter(Collector(env, make_graph("complete"), learner, 64, 6, seed=1)))
-    log_prob, _, value = learner.evaluate(trajectory, torch.arange(18))
+    log_prob, _, value, _ = learner.evaluate(trajectory, torch.arange(18))
     acted = trajectory.acted.flatten()
     for name, found in (("log_prob", log_prob), ("value", value)):
         stored = trajectory.stored[name].flatten()

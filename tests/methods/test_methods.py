@@ -6,8 +6,12 @@ import pytest
 import torch
 from toy import Toy
 
+from graphmarl.data import Collector
+from graphmarl.experiment.config import Config
+from graphmarl.functional import masked_mean
+from graphmarl.graphs import make_graph
 from graphmarl.learners import Learner
-from graphmarl.methods import METHODS, Method, method_table
+from graphmarl.methods import IPPO, METHODS, Method, method_table
 from graphmarl.nn import Channel
 from graphmarl.resolver import construct, options_of
 from graphmarl.step import Spec
@@ -94,3 +98,51 @@ def test_a_learner_of_a_user_needs_no_declarations():
 def test_toy_is_an_environment_that_every_method_takes():
     for name in METHODS:
         declared(name).check_spec(Toy().spec)
+
+
+class Frugal(IPPO):
+    """PPO with a loss on the size of the features, which the network reports."""
+
+    def __init__(self, spec: Spec, weight: float = 0.0, **options) -> None:
+        super().__init__(spec, **options)
+        self.weight = weight
+        self.network.register_forward_hook(self.report)
+
+    @staticmethod
+    def report(network, inputs, outputs) -> None:
+        outputs[0].extra["size"] = outputs[0].features.pow(2).mean(1)
+
+    def extra_losses(self, extra, rows) -> dict[str, torch.Tensor]:
+        assert extra["size"].shape == rows.acted.shape
+        return {"size": self.weight * masked_mean(extra["size"], rows.acted)}
+
+
+@pytest.mark.parametrize("recurrent", [False, True])
+def test_a_further_loss_of_ppo_is_reported_and_trained_on(recurrent, monkeypatch):
+    sizes = []
+    for weight in (0.0, 10.0):
+        env = Toy(num_envs=4)
+        torch.manual_seed(0)
+        learner = Frugal(env.spec, weight, recurrent=recurrent, learning_rate=1e-2)
+        optimizer = learner.configure_optimizers()
+        monkeypatch.setattr(learner, "optimizers", lambda made=optimizer: made)
+        monkeypatch.setattr(learner, "manual_backward", lambda loss: loss.backward())
+        trajectory = next(iter(Collector(env, make_graph("none"), learner, 10**6, 20, 0)))
+        metrics = [learner.update(trajectory) for _ in range(10)]
+        assert (metrics[0]["size"] > 0) == (weight > 0)
+        output, _ = learner.network(trajectory.graph(0), trajectory.memory)
+        sizes.append(output.extra["size"].mean().item())
+    assert sizes[1] < 0.5 * sizes[0]
+
+
+def test_a_method_that_sends_messages_is_not_trained_without_edges_by_default():
+    class Mute(Frugal):
+        sends_messages = True
+
+    monkeyed = {**METHODS, "mute": Mute}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("graphmarl.methods.METHODS", monkeyed)
+        config = {"method": "mute", "env": "sensor", "graph": None, "seed": 0}
+        with pytest.raises(ValueError, match="mute sends messages and has no default graph"):
+            Config(config)
+        assert Config({**config, "graph": "none"}).graph == "none"

@@ -9,7 +9,7 @@ from toy import Toy
 
 from graphmarl.data import Collector
 from graphmarl.graphs import make_graph
-from graphmarl.learners.ppo import _Minibatch
+from graphmarl.learners.minibatch import Minibatch
 from graphmarl.methods import NeurComm
 from graphmarl.methods.neurcomm import spatially_discounted
 from graphmarl.nn import AgentLinear, ConcatConv, neighbor_slots
@@ -128,7 +128,7 @@ def test_the_loss_is_that_of_actor_and_critic():
     (played, *_) = Collector(env, make_graph("knn:k=1"), learner, 2, 2)
     advantage = torch.tensor([[[1.0, 2, 3]], [[4, 5, 6]]])
     target = torch.zeros(2, 1, 3)
-    rows = _Minibatch(played, torch.arange(2), advantage, target)
+    rows = Minibatch(played, torch.arange(2), advantage, target)
     log_prob = rows.log_prob.clone().requires_grad_()
     entropy, value = torch.full((6,), 0.5), torch.full((6,), 2.0)
     loss, parts = learner.loss(log_prob, entropy, value, rows, 0.01)

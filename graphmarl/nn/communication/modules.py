@@ -42,9 +42,11 @@ class CommunicationModule(nn.Module):
     ) -> Float[Tensor, "row memory"]:
         """Set the `latent` of the output, and messages or attention; returns the next memory.
 
+        `attention` (edge, head), in the order of `graph.edge_index`, is what animations draw.
+
         Args:
             graph: agent graph.
-            x: input of each agent, concatenated with its recurrent memory.
+            x: input of each agent, its size `obs_size`, plus `hidden` if the agents are recurrent.
             memory: recurrent memory of the module.
             output: output that is filled in place.
         """

@@ -1,0 +1,37 @@
+"""Minibatches of on-policy learners."""
+
+from __future__ import annotations
+
+from torch import Tensor
+
+from graphmarl.data import Trajectory
+
+
+class Minibatch:
+    """Inputs of the loss for some graphs of a trajectory, one entry per agent.
+
+    Args:
+        trajectory: the trajectory.
+        pick: indices of the graphs.
+        advantage: advantages (time, env, agent).
+        target: targets of the value, of the same shape; the advantages without it.
+
+    Attributes:
+        num_agents: agents per graph.
+        acted: mask of live agents whose action led to a transition.
+        log_prob: log-probability of the action when it was taken.
+        advantage: advantages.
+        target: targets of the value.
+    """
+
+    def __init__(
+        self, trajectory: Trajectory, pick: Tensor, advantage: Tensor, target: Tensor | None = None
+    ) -> None:
+        def take(value: Tensor) -> Tensor:
+            return value.flatten(0, 1)[pick].flatten()
+
+        self.num_agents = trajectory.spec.num_agents
+        self.acted = take(trajectory.acted)
+        self.log_prob = take(trajectory.stored["log_prob"])
+        self.advantage = take(advantage)
+        self.target = take(advantage if target is None else target)

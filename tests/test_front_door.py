@@ -112,7 +112,8 @@ def test_whole_numbers_may_have_underscores_and_exponents(words, plain):
             "did you mean '--method.learning_rate'",
         ),
         (["train", "--step", "1"], "did you mean '--steps'"),
-        (["evaluate", "runs/a", "--graph.k", "3"], "are written --graph NAME:k=..."),
+        (["evaluate", "runs/a", "--graph.k", "3"], "write --graph NAME:k=..."),
+        (["evaluate", "runs/a", "--env.size", "3"], "write --env '{size: ...}'"),
         (
             ["train", "--method", "ippo", "--env", "size=48"],
             "names no environment; write NAME:size=48",

@@ -109,10 +109,10 @@ def _unknown(name: str, known: Sequence[str]) -> str:
     same = [n.removeprefix(f"--{group}") for n in known if n.startswith(f"--{group}")]
     same = [n for n in same if "." not in n and n not in ("help", "-h")]
     if not same and group:
+        # `evaluate` takes a whole graph, but single options of the environment of the run.
         part = group.removesuffix(".")
-        return (
-            f"no option is called {name}; options of {part} are written --{part} NAME:{option}=..."
-        )
+        form = f"'{{{option}: ...}}'" if part == "env" else f"NAME:{option}=..."
+        return f"no option is called {name}; write --{part} {form}"
     near = hint(option, same).replace("mean '", f"mean '--{group}")
     return f"no option is called {name}{near}; there are {', '.join(f'--{group}{n}' for n in same)}"
 

@@ -94,7 +94,7 @@ def evaluate(
         greedy: take the most likely or most valuable action; otherwise act as in training.
         seed: seed of the episodes and of sampling.
         checkpoint: another checkpoint than the last.
-        env: options of the environment to change.
+        env: options of the environment to change, as in `{size: 48}`.
         cut: which bits of the messages are not sent: `threshold=2`, `rank=80`,
             `rank=80,within=graph`, `budget=1` or `random=50`; nothing is cut without it.
 

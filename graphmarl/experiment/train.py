@@ -43,7 +43,7 @@ def train(
         method: the method; see `graphmarl methods`.
         env: the environment; see `graphmarl envs`.
         graph: the graph builder; see `graphmarl graphs`. The method's own without it.
-        steps: environment steps of the run, counted over all copies.
+        steps: environment steps of the run over all copies, rounded up to whole trajectories.
         seed: seed of weights, episodes, actions, minibatches and random graphs.
         name: name of the run folder; made of method, environment, graph and time without it.
         runs: folder of the run folders.

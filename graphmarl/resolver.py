@@ -5,10 +5,12 @@ from __future__ import annotations
 import difflib
 import importlib
 import inspect
-import types
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, get_type_hints
+
+from graphmarl.checks import check_option
+from graphmarl.texts import Text, from_text
 
 T = TypeVar("T")
 
@@ -108,7 +110,7 @@ def construct(
     *given: Any,
     others: Sequence[str] = (),
 ) -> T:
-    """Construct an object from named options, converted by the type hints of its constructor.
+    """Construct an object from named options, checked by the annotated types of its constructor.
 
     Args:
         what: kind of thing, for messages.
@@ -119,7 +121,7 @@ def construct(
         others: further options, handled elsewhere, for messages.
 
     Raises:
-        ValueError: an unknown option, a missing one, or a value of the wrong type.
+        ValueError: an unknown option, a missing one, or a value of the wrong type or out of range.
     """
     known = dict(list(options_of(cls).items())[len(given) :])
     for option in options:
@@ -132,42 +134,40 @@ def construct(
     for option, parameter in known.items():
         if parameter.default is parameter.empty and option not in options:
             raise ValueError(f"{what} {name!r} needs the option {option!r}")
+    values = typed(cls, options, len(given))
+    hints = hints_of(cls)
+    for key, value in values.items():
+        check_option(f"{what} {name!r}", key, value, hints.get(key, Any))
+    return cls(*given, **values)
+
+
+def hints_of(cls: type) -> dict[str, Any]:
+    """The annotated types of a constructor's options, with those of its base classes.
+
+    Args:
+        cls: the class.
+    """
     hints: dict[str, Any] = {}
     for base in reversed(cls.__mro__):
-        if "__init__" in vars(base) and base.__module__.startswith(cls.__module__.split(".")[0]):
-            hints |= get_type_hints(base.__init__)
-    return cls(
-        *given,
-        **{key: _converted(value, hints.get(key, Any), key) for key, value in options.items()},
-    )
+        if "__init__" in vars(base) and base is not object:
+            with suppress(NameError, TypeError):  # a type that is imported for type checkers only
+                hints |= get_type_hints(base.__init__, include_extras=True)
+    return {name: hints.get(name, Any) for name in options_of(cls)}
 
 
-def _converted(value: Any, hint: Any, option: str) -> Any:
-    """A number of the type of the hint, or one of the values of a `Literal`."""
-    kinds = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
-    if type(None) in kinds and value is None:
-        return None
-    for kind in kinds:
-        if get_origin(kind) is Literal:
-            if value in get_args(kind):
-                return value
-        elif kind in (int, float):
-            with suppress(TypeError, ValueError, OverflowError):
-                number = float(value)
-                if kind is float or number == int(number):
-                    return kind(value)
-        elif kind is not type(None):
-            return value
-    allowed = [get_args(k) if get_origin(k) is Literal else (k,) for k in kinds]
-    names = " or ".join(_typename(k) for group in allowed for k in group)
-    raise ValueError(f"option {option} is {value!r}; it takes {names}")
+def typed(cls: type, options: Mapping[str, Any], given: int = 0) -> dict[str, Any]:
+    """Options in which texts as typed are values of the types of the constructor.
 
-
-def _typename(kind: Any) -> str:
-    """A type or an allowed value, for messages."""
-    if kind is type(None):
-        return "None"
-    return kind.__name__ if isinstance(kind, type) else repr(kind)
+    Args:
+        cls: the class.
+        options: arguments by name; those of type `Text` are converted.
+        given: number of first arguments that are no options.
+    """
+    hints = dict(list(hints_of(cls).items())[given:])
+    return {
+        name: from_text(value, hints.get(name, Any)) if isinstance(value, Text) else value
+        for name, value in options.items()
+    }
 
 
 def split_name(value: str | Mapping[str, Any], what: str) -> tuple[str, dict[str, Any]]:
@@ -195,19 +195,8 @@ def split_name(value: str | Mapping[str, Any], what: str) -> tuple[str, dict[str
         key, equals, argument = part.partition("=")
         if not equals:
             raise ValueError(f"{part!r} is no option; write name=value, as in knn:k=3")
-        options = joined(options, {key.strip(): _literal(argument.strip())})
+        options = joined(options, {key.strip(): Text(argument.strip())})
     return head, options
-
-
-def _literal(text: str) -> Any:
-    """The number, boolean or None that a text stands for, or the text."""
-    words = {"true": True, "false": False, "none": None}
-    if text.lower() in words:
-        return words[text.lower()]
-    for kind in (int, float):
-        with suppress(ValueError):
-            return kind(text)
-    return text
 
 
 def joined(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:

@@ -11,6 +11,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from graphmarl.checks import Checked
+
 
 @dataclass(frozen=True)
 class Spec:
@@ -125,7 +127,7 @@ class Scene:
     lines: Mapping[str, Weighted] = field(default_factory=dict)
 
 
-class Environment(ABC):
+class Environment(Checked, ABC):
     """Base class of environments: B copies of one multi-agent task, stepped together.
 
     A constructor takes the task's options and `num_envs`, starts no engine, and sets `spec` and

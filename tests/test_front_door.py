@@ -11,7 +11,6 @@ import torch
 import graphmarl as gm
 from graphmarl.cli import USAGE, main
 from graphmarl.cli.commands import COMMANDS, info
-from graphmarl.cli.parsing import whole_numbers
 from graphmarl.resolver import hint
 
 
@@ -85,22 +84,6 @@ def test_info_lists_versions_devices_and_threads():
 )
 def test_an_unknown_option_names_the_nearest_one(name, allowed, wanted):
     assert hint(name, allowed) == (f"; did you mean {wanted!r}?" if wanted else "")
-
-
-@pytest.mark.parametrize(
-    ("words", "plain"),
-    [
-        (["--steps", "300_000"], ["--steps", "300000"]),
-        (["--steps=1e5"], ["--steps=100000"]),
-        (["--method.gamma", "0.9"], ["--method.gamma", "0.9"]),
-        (["--method.learning_rate", "1e-3"], ["--method.learning_rate", "1e-3"]),
-        (["--method.alpha", "1.5e1"], ["--method.alpha", "1.5e1"]),
-        (["--name", "1e5", "--seed", "-3"], ["--name", "1e5", "--seed", "-3"]),
-        (["--env.lengths", "4x4"], ["--env.lengths", "4x4"]),
-    ],
-)
-def test_whole_numbers_may_have_underscores_and_exponents(words, plain):
-    assert whole_numbers(words) == plain
 
 
 @pytest.mark.parametrize(

@@ -7,19 +7,31 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "graphmarl"
 ARROWS: dict[str, set[str]] = {
-    "step": set(),
-    "checks": set(),
+    "ranges": set(),
+    "texts": {"ranges"},
+    "checks": {"ranges", "texts"},
+    "step": {"checks"},
     "functional": set(),
     "results": set(),
-    "resolver": {"checks"},
+    "resolver": {"checks", "texts"},
     "agent_graph": {"step"},
-    "envs": {"step", "checks", "resolver"},
-    "graphs": {"step", "agent_graph", "checks", "resolver"},
-    "nn": {"functional", "checks"},
+    "envs": {"step", "checks", "ranges", "resolver"},
+    "graphs": {"step", "agent_graph", "checks", "ranges", "resolver"},
+    "nn": {"functional", "checks", "ranges"},
     "data": {"step", "agent_graph", "functional"},
-    "learners": {"step", "agent_graph", "checks", "functional", "graphs", "nn", "data"},
-    "methods": {"step", "checks", "functional", "resolver", "graphs", "nn", "data", "learners"},
-    "visualization": {"step", "agent_graph", "results"},
+    "learners": {"step", "agent_graph", "checks", "ranges", "functional", "graphs", "nn", "data"},
+    "methods": {
+        "step",
+        "checks",
+        "ranges",
+        "functional",
+        "resolver",
+        "graphs",
+        "nn",
+        "data",
+        "learners",
+    },
+    "visualization": {"step", "agent_graph", "checks", "ranges", "results"},
 }
 LOWER = set(ARROWS)
 ARROWS["experiment"] = LOWER

@@ -15,18 +15,7 @@ import torch
 import yaml
 from matplotlib.figure import Figure
 
-from graphmarl.checks import check_at_least
-from graphmarl.cli.parsing import (
-    EVALUATE,
-    PARTS,
-    Words,
-    epilog,
-    first_sentence,
-    new_parser,
-    parse,
-    train_parser,
-    whole_numbers,
-)
+from graphmarl.cli.parsing import EVALUATE, PARTS, Parser, first_sentence, parse, train_parser
 from graphmarl.experiment.ablate import write_report
 from graphmarl.experiment.communication import cut_curve
 from graphmarl.experiment.evaluate import evaluate, save_evaluation
@@ -35,6 +24,7 @@ from graphmarl.experiment.recording import record_episode
 from graphmarl.experiment.sweep import grid
 from graphmarl.experiment.train import resume, train
 from graphmarl.methods import METHODS, find_method, method_table
+from graphmarl.ranges import Copies, PositiveInt, Threads
 from graphmarl.resolver import split_name
 from graphmarl.results.markdown import markdown
 from graphmarl.results.plots import draw_cut_curve, save_picture
@@ -43,6 +33,8 @@ from graphmarl.results.tables import printed
 from graphmarl.visualization.animation import draw_frame, save_animation
 from graphmarl.visualization.graphs import draw_legend
 
+SEEDS = 5
+"""Seeds of an ablation without the option."""
 ABLATE = """Train every method on every graph under every combination of the varied options, with
 several seeds. The same command again keeps finished runs and continues interrupted ones."""
 
@@ -54,16 +46,13 @@ def train_command(words: list[str]) -> None:
         first.add_argument(f"--{name}")
     chosen, rest = first.parse_known_args(words)
     if chosen.resume:
-        parser = new_parser(
-            "train --resume RUN", "Continue a run from its last checkpoint.", ["train --resume RUN"]
-        )
-        parser.add_function_arguments(resume, skip={"path"})
-        parser.add_argument("--evaluate", type=int, help=EVALUATE)
+        parser = Parser("train --resume RUN", (resume.__doc__ or "").splitlines()[0])
+        parser.add_options(resume, skip=("path",))
+        parser.add_option("evaluate", Copies, EVALUATE)
         given = parse(parser, rest)
     else:
         given = _configuration(vars(chosen), rest)
     episodes = given.pop("evaluate", None)
-    check_at_least(1, evaluate=episodes)
     run = resume(chosen.resume, **given) if chosen.resume else train(**given)
     if episodes is not None:
         save_evaluation(run, episodes)
@@ -90,31 +79,24 @@ def _configuration(chosen: dict[str, str | None], rest: list[str]) -> dict[str, 
     return config | given
 
 
-def ablate_parser() -> Words:
+def ablate_parser() -> Parser:
     """A parser of the options of `ablate`."""
-    examples = epilog(
+    parser = Parser(
+        "ablate",
+        ABLATE,
         [
             "ablate --name graphs --method dgn --env gather --graphs knn:k=3 complete none",
             "ablate --name width --method dgn --env gather --vary method.hidden=64,128 --jobs 2",
-        ]
-    )
-    parser = Words(
-        "graphmarl ablate",
-        description=ABLATE,
-        epilog=examples,
-        allow_abbrev=False,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        ],
     )
     parser.add_argument("--name", required=True, help="name of the folder of all runs")
     parser.add_argument("--method", "--methods", nargs="+", required=True, metavar="NAME:OPTIONS")
     parser.add_argument("--env", required=True, metavar="NAME:OPTIONS")
     parser.add_argument("--graph", "--graphs", nargs="+", default=[], metavar="NAME:OPTIONS")
     parser.add_argument("--vary", nargs="+", default=[], metavar="PART.OPTION=VALUE,VALUE")
-    parser.add_argument("--seeds", type=int, default=5, help="number of seeds (%(default)s)")
-    for name in ("steps", "episodes", "checkpoint_every", "device", "threads"):
-        default = getattr(Settings, name)
-        parser.add_argument(f"--{name}", type=type(default), default=default, help="%(default)s")
-    parser.add_argument("--jobs", type=int, default=cores(), help="runs at a time (%(default)s)")
+    parser.add_option("seeds", PositiveInt, "number of seeds", SEEDS)
+    parser.add_options(Settings)
+    parser.add_option("jobs", Threads, "runs at a time", cores())
     parser.add_argument("--runs", default="runs", help="where the folder is (%(default)s)")
     parser.add_argument("--policy", default="greedy", choices=("greedy", "stochastic"))
     parser.add_argument(
@@ -125,17 +107,16 @@ def ablate_parser() -> Words:
 
 def ablate_command(words: list[str]) -> int:
     """Train and evaluate a grid; returns 1 if a run has failed."""
-    given = ablate_parser().parse_args(whole_numbers(words))
-    check_at_least(1, seeds=given.seeds, jobs=given.jobs)
-    shared = {field.name: getattr(given, field.name) for field in fields(Settings)}
-    folder, settings = Path(given.runs) / given.name, Settings(**shared)
-    cells = grid(given.method, given.env, given.graph, given.vary)
-    runs = runs_of(cells, range(given.seeds), folder, settings)
-    if given.print_commands:
+    given = parse(ablate_parser(), words)
+    shared = {field.name: given[field.name] for field in fields(Settings) if field.name in given}
+    folder = Path(given["runs"]) / given["name"]
+    cells = grid(given["method"], given["env"], given["graph"], given["vary"])
+    runs = runs_of(cells, range(given.get("seeds", SEEDS)), folder, Settings(**shared))
+    if given["print_commands"]:
         print("\n".join(commands(runs)))
         return 0
-    failed = run_grid(runs, given.jobs)
-    report_command([str(folder), "--policy", given.policy])
+    failed = run_grid(runs, given.get("jobs", cores()))
+    report_command([str(folder), "--policy", given["policy"]])
     for name in failed:
         print(f"graphmarl ablate: {name} failed, see {folder / name / 'log.txt'}", file=sys.stderr)
     return 1 if failed else 0
@@ -144,9 +125,9 @@ def ablate_command(words: list[str]) -> int:
 def report_command(words: list[str]) -> None:
     """Print the table of an ablation and plot it, from its run folders."""
     text = "Print the table of an ablation and plot its results."
-    parser = new_parser("report", text, ["report runs/ABLATION --policy stochastic"])
+    parser = Parser("report", text, ["report runs/ABLATION --policy stochastic"])
     parser.add_argument("folder", help="the folder of the ablation")
-    parser.add_function_arguments(write_report, skip={"folder"})
+    parser.add_options(write_report, skip=("folder",))
     given = parse(parser, words)
     print(printed(write_report(**given)))
     folder = Path(given["folder"])
@@ -156,20 +137,19 @@ def report_command(words: list[str]) -> None:
 def evaluate_command(words: list[str]) -> None:
     """Evaluate a run on new episodes."""
     examples = ["evaluate runs/NAME --episodes 100 --graph complete", "evaluate RUN --cut rank=80"]
-    parser = new_parser("evaluate", "Evaluate a trained policy on new episodes.", examples)
+    parser = Parser("evaluate", "Evaluate a trained policy on new episodes.", examples)
     parser.add_argument("run", help="the run folder")
-    parser.add_function_arguments(evaluate, skip={"run"}, fail_untyped=False)
+    parser.add_options(evaluate, skip=("run",))
     print(evaluate(**parse(parser, words)))
 
 
 def messages_command(words: list[str]) -> None:
     """Evaluate a run under growing message cuts; writes a table and a plot."""
     text = "Plot the return of a run against the percentage of message bits cut."
-    parser = new_parser("messages", text, ["messages runs/NAME --percents [0,50,100]"])
+    parser = Parser("messages", text, ["messages runs/NAME --percents [0,50,100]"])
     parser.add_argument("run", help="the run folder")
-    parser.add_argument("--percents", type=list[float], help="percentages of the bits cut")
-    parser.add_argument("--rule", type=str, help="the cut, such as rank={percent},within=graph")
-    parser.add_function_arguments(evaluate, skip={"run", "cut"}, fail_untyped=False)
+    parser.add_options(cut_curve, skip=("run",))
+    parser.add_options(evaluate, skip=("run", "cut"))
     given = parse(parser, words)
     run = Run(given.pop("run"))
     rows = cut_curve(run, **given)
@@ -183,10 +163,10 @@ def messages_command(words: list[str]) -> None:
 def animate_command(words: list[str]) -> None:
     """Record an episode of a run; writes an animation and a picture of its last step."""
     text = "Animate an episode of a run with its agent graph and attention."
-    parser = new_parser("animate", text, ["animate runs/NAME --steps 50 --per_second 10"])
+    parser = Parser("animate", text, ["animate runs/NAME --steps 50 --per_second 10"])
     parser.add_argument("run", help="the run folder")
-    parser.add_argument("--per_second", type=int, help="frames per second")
-    parser.add_function_arguments(record_episode, skip={"run"}, fail_untyped=False)
+    parser.add_options(save_animation, skip=("frames", "path", "size"))
+    parser.add_options(record_episode, skip=("run",))
     given = parse(parser, words)
     run, speed = Run(given.pop("run")), given.pop("per_second", 5)
     frames = record_episode(run, **given)
@@ -200,7 +180,7 @@ def animate_command(words: list[str]) -> None:
 
 def info_command(words: list[str]) -> None:
     """Print versions of packages, devices and threads."""
-    parse(new_parser("info", "Print versions of packages, devices and threads.", ["info"]), words)
+    parse(Parser("info", "Print versions of packages, devices and threads.", ["info"]), words)
     print(info())
 
 
@@ -235,7 +215,7 @@ def cores() -> int:
 
 def methods_command(words: list[str]) -> None:
     """Print the table of methods, for a terminal or as Markdown."""
-    parser = new_parser("methods", "List the methods and what they support.", ["methods"])
+    parser = Parser("methods", "List the methods and what they support.", ["methods"])
     parser.add_argument("--markdown", action="store_true", help="print a Markdown table")
     if parse(parser, words).get("markdown"):
         print(markdown_methods())
@@ -258,7 +238,7 @@ def _list_command(part: str) -> Callable[[list[str]], int | None]:
     """The command that lists the entries of a part."""
 
     def command(words: list[str]) -> None:
-        parse(new_parser(f"{part}s", f"List the {PARTS[part].title}s.", [f"{part}s"]), words)
+        parse(Parser(f"{part}s", f"List the {PARTS[part].title}s.", [f"{part}s"]), words)
         print(listing(PARTS[part].table))
 
     return command

@@ -1,21 +1,24 @@
-"""Parsers of the commands: options of classes and functions, numbers, and unknown options."""
+"""Parsers of the commands: options of classes and functions, and unknown options."""
 
 from __future__ import annotations
 
 import argparse
 import inspect
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple, NoReturn, get_type_hints
 
 from docstring_parser import parse as docstring
-from jsonargparse import ArgumentParser, DefaultHelpFormatter
 
+from graphmarl.checks import check_option
 from graphmarl.envs import ENVS, find_env
 from graphmarl.experiment.train import train
 from graphmarl.graphs import GRAPHS, WRAPPERS, find_graph
 from graphmarl.methods import METHODS, find_method
-from graphmarl.resolver import hint
+from graphmarl.ranges import Copies
+from graphmarl.resolver import hint as nearest
+from graphmarl.resolver import hints_of, options_of
+from graphmarl.texts import Text, allowed, from_text
 
 
 class Part(NamedTuple):
@@ -38,68 +41,111 @@ PARTS = {
     "graph": Part("graph", GRAPHS, find_graph),
 }
 EVALUATE = "episodes to evaluate after training; writes evaluation.csv"
-TEXTS = ("--name", "--runs", "--config", "--resume")
-WHOLE = re.compile(r"[+-]?\d[\d_]*(?:\.\d+)?(?:[eE]\+?\d+)?")
 
 
-class Help(argparse.RawDescriptionHelpFormatter, DefaultHelpFormatter):
-    """Keeps the line breaks of the examples."""
-
-
-class Words(argparse.ArgumentParser):
-    """Raises an error of the command line instead of ending the process."""
-
-    def error(self, message: str) -> NoReturn:
-        """An error of the command line."""
-        raise ValueError(message)
-
-
-def new_parser(command: str, description: str, examples: Sequence[str] = ()) -> ArgumentParser:
-    """A parser of one command.
+class Parser(argparse.ArgumentParser):
+    """Raises an error of the command line instead of ending the process.
 
     Args:
         command: the command, with its first arguments.
         description: what the command does.
         examples: command lines, without `graphmarl`.
     """
-    return ArgumentParser(
-        f"graphmarl {command}",
-        description=description,
-        epilog=epilog(examples),
-        formatter_class=Help,
-        exit_on_error=False,
-        default_env=False,
-    )
+
+    def __init__(self, command: str, description: str, examples: Sequence[str] = ()) -> None:
+        super().__init__(
+            f"graphmarl {command.split()[0]}",
+            usage=f"graphmarl {command} [OPTIONS]",
+            description=description,
+            epilog="\n".join(["examples:", *(f"  graphmarl {line}" for line in examples)]),
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            allow_abbrev=False,
+        )
+        self.hints: dict[str, Any] = {}
+        self.groups: dict[str, Any] = {}
+
+    def error(self, message: str) -> NoReturn:
+        """An error of the command line."""
+        raise ValueError(message)
+
+    def add_options(
+        self, target: Callable[..., Any], part: str = "", skip: Iterable[str] = ()
+    ) -> None:
+        """Add the options of a class or function; their values stay as they are typed.
+
+        Args:
+            target: the class or function.
+            part: part of the run that the options belong to; empty for the command itself.
+            skip: options to leave out.
+        """
+        if isinstance(target, type):
+            parameters, hints, docs = options_of(target), hints_of(target), target.__mro__
+        else:
+            parameters = dict(inspect.signature(target).parameters)
+            hints, docs = get_type_hints(target, include_extras=True), (target,)
+        texts: dict[str, str] = {}
+        for each in reversed(docs):
+            found = docstring(inspect.cleandoc(each.__doc__ or "")).params
+            texts |= {
+                name.strip(): " ".join((param.description or "").split())
+                for param in found
+                for name in param.arg_name.split(",")
+            }
+        for name, parameter in parameters.items():
+            if name not in skip:
+                whole = f"{part}.{name}" if part else name
+                default = None if parameter.default is parameter.empty else parameter.default
+                self.add_option(whole, hints.get(name, Any), texts.get(name, ""), default)
+
+    def add_option(self, name: str, hint: Any, text: str, default: Any = None) -> None:
+        """Add one option, whose value is converted and checked by its annotated type.
+
+        Args:
+            name: the option; one of a part, as in `method.gamma`, stays as it is typed.
+            hint: its type.
+            text: what it is.
+            default: what holds without it, for the help.
+        """
+        self.hints[name] = hint
+        part = name.rpartition(".")[0]
+        if part and part not in self.groups:
+            self.groups[part] = self.add_argument_group(f"options of the {PARTS[part].title}")
+        words = allowed(hint) + ("" if default is None else f"; default {default}")
+        self.groups.get(part, self).add_argument(
+            f"--{name}",
+            type=Text,
+            default=argparse.SUPPRESS,
+            metavar=name.rpartition(".")[2].upper(),
+            help=f"{text} ({words})".strip().replace("%", "%%"),
+        )
 
 
-def epilog(examples: Sequence[str]) -> str:
-    """Examples, one a line.
-
-    Args:
-        examples: command lines, without `graphmarl`.
-    """
-    return "\n".join(["examples:", *(f"  graphmarl {line}" for line in examples)])
-
-
-def parse(parser: ArgumentParser, words: Sequence[str]) -> dict[str, Any]:
-    """The options that were given, without defaults.
+def parse(parser: Parser, words: Sequence[str]) -> dict[str, Any]:
+    """The options that were given, without defaults; those of a part in a mapping of their own.
 
     Args:
         parser: knows the options.
         words: the command line.
 
     Raises:
-        ValueError: an unknown option or a value of the wrong type.
+        ValueError: an unknown option, or a value that is not allowed.
     """
     known = [name for action in parser._actions for name in action.option_strings]
     for word in words:
         name = word.partition("=")[0]
         if re.match(r"--[A-Za-z]", name) and name not in known:
             raise ValueError(_unknown(name, known))
-    try:
-        return parser.parse_args(whole_numbers(words), defaults=False).as_dict()
-    except argparse.ArgumentError as error:
-        raise ValueError(str(error)) from error
+    given: dict[str, Any] = {}
+    for name, value in vars(parser.parse_args(words)).items():
+        part, dot, option = name.partition(".")
+        if dot:
+            given.setdefault(part, {})[option] = value
+        elif name in parser.hints and name not in ("method", "graph"):
+            given[name] = from_text(value, parser.hints[name])
+            check_option("", name, given[name], parser.hints[name])
+        else:
+            given[name] = str(value) if isinstance(value, str) else value
+    return given
 
 
 def _unknown(name: str, known: Sequence[str]) -> str:
@@ -113,42 +159,17 @@ def _unknown(name: str, known: Sequence[str]) -> str:
         part = group.removesuffix(".")
         form = f"'{{{option}: ...}}'" if part == "env" else f"NAME:{option}=..."
         return f"no option is called {name}; write --{part} {form}"
-    near = hint(option, same).replace("mean '", f"mean '--{group}")
+    near = nearest(option, same).replace("mean '", f"mean '--{group}")
     return f"no option is called {name}{near}; there are {', '.join(f'--{group}{n}' for n in same)}"
 
 
-def whole_numbers(words: Sequence[str]) -> list[str]:
-    """Command-line words in which whole numbers such as `300_000` and `1e5` are plain digits.
-
-    Args:
-        words: the command line.
-    """
-
-    def plain(text: str) -> str:
-        if not WHOLE.fullmatch(text) or text.isdigit():
-            return text
-        number = float(text.replace("_", ""))
-        return str(int(number)) if number.is_integer() and "." not in text else text
-
-    found: list[str] = []
-    for word in words:
-        name, equals, value = word.partition("=")
-        if (found and found[-1] in TEXTS) or name in TEXTS:
-            found.append(word)
-        elif word.startswith("--") and equals:
-            found.append(f"{name}={plain(value)}")
-        else:
-            found.append(plain(word))
-    return found
-
-
-def train_parser(names: dict[str, str]) -> ArgumentParser:
+def train_parser(names: dict[str, str]) -> Parser:
     """A parser with the options of `train` and of a method, an environment and a graph.
 
     Args:
         names: names of the parts, by `method`, `env` and `graph`.
     """
-    parser = new_parser(
+    parser = Parser(
         "train [--config FILE | --resume RUN]",
         "Train a method in an environment on an agent graph.",
         [
@@ -158,22 +179,19 @@ def train_parser(names: dict[str, str]) -> ArgumentParser:
             "train --config runs/NAME/config.yaml --seed 1",
         ],
     )
-    parser.add_function_arguments(train, skip=set(PARTS))
-    parser.add_argument("--evaluate", type=int, help=EVALUATE)
+    for part, (_, table, _) in PARTS.items():
+        # Taken from the command line before; these entries are for the help alone.
+        text = f"one of {', '.join(table)}, or module:Class"
+        parser.add_argument(f"--{part}", metavar="NAME", default=argparse.SUPPRESS, help=text)
+    parser.add_options(train, skip=PARTS)
+    parser.add_option("evaluate", Copies, EVALUATE)
     for part, (_, _, find) in PARTS.items():
-        parser.add_class_arguments(find(names[part]), part, skip={"spec"}, fail_untyped=False)
+        parser.add_options(find(names[part]), part, skip=("spec",))
         if part == "graph":
             for option, (wrapper, argument) in WRAPPERS.items():
-                kind = get_type_hints(wrapper.__init__)[argument]
                 texts = {p.arg_name: p.description for p in docstring(wrapper.__doc__ or "").params}
-                parser.add_argument(f"--graph.{option}", type=kind, help=texts[argument])
-    for action in parser._actions:
-        # A required option may be in the file or in the name; the constructor asks for it.
-        action.required = False
-        if action.dest in PARTS:
-            # The name was taken from the command line before; this entry is for the help alone.
-            action.help = f"one of {', '.join(PARTS[action.dest].table)}, or module:Class"
-            action.metavar = "NAME"
+                hint = hints_of(wrapper)[argument]
+                parser.add_option(f"graph.{option}", hint, texts[argument] or "")
     return parser
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from graphmarl.envs.vector import Vector
 from graphmarl.envs.workers import EngineStep, SingleEngine
+from graphmarl.ranges import Copies, NonNegativeInt, PositiveInt
 from graphmarl.step import Scene, Spec
 
 MASK = "action_mask"
@@ -220,11 +221,11 @@ class FromPettingZoo(Vector):
     def __init__(
         self,
         make: Callable[[], Any] | str,
-        num_envs: int = 8,
-        horizon: int = 500,
+        num_envs: Copies = 8,
+        horizon: PositiveInt = 500,
         position: PositionFn | None = None,
         masked: bool = False,
-        workers: int = 0,
+        workers: NonNegativeInt = 0,
     ) -> None:
         self.make, self.masked, self.position = resolve(make), masked, position
         if workers:

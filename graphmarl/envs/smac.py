@@ -11,6 +11,7 @@ import torch
 from graphmarl.envs.smac_engine import INFO, SMACEngine, read_spec, start, unit_types
 from graphmarl.envs.vector import Vector
 from graphmarl.envs.workers import SingleEngine
+from graphmarl.ranges import Copies, NonNegativeInt
 from graphmarl.step import Step
 
 RESERVED = ("map_name", "seed", "continuing_episode")
@@ -57,12 +58,12 @@ class SMAC(Vector):
     def __init__(
         self,
         map_name: str = "3m",
-        num_envs: int = 4,
+        num_envs: Copies = 4,
         make: str = "smac.env:StarCraft2Env",
         options: Mapping[str, Any] | None = None,
         kinds: bool = True,
         relaunch: bool = False,
-        workers: int | None = None,
+        workers: NonNegativeInt | None = None,
     ) -> None:
         given = dict(options or {})
         if taken := [name for name in RESERVED if name in given]:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from graphmarl.envs.workers import Buffers, EngineGroup, Layout, SingleEngine, Workers, allocate
+from graphmarl.ranges import Copies, NonNegativeInt
 from graphmarl.step import Environment, Scene, Spec, Step, check_action
 
 
@@ -36,8 +37,8 @@ class Vector(Environment):
     def __init__(
         self,
         spec: Spec,
-        num_envs: int,
-        workers: int = 0,
+        num_envs: Copies,
+        workers: NonNegativeInt = 0,
         info: Sequence[str] = (),
         has_links: bool = False,
     ) -> None:

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from graphmarl.ranges import PositiveInt
 from graphmarl.step import Scene
 
 Buffers = dict[str, NDArray[Any]]
@@ -224,7 +225,7 @@ class Workers:
         memory: Any,
         layout: Layout,
         copies: int,
-        horizon: int,
+        horizon: PositiveInt,
     ) -> None:
         context = multiprocessing.get_context("spawn")
         bounds = [copies * worker // number for worker in range(number + 1)]

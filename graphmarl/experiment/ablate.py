@@ -6,25 +6,27 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from graphmarl.checks import check_at_least, check_choice
+from graphmarl.checks import checked
 from graphmarl.experiment.config import Named
 from graphmarl.experiment.grid_runs import Settings, run_grid, runs_of
 from graphmarl.experiment.sweep import Cell, grid
+from graphmarl.ranges import Copies, NonNegativeInt, PositiveInt
 from graphmarl.results.plots import draw_results, save_picture
 from graphmarl.results.run import Run
 from graphmarl.results.tables import read_results, read_rows, table
 
 
+@checked
 def ablate(
     name: str,
     methods: Sequence[str],
     env: str,
     graphs: Sequence[str] = (),
     vary: Sequence[str] = (),
-    seeds: int = 5,
-    steps: int = 80_000,
-    episodes: int = 32,
-    jobs: int = 0,
+    seeds: PositiveInt = 5,
+    steps: PositiveInt = 80_000,
+    episodes: Copies = 32,
+    jobs: NonNegativeInt = 0,
     runs: str = "runs",
     device: str = "cpu",
     progress: bool = True,
@@ -55,7 +57,6 @@ def ablate(
         ValueError: a name, option or value that is not allowed, or a run of that name with others.
         RuntimeError: runs failed; the others are kept.
     """
-    check_at_least(1, seeds=seeds)
     settings, folder = Settings(steps, episodes, device=device), Path(runs) / name
     grid_runs = runs_of(grid(methods, env, graphs, vary), range(seeds), folder, settings)
     failed = run_grid(grid_runs, jobs, progress)
@@ -64,6 +65,7 @@ def ablate(
     return write_report(folder)
 
 
+@checked
 def write_report(
     folder: str | Path,
     policy: Literal["greedy", "stochastic"] = "greedy",
@@ -83,7 +85,6 @@ def write_report(
         FileNotFoundError: the folder holds no runs.
         ValueError: there is no such policy or metric.
     """
-    check_choice("policy", policy, ("greedy", "stochastic"))
     cells = read_results(folder, policy, metric)
     rows = table(cells)
     Run(folder).write_rows("table.csv", rows)
@@ -96,10 +97,10 @@ def run_seeds(
     method: Named,
     env: Named,
     graph: Named | None = None,
-    steps: int = 80_000,
+    steps: PositiveInt = 80_000,
     seeds: Sequence[int] = (0, 1, 2),
     runs: str = "runs",
-    episodes: int = 32,
+    episodes: Copies = 32,
     device: str = "cpu",
     progress: bool = True,
 ) -> list[dict[str, str]]:

@@ -12,11 +12,13 @@ import networkx as nx
 import torch
 from torch import Tensor
 
+from graphmarl.checks import checked
 from graphmarl.data import first_episodes
 from graphmarl.experiment.config import Named
 from graphmarl.experiment.evaluate import evaluate
 from graphmarl.experiment.policies import load_policy
 from graphmarl.nn import Cut, LayerMessages
+from graphmarl.ranges import Percent
 from graphmarl.results.run import Run
 from graphmarl.results.tables import read_rows
 from graphmarl.step import Step
@@ -25,9 +27,10 @@ PERCENTS = (0, 20, 40, 60, 80, 90, 100)
 CUT_COLUMNS = ("return", "half_width", "win", "messages", "bits", "bytes")
 
 
+@checked
 def cut_curve(
     run: str | Path | Run,
-    percents: Sequence[float] = PERCENTS,
+    percents: Sequence[Percent] = PERCENTS,
     rule: str = "rank={percent}",
     **options: Any,
 ) -> list[dict[str, float]]:

@@ -8,10 +8,10 @@ from typing import Any
 import torch
 
 from graphmarl.envs import find_env, make_env
-from graphmarl.graphs import GraphBuilder, make_graph
+from graphmarl.graphs import GraphBuilder, make_graph, typed_graph
 from graphmarl.learners import Learner
 from graphmarl.methods import find_method
-from graphmarl.resolver import construct, defaults_of, split_name
+from graphmarl.resolver import construct, defaults_of, split_name, typed
 from graphmarl.step import Environment, Spec
 
 # A name, a name with options (`knn:k=3`), or a mapping of `name` and options.
@@ -32,14 +32,17 @@ class Config:
         self.seed: int = config["seed"]
         self.method, self.method_options = split_name(config["method"], "method")
         self.env, self.env_options = split_name(config["env"], "environment")
-        self._learner = find_method(self.method)
-        self.method_options = defaults_of(self._learner, 1) | self.method_options
-        self.env_options = defaults_of(find_env(self.env)) | self.env_options
+        self._learner, env = find_method(self.method), find_env(self.env)
+        self.method_options = defaults_of(self._learner, 1) | typed(
+            self._learner, self.method_options
+        )
+        self.env_options = defaults_of(env) | typed(env, self.env_options)
         graph = self._learner.default_graph if config["graph"] is None else config["graph"]
         sends = getattr(self._learner, "sends_messages", False)
         if config["graph"] is None and graph == "none" and sends:
             raise ValueError(f"{self.method} sends messages and has no default graph; name a graph")
-        self.graph, self.graph_options = split_name(graph, "graph")
+        self.graph, options = split_name(graph, "graph")
+        self.graph_options = typed_graph(self.graph, options)
         self.builder()
         # With every default written out, a later change of a default cannot change this run.
         self.config = {

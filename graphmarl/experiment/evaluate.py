@@ -9,10 +9,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from graphmarl.checks import checked
 from graphmarl.data import first_episodes
 from graphmarl.experiment.config import Named
 from graphmarl.experiment.policies import Policy, load_policy
 from graphmarl.nn import Channel, Cut
+from graphmarl.ranges import Copies, Seed
 from graphmarl.results.run import Run
 from graphmarl.results.stats import Interval, confidence_interval
 from graphmarl.results.tables import read_rows
@@ -74,12 +76,13 @@ class Evaluation:
         return text
 
 
+@checked
 def evaluate(
     run: str | Path | Run,
-    episodes: int = 20,
+    episodes: Copies = 20,
     graph: Named | None = None,
     greedy: bool = True,
-    seed: int = 1_000_000,
+    seed: Seed = 1_000_000,
     checkpoint: str | Path | None = None,
     env: dict[str, Any] | None = None,
     cut: str | Cut | None = None,

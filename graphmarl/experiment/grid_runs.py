@@ -10,12 +10,13 @@ from typing import Any
 
 import yaml
 
-from graphmarl.checks import check_at_least
+from graphmarl.checks import check_fields, checked
 from graphmarl.experiment.config import Config
 from graphmarl.experiment.evaluate import save_evaluation
 from graphmarl.experiment.launcher import Job, run_jobs
 from graphmarl.experiment.sweep import PARTS, Cell
 from graphmarl.experiment.train import resume, train
+from graphmarl.ranges import NonNegativeInt, PositiveInt, Threads
 from graphmarl.results.run import Run
 
 
@@ -31,15 +32,14 @@ class Settings:
         threads: threads of PyTorch in each process; None leaves them unchanged.
     """
 
-    steps: int = 80_000
-    episodes: int = 32
-    checkpoint_every: int = 5_000
+    steps: PositiveInt = 80_000
+    episodes: PositiveInt = 32
+    checkpoint_every: PositiveInt = 5_000
     device: str = "cpu"
-    threads: int | None = 1
+    threads: Threads | None = 1
 
     def __post_init__(self) -> None:
-        for name in ("steps", "episodes", "checkpoint_every", "threads"):
-            check_at_least(1, **{name: getattr(self, name)})
+        check_fields(self)
 
     def options(self) -> dict[str, Any]:
         """The settings that `train` takes."""
@@ -152,9 +152,10 @@ def runs_of(
     return found
 
 
+@checked
 def run_grid(
     runs: Sequence[GridRun],
-    jobs: int = 0,
+    jobs: NonNegativeInt = 0,
     progress: bool = True,
     report: Callable[[str], Any] = print,
 ) -> list[str]:
@@ -173,7 +174,6 @@ def run_grid(
     Raises:
         ValueError: `jobs` is negative.
     """
-    check_at_least(0, jobs=jobs)
     left = [run for run in runs if not run.finished]
     if not jobs:
         for run in left:

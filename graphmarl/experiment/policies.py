@@ -10,12 +10,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from graphmarl.checks import check_at_least
+from graphmarl.checks import checked
 from graphmarl.data import PolicyRunner, random_action
 from graphmarl.experiment.config import Config, Named
 from graphmarl.graphs import GraphBuilder, make_graph
 from graphmarl.learners import Learner
 from graphmarl.nn import CUTS, AgentNetwork, Channel, Cut
+from graphmarl.ranges import Copies
 from graphmarl.resolver import construct, joined, lookup, options_of, split_name
 from graphmarl.results.checkpoints import load_checkpoint
 from graphmarl.results.run import Run
@@ -41,9 +42,10 @@ class LoadedPolicy(NamedTuple):
 
 
 @contextmanager
+@checked
 def load_policy(
     run: str | Path | Run,
-    episodes: int = 20,
+    episodes: Copies = 20,
     graph: Named | None = None,
     greedy: bool = True,
     checkpoint: str | Path | None = None,
@@ -66,7 +68,6 @@ def load_policy(
         CheckpointError: the checkpoint is damaged.
         ValueError: a name or value that is not allowed, or a cut for a method without messages.
     """
-    check_at_least(1, episodes=episodes)
     run = run if isinstance(run, Run) else Run(run)
     rule = make_cut(cut) if isinstance(cut, str) else cut
     config = Config(run.config() | ({} if graph is None else {"graph": graph}))

@@ -8,20 +8,23 @@ from typing import Any
 import torch
 from torch_geometric.data import Data
 
+from graphmarl.checks import checked
 from graphmarl.data import first_episodes
 from graphmarl.experiment.config import Named
 from graphmarl.experiment.policies import load_policy
 from graphmarl.nn import Output
+from graphmarl.ranges import PositiveInt, Seed
 from graphmarl.results.run import Run
 from graphmarl.visualization.animation import Frame
 from graphmarl.visualization.graphs import one_graph
 
 
 @torch.inference_mode()
+@checked
 def record_episode(
     run: str | Path | Run,
-    steps: int | None = None,
-    seed: int = 1_000_000,
+    steps: PositiveInt | None = None,
+    seed: Seed = 1_000_000,
     graph: Named | None = None,
     greedy: bool = True,
     env: dict[str, Any] | None = None,

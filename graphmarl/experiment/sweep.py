@@ -86,9 +86,14 @@ def grid(
         own = find_method(name).default_graph if graph is None else graph
         choices = [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
         cells += [_cell(method, env, own, choice) for choice in choices]
-    for cell, count in Counter((c.method, c.env, c.graph) for c in cells).items():
-        if count > 1:
-            raise ValueError(f"the combination {', '.join(map(str, cell))} comes {count} times")
+    met: dict[str, Cell] = {}
+    for cell in cells:
+        # Values are compared, not texts: `no` and `false` are one.
+        config = repr(cell.config().config)
+        if config in met:
+            parts = ", ".join(str(getattr(cell, part)) for part in PARTS)
+            raise ValueError(f"the combination {parts} comes twice")
+        met[config] = cell
     same = Counter(cell.name for cell in cells)
     cells = [_with_hash(c) if same[c.name] > 1 or len(c.name) > LONGEST else c for c in cells]
     for cell in cells:
@@ -147,11 +152,11 @@ def written(name: str, options: Mapping[str, Any]) -> str:
     text = ",".join(f"{key}={_word(value)}" for key, value in options.items())
     text = f"{name}:{text}" if text else name
     with suppress(ValueError):
-        if split_name(text, name) == (name, dict(options)):
+        if split_name(text, name) == (name, {key: _word(value) for key, value in options.items()}):
             return text
     raise ValueError(f"the options of {name!r} cannot be written as one word: {options}")
 
 
 def _word(value: Any) -> str:
     """A value as it is typed on the command line."""
-    return str(value).lower() if value is None or isinstance(value, bool) else str(value)
+    return str(value).lower() if value is None or type(value) is bool else str(value)

@@ -11,27 +11,29 @@ from pathlib import Path
 import torch
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 
-from graphmarl.checks import check_at_least
+from graphmarl.checks import checked
 from graphmarl.data import Collector, RandomEpisodes
 from graphmarl.experiment.callbacks import MetricsWriter, ProgressBar, Saver, StageSaver
 from graphmarl.experiment.config import Config, Named
 from graphmarl.learners import Learner, Stage
+from graphmarl.ranges import PositiveInt, Seed, Threads
 from graphmarl.results.checkpoints import WholeCheckpoints, load_checkpoint
 from graphmarl.results.run import Run
 from graphmarl.step import Environment
 
 
+@checked
 def train(
     method: Named = "nvif_ppo",
     env: Named = "gather",
     graph: Named | None = None,
-    steps: int = 80_000,
-    seed: int = 0,
+    steps: PositiveInt = 80_000,
+    seed: Seed = 0,
     name: str | None = None,
     runs: str = "runs",
-    checkpoint_every: int = 5_000,
+    checkpoint_every: PositiveInt = 5_000,
     device: str = "cpu",
-    threads: int | None = None,
+    threads: Threads | None = None,
     progress: bool = True,
 ) -> Run:
     """Train a method from scratch.
@@ -56,7 +58,6 @@ def train(
         ValueError: a name or value that is not allowed; the message names what is.
         FileExistsError: a run of that name exists.
     """
-    check_at_least(1, steps=steps, checkpoint_every=checkpoint_every, threads=threads)
     check_device(device)
     config = Config(
         {
@@ -79,7 +80,8 @@ def train(
         return _train(run, config, environment, learner, progress)
 
 
-def resume(path: str | Path, steps: int | None = None, progress: bool = True) -> Run:
+@checked
+def resume(path: str | Path, steps: PositiveInt | None = None, progress: bool = True) -> Run:
     """Continue a run from its last checkpoint, with the result of an uninterrupted run.
 
     Args:
@@ -91,7 +93,6 @@ def resume(path: str | Path, steps: int | None = None, progress: bool = True) ->
         FileNotFoundError: the folder holds no run.
         CheckpointError: the last checkpoint is damaged.
     """
-    check_at_least(1, steps=steps)
     run = Run(path)
     config = Config(run.config() | ({} if steps is None else {"steps": steps}))
     with torch.random.fork_rng(), closing(config.environment()) as environment:

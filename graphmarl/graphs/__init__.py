@@ -10,6 +10,7 @@ from graphmarl.graphs.make import GRAPHS as GRAPHS
 from graphmarl.graphs.make import WRAPPERS as WRAPPERS
 from graphmarl.graphs.make import find_graph as find_graph
 from graphmarl.graphs.make import make_graph as make_graph
+from graphmarl.graphs.make import typed_graph as typed_graph
 from graphmarl.graphs.topology import Complete as Complete
 from graphmarl.graphs.topology import Links as Links
 from graphmarl.graphs.topology import NoEdges as NoEdges

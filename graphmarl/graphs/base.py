@@ -13,10 +13,11 @@ from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.transforms import BaseTransform
 
+from graphmarl.checks import Checked
 from graphmarl.graphs.agents import LiveAgents
 
 
-class GraphBuilder(BaseTransform):
+class GraphBuilder(Checked, BaseTransform):
     r"""Base class of transforms that add directed edges to a batch of agents.
 
     `edge_index[0]` holds senders, `edge_index[1]` receivers; edges are sorted by receiver, then

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import torch
 from jaxtyping import Int
@@ -78,9 +80,7 @@ class Directional(GraphBuilder):
 
     needs_position = True
 
-    def __init__(self, sector: str = "half_plane") -> None:
-        if sector not in SECTORS:
-            raise ValueError(f"sector is {sector!r}; choose from {', '.join(SECTORS)}")
+    def __init__(self, sector: Literal["half_plane", "quadrant"] = "half_plane") -> None:
         self.sector = sector
 
     def edges(self, data: Data, agents: LiveAgents) -> Int[Tensor, "2 edge"]:

@@ -14,6 +14,7 @@ from graphmarl.graphs.agents import LiveAgents, canonical, dense_is_faster
 from graphmarl.graphs.base import GraphBuilder
 from graphmarl.graphs.kd_tree import TIE, Forest, multiplicity
 from graphmarl.graphs.topology import complete_edges
+from graphmarl.ranges import NonNegativeFloat, PositiveInt
 
 
 def nearest_dense(agents: LiveAgents, k: int) -> Int[Tensor, "2 edge"]:
@@ -72,9 +73,7 @@ class KNN(GraphBuilder):
 
     needs_position = True
 
-    def __init__(self, k: int = 8) -> None:
-        if k < 1:
-            raise ValueError(f"k is {k}; each agent needs at least 1 neighbour")
+    def __init__(self, k: PositiveInt = 8) -> None:
         self.k = k
 
     def edges(self, data: Data, agents: LiveAgents) -> Int[Tensor, "2 edge"]:
@@ -123,11 +122,7 @@ class Radius(GraphBuilder):
 
     needs_position = True
 
-    def __init__(self, r: float, max_neighbors: int | None = None) -> None:
-        if math.isnan(r) or r < 0:
-            raise ValueError(f"r is {r}; a distance must be at least 0")
-        if max_neighbors is not None and max_neighbors < 1:
-            raise ValueError(f"max_neighbors is {max_neighbors}; it must be at least 1, or None")
+    def __init__(self, r: NonNegativeFloat, max_neighbors: PositiveInt | None = None) -> None:
         self.r, self.max_neighbors = r, max_neighbors
 
     def edges(self, data: Data, agents: LiveAgents) -> Int[Tensor, "2 edge"]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from graphmarl.graphs.base import GraphBuilder
@@ -9,7 +10,7 @@ from graphmarl.graphs.direction import Directional
 from graphmarl.graphs.distance import KNN, Radius
 from graphmarl.graphs.topology import Complete, Links, NoEdges, Random
 from graphmarl.graphs.wrappers import DropEdges, Refresh
-from graphmarl.resolver import construct, joined, lookup, split_name
+from graphmarl.resolver import construct, joined, lookup, split_name, typed
 
 GRAPHS: dict[str, type[GraphBuilder]] = {
     "knn": KNN,
@@ -56,6 +57,20 @@ def make_graph(graph: str | GraphBuilder, **options: Any) -> GraphBuilder:
         if option in options:
             builder = construct(option, name, wrapper, {argument: options[option]}, builder)
     return builder
+
+
+def typed_graph(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options of a graph in which texts as typed are values of their types.
+
+    Args:
+        name: name of the builder.
+        options: its options, and those of the wrappers.
+    """
+    found = typed(find_graph(name), {k: v for k, v in options.items() if k not in WRAPPERS})
+    for option, (wrapper, argument) in WRAPPERS.items():
+        if option in options:
+            found[option] = typed(wrapper, {argument: options[option]})[argument]
+    return found
 
 
 def find_graph(name: str) -> type[GraphBuilder]:

@@ -9,6 +9,7 @@ from torch_geometric.data import Data
 
 from graphmarl.graphs.agents import LiveAgents, canonical
 from graphmarl.graphs.base import GraphBuilder
+from graphmarl.ranges import PositiveInt
 
 
 def complete_edges(agents: LiveAgents) -> Int[Tensor, "2 edge"]:
@@ -86,9 +87,7 @@ class Random(GraphBuilder):
 
     stochastic = True
 
-    def __init__(self, k: int = 8) -> None:
-        if k < 1:
-            raise ValueError(f"k is {k}; each agent needs at least 1 neighbour")
+    def __init__(self, k: PositiveInt = 8) -> None:
         self.k = k
 
     def edges(self, data: Data, agents: LiveAgents) -> Int[Tensor, "2 edge"]:

@@ -12,6 +12,7 @@ from torch_geometric.data import Data
 
 from graphmarl.graphs.agents import LiveAgents, canonical
 from graphmarl.graphs.base import GraphBuilder
+from graphmarl.ranges import PositiveInt, UnitInterval
 
 
 class Wrapper(GraphBuilder):
@@ -66,10 +67,8 @@ class Refresh(Wrapper):
         ValueError: `every` is less than 1, or the data has no `time` for each graph.
     """
 
-    def __init__(self, builder: GraphBuilder, every: int = 5) -> None:
+    def __init__(self, builder: GraphBuilder, every: PositiveInt = 5) -> None:
         super().__init__(builder)
-        if every < 1:
-            raise ValueError(f"every is {every}; a graph is rebuilt every 1 or more steps")
         self.every = every
         self._edges: Tensor | None = None
         self._ptr: Tensor | None = None
@@ -136,10 +135,8 @@ class DropEdges(Wrapper):
         ValueError: p is not in [0, 1].
     """
 
-    def __init__(self, builder: GraphBuilder, p: float) -> None:
+    def __init__(self, builder: GraphBuilder, p: UnitInterval) -> None:
         super().__init__(builder)
-        if not 0 <= p <= 1:
-            raise ValueError(f"p is {p}; a probability is in [0, 1]")
         self.p = p
         self.stochastic = True
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from graphmarl.learners.ppo import PPO
 from graphmarl.nn import AgentNetwork
+from graphmarl.ranges import NonNegativeFloat, PositiveFloat, PositiveInt, UnitInterval
 
 
 class A2C(PPO):
@@ -29,15 +30,15 @@ class A2C(PPO):
         self,
         network: AgentNetwork,
         *,
-        gamma: float = 0.99,
-        gae_lambda: float = 1.0,
-        clip_range: float | None = None,
-        epochs: int = 1,
-        minibatch_size: int = 16_384,
+        gamma: UnitInterval = 0.99,
+        gae_lambda: UnitInterval = 1.0,
+        clip_range: PositiveFloat | None = None,
+        epochs: PositiveInt = 1,
+        minibatch_size: PositiveInt = 16_384,
         normalize_advantage: bool = False,
-        reward_scale: float = 1.0,
-        final_learning_rate: float = 1.0,
-        final_entropy_coef: float = 1.0,
+        reward_scale: PositiveFloat = 1.0,
+        final_learning_rate: NonNegativeFloat = 1.0,
+        final_entropy_coef: NonNegativeFloat = 1.0,
         **learner: Any,
     ) -> None:
         super().__init__(

@@ -11,11 +11,12 @@ from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
+from graphmarl.checks import Checked
 from graphmarl.data import Timer, Trajectory
 from graphmarl.nn import AgentNetwork
 
 
-class Learner(LightningModule):
+class Learner(Checked, LightningModule):
     """Base class of all methods: an agent network and its training algorithm.
 
     Args:

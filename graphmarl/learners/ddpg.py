@@ -15,6 +15,7 @@ from graphmarl.data import Trajectory
 from graphmarl.functional import linear, masked_mean
 from graphmarl.learners.off_policy import OffPolicy, one_hot_action, team_reward
 from graphmarl.nn import AgentNetwork, CentralCritic, SquashedNormal, no_memory
+from graphmarl.ranges import NonNegativeFloat, PositiveFloat, UnitInterval
 
 
 class DDPG(OffPolicy):
@@ -54,20 +55,18 @@ class DDPG(OffPolicy):
         network: AgentNetwork,
         critic: CentralCritic,
         *,
-        gamma: float = 0.95,
-        gumbel_temperature: float = 1.0,
-        noise: float = 0.3,
-        final_noise: float = 0.05,
-        regulariser: float = 1e-3,
+        gamma: UnitInterval = 0.95,
+        gumbel_temperature: PositiveFloat = 1.0,
+        noise: NonNegativeFloat = 0.3,
+        final_noise: NonNegativeFloat = 0.05,
+        regulariser: NonNegativeFloat = 1e-3,
         shuffle: bool = False,
-        reward_scale: float = 1.0,
+        reward_scale: PositiveFloat = 1.0,
         **learner: Any,
     ) -> None:
         super().__init__(network, **learner)
         if self.episodic:
             raise ValueError("deterministic gradients learn from single transitions, no memory")
-        if gumbel_temperature <= 0:
-            raise ValueError(f"gumbel_temperature is {gumbel_temperature}; it must be positive")
         self.add_target("critic", critic)
         self.gamma, self.gumbel_temperature, self.shuffle = gamma, gumbel_temperature, shuffle
         self.noise, self.final_noise = noise, final_noise

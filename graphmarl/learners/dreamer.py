@@ -9,7 +9,6 @@ from jaxtyping import Float
 from torch import Tensor
 from torch_geometric.data import Data
 
-from graphmarl.checks import check_at_least
 from graphmarl.functional import clipped_surrogate, masked_mean, masked_standardise
 from graphmarl.learners.imagination import (
     ImaginedActions,
@@ -20,6 +19,15 @@ from graphmarl.learners.imagination import (
 from graphmarl.learners.model_based import ModelBased
 from graphmarl.learners.sequences import adjacency_over, unroll
 from graphmarl.nn import BlockMask, LatentAgent, LatentCritic
+from graphmarl.ranges import (
+    LearningRate,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    PositiveShare,
+    UnitInterval,
+)
 
 
 class Dreamer(ModelBased):
@@ -70,28 +78,24 @@ class Dreamer(ModelBased):
         network: LatentAgent,
         critic: LatentCritic,
         *,
-        actor_learning_rate: float = 5e-4,
-        critic_learning_rate: float = 5e-4,
-        weight_decay: float = 1e-5,
-        imagination_starts: int = 0,
-        imagination_horizon: int = 15,
-        gamma: float = 0.99,
-        gae_lambda: float = 0.95,
+        actor_learning_rate: LearningRate = 5e-4,
+        critic_learning_rate: LearningRate = 5e-4,
+        weight_decay: NonNegativeFloat = 1e-5,
+        imagination_starts: NonNegativeInt = 0,
+        imagination_horizon: PositiveInt = 15,
+        gamma: UnitInterval = 0.99,
+        gae_lambda: UnitInterval = 0.95,
         reward: ImaginedReward = "team",
         imagined_actions: ImaginedActions = "drawn",
         normalize_advantage: bool = True,
-        clip_range: float = 0.2,
-        entropy_coef: float = 1e-3,
-        entropy_decay: float = 0.99998,
-        epochs: int = 5,
-        minibatch_size: int = 2000,
+        clip_range: PositiveFloat = 0.2,
+        entropy_coef: NonNegativeFloat = 1e-3,
+        entropy_decay: PositiveShare = 0.99998,
+        epochs: PositiveInt = 5,
+        minibatch_size: PositiveInt = 2000,
         **model: Any,
     ) -> None:
         super().__init__(network, **model)
-        check_at_least(
-            1, imagination_horizon=imagination_horizon, epochs=epochs, minibatch_size=minibatch_size
-        )
-        check_at_least(0, imagination_starts=imagination_starts)
         self.critic = critic
         self.learning_rates = (actor_learning_rate, critic_learning_rate)
         self.weight_decay = weight_decay

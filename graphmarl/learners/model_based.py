@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any
+from typing import Annotated, Any
 
 import torch
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
-from graphmarl.checks import check_at_least, check_between
 from graphmarl.data import Replay, Trajectory
 from graphmarl.learners.base import Learner
 from graphmarl.learners.sequences import RewardLoss, Sequences, model_losses, unroll
 from graphmarl.nn import LatentAgent
+from graphmarl.ranges import (
+    LearningRate,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    Range,
+    UnitInterval,
+)
 
 PARTS = ("replay", "model", "imagination", "policy")
 """Timed parts of an update."""
@@ -62,29 +70,24 @@ class ModelBased(Learner):
         self,
         network: LatentAgent,
         *,
-        model_learning_rate: float = 2e-4,
-        max_grad_norm: float = 100.0,
-        kl_coef: float = 1.0,
-        kl_balance: float = 0.8,
-        information_coef: float = 1.0,
+        model_learning_rate: LearningRate = 2e-4,
+        max_grad_norm: PositiveFloat = 100.0,
+        kl_coef: NonNegativeFloat = 1.0,
+        kl_balance: UnitInterval = 0.8,
+        information_coef: NonNegativeFloat = 1.0,
         reward_loss: RewardLoss = "smooth_l1",
         masked_training: bool = False,
-        reward_scale: float = 1.0,
-        train_interval: int = 30,
-        model_gradient_steps: int = 60,
-        policy_gradient_steps: int = 4,
-        batch_size: int = 40,
-        sequence_length: int = 20,
-        buffer_size: int = 250_000,
-        learning_starts: int = 500,
-        rollout_length: int = 10,
+        reward_scale: PositiveFloat = 1.0,
+        train_interval: PositiveInt = 30,
+        model_gradient_steps: PositiveInt = 60,
+        policy_gradient_steps: PositiveInt = 4,
+        batch_size: PositiveInt = 40,
+        sequence_length: Annotated[int, Range(low=2, high=10_000)] = 20,
+        buffer_size: PositiveInt = 250_000,
+        learning_starts: NonNegativeInt = 500,
+        rollout_length: PositiveInt = 10,
     ) -> None:
         super().__init__(network, rollout_length)
-        updates = {"model_gradient_steps": model_gradient_steps}
-        updates |= {"policy_gradient_steps": policy_gradient_steps}
-        check_at_least(1, train_interval=train_interval, batch_size=batch_size, **updates)
-        check_at_least(2, sequence_length=sequence_length)
-        check_between(0, 1, kl_balance=kl_balance)
         self.model_learning_rate, self.max_grad_norm = model_learning_rate, max_grad_norm
         self.weights = (kl_coef, kl_balance, information_coef)
         self.reward_loss: RewardLoss = reward_loss

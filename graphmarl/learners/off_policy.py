@@ -12,10 +12,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import clip_grad_norm_
 
-from graphmarl.checks import check_at_least, check_between, check_positive
 from graphmarl.data import Replay, Trajectory
 from graphmarl.learners.base import Learner, polyak_update
 from graphmarl.nn import AgentNetwork, Output
+from graphmarl.ranges import LearningRate, NonNegativeInt, PositiveFloat, PositiveInt, PositiveShare
 from graphmarl.step import Spec
 
 
@@ -51,27 +51,23 @@ class OffPolicy(Learner):
         self,
         network: AgentNetwork,
         *,
-        learning_rate: float = 3e-3,
+        learning_rate: LearningRate = 3e-3,
         optimizer: Literal["adam", "rmsprop"] = "adam",
         target: Literal["hard", "soft"] = "soft",
-        target_update_interval: int = 200,
-        tau: float = 0.01,
-        buffer_size: int = 30_000,
-        batch_size: int = 192,
+        target_update_interval: PositiveInt = 200,
+        tau: PositiveShare = 0.01,
+        buffer_size: PositiveInt = 30_000,
+        batch_size: PositiveInt = 192,
         sample: Literal["transition", "episode"] | None = None,
-        gradient_steps: int = 3,
-        learning_starts: int = 1_000,
-        max_grad_norm: float = 10.0,
+        gradient_steps: PositiveInt = 3,
+        learning_starts: NonNegativeInt = 1_000,
+        max_grad_norm: PositiveFloat = 10.0,
         half_precision: bool = False,
-        rollout_length: int = 8,
+        rollout_length: PositiveInt = 8,
     ) -> None:
         super().__init__(network, rollout_length)
         if network.sequential and sample == "transition":
             raise ValueError("sample is 'transition'; a network with memory needs 'episode'")
-        check_positive(tau=tau)
-        check_between(0, 1, tau=tau)
-        check_at_least(1, batch_size=batch_size, gradient_steps=gradient_steps)
-        check_at_least(1, target_update_interval=target_update_interval)
         self.learning_rate, self.optimizer = learning_rate, optimizer
         self.target, self.target_update_interval, self.tau = target, target_update_interval, tau
         self.batch_size, self.gradient_steps = batch_size, gradient_steps

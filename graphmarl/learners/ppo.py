@@ -24,6 +24,13 @@ from graphmarl.functional import (
 from graphmarl.learners.base import Learner
 from graphmarl.learners.minibatch import Minibatch
 from graphmarl.nn import AgentNetwork, Output
+from graphmarl.ranges import (
+    LearningRate,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    UnitInterval,
+)
 
 Reward = Literal["agent", "team", "team_to_end"]
 
@@ -63,23 +70,23 @@ class PPO(Learner):
         self,
         network: AgentNetwork,
         *,
-        learning_rate: float = 5e-4,
-        final_learning_rate: float = 0.05,
-        gamma: float = 0.97,
-        gae_lambda: float = 0.95,
-        clip_range: float | None = 0.2,
-        entropy_coef: float = 0.01,
-        final_entropy_coef: float = 0.1,
-        value_coef: float = 0.5,
+        learning_rate: LearningRate = 5e-4,
+        final_learning_rate: NonNegativeFloat = 0.05,
+        gamma: UnitInterval = 0.97,
+        gae_lambda: UnitInterval = 0.95,
+        clip_range: PositiveFloat | None = 0.2,
+        entropy_coef: NonNegativeFloat = 0.01,
+        final_entropy_coef: NonNegativeFloat = 0.1,
+        value_coef: NonNegativeFloat = 0.5,
         value_target: Literal["monte_carlo", "lambda"] = "lambda",
-        epochs: int = 5,
-        minibatch_size: int = 2048,
-        max_grad_norm: float = 0.5,
+        epochs: PositiveInt = 5,
+        minibatch_size: PositiveInt = 2048,
+        max_grad_norm: PositiveFloat = 0.5,
         optimizer: Literal["adam", "rmsprop"] = "adam",
         normalize_advantage: bool = True,
-        reward_scale: float = 0.3,
+        reward_scale: PositiveFloat = 0.3,
         reward: Reward = "agent",
-        rollout_length: int = 50,
+        rollout_length: PositiveInt = 50,
     ) -> None:
         super().__init__(network, rollout_length)
         self.learning_rate, self.final_learning_rate = learning_rate, final_learning_rate

@@ -10,7 +10,6 @@ from torch import Tensor
 from torch.distributions import Categorical
 from torch_geometric.data import Data
 
-from graphmarl.checks import check_between
 from graphmarl.data import Trajectory
 from graphmarl.functional import (
     greedy_action,
@@ -22,6 +21,7 @@ from graphmarl.functional import (
 )
 from graphmarl.learners.off_policy import OffPolicy, own_reward, team_reward
 from graphmarl.nn import AgentNetwork, Mixer, Output
+from graphmarl.ranges import PositiveFloat, UnitInterval
 
 
 class QLearning(OffPolicy):
@@ -59,20 +59,19 @@ class QLearning(OffPolicy):
         network: AgentNetwork,
         mixer: Mixer | None = None,
         *,
-        gamma: float = 0.99,
-        td_lambda: float = 0.0,
+        gamma: UnitInterval = 0.99,
+        td_lambda: UnitInterval = 0.0,
         double_q: bool = True,
         exploration: Literal["epsilon", "boltzmann"] = "epsilon",
-        epsilon: float = 1.0,
-        final_epsilon: float = 0.05,
-        exploration_fraction: float = 0.5,
-        reward_scale: float = 1.0,
+        epsilon: UnitInterval = 1.0,
+        final_epsilon: UnitInterval = 0.05,
+        exploration_fraction: UnitInterval = 0.5,
+        reward_scale: PositiveFloat = 1.0,
         reward: Literal["agent", "team"] = "agent",
         **learner: Any,
     ) -> None:
         super().__init__(network, **learner)
         self.add_target("network", network)
-        check_between(0, 1, td_lambda=td_lambda)
         if td_lambda and not self.episodic:
             raise ValueError(
                 f"td_lambda is {td_lambda}; without sample 'episode' nothing follows a step"

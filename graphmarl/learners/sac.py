@@ -16,6 +16,7 @@ from graphmarl.data import Trajectory
 from graphmarl.functional import masked_mean
 from graphmarl.learners.off_policy import OffPolicy, one_hot_action, own_reward
 from graphmarl.nn import AgentNetwork, NeighborCritic, SquashedNormal, no_memory
+from graphmarl.ranges import FiniteFloat, PositiveFloat, UnitInterval
 
 
 class SAC(OffPolicy):
@@ -62,21 +63,18 @@ class SAC(OffPolicy):
         critics: Sequence[NeighborCritic],
         value: nn.Module,
         *,
-        gamma: float = 0.95,
-        alpha: float = 0.2,
-        target_entropy: float | None = None,
+        gamma: UnitInterval = 0.95,
+        alpha: PositiveFloat = 0.2,
+        target_entropy: FiniteFloat | None = None,
         gradient: Literal["gumbel", "exact"] = "gumbel",
-        gumbel_temperature: float = 1.0,
-        reward_scale: float = 1.0,
+        gumbel_temperature: PositiveFloat = 1.0,
+        reward_scale: PositiveFloat = 1.0,
         reward: Literal["agent", "team"] = "agent",
         **learner: Any,
     ) -> None:
         super().__init__(network, **learner)
         if self.episodic:
             raise ValueError("soft actor-critic learns from single transitions, without memory")
-        for name, number in {"alpha": alpha, "gumbel_temperature": gumbel_temperature}.items():
-            if number <= 0:
-                raise ValueError(f"{name} is {number}; it must be positive")
         self.critics = nn.ModuleList(critics)
         self.add_target("value", value)
         self.gamma, self.target_entropy = gamma, target_entropy

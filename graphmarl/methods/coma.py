@@ -15,6 +15,14 @@ from graphmarl.functional import taken
 from graphmarl.learners import A2C, Reward, polyak_update
 from graphmarl.methods.base import Method
 from graphmarl.nn import Actor, CounterfactualCritic, Output
+from graphmarl.ranges import (
+    LearningRate,
+    PositiveFloat,
+    PositiveInt,
+    PositiveShare,
+    UnitInterval,
+    Width,
+)
 from graphmarl.step import Spec
 
 
@@ -60,26 +68,20 @@ class COMA(Method, A2C):
     def __init__(
         self,
         spec: Spec,
-        hidden: int = 128,
+        hidden: Width = 128,
         recurrent: bool = False,
-        critic_learning_rate: float = 1e-3,
-        critic_hidden: int = 128,
+        critic_learning_rate: LearningRate = 1e-3,
+        critic_hidden: Width = 128,
         counterfactual: bool = True,
         target: Literal["hard", "soft"] = "hard",
-        target_update_interval: int = 20,
-        tau: float = 0.01,
+        target_update_interval: PositiveInt = 20,
+        tau: PositiveShare = 0.01,
         reward: Reward = "team",
-        gae_lambda: float = 0.8,
-        max_grad_norm: float = 10.0,
+        gae_lambda: UnitInterval = 0.8,
+        max_grad_norm: PositiveFloat = 10.0,
         **learner: Any,
     ) -> None:
         self.check_spec(spec)
-        if target_update_interval < 1:
-            raise ValueError(
-                f"target_update_interval is {target_update_interval}; allowed are 1 and more"
-            )
-        if not 0 < tau <= 1:
-            raise ValueError(f"tau is {tau}; allowed is more than 0, up to 1")
         shapes = (spec.obs_size, spec.num_actions)
         agents = spec.num_agents
         network = Actor(*shapes, hidden=hidden, recurrent=recurrent, agent_id=agents)

@@ -7,6 +7,7 @@ from typing import Any
 from graphmarl.learners import PPO
 from graphmarl.methods.base import Method
 from graphmarl.nn import ActorCritic, CommNetCommunication
+from graphmarl.ranges import Layers, Width
 from graphmarl.step import Spec
 
 
@@ -43,16 +44,14 @@ class CommNet(Method, PPO):
     def __init__(
         self,
         spec: Spec,
-        hidden: int = 128,
-        message: int = 64,
-        rounds: int = 2,
+        hidden: Width = 128,
+        message: Width = 64,
+        rounds: Layers = 2,
         skip: bool = True,
         recurrent: bool = False,
         **learner: Any,
     ) -> None:
         self.check_spec(spec)
-        if rounds < 1:
-            raise ValueError(f"rounds is {rounds}; allowed are 1 and more communications")
         input_size = spec.obs_size + (hidden if recurrent else 0)
         network = ActorCritic(
             spec.obs_size,

@@ -14,6 +14,7 @@ from graphmarl.functional import masked_mean
 from graphmarl.learners import QLearning
 from graphmarl.methods.base import Method
 from graphmarl.nn import AgentNetwork, AttentionConv, Output, mlp, orthogonal_linear
+from graphmarl.ranges import Layers, NonNegativeFloat, Width
 from graphmarl.step import Spec
 
 
@@ -104,16 +105,14 @@ class DGN(Method, QLearning):
     def __init__(
         self,
         spec: Spec,
-        encoder: int = 512,
-        hidden: int = 128,
-        heads: int = 8,
-        layers: int = 2,
-        temporal: float = 0.0,
+        encoder: Width = 512,
+        hidden: Width = 128,
+        heads: Layers = 8,
+        layers: Layers = 2,
+        temporal: NonNegativeFloat = 0.0,
         **learner: Any,
     ) -> None:
         self.check_spec(spec)
-        if layers < 1:
-            raise ValueError(f"layers is {layers}; allowed are 1 and more convolutions")
         network = DGNNetwork(spec.obs_size, spec.num_actions, encoder, hidden, heads, layers)
         super().__init__(network, None, **learner)
         self.temporal = temporal

@@ -15,6 +15,15 @@ from graphmarl.functional import mask_logits
 from graphmarl.learners import PPO
 from graphmarl.methods.base import Method
 from graphmarl.nn import AgentNetwork, AttentionConv, Output, TreeEncoder, mlp, orthogonal_linear
+from graphmarl.ranges import (
+    Layers,
+    LearningRate,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    UnitInterval,
+    Width,
+)
 from graphmarl.step import Spec
 
 
@@ -47,12 +56,12 @@ class RailNetwork(AgentNetwork):
         self,
         obs_size: int,
         part: slice,
-        depth: int,
+        depth: Layers,
         num_actions: int,
-        thought: int,
-        signal: int,
-        heads: int,
-        hidden: int,
+        thought: Width,
+        signal: Width,
+        heads: Layers,
+        hidden: Width,
     ) -> None:
         super().__init__()
         self.part, self.nodes = part, 2 ** (depth + 1) - 2
@@ -122,20 +131,20 @@ class FlatlandWinner(Method, PPO):
         self,
         spec: Spec,
         tree: str = "tree",
-        depth: int = 3,
-        thought: int = 128,
-        signal: int = 32,
-        heads: int = 5,
-        hidden: int = 256,
-        learning_rate: float = 1e-5,
-        final_learning_rate: float = 1.0,
-        gamma: float = 0.995,
-        entropy_coef: float = 0.01,
-        final_entropy_coef: float = 1.0,
-        epochs: int = 3,
-        minibatch_size: int = 32,
-        reward_scale: float = 1.0,
-        rollout_length: int = 16,
+        depth: Layers = 3,
+        thought: Width = 128,
+        signal: Width = 32,
+        heads: Layers = 5,
+        hidden: Width = 256,
+        learning_rate: LearningRate = 1e-5,
+        final_learning_rate: NonNegativeFloat = 1.0,
+        gamma: UnitInterval = 0.995,
+        entropy_coef: NonNegativeFloat = 0.01,
+        final_entropy_coef: NonNegativeFloat = 1.0,
+        epochs: PositiveInt = 3,
+        minibatch_size: PositiveInt = 32,
+        reward_scale: PositiveFloat = 1.0,
+        rollout_length: PositiveInt = 16,
         **learner: Any,
     ) -> None:
         self.check_spec(spec)
@@ -171,8 +180,6 @@ def tree_of(spec: Spec, name: str, depth: int) -> slice:
     if name not in spec.layout:
         has = ", ".join(spec.layout) or "nothing"
         raise ValueError(f"tree is {name!r}; the layout of the observation names {has}")
-    if depth < 1:
-        raise ValueError(f"depth is {depth}; allowed are 1 and more levels")
     start, stop, _ = spec.layout[name].indices(spec.obs_size)
     nodes = 2 ** (depth + 1) - 2
     if (stop - start) % nodes:

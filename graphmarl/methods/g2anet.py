@@ -7,6 +7,7 @@ from typing import Any
 from graphmarl.learners import PPO
 from graphmarl.methods.base import Method
 from graphmarl.nn import ActorCritic, AttentionCommunication, EncodedCommunication, GatedConv
+from graphmarl.ranges import PositiveFloat, Width
 from graphmarl.step import Spec
 
 
@@ -36,10 +37,10 @@ class G2ANet(Method, PPO):
     def __init__(
         self,
         spec: Spec,
-        hidden: int = 128,
-        message: int = 32,
-        key: int = 32,
-        temperature: float = 1.0,
+        hidden: Width = 128,
+        message: Width = 32,
+        key: Width = 32,
+        temperature: PositiveFloat = 1.0,
         recurrent: bool = False,
         **learner: Any,
     ) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from graphmarl.methods.vpp import VPP
 from graphmarl.nn import Aggregator, First
+from graphmarl.ranges import Layers
 from graphmarl.step import Spec
 
 
@@ -30,7 +31,7 @@ class IP(VPP):
         *,
         aggregator: Aggregator = "sum",
         first: First = "probabilities",
-        critics: int = 2,
+        critics: Layers = 2,
         **options: Any,
     ) -> None:
         super().__init__(spec, aggregator=aggregator, first=first, critics=critics, **options)

@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from graphmarl.methods.q_agents import QAgents
 from graphmarl.nn import MeanAction
+from graphmarl.ranges import UnitInterval
 from graphmarl.step import Spec
 
 
@@ -31,7 +32,7 @@ class MFQ(QAgents):
         self,
         spec: Spec,
         exploration: Literal["boltzmann", "epsilon"] = "boltzmann",
-        final_epsilon: float = 0.1,
+        final_epsilon: UnitInterval = 0.1,
         **agents: Any,
     ) -> None:
         super().__init__(

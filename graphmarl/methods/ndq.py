@@ -13,6 +13,7 @@ from graphmarl.data import Trajectory
 from graphmarl.functional import geometric, greedy_action, linear, masked_mean, standard_normal_kl
 from graphmarl.methods.q_agents import Mixing, QAgents, make_mixer
 from graphmarl.nn import Channel, GaussianCommunication, GaussianConv, Output, Rank, mlp
+from graphmarl.ranges import NonNegativeFloat, Percent, PositiveFloat, Width, WidthOrZero
 from graphmarl.step import Spec
 
 
@@ -68,18 +69,17 @@ class NDQ(QAgents):
         spec: Spec,
         mixer: Mixing = "stateless",
         receiver: Literal["slots", "mean"] = "slots",
-        bits: int = 2,
-        beta: float = 0.1,
-        final_beta: float | None = None,
-        c_beta: float = 1.0,
-        train_cut: float = 0.0,
+        bits: Width = 2,
+        beta: PositiveFloat = 0.1,
+        final_beta: PositiveFloat | None = None,
+        c_beta: NonNegativeFloat = 1.0,
+        train_cut: Percent = 0.0,
         test_noise: bool = True,
-        message_hidden: int = 64,
-        embed: int = 32,
-        hyper_hidden: int = 64,
+        message_hidden: Width = 64,
+        embed: Width = 32,
+        hyper_hidden: WidthOrZero = 64,
         **agents: Any,
     ) -> None:
-        _check(beta=beta, final_beta=final_beta)
         slots = spec.num_agents if receiver == "slots" else 0
         super().__init__(
             spec,
@@ -141,10 +141,3 @@ def per_step(batch: Trajectory, rows: Float[Tensor, " row"]) -> Float[Tensor, ""
     """Mean over steps of the sum over agents that acted."""
     each = torch.where(batch.acted.flatten(), rows, 0.0).view(batch.alive.shape)
     return masked_mean(each.sum(-1), batch.acted.any(-1))
-
-
-def _check(**weights: float | None) -> None:
-    """Check that weights are positive."""
-    for name, weight in weights.items():
-        if weight is not None and not weight > 0:
-            raise ValueError(f"{name} is {weight}; it must be positive, c_beta may be 0")

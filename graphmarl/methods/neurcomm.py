@@ -25,6 +25,7 @@ from graphmarl.nn import (
     neighbor_slots,
     orthogonal_linear,
 )
+from graphmarl.ranges import LearningRate, PositiveFloat, PositiveInt, UnitInterval, Width
 from graphmarl.step import Spec
 
 
@@ -158,24 +159,17 @@ class NeurComm(Method, A2C):
     def __init__(
         self,
         spec: Spec,
-        neighbors: int = 4,
-        hidden: int = 64,
+        neighbors: PositiveInt = 4,
+        hidden: Width = 64,
         shared: bool = True,
-        spatial_discount: float = 0.9,
-        learning_rate: float = 5e-4,
+        spatial_discount: UnitInterval = 0.9,
+        learning_rate: LearningRate = 5e-4,
         optimizer: Literal["adam", "rmsprop"] = "rmsprop",
-        max_grad_norm: float = 40.0,
-        rollout_length: int = 120,
+        max_grad_norm: PositiveFloat = 40.0,
+        rollout_length: PositiveInt = 120,
         **learner: Any,
     ) -> None:
         self.check_spec(spec)
-        if neighbors < 1:
-            raise ValueError(f"neighbors is {neighbors}; allowed are 1 and more slots")
-        if not 0 <= spatial_discount <= 1:
-            raise ValueError(
-                f"spatial_discount is {spatial_discount}; allowed are 0 to 1, "
-                "and reward=team is the global reward"
-            )
         own = 0 if shared else spec.num_agents
         super().__init__(
             NeurCommNetwork(spec.obs_size, spec.num_actions, neighbors, hidden, own),

@@ -10,6 +10,7 @@ from graphmarl.learners import PPO, QLearning, Stage
 from graphmarl.methods.base import Method
 from graphmarl.methods.nvif_stages import CodeStage, FlowStage
 from graphmarl.nn import ActorCritic, FlowEncoder, MeanObservation, QNetwork, Trunk
+from graphmarl.ranges import Layers, NonNegativeFloat, PositiveInt, UnitInterval, Width
 from graphmarl.step import Spec
 
 
@@ -52,20 +53,20 @@ class NVIF(Method):
         spec: Spec,
         flow: str | None = None,
         communication: Literal["flow", "mean"] = "flow",
-        layers: int = 2,
-        code_size: int = 64,
-        flow_hidden: int = 64,
-        latent: int = 32,
-        alpha: float = 0.1,
-        kl_coef: float = 1.0,
+        layers: Layers = 2,
+        code_size: Width = 64,
+        flow_hidden: Width = 64,
+        latent: Width = 32,
+        alpha: NonNegativeFloat = 0.1,
+        kl_coef: NonNegativeFloat = 1.0,
         consistency_on: Literal["mean", "sample"] = "mean",
         sample_latent: bool = False,
         likelihood: Literal["bernoulli", "gaussian"] = "bernoulli",
-        decoded: float = 0.2,
-        episodes: int = 96,
-        code_epochs: int = 3,
-        flow_epochs: int = 10,
-        hidden: int = 128,
+        decoded: UnitInterval = 0.2,
+        episodes: PositiveInt = 96,
+        code_epochs: PositiveInt = 3,
+        flow_epochs: PositiveInt = 10,
+        hidden: Width = 128,
         recurrent: bool = False,
         **learner: Any,
     ) -> None:

@@ -12,6 +12,7 @@ from graphmarl.data import Trajectory
 from graphmarl.functional import consistency, masked_mean, standard_normal_kl
 from graphmarl.learners import Stage
 from graphmarl.nn import FlowDecoder, FlowEncoder, symmetric_norm
+from graphmarl.ranges import NonNegativeFloat, PositiveInt, UnitInterval
 
 
 class CodeStage(Stage):
@@ -28,8 +29,8 @@ class CodeStage(Stage):
     def __init__(
         self,
         encoder: FlowEncoder,
-        episodes: int,
-        epochs: int,
+        episodes: PositiveInt,
+        epochs: PositiveInt,
         likelihood: str = "bernoulli",
         rows: int = 2048,
     ) -> None:
@@ -90,12 +91,12 @@ class FlowStage(Stage):
     def __init__(
         self,
         encoder: FlowEncoder,
-        episodes: int,
-        epochs: int,
-        alpha: float = 0.1,
+        episodes: PositiveInt,
+        epochs: PositiveInt,
+        alpha: NonNegativeFloat = 0.1,
         kl: float = 1.0,
         consistency_on: str = "mean",
-        decoded: float = 0.2,
+        decoded: UnitInterval = 0.2,
         likelihood: str = "bernoulli",
         given: Path | None = None,
     ) -> None:

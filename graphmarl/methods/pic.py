@@ -7,6 +7,7 @@ from typing import Any
 from graphmarl.learners import DDPG
 from graphmarl.methods.base import Method
 from graphmarl.nn import Actor, PooledCritic
+from graphmarl.ranges import Layers, Width
 from graphmarl.step import Spec
 
 
@@ -30,14 +31,12 @@ class PIC(Method, DDPG):
     def __init__(
         self,
         spec: Spec,
-        hidden: int = 128,
-        layers: int = 2,
+        hidden: Width = 128,
+        layers: Layers = 2,
         normalise: bool = True,
         **learner: Any,
     ) -> None:
         self.check_spec(spec)
-        if layers < 1:
-            raise ValueError(f"layers is {layers}; allowed are 1 and more convolutions")
         actor = Actor(spec.obs_size, spec.num_actions, spec.action, hidden=hidden)
         critic = PooledCritic(
             spec.obs_size, spec.num_actions, len(spec.kinds), hidden, layers, normalise=normalise

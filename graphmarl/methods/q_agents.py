@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 from graphmarl.learners import QLearning
 from graphmarl.methods.base import Method
 from graphmarl.nn import CommunicationModule, Mixer, MonotonicMixer, QNetwork, SumMixer
+from graphmarl.ranges import Width
 from graphmarl.step import Spec
 
 
@@ -38,7 +39,7 @@ class QAgents(Method, QLearning):
         mixer: Callable[[], Mixer | None] | None = None,
         communication: Callable[[int], CommunicationModule] | None = None,
         *,
-        hidden: int = 64,
+        hidden: Width = 64,
         recurrent: bool = False,
         last_action: bool = False,
         agent_id: bool = False,

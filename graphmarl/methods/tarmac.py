@@ -8,6 +8,7 @@ from graphmarl.learners import PPO
 from graphmarl.methods.base import Method
 from graphmarl.methods.q_agents import Mixing, QAgents, make_mixer
 from graphmarl.nn import ActorCritic, AttentionCommunication, AttentionConv
+from graphmarl.ranges import Width, WidthOrZero
 from graphmarl.step import Spec
 
 
@@ -36,9 +37,9 @@ class TarMAC(Method, PPO):
     def __init__(
         self,
         spec: Spec,
-        hidden: int = 128,
-        message: int = 32,
-        key: int = 16,
+        hidden: Width = 128,
+        message: Width = 32,
+        key: Width = 16,
         recurrent: bool = False,
         central: bool = False,
         **learner: Any,
@@ -85,10 +86,10 @@ class TarMACQMIX(QAgents):
         self,
         spec: Spec,
         mixer: Mixing = "qmix",
-        message: int = 10,
-        key: int = 32,
-        embed: int = 32,
-        hyper_hidden: int = 64,
+        message: Width = 10,
+        key: Width = 32,
+        embed: Width = 32,
+        hyper_hidden: WidthOrZero = 64,
         **agents: Any,
     ) -> None:
         super().__init__(

@@ -14,6 +14,7 @@ from graphmarl.nn import (
     NeighborCritic,
     NeighborValue,
 )
+from graphmarl.ranges import Layers, NonNegativeFloat, UnitInterval, Width
 from graphmarl.step import Spec
 
 
@@ -55,19 +56,17 @@ class VPP(Method, SAC):
         approximation: Approximation = "mean_field",
         aggregator: Aggregator = "attention",
         first: First = "embedding",
-        rounds: int = 2,
-        size: int = 32,
-        heads: int = 2,
-        hidden: int = 128,
+        rounds: Layers = 2,
+        size: Width = 32,
+        heads: Layers = 2,
+        hidden: Width = 128,
         state_messages: bool = True,
-        damping: float = 0.0,
-        reweight: float = 1.0,
-        critics: int = 1,
+        damping: UnitInterval = 0.0,
+        reweight: NonNegativeFloat = 1.0,
+        critics: Layers = 1,
         **learner: Any,
     ) -> None:
         self.check_spec(spec)
-        if critics < 1:
-            raise ValueError(f"critics is {critics}; allowed are 1 and more")
         world = (spec.obs_size, spec.num_actions, spec.action, len(spec.kinds))
         form: dict[str, Any] = {
             "approximation": approximation,

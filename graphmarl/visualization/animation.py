@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 from jaxtyping import Float
 from matplotlib.animation import FuncAnimation, PillowWriter
@@ -13,6 +14,8 @@ from matplotlib.figure import Figure
 from torch import Tensor
 from torch_geometric.data import Data
 
+from graphmarl.checks import checked
+from graphmarl.ranges import PositiveFloat, Range
 from graphmarl.step import Scene
 from graphmarl.visualization.graphs import draw_graph, draw_legend
 
@@ -47,8 +50,12 @@ def draw_frame(frame: Frame, axes: Axes | None = None, size: float = 60.0) -> Ax
     return axes
 
 
+@checked
 def save_animation(
-    frames: Sequence[Frame], path: str | Path, per_second: int = 5, size: float = 60.0
+    frames: Sequence[Frame],
+    path: str | Path,
+    per_second: Annotated[int, Range(low=1, high=50)] = 5,
+    size: PositiveFloat = 60.0,
 ) -> None:
     """Write an animation as a GIF.
 

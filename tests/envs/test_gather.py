@@ -46,7 +46,7 @@ def test_the_random_food_block_stays_inside_the_ring_and_moves(size):
     [
         ({"size": 25}, "size is 25; allowed are 24, 48, 96"),
         ({"map": "odd"}, "map is 'odd'; allowed are normal, random"),
-        ({"view_radius": 8}, "view_radius is 8; allowed are 1, 2, 3, 4, 5, 6, 7"),
+        ({"view_radius": 8}, "view_radius is 8; allowed are whole numbers from 1 to 7"),
         ({"rewards": "paper"}, "rewards is 'paper'; allowed are calibrated, magent"),
         ({"penalise": "all"}, "penalise is 'all'; allowed are attack, blank"),
         ({"hp": 0.0}, "hp is 0"),

@@ -176,11 +176,11 @@ def test_the_violated_locality_is_ten_times_the_rest_at_the_beginning(agents):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"num_agents": 0}, "num_agents is 0; there must be at least 1"),
+        ({"num_agents": 0}, "num_agents is 0; allowed are whole numbers from 1"),
         ({"landmarks_seen": 16}, "landmarks_seen is 16; allowed are 0 to 15"),
         ({"agents_seen": 15}, "agents_seen is 15; allowed are 0 to 14"),
         ({"half_width": 1.0}, "half_width is 1.0; 15 landmarks 0.675 apart need"),
-        ({"half_width": -1.0}, "half_width is -1.0; it must be positive"),
+        ({"half_width": -1.0}, "half_width is -1.0; allowed are numbers above 0"),
         ({"num_agents": 16, "quirks": True}, "quirks with 16 agents; only"),
         ({"num_agents": 1, "reward": "difference"}, "'difference' with 1 agent"),
         ({"num_agents": 1, "violate_locality": True}, "violate_locality with 1 agent"),

@@ -234,11 +234,15 @@ def test_sizes_of_prey_and_predator(options, size):
     ("kind", "options", "message"),
     [
         (HeterogeneousNavigation, {"num_agents": 5}, "num_agents is 5; allowed are 2, 4, 6"),
-        (HeterogeneousNavigation, {"big_size": 0.0}, "big_size is 0.0; it must be positive"),
-        (Push, {"num_agents": 0}, "num_agents is 0; there must be at least 1"),
+        (
+            HeterogeneousNavigation,
+            {"big_size": 0.0},
+            "big_size is 0.0; allowed are numbers above 0",
+        ),
+        (Push, {"num_agents": 0}, "num_agents is 0; allowed are whole numbers from 1"),
         (Push, {"half_width": 0.2}, "half_width is 0.2; it must be more than 0.2"),
         (Push, {"num_agents": 3, "agents_seen": 3}, "agents_seen is 3; allowed are 0 to 2"),
-        (PreyPredator, {"num_prey": 0}, "num_prey is 0; allowed are 1 to"),
+        (PreyPredator, {"num_prey": 0}, "num_prey is 0; allowed are whole numbers from 1"),
         (PreyPredator, {"num_agents": 3, "prey_seen": 2}, "prey_seen is 2; allowed are 0 to 1"),
         (PreyPredator, {"half_width": 0.1}, "half_width is 0.1; it must be more than 0.1"),
     ],

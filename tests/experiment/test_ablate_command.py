@@ -121,9 +121,9 @@ def test_the_commands_that_are_printed_are_commands(tmp_path, capsys, monkeypatc
         assert program == "graphmarl" and main(rest) == 0
     assert scored == [4] * 8
     first, last = called[0], called[-1]
-    assert first["graph"] == {"name": "none", "refresh": 1} and first["seed"] == 0
-    assert last["graph"] == {"name": "knn", "k": 2, "refresh": 2} and last["seed"] == 1
-    assert last["method"]["minibatch_size"] == 60 and last["threads"] == 1
+    assert first["graph"] == {"name": "none", "refresh": "1"} and first["seed"] == 0
+    assert last["graph"] == {"name": "knn", "k": "2", "refresh": "2"} and last["seed"] == 1
+    assert last["method"]["minibatch_size"] == "60" and last["threads"] == 1
     assert lines[-1] == f"graphmarl report {tmp_path / 'n'}"
 
 
@@ -149,9 +149,9 @@ def test_other_options_under_the_same_name_are_refused_and_new_cells_are_added(t
     ("words", "message"),
     [
         ([], "the following arguments are required: --name"),
-        ([*WORDS, "--seeds", "0"], "seeds is 0; allowed are 1 and more"),
-        ([*WORDS, "--jobs", "0"], "jobs is 0; allowed are 1 and more"),
-        ([*WORDS, "--steps", "0"], "steps is 0; allowed are 1 and more"),
+        ([*WORDS, "--seeds", "0"], "seeds is 0; allowed are whole numbers from 1"),
+        ([*WORDS, "--jobs", "0"], "jobs is 0; allowed are whole numbers from 1"),
+        ([*WORDS, "--steps", "0"], "steps is 0; allowed are whole numbers from 1"),
         ([*WORDS, "--policy", "best"], "choose from '?greedy'?, '?stochastic"),
         ([*WORDS, "--graphs", "kn"], "no graph is called 'kn'; there are"),
         ([*WORDS, "--vary", "k=3"], "write part.option=value,value where part is method"),

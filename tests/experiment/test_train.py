@@ -253,7 +253,7 @@ def test_a_run_is_never_overwritten(tmp_path):
         ({"graph": "knm"}, "knm.*knn"),
         ({"graph": "knn:k=0"}, "k.*0"),
         ({"env": {"name": "gather", "size": 25}}, "25.*24, 48.*96"),
-        ({"steps": 0}, "steps is 0; allowed are 1 and more"),
+        ({"steps": 0}, "steps is 0; allowed are whole numbers from 1"),
         ({"method": {"gamma": 1}}, "has no 'name'"),
     ],
 )

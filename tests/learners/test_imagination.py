@@ -297,10 +297,10 @@ def test_rounds_of_learning_depend_on_environment_steps_alone(copies, monkeypatc
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"kl_balance": 1.5}, "kl_balance is 1.5; allowed are 0 to 1"),
-        ({"sequence_length": 1}, "sequence_length is 1; allowed are 2 and more"),
-        ({"train_interval": 0}, "train_interval is 0; allowed are 1 and more"),
-        ({"imagination_starts": -1}, "imagination_starts is -1; allowed are 0 and more"),
+        ({"kl_balance": 1.5}, "kl_balance is 1.5; allowed are numbers from 0 to 1"),
+        ({"sequence_length": 1}, "sequence_length is 1; allowed are whole numbers from 2"),
+        ({"train_interval": 0}, "train_interval is 0; allowed are whole numbers from 1"),
+        ({"imagination_starts": -1}, "imagination_starts is -1; allowed are whole numbers from 0"),
     ],
 )
 def test_bad_input_fails_at_the_door(options, message):

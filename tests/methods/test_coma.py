@@ -147,7 +147,9 @@ def test_the_target_is_copied_when_it_is_due(options, moves, monkeypatch):
 def test_bad_numbers_and_a_missing_state_are_refused():
     with pytest.raises(ValueError, match="COMA needs a global state; this environment has none"):
         COMA(Spec(num_agents=3, obs_shape=(6,), num_actions=3, horizon=6))
-    with pytest.raises(ValueError, match="target_update_interval is 0; allowed are 1 and more"):
+    with pytest.raises(
+        ValueError, match="target_update_interval is 0; allowed are whole numbers from 1"
+    ):
         COMA(SPEC, target_update_interval=0)
     with pytest.raises(ValueError, match="tau is 2; allowed is more than 0, up to 1"):
         COMA(SPEC, tau=2)

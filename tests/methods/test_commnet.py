@@ -44,7 +44,7 @@ def test_without_the_skip_a_round_reads_less():
 
 
 def test_commnet_without_rounds_is_refused():
-    with pytest.raises(ValueError, match="rounds is 0; allowed are 1 and more"):
+    with pytest.raises(ValueError, match="rounds is 0; allowed are whole numbers from 1"):
         CommNet(SPEC, rounds=0)
 
 

@@ -130,5 +130,5 @@ def test_values_read_the_features_of_every_layer():
 
 def test_no_convolution_is_refused():
     spec = Spec(num_agents=3, obs_shape=(2,), num_actions=2, horizon=9)
-    with pytest.raises(ValueError, match="layers is 0; allowed are 1 and more"):
+    with pytest.raises(ValueError, match="layers is 0; allowed are whole numbers from 1"):
         DGN(spec, layers=0)

@@ -54,7 +54,7 @@ def test_the_tree_may_stand_anywhere():
     ("options", "message"),
     [
         ({"tree": "wood"}, "tree is 'wood'; the layout of the observation names own, tree"),
-        ({"depth": 0}, "depth is 0; allowed are 1 and more"),
+        ({"depth": 0}, "depth is 0; allowed are whole numbers from 1"),
         ({"depth": 4}, "tree has 196 numbers, which 30 nodes cannot share"),
     ],
 )

@@ -11,7 +11,7 @@ from graphmarl.graphs import GRAPHS, make_graph
 from graphmarl.learners import Learner
 from graphmarl.methods import METHODS
 from graphmarl.nn import AttentionConv, Channel, Cut, GatedConv
-from graphmarl.resolver import construct, options_of
+from graphmarl.resolver import construct, hints_of, options_of
 
 RING = torch.tensor([[0, 1, 1, 2, 2, 3, 3, 4], [1, 0, 2, 1, 3, 2, 4, 3]])
 # A world model of the size of a toy, that learns in every trajectory.
@@ -42,7 +42,9 @@ FORMS = {name: (name, {}) for name in METHODS} | {
     "mamba-masked": ("mamba", {**WORLD, "masked_training": True, "positional": False}),
 }
 RECURRENT = [
-    name for name, (method, _) in FORMS.items() if "recurrent" in options_of(METHODS[method])
+    name
+    for name, (method, _) in FORMS.items()
+    if hints_of(METHODS[method]).get("recurrent") is bool
 ]
 # Small enough for a few steps of a toy, and without noise where laws are about what is said.
 SMALL = {"rollout_length": 8, "learning_starts": 8, "batch_size": 4, "test_noise": False}

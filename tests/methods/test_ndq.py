@@ -158,9 +158,9 @@ def test_a_moving_beta_is_the_weight_of_succinctness_alone():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"beta": 0.0}, "beta is 0.0; it must be positive"),
+        ({"beta": 0.0}, "beta is 0.0; allowed are numbers above 0"),
         ({"beta": -1.0}, "beta is -1.0"),
-        ({"final_beta": 0.0}, "final_beta is 0.0; it must be positive"),
+        ({"final_beta": 0.0}, "final_beta is 0.0; allowed are numbers above 0"),
     ],
 )
 def test_a_weight_that_is_not_positive_is_refused(options, message):

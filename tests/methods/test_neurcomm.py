@@ -142,7 +142,7 @@ def test_the_loss_is_that_of_actor_and_critic():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"neighbors": 0}, "neighbors is 0; allowed are 1 and more"),
+        ({"neighbors": 0}, "neighbors is 0; allowed are whole numbers from 1"),
         ({"spatial_discount": -1.0}, "allowed are 0 to 1, and reward=team is the global reward"),
     ],
 )

@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from graphmarl.envs.batched import Batched
+from graphmarl.ranges import Copies, FiniteFloat, PositiveInt, Size
 from graphmarl.step import Spec
 
 SIDES = 4
@@ -71,13 +72,13 @@ class GridAgreement(Batched):
 
     def __init__(
         self,
-        rows: int = 3,
-        columns: int = 3,
-        horizon: int = 1,
+        rows: Size = 3,
+        columns: Size = 3,
+        horizon: PositiveInt = 1,
         boundary: Literal["free", "fixed"] = "free",
-        field: float = 1.0,
+        field: FiniteFloat = 1.0,
         couplings: Literal["equal", "random"] = "equal",
-        num_envs: int = 64,
+        num_envs: Copies = 64,
         device: str = "cpu",
     ) -> None:
         if rows < 1 or columns < 1:

@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from graphmarl.envs.batched import Batched
+from graphmarl.ranges import Copies
 from graphmarl.step import Scene, Spec
 
 STAY, LEFT, RIGHT = range(3)
@@ -65,7 +66,7 @@ class Hallway(Batched):
         self,
         lengths: Sequence[int] | str | int = (4, 4),
         normalised: bool = True,
-        num_envs: int = 32,
+        num_envs: Copies = 32,
         device: str = "cpu",
     ) -> None:
         self.lengths = read_lengths(lengths)

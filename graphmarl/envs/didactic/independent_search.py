@@ -9,6 +9,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from graphmarl.envs.batched import Batched
+from graphmarl.ranges import Agents, Copies, PositiveInt, Size
 from graphmarl.step import Scene, Spec
 
 MOVES = ((0.0, 0.0), (-1.0, 0.0), (1.0, 0.0), (0.0, -1.0), (0.0, 1.0))
@@ -41,11 +42,11 @@ class IndependentSearch(Batched):
 
     def __init__(
         self,
-        num_agents: int = 2,
-        size: int = 5,
-        distance: int = 5,
-        horizon: int = 100,
-        num_envs: int = 32,
+        num_agents: Agents = 2,
+        size: Size = 5,
+        distance: Size = 5,
+        horizon: PositiveInt = 100,
+        num_envs: Copies = 32,
         device: str = "cpu",
     ) -> None:
         if num_agents < 1:

@@ -12,6 +12,7 @@ from graphmarl.envs.flatland.simulator import load_flatland, make_rail_env
 from graphmarl.envs.flatland.tree import OBS_SIZE, ROOT
 from graphmarl.envs.vector import Vector
 from graphmarl.envs.workers import SingleEngine
+from graphmarl.ranges import Agents, Copies, NonNegativeInt, PositiveInt, Size, UnitInterval
 from graphmarl.step import Spec
 
 
@@ -88,17 +89,17 @@ class Flatland(Vector):
     def __init__(
         self,
         task: str = "flatland-5",
-        num_envs: int = 4,
-        workers: int = 0,
+        num_envs: Copies = 4,
+        workers: NonNegativeInt = 0,
         *,
-        width: int | None = None,
-        height: int | None = None,
-        num_agents: int | None = None,
-        cities: int | None = None,
-        malfunction_rate: float | None = None,
-        rails_between: int = 2,
-        rail_pairs: int = 2,
-        horizon: int | None = None,
+        width: Size | None = None,
+        height: Size | None = None,
+        num_agents: Agents | None = None,
+        cities: Size | None = None,
+        malfunction_rate: UnitInterval | None = None,
+        rails_between: Size = 2,
+        rail_pairs: Size = 2,
+        horizon: PositiveInt | None = None,
     ) -> None:
         check_choice("task", task, TASKS)
         given = FlatlandTask(height, width, num_agents, cities, malfunction_rate)  # type: ignore[arg-type]

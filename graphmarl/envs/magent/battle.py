@@ -18,6 +18,7 @@ from graphmarl.envs.magent.window import CHANNELS, CircleView, Density, circle
 from graphmarl.envs.magent.world import UnitType, World, load_engine
 from graphmarl.envs.vector import Vector
 from graphmarl.envs.workers import EngineStep, SingleEngine
+from graphmarl.ranges import Agents, Copies, NonNegativeInt, PositiveInt, Size
 from graphmarl.step import Scene, Spec
 
 RADIUS, BLOCKS = 6, 10
@@ -165,11 +166,11 @@ class Battle(Vector):
     def __init__(
         self,
         opponent: str = "scripted",
-        army: int = 64,
-        size: int = 40,
-        num_envs: int = 16,
-        horizon: int = 400,
-        workers: int = 0,
+        army: Agents = 64,
+        size: Size = 40,
+        num_envs: Copies = 16,
+        horizon: PositiveInt = 400,
+        workers: NonNegativeInt = 0,
     ) -> None:
         load_engine("Battle")
         check_choice("opponent", opponent, OPPONENTS)

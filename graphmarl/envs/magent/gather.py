@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
@@ -13,13 +13,13 @@ from jaxtyping import Float
 from numpy.typing import NDArray
 from torch import Tensor
 
-from graphmarl.checks import check_choice
 from graphmarl.envs.magent import maps
 from graphmarl.envs.magent.rewards import Rewards
 from graphmarl.envs.magent.window import CHANNELS, CircleView, Density, circle
 from graphmarl.envs.magent.world import UnitType, World, load_engine
 from graphmarl.envs.vector import Vector
 from graphmarl.envs.workers import EngineStep, SingleEngine
+from graphmarl.ranges import Copies, NonNegativeInt, PositiveFloat, PositiveInt, Range
 from graphmarl.step import Scene, Spec
 
 BLOCKS = 12
@@ -135,24 +135,17 @@ class Gather(Vector):
 
     def __init__(
         self,
-        map: str = "normal",
-        size: int = 24,
-        num_envs: int = 16,
-        view_radius: int = 7,
-        rewards: str = "calibrated",
-        penalise: str = "attack",
-        horizon: int = 100,
-        hp: float = 3.0,
-        workers: int = 0,
+        map: Literal["normal", "random"] = "normal",
+        size: Literal[24, 48, 96] = 24,
+        num_envs: Copies = 16,
+        view_radius: Annotated[int, Range(low=1, high=7)] = 7,
+        rewards: Literal["calibrated", "magent"] = "calibrated",
+        penalise: Literal["attack", "blank"] = "attack",
+        horizon: PositiveInt = 100,
+        hp: PositiveFloat = 3.0,
+        workers: NonNegativeInt = 0,
     ) -> None:
         load_engine("Gather")
-        check_choice("map", map, ("normal", "random"))
-        check_choice("size", size, maps.SIZES)
-        check_choice("view_radius", view_radius, range(1, 8))
-        check_choice("rewards", rewards, REWARDS)
-        check_choice("penalise", penalise, ("attack", "blank"))
-        if hp <= 0:
-            raise ValueError(f"hp is {hp}; it must be positive")
         self.map, self.size, self.view_radius, self.hp = map, size, view_radius, float(hp)
         self.rewards, self.blank_only = REWARDS[rewards], penalise == "blank"
         self.cells = circle(view_radius)

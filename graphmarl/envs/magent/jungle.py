@@ -17,6 +17,7 @@ from graphmarl.envs.magent.window import Density
 from graphmarl.envs.magent.world import WAS_HIT, UnitType, World, load_engine
 from graphmarl.envs.vector import Vector
 from graphmarl.envs.workers import EngineStep, SingleEngine
+from graphmarl.ranges import Agents, Copies, NonNegativeInt, PositiveInt, Size
 from graphmarl.step import Scene, Spec
 
 RADIUS, BLOCKS = 5, 10
@@ -115,12 +116,12 @@ class Jungle(Vector):
 
     def __init__(
         self,
-        num_agents: int = 20,
-        num_foods: int = 12,
-        size: int = 30,
-        num_envs: int = 16,
-        horizon: int = 25,
-        workers: int = 0,
+        num_agents: Agents = 20,
+        num_foods: Agents = 12,
+        size: Size = 30,
+        num_envs: Copies = 16,
+        horizon: PositiveInt = 25,
+        workers: NonNegativeInt = 0,
     ) -> None:
         load_engine("Jungle")
         if min(num_agents, num_foods) < 1 or size < 3:

@@ -9,10 +9,11 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from graphmarl.checks import bounded_or_default, check_choice
+from graphmarl.checks import bounded_or_default
 from graphmarl.envs.particle.physics import Gaps, Physics
 from graphmarl.envs.particle.placement import check_room, poisson_disc
 from graphmarl.envs.particle.world import AgentProperties, Particle, parts
+from graphmarl.ranges import NonNegativeInt, PositiveFloat
 from graphmarl.step import Scene
 
 CoverReward = Literal["team", "agent", "difference"]
@@ -89,21 +90,18 @@ class Covering(Particle):
         properties: AgentProperties,
         price: float | Tensor,
         apart: float,
-        half_width: float,
-        landmarks_seen: int | None,
-        agents_seen: int | None,
+        half_width: PositiveFloat,
+        landmarks_seen: NonNegativeInt | None,
+        agents_seen: NonNegativeInt | None,
         reward: CoverReward,
         spread: float,
         quirk: bool = False,
         contact_distance: float | None = None,
         **world: Any,
     ) -> None:
-        check_choice("reward", reward, ("team", "agent", "difference"))
         count = len(properties.size)
         if reward == "difference" and count < 2:
             raise ValueError("reward is 'difference' with 1 agent; without it there is no team")
-        if half_width <= 0:
-            raise ValueError(f"half_width is {half_width}; it must be positive")
         check_room(count, half_width, apart)
         seen = bounded_or_default("landmarks_seen", landmarks_seen, 0, count, min(6, count))
         met = bounded_or_default("agents_seen", agents_seen, 0, count - 1, min(5, count - 1))

@@ -6,6 +6,7 @@ import torch
 
 from graphmarl.envs.particle.covering import Covering, CoverReward, usual_width
 from graphmarl.envs.particle.world import ActionKind, AgentProperties, row_for
+from graphmarl.ranges import Agents, Copies, NonNegativeInt, PositiveFloat, PositiveInt
 
 HALF_WIDTHS = {4: 1.0, 8: 1.5, 16: 2.2, 30: 3.0, 100: 5.0}
 BIG_SIZES = {30: 0.10, 100: 0.15}
@@ -67,16 +68,16 @@ class HeterogeneousNavigation(Covering):
 
     def __init__(
         self,
-        num_agents: int = 100,
-        half_width: float | None = None,
-        big_size: float | None = None,
-        landmarks_seen: int | None = None,
-        agents_seen: int | None = None,
+        num_agents: Agents = 100,
+        half_width: PositiveFloat | None = None,
+        big_size: PositiveFloat | None = None,
+        landmarks_seen: NonNegativeInt | None = None,
+        agents_seen: NonNegativeInt | None = None,
         reward: CoverReward = "team",
         action: ActionKind = "discrete",
         quirks: bool = False,
-        horizon: int = 25,
-        num_envs: int = 16,
+        horizon: PositiveInt = 25,
+        num_envs: Copies = 16,
         device: str = "cpu",
     ) -> None:
         if num_agents < 2 or num_agents % 2:

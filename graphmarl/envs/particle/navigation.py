@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from graphmarl.envs.particle.covering import Covering, CoverReward, spread_weight, usual_width
 from graphmarl.envs.particle.world import ActionKind, AgentProperties
+from graphmarl.ranges import Agents, Copies, NonNegativeInt, PositiveFloat, PositiveInt
 
 SIZE = 0.15
 HALF_WIDTHS = {3: 3.0, 6: 1.5, 15: 2.2, 30: 3.0, 100: 5.0, 200: 7.0}
@@ -57,16 +58,16 @@ class Navigation(Covering):
 
     def __init__(
         self,
-        num_agents: int = 15,
-        half_width: float | None = None,
-        landmarks_seen: int | None = None,
-        agents_seen: int | None = None,
+        num_agents: Agents = 15,
+        half_width: PositiveFloat | None = None,
+        landmarks_seen: NonNegativeInt | None = None,
+        agents_seen: NonNegativeInt | None = None,
         reward: CoverReward = "team",
         violate_locality: bool = False,
         action: ActionKind = "discrete",
         quirks: bool = False,
-        horizon: int = 25,
-        num_envs: int = 32,
+        horizon: PositiveInt = 25,
+        num_envs: Copies = 32,
         device: str = "cpu",
     ) -> None:
         if num_agents < 1:

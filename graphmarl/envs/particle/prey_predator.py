@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from graphmarl.checks import bounded_or_default, check_choice
+from graphmarl.checks import bounded_or_default
 from graphmarl.envs.particle.flight import flee
 from graphmarl.envs.particle.physics import Physics
 from graphmarl.envs.particle.world import ActionKind, AgentProperties, Particle, parts, row_for
+from graphmarl.ranges import Agents, Copies, NonNegativeInt, PositiveFloat, PositiveInt, Range
 from graphmarl.step import Scene
 
 ADVERSARY_FORCE, PREY_FORCE = 3.0, 4.0
@@ -114,21 +115,20 @@ class PreyPredator(Particle):
 
     def __init__(
         self,
-        num_agents: int = 100,
-        num_prey: int | None = None,
-        num_obstacles: int | None = None,
-        half_width: float | None = None,
-        obstacles_seen: int | None = None,
-        adversaries_seen: int | None = None,
-        prey_seen: int | None = None,
+        num_agents: Agents = 100,
+        num_prey: Agents | None = None,
+        num_obstacles: Annotated[int, Range(low=0, high=10_000)] | None = None,
+        half_width: PositiveFloat | None = None,
+        obstacles_seen: NonNegativeInt | None = None,
+        adversaries_seen: NonNegativeInt | None = None,
+        prey_seen: NonNegativeInt | None = None,
         reward: Literal["team", "agent"] = "team",
         action: ActionKind = "discrete",
         quirks: bool = False,
-        horizon: int = 25,
-        num_envs: int = 16,
+        horizon: PositiveInt = 25,
+        num_envs: Copies = 16,
         device: str = "cpu",
     ) -> None:
-        check_choice("reward", reward, ("team", "agent"))
         size = row_for(SIZES, num_agents)
         prey = bounded_or_default("num_prey", num_prey, 1, 10_000, size.num_prey)
         obstacles = bounded_or_default(

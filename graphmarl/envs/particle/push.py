@@ -8,9 +8,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from graphmarl.checks import bounded_or_default, check_choice
+from graphmarl.checks import bounded_or_default
 from graphmarl.envs.particle.physics import Physics
 from graphmarl.envs.particle.world import ActionKind, AgentProperties, Particle, parts, row_for
+from graphmarl.ranges import Agents, Copies, NonNegativeInt, PositiveFloat, PositiveInt
 from graphmarl.step import Scene
 
 INSET, FAR_ENOUGH = 0.2, 1.2
@@ -93,17 +94,16 @@ class Push(Particle):
 
     def __init__(
         self,
-        num_agents: int = 100,
-        half_width: float | None = None,
-        agents_seen: int | None = None,
+        num_agents: Agents = 100,
+        half_width: PositiveFloat | None = None,
+        agents_seen: NonNegativeInt | None = None,
         reward: Literal["team", "agent"] = "team",
         action: ActionKind = "discrete",
         quirks: bool = False,
-        horizon: int = 25,
-        num_envs: int = 16,
+        horizon: PositiveInt = 25,
+        num_envs: Copies = 16,
         device: str = "cpu",
     ) -> None:
-        check_choice("reward", reward, ("team", "agent"))
         size = row_for(SIZES, num_agents)
         width = size.half_width if half_width is None else half_width
         if width <= INSET:

@@ -10,9 +10,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from graphmarl.checks import check_choice
 from graphmarl.envs.batched import Batched
 from graphmarl.envs.particle.physics import Gaps, Physics
+from graphmarl.ranges import Copies, PositiveFloat, PositiveInt
 from graphmarl.step import Scene, Spec
 
 Row = TypeVar("Row")
@@ -93,15 +93,14 @@ class Particle(Batched):
         self,
         physics: Physics,
         properties: AgentProperties,
-        half_width: float,
+        half_width: PositiveFloat,
         layout: Mapping[str, slice],
         state_size: int,
         action: ActionKind,
-        horizon: int,
-        num_envs: int,
+        horizon: PositiveInt,
+        num_envs: Copies,
         device: str,
     ) -> None:
-        check_choice("action", action, ("discrete", "continuous"))
         spec = Spec(
             num_agents=len(properties.sensitivity),
             obs_shape=(max(part.stop for part in layout.values()),),

@@ -15,6 +15,7 @@ from graphmarl.envs.skirmish.targets import TargetRule, least
 from graphmarl.envs.skirmish.unit_stats import UnitStats
 from graphmarl.envs.skirmish.units import LOOPS_PER_SECOND
 from graphmarl.envs.skirmish.volley import Volley
+from graphmarl.ranges import NonNegativeFloat
 
 LOOPS = 8
 SECONDS = 1 / LOOPS_PER_SECOND
@@ -66,7 +67,7 @@ class Combat:
         walkable: np.ndarray,
         passable: np.ndarray,
         goal: DefaultGoal = "point",
-        threat: float = 1.0,
+        threat: NonNegativeFloat = 1.0,
     ) -> None:
         self.stats, self.commanded, self.goal = stats, commanded, goal
         all_units = slice(0, len(stats))

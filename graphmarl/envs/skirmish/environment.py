@@ -17,6 +17,7 @@ from graphmarl.envs.skirmish.maps import MAPS
 from graphmarl.envs.skirmish.observation import ATTACK, COMPASS
 from graphmarl.envs.skirmish.rewards import RewardFunction, RewardOptions
 from graphmarl.envs.skirmish.state import NO_UNIT
+from graphmarl.ranges import FiniteFloat, NonNegativeFloat, PositiveFloat
 
 DEFAULT_GOALS: dict[Any, DefaultGoal] = {None: "stay", "allies": "foe"}
 
@@ -72,15 +73,15 @@ class Skirmish(SkirmishBase):
         self,
         map: str | Map = "3m",
         units: str = "liberty",
-        threat: float = 1.0,
+        threat: NonNegativeFloat = 1.0,
         reward_sparse: bool = False,
         reward_only_positive: bool = True,
-        reward_death_value: float = 10.0,
-        reward_win: float = 200.0,
-        reward_defeat: float = 0.0,
-        reward_negative_scale: float = 0.5,
+        reward_death_value: FiniteFloat = 10.0,
+        reward_win: FiniteFloat = 200.0,
+        reward_defeat: FiniteFloat = 0.0,
+        reward_negative_scale: FiniteFloat = 0.5,
         reward_scale: bool = True,
-        reward_scale_rate: float = 20.0,
+        reward_scale_rate: PositiveFloat = 20.0,
         **seen: Any,
     ) -> None:
         super().__init__(find_map(map), units, **seen)

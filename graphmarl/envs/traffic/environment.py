@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from graphmarl.checks import check_choice
 from graphmarl.envs.batched import Batched
 from graphmarl.envs.traffic.cityflow import CityFlowEngine, load_cityflow
 from graphmarl.envs.traffic.engine import EmbeddedEngine
 from graphmarl.envs.traffic.junctions import Junctions
 from graphmarl.envs.traffic.protocol import TrafficEngine
 from graphmarl.envs.traffic.tasks import TrafficTask, roads_of, task_of
+from graphmarl.ranges import Copies, NonNegativeInt, PositiveInt
 from graphmarl.step import Scene, Spec, Step
 
 Reward = Literal["delay", "waiting", "pressure"]
@@ -88,14 +88,12 @@ class Traffic(Batched):
         reward: Reward = "delay",
         engine: EngineName = "embedded",
         fixed_flow: bool = False,
-        decision: int = 10,
-        yellow: int = 5,
-        horizon: int = 100,
-        num_envs: int = 8,
+        decision: PositiveInt = 10,
+        yellow: NonNegativeInt = 5,
+        horizon: PositiveInt = 100,
+        num_envs: Copies = 8,
         device: str = "cpu",
     ) -> None:
-        check_choice("reward", reward, get_args(Reward))
-        check_choice("engine", engine, get_args(EngineName))
         if not 0 <= yellow < decision:
             raise ValueError(f"yellow is {yellow}; allowed are 0 to decision - 1 = {decision - 1}")
         self.task, self.pays, self.fixed_flow = task_of(task), reward, fixed_flow

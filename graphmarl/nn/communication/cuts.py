@@ -9,8 +9,11 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from graphmarl.checks import Checked
+from graphmarl.ranges import NonNegativeFloat, NonNegativeInt, Percent
 
-class Cut(ABC):
+
+class Cut(Checked, ABC):
     """Base class of rules that select the bits of messages that are sent."""
 
     @abstractmethod
@@ -35,9 +38,7 @@ class Threshold(Cut):
         ValueError: the value is negative.
     """
 
-    def __init__(self, value: float) -> None:
-        if not value >= 0:
-            raise ValueError(f"the threshold is {value}; importance is never below 0")
+    def __init__(self, value: NonNegativeFloat) -> None:
         self.value = value
 
     def __call__(
@@ -62,11 +63,7 @@ class Rank(Cut):
         ValueError: not between 0 and 100.
     """
 
-    def __init__(self, percent: float, within: Literal["step", "graph"] = "step") -> None:
-        if not 0 <= percent <= 100:
-            raise ValueError(f"rank is {percent}; it takes 0 to 100 percent")
-        if within not in ("step", "graph"):
-            raise ValueError(f"within is {within!r}; allowed are 'step' and 'graph'")
+    def __init__(self, percent: Percent, within: Literal["step", "graph"] = "step") -> None:
         self.share, self.within = percent / 100, within
 
     def __call__(
@@ -88,9 +85,7 @@ class Budget(Cut):
         ValueError: negative number of bits.
     """
 
-    def __init__(self, bits: int) -> None:
-        if bits < 0:
-            raise ValueError(f"the budget is {bits} bits; it takes 0 and more")
+    def __init__(self, bits: NonNegativeInt) -> None:
         self.bits = bits
 
     def __call__(
@@ -111,9 +106,7 @@ class RandomCut(Cut):
         ValueError: not between 0 and 100.
     """
 
-    def __init__(self, percent: float) -> None:
-        if not 0 <= percent <= 100:
-            raise ValueError(f"random is {percent}; it takes 0 to 100 percent")
+    def __init__(self, percent: Percent) -> None:
         self.share = percent / 100
 
     def __call__(

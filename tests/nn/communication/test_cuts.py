@@ -94,13 +94,13 @@ def test_cuts_accept_no_messages(cut):
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Threshold(-1), "threshold is -1"),
-        (lambda: Threshold(float("nan")), "threshold is nan"),
-        (lambda: Rank(-1), "rank is -1; it takes 0 to 100"),
-        (lambda: Rank(101), "rank is 101"),
-        (lambda: Budget(-1), "budget is -1 bits; it takes 0 and more"),
-        (lambda: RandomCut(100.5), "random is 100.5; it takes 0 to 100"),
-        (lambda: RandomCut(-0.5), "random is -0.5"),
+        (lambda: Threshold(-1), "value is -1"),
+        (lambda: Threshold(float("nan")), "value is nan"),
+        (lambda: Rank(-1), "percent is -1; allowed are numbers from 0 to 100"),
+        (lambda: Rank(101), "percent is 101"),
+        (lambda: Budget(-1), "bits is -1; allowed are whole numbers from 0"),
+        (lambda: RandomCut(100.5), "percent is 100.5; allowed are numbers from 0 to 100"),
+        (lambda: RandomCut(-0.5), "percent is -0.5"),
     ],
 )
 def test_a_bad_value_is_refused(make, message):

@@ -1,0 +1,80 @@
+"""Annotated types of options: numbers with a range, as `learning_rate: PositiveFloat`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Any, get_args, get_origin
+
+
+@dataclass(frozen=True)
+class Range:
+    """An interval of finite numbers, as the metadata of an annotated type.
+
+    Args:
+        low: smallest number that is allowed.
+        high: largest number that is allowed.
+        above: bound that a number must exceed.
+        below: bound that a number must stay under.
+    """
+
+    low: float | None = None
+    high: float | None = None
+    above: float | None = None
+    below: float | None = None
+
+    def __contains__(self, number: float) -> bool:
+        return (
+            (self.low is None or number >= self.low)
+            and (self.high is None or number <= self.high)
+            and (self.above is None or number > self.above)
+            and (self.below is None or number < self.below)
+        )
+
+    def __str__(self) -> str:
+        bounds = {"from": self.low, "above": self.above, "to": self.high, "below": self.below}
+        parts = [f"{word} {bound:,}" for word, bound in bounds.items() if bound is not None]
+        return " ".join(parts)
+
+
+MOST = 2**31 - 1
+"""Largest whole number of an option without a bound of its own."""
+
+FiniteFloat = Annotated[float, Range()]
+PositiveFloat = Annotated[float, Range(above=0)]
+NonNegativeFloat = Annotated[float, Range(low=0)]
+UnitInterval = Annotated[float, Range(low=0, high=1)]
+PositiveShare = Annotated[float, Range(above=0, high=1)]
+"""Share that may not be zero, such as the coefficient of a Polyak update."""
+Percent = Annotated[float, Range(low=0, high=100)]
+PositiveInt = Annotated[int, Range(low=1, high=MOST)]
+NonNegativeInt = Annotated[int, Range(low=0, high=MOST)]
+Width = Annotated[int, Range(low=1, high=16_384)]
+"""Width of a layer, a message or an embedding."""
+WidthOrZero = Annotated[int, Range(low=0, high=16_384)]
+"""Width of a layer that may be left out."""
+Layers = Annotated[int, Range(low=1, high=64)]
+"""Number of layers, rounds, heads or networks."""
+Copies = Annotated[int, Range(low=1, high=1_000_000)]
+"""Number of environment copies."""
+Agents = Annotated[int, Range(low=1, high=100_000)]
+"""Number of agents."""
+Size = Annotated[int, Range(low=1, high=1_000)]
+"""Number of cells along a side of a world."""
+Seed = Annotated[int, Range(low=0, high=2**63 - 1)]
+"""Seed of a random generator."""
+Threads = Annotated[int, Range(low=1, high=1_024)]
+"""Threads of PyTorch."""
+LearningRate = Annotated[float, Range(above=0, high=100)]
+"""Learning rate; larger ones can only diverge."""
+
+
+def unwrapped(hint: Any) -> tuple[Any, Range | None]:
+    """A type without its annotation, and the range of its numbers.
+
+    Args:
+        hint: a type.
+    """
+    if get_origin(hint) is not Annotated:
+        return hint, None
+    kind, *metadata = get_args(hint)
+    return kind, next((each for each in metadata if isinstance(each, Range)), None)

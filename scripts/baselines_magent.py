@@ -8,7 +8,7 @@ import argparse
 from contextlib import closing
 from pathlib import Path
 
-from graphmarl.envs import Gather
+from graphmarl.envs import make_env
 from graphmarl.envs.magent.scripted import scripted_policy
 from graphmarl.experiment.evaluate import play
 from graphmarl.experiment.policies import random_policy
@@ -39,7 +39,7 @@ def main() -> None:
     given = parser.parse_args()
     for row in read_rows(DATASETS / "nvif_table1.csv"):
         place, size = row["map"], int(row["size"])
-        with closing(Gather(place, size, num_envs=given.episodes)) as env:
+        with closing(make_env("gather", map=place, size=size, num_envs=given.episodes)) as env:
             step = env.reset(0)
             omnivores, food = step.alive[0].sum().item(), int(step.info["food"][0])
             scripted = play(env, scripted_policy(env))

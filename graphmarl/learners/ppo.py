@@ -14,7 +14,6 @@ from torch_geometric.data import Data
 from graphmarl.data import Trajectory
 from graphmarl.functional import (
     clipped_surrogate,
-    cosine,
     fill_dead,
     generalised_advantage,
     linear,
@@ -22,6 +21,7 @@ from graphmarl.functional import (
     masked_standardise,
 )
 from graphmarl.learners.base import Learner
+from graphmarl.learners.diagnostics import gradient_cosine
 from graphmarl.learners.minibatch import Minibatch
 from graphmarl.nn import AgentNetwork, Output
 from graphmarl.ranges import (
@@ -183,9 +183,8 @@ class PPO(Learner):
             rows = Minibatch(trajectory, pick, scaled, target)
             log_prob, entropy, value, extra = self.evaluate(trajectory, pick)
             if number == 0:
-                cosine_team_agent = self.gradient_cosine(
-                    log_prob, rows, Minibatch(trajectory, pick, advantage)
-                )
+                raw = Minibatch(trajectory, pick, advantage)
+                cosine_team_agent = gradient_cosine(self.network, log_prob, rows, raw)
             loss, parts = self.loss(log_prob, entropy, value, rows, bonus)
             for name, more in self.extra_losses(extra, rows).items():
                 loss, parts[name] = loss + more, more
@@ -283,22 +282,3 @@ class PPO(Learner):
             rows: the minibatch; losses are means over `rows.acted`.
         """
         return {}
-
-    def gradient_cosine(self, log_prob: Tensor, rows: Minibatch, raw: Minibatch) -> Tensor:
-        """Cosine between policy gradients of team and individual rewards (NVIF, eq. 24).
-
-        By eq. 23 the team advantage is the sum of the agents' advantages, shared by all agents.
-        """
-        own = torch.where(rows.acted, raw.advantage, torch.zeros_like(raw.advantage))
-        team = own.view(-1, rows.num_agents).sum(1, keepdim=True).expand(-1, rows.num_agents)
-        trained = [p for p in self.network.parameters() if p.requires_grad]
-        gradients = [
-            torch.autograd.grad(
-                masked_mean(log_prob * advantage, rows.acted),
-                trained,
-                retain_graph=True,
-                allow_unused=True,
-            )
-            for advantage in (own, team.flatten())
-        ]
-        return cosine(*gradients)

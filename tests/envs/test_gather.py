@@ -156,8 +156,8 @@ def test_the_state_is_of_one_size_on_all_maps_and_counts_what_is_there():
 
 def test_the_presets_of_rewards_differ_as_documented():
     stay = torch.full((1, 27), 14)
-    for name, step in (("calibrated", -0.05), ("magent", -0.01)):
-        env = Gather(num_envs=1, rewards=name)
+    calibrated, magent = Gather(num_envs=1), Gather(num_envs=1, rewards="magent")
+    for env, step in ((calibrated, -0.05), (magent, -0.01)):
         env.reset(0)
         assert env.step(stay).reward.unique().tolist() == pytest.approx([step])
 

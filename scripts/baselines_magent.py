@@ -39,7 +39,9 @@ def main() -> None:
     given = parser.parse_args()
     for row in read_rows(DATASETS / "nvif_table1.csv"):
         place, size = row["map"], int(row["size"])
-        with closing(make_env("gather", map=place, size=size, num_envs=given.episodes)) as env:
+        env = make_env("gather", map=place, size=size, num_envs=given.episodes)
+        assert isinstance(env, Gather), "the name of this class"
+        with closing(env):
             step = env.reset(0)
             omnivores, food = step.alive[0].sum().item(), int(step.info["food"][0])
             scripted = play(env, scripted_policy(env))

@@ -64,6 +64,8 @@ Seed = Annotated[int, Range(low=0, high=2**63 - 1)]
 """Seed of a random generator."""
 Threads = Annotated[int, Range(low=1, high=1_024)]
 """Threads of PyTorch."""
+ImportName = Annotated[str, "module:name"]
+"""Name of a class or function that is imported."""
 LearningRate = Annotated[float, Range(above=0, high=100)]
 """Learning rate; larger ones can only diverge."""
 

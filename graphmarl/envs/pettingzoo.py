@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from graphmarl.envs.vector import Vector
 from graphmarl.envs.workers import EngineStep, SingleEngine
-from graphmarl.ranges import Copies, NonNegativeInt, PositiveInt
+from graphmarl.ranges import Copies, ImportName, NonNegativeInt, PositiveInt
 from graphmarl.step import Scene, Spec
 
 MASK = "action_mask"
@@ -185,7 +185,7 @@ class ParallelEngine:
         self.env.close()
 
 
-def resolve(make: Callable[[], Any] | str) -> Callable[[], Any]:
+def resolve(make: Callable[[], Any] | ImportName) -> Callable[[], Any]:
     """Import the function named `package.module:function`; a function is returned unchanged."""
     if not isinstance(make, str):
         return make
@@ -220,7 +220,7 @@ class FromPettingZoo(Vector):
 
     def __init__(
         self,
-        make: Callable[[], Any] | str,
+        make: Callable[[], Any] | ImportName,
         num_envs: Copies = 8,
         horizon: PositiveInt = 500,
         position: PositionFn | None = None,

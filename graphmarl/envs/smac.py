@@ -11,7 +11,7 @@ import torch
 from graphmarl.envs.smac_engine import INFO, SMACEngine, read_spec, start, unit_types
 from graphmarl.envs.vector import Vector
 from graphmarl.envs.workers import SingleEngine
-from graphmarl.ranges import Copies, NonNegativeInt
+from graphmarl.ranges import Copies, ImportName, NonNegativeInt
 from graphmarl.step import Step
 
 RESERVED = ("map_name", "seed", "continuing_episode")
@@ -59,7 +59,7 @@ class SMAC(Vector):
         self,
         map_name: str = "3m",
         num_envs: Copies = 4,
-        make: str = "smac.env:StarCraft2Env",
+        make: ImportName = "smac.env:StarCraft2Env",
         options: Mapping[str, Any] | None = None,
         kinds: bool = True,
         relaunch: bool = False,

@@ -16,6 +16,7 @@ from graphmarl.experiment.evaluate import save_evaluation
 from graphmarl.experiment.launcher import Job, run_jobs
 from graphmarl.experiment.sweep import PARTS, Cell
 from graphmarl.experiment.train import resume, train
+from graphmarl.experiment.trust import check_trust, foreign_names
 from graphmarl.ranges import NonNegativeInt, PositiveInt, Threads
 from graphmarl.results.run import Run
 
@@ -86,9 +87,12 @@ class GridRun:
         """
         if not self.begun:
             return
-        # An option that is newer than the run counts as having had its default.
-        found = Config(Run(self.path).config()).config
         wanted = self.cell.config(self.settings.steps, self.seed).config
+        found = Run(self.path).config()
+        if set(foreign_names(found)) - set(foreign_names(wanted)):
+            check_trust(found, self.path)
+        # An option that is newer than the run counts as having had its default.
+        found = Config(found).config
         wanted = yaml.safe_load(yaml.safe_dump(wanted))
         for part in (*PARTS, "steps"):
             if found[part] != wanted[part]:
@@ -101,7 +105,7 @@ class GridRun:
         """The command that trains and evaluates it, or continues it."""
         rest = ["--progress", "false", "--evaluate", str(self.settings.episodes)]
         if self.begun:
-            return ["train", "--resume", str(self.path), *rest]
+            return ["train", "--resume", str(self.path), "--trust", "true", *rest]
         words = ["train"]
         for part in PARTS:
             words += [f"--{part}", str(getattr(self.cell, part))]
@@ -117,7 +121,7 @@ class GridRun:
             progress: show a progress bar.
         """
         if self.begun:
-            run = resume(self.path, progress=progress)
+            run = resume(self.path, progress=progress, trust=True)
         else:
             run = train(
                 self.cell.method,

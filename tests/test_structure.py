@@ -10,7 +10,7 @@ ARROWS: dict[str, set[str]] = {
     "ranges": set(),
     "texts": {"ranges"},
     "checks": {"ranges", "texts"},
-    "step": {"checks"},
+    "step": {"checks", "ranges"},
     "functional": set(),
     "results": set(),
     "resolver": {"checks", "texts"},

@@ -128,11 +128,36 @@ class Vector(Environment):
         """Advance every copy; one that ended in the last step starts its next episode instead."""
         pool, buffers = self._running(), self._buffers
         check_action(action, self.spec, self.num_envs)
+        self.check_legal(action)
         buffers["action"][...] = action.detach().cpu().numpy()
         running = ~(buffers["terminated"] | buffers["truncated"])
         self._actions[buffers["time"][running], running] = buffers["action"][running]
         pool.step()
         return self._current()
+
+    def check_legal(self, action: Tensor) -> None:
+        """Refuse actions that are not available now, before any engine moves.
+
+        Args:
+            action: actions of the right shape, type and range.
+
+        Raises:
+            ValueError: names the action, the copy, the agent and what is allowed.
+        """
+        if not self.spec.has_available:
+            return
+        buffers = self._buffers
+        chosen = action.detach().cpu().numpy()[..., None]
+        legal = np.take_along_axis(buffers["available"], chosen, -1)[..., 0]
+        running = ~(buffers["terminated"] | buffers["truncated"])
+        wrong = ~legal & buffers["alive"] & running[:, None]
+        if wrong.any():
+            copy, agent = np.argwhere(wrong)[0].tolist()
+            allowed = np.flatnonzero(buffers["available"][copy, agent]).tolist()
+            raise ValueError(
+                f"action {int(chosen[copy, agent, 0])} of environment {copy}, agent {agent} is not "
+                f"available; allowed are {', '.join(map(str, allowed))}"
+            )
 
     def state_dict(self) -> dict[str, Any]:
         """Seed, each copy's episode number, and the actions of the current episodes so far."""

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from graphmarl.checks import checked
+from graphmarl.checks import check_device, checked
 from graphmarl.data import Collector, RandomEpisodes
 from graphmarl.experiment.callbacks import MetricsWriter, ProgressBar, Saver, StageSaver
 from graphmarl.experiment.config import Config, Named
@@ -183,21 +183,6 @@ def preserved(threads: int | None) -> Iterator[None]:
         logger.setLevel(level)
         random.setstate(state)
         np.random.set_state(numbers)
-
-
-def check_device(device: str) -> None:
-    """Refuse a device that this machine does not have.
-
-    Args:
-        device: its name.
-
-    Raises:
-        ValueError: says what came and what is allowed.
-    """
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    found = ["cpu", *(["cuda"] if count else []), *(f"cuda:{i}" for i in range(count))]
-    if device not in found:
-        raise ValueError(f"device is {device!r}; this machine has {', '.join(found)}")
 
 
 def _train(

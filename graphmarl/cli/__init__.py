@@ -65,7 +65,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"graphmarl {command}: {text}", file=sys.stderr)
         return 130
     except Terminated as error:
-        print(f"graphmarl {command}: {error.message}", file=sys.stderr)
+        print(f"graphmarl {command}: {error}", file=sys.stderr)
         return error.status
     except (FloatingPointError, MemoryError) as error:
         print(f"graphmarl {command}: {error or 'out of memory'}", file=sys.stderr)

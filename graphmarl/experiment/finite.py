@@ -32,24 +32,31 @@ class FiniteCheck(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Check the last update.
+        """Check the last update."""
+        steps = getattr(batch, "env_steps", None)
+        where = f"{steps:,} environment steps" if steps else f"epoch {trainer.current_epoch}"
+        if getattr(pl_module, "updated_last", True):
+            self.check(pl_module, where)
+
+    def check(self, module: nn.Module, where: str) -> None:
+        """Check the metrics of the last update and all parameters.
+
+        Args:
+            module: learner or stage.
+            where: when this is, for the message.
 
         Raises:
-            FloatingPointError: names what is not finite, the step and the last checkpoint.
+            FloatingPointError: names what is not finite, when, and the last checkpoint.
         """
-        if self.warned or not getattr(pl_module, "updated_last", True):
+        if self.warned:
             return
-        metrics: dict[str, float] = getattr(pl_module, "metrics", {})
+        metrics: dict[str, float] = getattr(module, "metrics", {})
         found = [f"{name} is {x}" for name, x in metrics.items() if not math.isfinite(x)]
-        found += not_finite(pl_module)
+        found += not_finite(module)
         if not found:
             return
         saved = self.run.saved()
         kept = f"the last checkpoint is {saved[-1]}" if saved else "there is no checkpoint yet"
-        steps = getattr(batch, "env_steps", None)
-        where = (
-            f"epoch {trainer.current_epoch}" if steps is None else f"{steps:,} environment steps"
-        )
         more = f" and {len(found) - 3} more" if len(found) > 3 else ""
         text = f"not finite at {where}: {', '.join(found[:3])}{more}; {kept}"
         if self.on_nan == "stop":

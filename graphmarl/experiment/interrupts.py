@@ -27,6 +27,9 @@ class Terminated(SystemExit):
         super().__init__(128 + number)
         self.message, self.status = message, 128 + number
 
+    def __str__(self) -> str:
+        return self.message
+
 
 class InterruptedTrainingError(Exception):
     """Ends Lightning's loop after a checkpoint was saved; `Interrupts` turns it into its signal."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
 from graphmarl.checks import Checked, check_fields
@@ -65,7 +65,7 @@ class Step:
     episode: its `time` is 0, its reward is 0 and the action that led to it was ignored.
 
     Args:
-        obs: observations.
+        obs: observations; pictures as bytes, which are scaled to [0, 1] when they are read.
         alive: slots that hold a live agent.
         reward: reward of each agent for the transition into this step. An agent that dies in this
             transition has its last reward here; afterwards its reward is 0.
@@ -86,7 +86,7 @@ class Step:
         edge), info (env,).
     """
 
-    obs: Float[Tensor, "env agent ..."]
+    obs: Float[Tensor, "env agent ..."] | UInt8[Tensor, "env agent ..."]
     alive: Bool[Tensor, "env agent"]
     reward: Float[Tensor, "env agent"]
     terminated: Bool[Tensor, " env"]

@@ -22,6 +22,7 @@ ARROWS: dict[str, set[str]] = {
     "learners": {"step", "agent_graph", "checks", "ranges", "functional", "graphs", "nn", "data"},
     "methods": {
         "step",
+        "agent_graph",
         "checks",
         "ranges",
         "functional",

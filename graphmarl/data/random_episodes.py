@@ -57,7 +57,8 @@ class RandomEpisodes(LightningDataModule):
             graph = runner.observe(step)
             action, _ = runner.act()
             after = gate.check(self.env.step(action))
-            steps.append(step.replace(obs=step.obs.half()))
+            pictures = step.obs.dtype == torch.uint8
+            steps.append(step if pictures else step.replace(obs=step.obs.half()))
             nexts.append(after)
             edges.append(Edges.of(graph, spec.num_agents))
             actions.append(action)

@@ -86,7 +86,7 @@ def test_spaces_without_meaning_here_are_refused():
         FromPettingZoo(lambda: Walk(), workers=1)
     with pytest.raises(ValueError, match=r"package\.module:function"):
         FromPettingZoo("walk")
-    assert resolve("parallel_games:walk") is walk
+    assert resolve("parallel_games:walk", "make") is walk
 
 
 def test_both_ways_lead_back():

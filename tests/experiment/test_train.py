@@ -264,5 +264,5 @@ def test_bad_input_fails_at_the_door(changes, message, tmp_path):
 
 
 def test_an_environment_that_says_nan_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="reward contains NaN"):
+    with pytest.raises(ValueError, match="reward of copy 0, agent 0 contains NaN"):
         start(tmp_path, "a", env="broken:Broken")

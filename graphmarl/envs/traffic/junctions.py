@@ -75,7 +75,7 @@ class Junctions:
             single_phase: whether a signal with a single action is an `agent`, or `fixed`.
 
         Raises:
-            ValueError: the network has no signal, or none of them is an agent.
+            ValueError: no signal is an agent.
         """
         everything = roadnet.signals
         amber = [0] * len(everything) if yellow is None else list(yellow)
@@ -159,8 +159,6 @@ def _actions(signal: Intersection, yellow: int) -> list[int]:
 
 def _chosen(choices: Sequence[Sequence[int]], single_phase: SinglePhase) -> list[int]:
     """Numbers of the signals that are agents."""
-    if not choices:
-        raise ValueError("all intersections of the road network are virtual; it has no signal")
     chosen = [n for n, own in enumerate(choices) if single_phase == "agent" or len(own) > 1]
     if not chosen:
         raise ValueError("each signal has a single phase; allowed is single_phase=agent")

@@ -26,10 +26,12 @@ def with_yellow(roadnet: Roadnet, yellow_phase: YellowPhase) -> tuple[Roadnet, t
         The road network, with the further phases of `all_red`, and the yellow phase of each signal.
 
     Raises:
-        ValueError: phase 0 of a signal frees more than right turns, or a signal lacks the phase of
-            that number.
+        ValueError: there is no signal, phase 0 of a signal frees more than right turns, or a signal
+            lacks the phase of that number.
     """
     signals = roadnet.signals
+    if not signals:
+        raise ValueError("all intersections of the road network are virtual; it has no signal")
     if yellow_phase == "all_red":
         changed = {signal.id: _with_all_red(signal) for signal in signals}
         places = tuple(changed.get(place.id, place) for place in roadnet.intersections)

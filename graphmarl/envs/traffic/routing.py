@@ -117,16 +117,14 @@ def _follow(
     places = np.full(2 * int(steps.sum()) + 2, network.num_drivables)
     places[start] = here = lane.copy()
     stuck: dict[int, str] = {}
-    goes = np.ones(len(route), dtype=bool)
     for step in range(1, int(size.max(initial=1))):
-        on = np.flatnonzero(goes & (steps > step))
+        on = np.flatnonzero(steps > step)
         at = route_start[route[on]] + step
         after = np.where(steps[on] > step + 1, beyond[at + 1], -1)
         link = _look_up(network, here[on], roads[at], after)
         for path in np.flatnonzero(link < 0).tolist():
             reason = _dead_end(network, int(here[on[path]]), int(roads[at[path]]))
             stuck.setdefault(int(route[on[path]]), reason)
-        goes[on[link < 0]] = False
         on, link = on[link >= 0], link[link >= 0]
         here[on] = network.link_end[link - network.num_lanes]
         places[start[on] + 2 * step - 1], places[start[on] + 2 * step] = link, here[on]

@@ -14,7 +14,7 @@ from told import Told
 
 from graphmarl.envs.traffic import Traffic
 from graphmarl.envs.traffic.engine import EmbeddedEngine
-from graphmarl.envs.traffic.files import read_task
+from graphmarl.envs.traffic.files import read_roadnet, read_task
 from graphmarl.envs.traffic.grid import Grid
 
 BACK = STRAIGHT[::-1]
@@ -216,6 +216,23 @@ def test_signals_with_one_phase_are_left_out_and_counted(tmp_path):
     assert (step.info["throughput"] > 0).all()
     chosen = torch.tensor([[3, 5]])
     assert env.junctions.phases(chosen).tolist() == [[3, 0, 5]]
+
+
+def test_of_two_roads_with_the_same_id_the_last_counts(tmp_path):
+    def edit(net_file, _):
+        first = net_file["roads"][0]
+        lanes = [dict(lane, maxSpeed=3) for lane in first["lanes"]]
+        net_file["roads"].append(dict(first, lanes=lanes))
+
+    path, skipped = written(tmp_path, edit=edit), []
+    roadnet = read_roadnet(tmp_path / "roadnet.json", skipped)
+    assert [road.lanes[0].max_speed for road in roadnet.roads if road.id == "road_1_0_1"] == [3]
+    assert len(roadnet.roads) == 8
+    assert skipped == [
+        "roadnet.json: roads[0] has the id 'road_1_0_1' of roads[8], which counts",
+    ]
+    with pytest.raises(ValueError, match="is there already"):
+        Traffic(path, num_envs=1)
 
 
 def test_skipped_trips_are_counted_and_the_others_drive(tmp_path):

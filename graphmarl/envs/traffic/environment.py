@@ -134,7 +134,7 @@ class Traffic(Batched):
         self._links = self.replicate_edges(self.junctions.links)
         self._engine: TrafficEngine | None = None
         for difference in found.differences(self.left_out):
-            warnings.warn(difference, stacklevel=2)
+            warnings.warn(difference, stacklevel=3)  # past the check of the options
 
     def _spec(self, horizon: int) -> Spec:
         junctions = self.junctions

@@ -17,11 +17,13 @@ def undrivable_trips(
 ) -> dict[int, str]:
     """Flows whose route cannot be driven, by their number, with the reason.
 
+    A route that leads into a lane from which it does not go on counts as well. Unlike in CityFlow,
+    where such vehicles wait at the end of that lane for ever, they can only be left out.
+
     Args:
         flows: the flows.
         network: road network.
-        lane_change: whether vehicles change lanes; otherwise a route from one of whose lanes a
-            vehicle cannot continue cannot be driven either.
+        lane_change: whether vehicles change lanes, so that no lane is a dead end.
     """
     found = {route: _whole(route, network) for route in dict.fromkeys(f.route for f in flows)}
     reasons = {route: whole for route, whole in found.items() if isinstance(whole, str)}

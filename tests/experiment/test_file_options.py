@@ -17,7 +17,7 @@ starts: [{allies: {marine: 1}, at: [9, 16]}, {enemies: {marine: 1}, at: [20, 16]
 
 
 def resolved(env):
-    options = {"graph": None, "seed": 0}
+    options = {"graph": None, "seed": 0, "steps": 1}
     return Config({"method": "ippo", "env": env} | options)
 
 

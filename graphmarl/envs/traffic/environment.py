@@ -67,8 +67,8 @@ class Traffic(Batched):
         undrivable: `refuse` files with trips that cannot be driven, or `skip`: leave those trips
             out, let trips with a negative startTime begin at second 0, and of entries with the same
             id take the last, as CityFlow does.
-        lane_change: vehicles change lanes if the config, the `file`, says so, which CityFlow plays
-            and the embedded engine refuses; `ignore` plays the files without lane changes.
+        lane_change: vehicles change lanes if the config, the `file`, says so, which CityFlow plays,
+            not reproducibly, and the embedded engine refuses; `ignore` plays without lane changes.
         horizon: decisions after which an episode is truncated; 100 in VPP, 360 are an hour.
         num_envs: copies, B.
         device: where the tensors are.

@@ -78,14 +78,15 @@ def _flow_or_none(
     entry: JsonValue, roads: Mapping[str, Road], skipped: list[str] | None
 ) -> Flow | None:
     """A flow; None if it is left out."""
-    if skipped is None:
-        return _flow(entry, roads, lenient=False)
     try:
-        flow = _flow(entry, roads, lenient=True)
+        flow = _flow(entry, roads, lenient=skipped is not None)
     except ValueError as error:
+        if skipped is None:
+            offer = "" if SKIP in str(error) else f"; {SKIP} leaves such trips out"
+            raise ValueError(f"{error}{offer}") from None
         skipped.append(str(error).replace(str(entry.file), entry.file.name, 1))
         return None
-    if entry.has("startTime") and entry["startTime"].value < 0:
+    if skipped is not None and entry.has("startTime") and entry["startTime"].value < 0:
         skipped.append(
             f"{entry.file.name}: {entry.path}.startTime is below 0; the trip begins at second 0"
         )

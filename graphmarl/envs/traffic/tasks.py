@@ -104,7 +104,8 @@ class Scenario:
             said.append(f"{left_out} of {len(self.yellow)} signals are fixed and no agents")
         if self.skipped:
             number = len(self.skipped)
-            said.append(f"{number} entries are not played as written; the first: {self.skipped[0]}")
+            entries = "1 entry is" if number == 1 else f"{number} entries are"
+            said.append(f"{entries} not played as written; the first: {self.skipped[0]}")
         if self.ignores_lane_change:
             said.append("laneChange is true and ignored; vehicles keep their lanes")
         return [f"{self.name}: {each}" for each in said]

@@ -107,6 +107,7 @@ STRUCTURES = {
         "endTime is 3, before startTime 9", edit=flow_edit(startTime=9, endTime=3)
     ),
     "a vehicle without maxPosAcc": case("vehicle has no maxPosAcc; CityFlow", edit=no_member),
+    "it offers to leave the trip out": case("skip leaves such trips out", edit=no_member),
     "it says what CityFlow takes": case("from outside have maxPosAcc 4.5", edit=no_member),
     "an interval of 0": case("interval is 0; it must be above 0", edit=flow_edit(interval=0)),
     "two roads with the same id": case(TWICE, edit=same_road),
@@ -267,7 +268,7 @@ def test_a_route_into_a_lane_that_does_not_lead_on_cannot_be_driven(tmp_path):
     path = written(tmp_path, Grid(1, 2).roadnet(), [route, STRAIGHT], edit)
     with pytest.raises(ValueError, match=r"\[0\].route: .* reaches lane . of it, which does not"):
         Traffic(path, num_envs=1)
-    with pytest.warns(UserWarning, match="1 entries"):
+    with pytest.warns(UserWarning, match="1 entry is not played"):
         assert len(Traffic(path, num_envs=1, undrivable="skip")._flows) == 1
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import types
 from dataclasses import dataclass
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,15 @@ LearningRate = Annotated[float, Range(above=0, high=100)]
 """Learning rate; larger ones can only diverge."""
 
 
+@dataclass(frozen=True)
+class File:
+    """Metadata of the type of an option that may be the path of a file."""
+
+
+FileName = Annotated[str, File()]
+"""A name, or the path of a file; a run keeps the absolute path."""
+
+
 def unwrapped(hint: Any) -> tuple[Any, Range | None]:
     """A type without its annotation, and the range of its numbers.
 
@@ -80,3 +90,15 @@ def unwrapped(hint: Any) -> tuple[Any, Range | None]:
         return hint, None
     kind, *metadata = get_args(hint)
     return kind, next((each for each in metadata if isinstance(each, Range)), None)
+
+
+def is_file(hint: Any) -> bool:
+    """Whether a value of a type may be the path of a file.
+
+    Args:
+        hint: a type, or a union of types.
+    """
+    members = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    return any(
+        isinstance(each, File) for member in members for each in getattr(member, "__metadata__", ())
+    )

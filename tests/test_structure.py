@@ -13,7 +13,7 @@ ARROWS: dict[str, set[str]] = {
     "step": {"checks", "ranges"},
     "functional": set(),
     "results": set(),
-    "resolver": {"checks", "texts"},
+    "resolver": {"checks", "ranges", "texts"},
     "agent_graph": {"step"},
     "envs": {"step", "checks", "ranges", "resolver"},
     "graphs": {"step", "agent_graph", "checks", "ranges", "resolver"},

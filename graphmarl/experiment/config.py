@@ -14,7 +14,14 @@ from graphmarl.graphs import GraphBuilder, make_graph, typed_graph
 from graphmarl.learners import Learner
 from graphmarl.methods import find_method
 from graphmarl.ranges import PositiveInt, Seed, Threads
-from graphmarl.resolver import construct, defaults_of, hint, split_name, typed
+from graphmarl.resolver import (
+    construct,
+    defaults_of,
+    hint,
+    split_name,
+    typed,
+    with_absolute_files,
+)
 from graphmarl.step import Environment, Spec
 from graphmarl.texts import shown
 
@@ -49,10 +56,11 @@ class Config:
         self.method, self.method_options = split_name(config["method"], "method")
         self.env, self.env_options = split_name(config["env"], "environment")
         self._learner, env = find_method(self.method), find_env(self.env)
-        self.method_options = defaults_of(self._learner, 1) | typed(
-            self._learner, self.method_options
-        )
+        learner = self._learner
+        self.method_options = defaults_of(learner, 1) | typed(learner, self.method_options)
+        self.method_options = with_absolute_files(learner, self.method_options, 1)
         self.env_options = defaults_of(env) | typed(env, self.env_options)
+        self.env_options = with_absolute_files(env, self.env_options)
         graph = self._learner.default_graph if config["graph"] is None else config["graph"]
         sends = getattr(self._learner, "sends_messages", False)
         if config["graph"] is None and graph == "none" and sends:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from graphmarl.envs.pettingzoo import FromPettingZoo
+from graphmarl.ranges import FileName
 
 
 def sumo_rl() -> Any:
@@ -84,8 +85,8 @@ class Sumo(FromPettingZoo):
 
     def __init__(
         self,
-        net_file: str = "2x2grid/2x2.net.xml",
-        route_file: str | None = None,
+        net_file: FileName = "2x2grid/2x2.net.xml",
+        route_file: FileName | None = None,
         num_envs: int = 1,
         horizon: int = 100,
         decision_seconds: int = 10,

@@ -72,7 +72,13 @@ class SMAC(Vector):
         try:
             probe = self._make(0)
         except KeyError as error:
-            raise ValueError(f"map_name is {map_name!r}, which {make} does not know") from error
+            if error.args == (map_name,):
+                text = f"map_name is {map_name!r}, which {make} does not know"
+                raise ValueError(text) from error
+            given = ", ".join(options or {}) or "none"
+            raise ValueError(
+                f"{make} raised KeyError {error}; is an option missing? Those given are {given}"
+            ) from error
         try:
             probe.reset()
             spec = read_spec(probe, kinds)

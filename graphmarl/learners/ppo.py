@@ -57,6 +57,7 @@ class PPO(Learner):
         minibatch_size: agent slots per optimiser step.
         max_grad_norm: maximum gradient norm.
         optimizer: `adam`, or `rmsprop` with a smoothing of 0.99.
+        optimizer_eps: term that is added to the denominator of each step, as in the code of PPO.
         normalize_advantage: standardise the advantages of each trajectory.
         reward_scale: factor on all rewards.
         reward: `agent` is each agent's own reward; `team` is the mean over agents, the team reward
@@ -83,6 +84,7 @@ class PPO(Learner):
         minibatch_size: PositiveInt = 2048,
         max_grad_norm: PositiveFloat = 0.5,
         optimizer: Literal["adam", "rmsprop"] = "adam",
+        optimizer_eps: PositiveFloat = 1e-5,
         normalize_advantage: bool = True,
         reward_scale: PositiveFloat = 0.3,
         reward: Reward = "agent",
@@ -94,7 +96,8 @@ class PPO(Learner):
         self.entropy_coef, self.final_entropy_coef = entropy_coef, final_entropy_coef
         self.value_coef, self.value_target = value_coef, value_target
         self.epochs, self.minibatch_size, self.max_grad_norm = epochs, minibatch_size, max_grad_norm
-        self.optimizer, self.normalize_advantage = optimizer, normalize_advantage
+        self.optimizer, self.optimizer_eps = optimizer, optimizer_eps
+        self.normalize_advantage = normalize_advantage
         self.reward_scale, self.reward = reward_scale, reward
 
     def parameter_groups(self) -> list[tuple[list[nn.Parameter], float]]:
@@ -105,8 +108,8 @@ class PPO(Learner):
         """Optimiser of all parameter groups."""
         groups = [{"params": group, "lr": rate} for group, rate in self.parameter_groups()]
         if self.optimizer == "rmsprop":
-            return torch.optim.RMSprop(groups, alpha=0.99, eps=1e-5)
-        return torch.optim.Adam(groups, eps=1e-5)
+            return torch.optim.RMSprop(groups, alpha=0.99, eps=self.optimizer_eps)
+        return torch.optim.Adam(groups, eps=self.optimizer_eps)
 
     def act(
         self, graph: Data, memory: Float[Tensor, "row memory"], greedy: bool = False

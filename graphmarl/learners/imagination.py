@@ -76,8 +76,8 @@ def imagine_rollout(
     """Imagine a rollout from every joint state, with values and lambda returns.
 
     An agent whose predicted continuation probability is at most 1/2 is dead from then on: it sends
-    no more messages and is masked. Unlike the paper, where such agents continue with a discount of
-    about 0.
+    no more messages, is masked, and its return ends, without the value of a dead state. Unlike the
+    paper, where such agents continue with a discount of about 0.
 
     Args:
         agent: policy and world model.
@@ -109,6 +109,8 @@ def imagine_rollout(
     if reward == "team_to_end":
         continues = (continues * was_alive).amax(-1, keepdim=True).expand_as(continues)
         value = mean_of_live(value, states[1])
+    else:
+        continues = continues * states[1][1:]
     traces = torch.full_like(earned, trace)
     traces[-1] = 0
     target = lambda_return(earned, gamma * continues, traces, value[1:])

@@ -13,6 +13,7 @@ from graphmarl.ranges import (
     LearningRate,
     NonNegativeFloat,
     NonNegativeInt,
+    PositiveFloat,
     PositiveInt,
     PositiveShare,
     UnitInterval,
@@ -41,6 +42,8 @@ class MAMBA(Method, Dreamer):
         heads: attention heads of the transformer.
         dropout: dropout of the transformer while the model is trained.
         positional: add a positional encoding of the agent index.
+        policy_gain: gain of the initialisation of the policy's last layer. Unlike the paper's code,
+            where it is 1, the first policy is all but uniform by default.
         learner: arguments of `Dreamer`.
 
     Raises:
@@ -63,6 +66,7 @@ class MAMBA(Method, Dreamer):
         heads: Layers = 8,
         dropout: UnitInterval = 0.1,
         positional: bool = True,
+        policy_gain: PositiveFloat = 0.01,
         **learner: Any,
     ) -> None:
         self.check_spec(spec)
@@ -80,7 +84,7 @@ class MAMBA(Method, Dreamer):
             has_available=spec.has_available,
         )
         critic = LatentCritic(model.size, hidden, heads)
-        super().__init__(LatentAgent(model, hidden), critic, **learner)
+        super().__init__(LatentAgent(model, hidden, policy_gain), critic, **learner)
 
 
 class MAMBASmall(MAMBA):

@@ -18,11 +18,15 @@ class LatentAgent(AgentNetwork):
     """Policy pi(a_i | z_i, h_i) on the latent state of a shared world model.
 
     The latent state (z_i, h_i) is the agent's memory. The messages of a step are the stochastic
-    states and actions of the senders in the previous step.
+    states and actions of the senders in the previous step, along the edges of that step
+    (`graph.previous_edge_index`, and without it those of the graph), as the model is trained.
+    Unlike the paper's code, which masks them by the neighbours of the step itself: those reveal
+    which agents have died since, and are unknown in imagination.
 
     Args:
         model: the world model.
         hidden: width of the two hidden layers of the policy.
+        policy_gain: gain of the orthogonal initialisation of its last layer.
 
     Shapes:
         graph.x (row, obs_size), memory (row, model.size); distribution over rows.
@@ -31,10 +35,10 @@ class LatentAgent(AgentNetwork):
     sequential = True
     rounds = 1
 
-    def __init__(self, model: WorldModel, hidden: int = 256) -> None:
+    def __init__(self, model: WorldModel, hidden: int = 256, policy_gain: float = 0.01) -> None:
         super().__init__()
         self.model = model
-        self.actor = mlp(model.size, hidden, hidden, model.num_actions, last_gain=0.01)
+        self.actor = mlp(model.size, hidden, hidden, model.num_actions, last_gain=policy_gain)
         self.memory_size = model.size
         self.ordered = model.communication.positional
 
@@ -53,7 +57,8 @@ class LatentAgent(AgentNetwork):
         previous_action = last_action(graph, model.num_actions)
         rows = (graph.num_nodes or 0) // count_graphs(graph)
         x = torch.cat([previous.z, previous_action], 1)
-        messages = model.communication(x, graph.edge_index, rows)
+        sent = graph.previous_edge_index if "previous_edge_index" in graph else graph.edge_index
+        messages = model.communication(x, sent, rows)
         h = model.gru(messages, previous.h)
         latent, _ = model.observe(h, model.encoder(graph.x.flatten(1)), sample)
         features = latent.features

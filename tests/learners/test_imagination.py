@@ -87,6 +87,13 @@ def test_an_agent_that_does_not_continue_is_masked():
         assert torch.equal(*after) == (not live[0, 1])
 
 
+@pytest.mark.parametrize(("paid", "wanted"), [("agent", 4.0), ("team", 3.0)])
+def test_the_return_of_an_agent_ends_with_its_death(paid, wanted):
+    # The second goes on by 0.4 and is cut: no value of a dead state and no later reward follows.
+    imagined = imagined_rollout([2.0, 4.0], [0.9, 0.4], paid, horizon=2)
+    assert imagined.target[0, 1].item() == pytest.approx(wanted)
+
+
 def test_dead_agents_can_receive_the_team_reward_to_the_end():
     # The team goes on by 0.9: y_1 = 1 + 0.45 * 4 = 2.8, y_0 = 3 + 0.45 (2 + 1.4) = 4.53, also for
     # the second, who dies in the first step.
@@ -260,6 +267,16 @@ def test_advantages_are_standardised_only_if_asked_for(normalize_advantage, want
     )
     learner.learn_policy()
     assert torch.allclose(seen[0], torch.tensor(wanted), atol=1e-4)
+
+
+def test_only_the_policy_has_weight_decay_and_its_gain_is_an_option():
+    optimizers = MAMBASmall(Toy().spec).configure_optimizers()
+    assert [each.param_groups[0]["weight_decay"] for each in optimizers] == [0, 1e-5, 0]
+    learner = MAMBASmall(Toy().spec, critic_weight_decay=1e-5, policy_gain=2.0)
+    assert learner.configure_optimizers()[2].param_groups[0]["weight_decay"] == 1e-5
+    last: Any = learner.network.actor[-1]
+    # Rows of an orthogonal matrix have the length of the gain.
+    assert torch.allclose(last.weight.norm(dim=1), torch.tensor(2.0))
 
 
 @pytest.mark.parametrize("copies", [1, 2, 5])

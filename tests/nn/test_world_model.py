@@ -8,9 +8,10 @@ from batches import batch
 from toy import Toy
 
 from graphmarl.agent_graph import agent_graph
-from graphmarl.data import Trajectory
+from graphmarl.data import Collector, Trajectory
 from graphmarl.graphs import make_graph
 from graphmarl.learners.sequences import Sequences, unroll
+from graphmarl.methods import MAMBASmall
 from graphmarl.nn import Channel, LatentAgent, LatentCritic, WorldModel, adjacency_of
 
 LINE = torch.tensor([[0, 1, 1, 2, 2, 3], [1, 0, 2, 1, 3, 2]])
@@ -91,6 +92,30 @@ def test_acting_and_training_compute_the_same_states(masked):
         output, memory = agent(game.graph(t), memory)
         assert torch.allclose(memory, learned[t], atol=1e-5), t
         assert output.features is memory
+
+
+class Recorded(MAMBASmall):
+    """Stores the states in which it acts."""
+
+    def act(self, graph, memory, greedy=False):
+        action, stored, memory = super().act(graph, memory, greedy)
+        return action, {**stored, "state": memory}, memory
+
+
+@pytest.mark.parametrize(("builder", "masked"), [("knn:k=2", True), ("complete", False)])
+def test_states_of_acting_are_those_of_training_while_graphs_change_and_agents_die(
+    builder, masked, monkeypatch
+):
+    env = Toy(num_envs=3, num_agents=5, horizon=9)
+    sizes: dict[str, Any] = {**SMALL, "categoricals": 2, "classes": 4, "learning_starts": 10**6}
+    learner = Recorded(env.spec, masked_training=masked, **sizes).eval()
+    monkeypatch.setattr("graphmarl.nn.world_model.sample_index", lambda logits: logits.argmax(-1))
+    game = next(iter(Collector(env, make_graph(builder), learner, 10**6, 12, seed=2)))
+    learned = unroll(learner.network.model, Sequences.of(game, masked)).latent.features
+    acted = learned.unflatten(1, (3, 5))[game.acted]
+    assert torch.allclose(game.stored["state"][game.acted], acted, atol=1e-5)
+    died = (~game.survived & game.acted).any(2)
+    assert died[:-1].any() and (game.time[1:] == 0).any(), "agents die and episodes begin"
 
 
 def test_a_value_reads_live_agents_only():

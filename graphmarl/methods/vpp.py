@@ -35,6 +35,7 @@ class VPP(Method, SAC):
         size: size of the embeddings per head, and of the states.
         heads: number of attention heads.
         hidden: width of the other layers.
+        critic_size: width of the states of critics and value; None is `size`.
         state_messages: also pass observations to neighbours, for partial observability.
         damping: share of old messages that is kept in each round of `bethe`.
         reweight: rho of tree-reweighted belief propagation with `bethe`; 1 is Bethe.
@@ -60,6 +61,7 @@ class VPP(Method, SAC):
         size: Width = 32,
         heads: Layers = 2,
         hidden: Width = 128,
+        critic_size: Width | None = None,
         state_messages: bool = True,
         damping: UnitInterval = 0.0,
         reweight: NonNegativeFloat = 1.0,
@@ -80,6 +82,7 @@ class VPP(Method, SAC):
             "state_messages": state_messages,
         }
         policy = InferencePolicy(*world, size=size, **form, **messages, **shared)
-        values = [NeighborCritic(*world, size=size, **shared) for _ in range(critics)]
-        value = NeighborValue(spec.obs_size, len(spec.kinds), size=size, **shared)
+        shared["size"] = critic_size or size
+        values = [NeighborCritic(*world, **shared) for _ in range(critics)]
+        value = NeighborValue(spec.obs_size, len(spec.kinds), **shared)
         super().__init__(policy, values, value, **learner)

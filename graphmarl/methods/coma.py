@@ -126,7 +126,7 @@ class COMA(Method, A2C):
         _, target = super().advantages(trajectory)
         graph = trajectory.graph()
         with torch.no_grad():
-            q = self.critic(graph, graph.action)
+            q = self.values(self.critic(graph, graph.action))
         advantage = taken(q, graph.action)
         if self.counterfactual:
             advantage = advantage - (graph.policy * q).sum(-1)

@@ -151,7 +151,7 @@ def test_bad_numbers_and_a_missing_state_are_refused():
         ValueError, match="target_update_interval is 0; allowed are whole numbers from 1"
     ):
         COMA(SPEC, target_update_interval=0)
-    with pytest.raises(ValueError, match="tau is 2; allowed is more than 0, up to 1"):
+    with pytest.raises(ValueError, match="tau is 2; allowed are numbers above 0 to 1"):
         COMA(SPEC, tau=2)
 
 

@@ -7,8 +7,8 @@ Examples:
 import argparse
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
-from graphmarl.envs import make_env
 from graphmarl.envs.magent.scripted import scripted_policy
 from graphmarl.experiment.evaluate import play
 from graphmarl.experiment.policies import random_policy
@@ -39,9 +39,8 @@ def main() -> None:
     given = parser.parse_args()
     for row in read_rows(DATASETS / "nvif_table1.csv"):
         place, size = row["map"], int(row["size"])
-        env = make_env("gather", map=place, size=size, num_envs=given.episodes)
-        assert isinstance(env, Gather), "the name of this class"
-        with closing(env):
+        options: dict[str, Any] = {"map": place, "size": size, "num_envs": given.episodes}
+        with closing(Gather(**options)) as env:
             step = env.reset(0)
             omnivores, food = step.alive[0].sum().item(), int(step.info["food"][0])
             scripted = play(env, scripted_policy(env))

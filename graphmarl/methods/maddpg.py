@@ -7,6 +7,7 @@ from typing import Any
 from graphmarl.learners import DDPG
 from graphmarl.methods.base import Method
 from graphmarl.nn import Actor, ConcatCritic
+from graphmarl.ranges import Width
 from graphmarl.step import Spec
 
 
@@ -25,7 +26,7 @@ class MADDPG(Method, DDPG):
     continuous = True
     any_number = False
 
-    def __init__(self, spec: Spec, hidden: int = 128, **learner: Any) -> None:
+    def __init__(self, spec: Spec, hidden: Width = 128, **learner: Any) -> None:
         self.check_spec(spec)
         actor = Actor(spec.obs_size, spec.num_actions, spec.action, hidden=hidden)
         critic = ConcatCritic(spec.obs_size, spec.num_actions, spec.num_agents, hidden)
@@ -44,5 +45,7 @@ class MADDPGS(MADDPG):
         learner: arguments of `DDPG` and `OffPolicy`.
     """
 
-    def __init__(self, spec: Spec, hidden: int = 128, shuffle: bool = True, **learner: Any) -> None:
+    def __init__(
+        self, spec: Spec, hidden: Width = 128, shuffle: bool = True, **learner: Any
+    ) -> None:
         super().__init__(spec, hidden, shuffle=shuffle, **learner)

@@ -5,6 +5,7 @@ from typing import Any
 from graphmarl.learners import PPO
 from graphmarl.methods.base import Method
 from graphmarl.nn import ActorCritic
+from graphmarl.ranges import Width
 from graphmarl.step import Spec
 
 
@@ -29,7 +30,7 @@ class MAPPO(Method, PPO):
     any_number = False
 
     def __init__(
-        self, spec: Spec, hidden: int = 128, recurrent: bool = False, **learner: Any
+        self, spec: Spec, hidden: Width = 128, recurrent: bool = False, **learner: Any
     ) -> None:
         self.check_spec(spec)
         network = ActorCritic(

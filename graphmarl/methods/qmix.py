@@ -3,6 +3,7 @@
 from typing import Any
 
 from graphmarl.methods.q_agents import QAgents, make_mixer
+from graphmarl.ranges import Width, WidthOrZero
 from graphmarl.step import Spec
 
 
@@ -21,5 +22,7 @@ class QMIX(QAgents):
     needs_state = True
     any_number = False
 
-    def __init__(self, spec: Spec, embed: int = 32, hyper_hidden: int = 64, **agents: Any) -> None:
+    def __init__(
+        self, spec: Spec, embed: Width = 32, hyper_hidden: WidthOrZero = 64, **agents: Any
+    ) -> None:
         super().__init__(spec, lambda: make_mixer("qmix", spec, embed, hyper_hidden), **agents)

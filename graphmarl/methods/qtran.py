@@ -12,6 +12,7 @@ from graphmarl.functional import greedy_action, masked_mean, taken
 from graphmarl.learners import team_reward
 from graphmarl.methods.q_agents import QAgents
 from graphmarl.nn import JointCritic, Output
+from graphmarl.ranges import NonNegativeFloat
 from graphmarl.step import Spec
 
 
@@ -35,7 +36,9 @@ class QTRAN(QAgents):
 
     loss_names = ("td", "opt", "nopt")
 
-    def __init__(self, spec: Spec, opt: float = 1.0, nopt: float = 1.0, **agents: Any) -> None:
+    def __init__(
+        self, spec: Spec, opt: NonNegativeFloat = 1.0, nopt: NonNegativeFloat = 1.0, **agents: Any
+    ) -> None:
         super().__init__(spec, **agents)
         hidden = self.network.hidden
         self.critic: JointCritic

@@ -10,13 +10,13 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from graphmarl.envs.batched import Batched
-from graphmarl.ranges import Copies
+from graphmarl.ranges import Copies, Size
 from graphmarl.step import Scene, Spec
 
 STAY, LEFT, RIGHT = range(3)
 
 
-def read_lengths(lengths: Sequence[int] | str | int) -> tuple[int, ...]:
+def read_lengths(lengths: Sequence[Size] | str | Size) -> tuple[int, ...]:
     """Parse the lengths of hallways, given as numbers or as text such as `4x4`.
 
     Raises:
@@ -64,7 +64,7 @@ class Hallway(Batched):
 
     def __init__(
         self,
-        lengths: Sequence[int] | str | int = (4, 4),
+        lengths: Sequence[Size] | str | Size = (4, 4),
         normalised: bool = True,
         num_envs: Copies = 32,
         device: str = "cpu",

@@ -43,13 +43,14 @@ from graphmarl.nn.critics.counterfactual import CounterfactualCritic
 from graphmarl.nn.critics.joint import JointCritic
 from graphmarl.nn.critics.latent import LatentCritic
 from graphmarl.nn.critics.neighbor import NeighborCritic, NeighborValue
-from graphmarl.nn.inference import Aggregator, Approximation, First, InferencePolicy, StateMessages
+from graphmarl.nn.inference import Aggregator, Approximation, First, InferencePolicy
 from graphmarl.nn.latent_agent import LatentAgent
 from graphmarl.nn.linear import AgentLinear, KindLinear
 from graphmarl.nn.mixers import Mixer, MonotonicMixer, SumMixer
 from graphmarl.nn.network import AgentNetwork, Output, batch_of, mlp, orthogonal_linear
 from graphmarl.nn.policy import PolicyHead, SquashedNormal
 from graphmarl.nn.q_network import QNetwork
+from graphmarl.nn.state_messages import StateAggregator, StateMessages
 from graphmarl.nn.tree_encoder import TreeEncoder
 from graphmarl.nn.trunk import AgentInput, Trunk
 from graphmarl.nn.world_model import Latent, WorldModel
@@ -108,6 +109,7 @@ __all__ = [
     "LayerMessages",
     "ConcatConv",
     "SquashedNormal",
+    "StateAggregator",
     "StateMessages",
     "SumConv",
     "SumMixer",

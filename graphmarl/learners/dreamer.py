@@ -159,13 +159,14 @@ class Dreamer(ModelBased):
             pick = seq.start.flatten().nonzero().flatten()
             if self.imagination_starts:
                 pick = pick[torch.randperm(len(pick)).to(pick.device)[: self.imagination_starts]]
-            alive = seq.alive.flatten(0, 1)[pick]
+            alive = seq.alive.flatten(0, 1)[pick] | self.absorbing
             masked = self.masked_training
             adjacency = adjacency_over(batch, pick) if masked else BlockMask.complete(alive)
             start = features[pick], alive, adjacency
             returns = self.gamma, self.gae_lambda, self.reward, self.imagined_actions
+            length = self.imagination_horizon
             return imagine_rollout(
-                self.network, self.critic, *start, self.imagination_horizon, *returns
+                self.network, self.critic, *start, length, *returns, self.absorbing
             )
 
     def _update_policy(self, imagined: ImaginedRollout, advantage: Tensor, pick: Tensor) -> Tensor:

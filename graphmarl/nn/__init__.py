@@ -31,6 +31,7 @@ from graphmarl.nn.conv import (
     FlowConv,
     GatedConv,
     GaussianConv,
+    Hops,
     PairConv,
     SumConv,
     TransformerLayer,
@@ -47,6 +48,7 @@ from graphmarl.nn.inference import Aggregator, Approximation, First, InferencePo
 from graphmarl.nn.latent_agent import LatentAgent
 from graphmarl.nn.linear import AgentLinear, KindLinear
 from graphmarl.nn.mixers import Mixer, MonotonicMixer, SumMixer
+from graphmarl.nn.moments import RunningMoments
 from graphmarl.nn.network import AgentNetwork, Output, batch_of, mlp, orthogonal_linear
 from graphmarl.nn.policy import PolicyHead, SquashedNormal
 from graphmarl.nn.q_network import QNetwork
@@ -85,6 +87,7 @@ __all__ = [
     "GatedConv",
     "GaussianConv",
     "Adjacency",
+    "Hops",
     "InferencePolicy",
     "JointCritic",
     "KindLinear",
@@ -106,6 +109,7 @@ __all__ = [
     "PooledCritic",
     "QNetwork",
     "Rank",
+    "RunningMoments",
     "LayerMessages",
     "ConcatConv",
     "SquashedNormal",

@@ -233,13 +233,57 @@ def test_only_the_squared_error_predicts_the_mean_reward(reward_loss, best):
     assert pull.item() == pytest.approx(0, abs=1e-6)
 
 
+@pytest.mark.parametrize(("kind", "expected"), [("squared", 3**2 / 2), ("smooth_l1", 3 - 0.5)])
+def test_observations_are_predicted_as_they_are_standardised(kind, expected):
+    model = WorldModel(
+        2, 2, categoricals=2, classes=1, positional=False, normalize_observations=True, **SMALL
+    )
+    assert model.moments is not None
+    model.moments.update(torch.tensor([[4.0, 4.0], [8.0, 8.0]]))
+    nn.init.zeros_(model.obs.weight)
+    nn.init.constant_(model.obs.bias, 1.0)
+    # Of mean 6 and standard deviation 2, so that 2 is -2 and the error 3, in each of 2 entries.
+    game = batch([[[2.0, 2.0]]] * 3, [[0]] * 2, [[0.0]] * 2, [[]] * 3, last_action=[[0]] * 3)
+    seq = Sequences.of(game, masked=True)
+    found = model_losses(model, seq, unroll(model, seq), 1.0, 0.8, 1.0, observation_loss=kind)
+    assert found["observation"].item() == pytest.approx(2 * expected)
+
+
+def test_what_was_played_is_what_observations_are_standardised_by():
+    env = Toy()
+    learner = MAMBASmall(env.spec, normalize_observations=True, learning_starts=10**6)
+    (game, *_) = Collector(env, make_graph("complete"), learner, 40, 10)
+    learner.update(game)
+    assert learner.network.model.moments is not None
+    assert torch.allclose(
+        learner.network.model.moments.mean, game.obs[game.alive].mean(0), atol=1e-5
+    )
+
+
+def test_absorbing_agents_are_not_masked():
+    agent = LatentAgent(Known([2.0, 4.0], [0.9, 0.4]), 16)
+    alive = torch.ones(5, 2, dtype=torch.bool)
+    start = torch.zeros(5, 2, agent.model.size), alive, BlockMask.complete(alive)
+    found = imagine_rollout(agent, Four(), *start, 2, 0.5, 0.5, "team", "drawn", absorbing=True)
+    assert found.alive.all()
+    # Both are paid 3; by 0.4 the second goes on: y_1 = 3 + 0.2 * 4, y_0 = 3 + 0.2 (2 + 1.9).
+    assert torch.allclose(found.target[::5, 1], torch.tensor([3.78, 3.8]))
+    with pytest.raises(ValueError, match="with masked_training dead agents have no edges"):
+        MAMBASmall(Toy().spec, absorbing=True, masked_training=True)
+    complete = torch.ones(2, 3, 3, dtype=torch.bool)
+    game = batch([[[0.0]] * 3] * 2, [[0] * 3], [[0.0] * 3], alive=[[True, True, False]] * 2)
+    game.last_action = torch.zeros(2, 1, 3, dtype=torch.long)
+    seq = Sequences.of(game, masked=False, absorbing=True)
+    assert all(torch.equal(each.mask, complete[:1]) for each in seq.adjacency)  # type: ignore[union-attr]
+
+
 @pytest.mark.parametrize("reward_loss", ["squared", "smooth_l1"])
 def test_a_learner_uses_its_reward_loss(reward_loss, monkeypatch):
     learner = MAMBASmall(Toy().spec, reward_loss=reward_loss)
     seen = []
 
     def recorded(*arguments):
-        seen.append(arguments[-1])
+        seen.append(arguments[-2])
         return {"reward": torch.zeros(())}
 
     monkeypatch.setattr(learner, "draw", lambda: (None, None))

@@ -233,8 +233,7 @@ class PPO(OnPolicy):
         gain = masked_mean(
             clipped_surrogate(log_ratio, rows.advantage, self.clip_range), rows.acted
         )
-        each = value_error(value, rows.target, rows.value, self.clip_range_vf, self.huber_delta)
-        error = masked_mean(each, rows.acted)
+        error = self.value_error(value, rows)
         mean_entropy = masked_mean(entropy, rows.acted)
         loss = -gain + self.value_coef * error - bonus * mean_entropy
         divergence = masked_mean(log_ratio.exp() - 1 - log_ratio, rows.acted)
@@ -244,6 +243,11 @@ class PPO(OnPolicy):
             "entropy": mean_entropy,
             "kl": divergence,
         }
+
+    def value_error(self, value: Tensor, rows: Minibatch) -> Float[Tensor, ""]:
+        """Mean error of the critic's outputs."""
+        each = value_error(value, rows.target, rows.value, self.clip_range_vf, self.huber_delta)
+        return masked_mean(each, rows.acted)
 
     def extra_losses(self, extra: dict[str, Tensor], rows: Minibatch) -> dict[str, Tensor]:
         """Further losses of a method, weighted, by the names of their metrics; none by default.

@@ -13,9 +13,17 @@ from torch.nn import functional as F
 from torch.nn.utils import clip_grad_norm_
 
 from graphmarl.data import Replay, Trajectory
+from graphmarl.functional import linear
 from graphmarl.learners.base import Learner, polyak_update
 from graphmarl.nn import AgentNetwork, Output
-from graphmarl.ranges import LearningRate, NonNegativeInt, PositiveFloat, PositiveInt, PositiveShare
+from graphmarl.ranges import (
+    LearningRate,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    PositiveShare,
+)
 from graphmarl.step import Spec
 
 
@@ -24,7 +32,8 @@ class OffPolicy(Learner):
 
     Args:
         network: agent network.
-        learning_rate: learning rate.
+        learning_rate: initial learning rate, annealed linearly.
+        final_learning_rate: learning rate at the end of the run, relative to its start.
         optimizer: `adam`, or `rmsprop` with a smoothing of 0.99, as in PyMARL.
         optimizer_eps: term that is added to the denominator of each step; None is 1e-8 for `adam`,
             and 1e-5 for `rmsprop`, as in PyMARL. A larger one shortens steps along small gradients.
@@ -54,6 +63,7 @@ class OffPolicy(Learner):
         network: AgentNetwork,
         *,
         learning_rate: LearningRate = 3e-3,
+        final_learning_rate: NonNegativeFloat = 1.0,
         optimizer: Literal["adam", "rmsprop"] = "adam",
         optimizer_eps: PositiveFloat | None = None,
         target: Literal["hard", "soft"] = "soft",
@@ -72,6 +82,7 @@ class OffPolicy(Learner):
         if network.sequential and sample == "transition":
             raise ValueError("sample is 'transition'; a network with memory needs 'episode'")
         self.learning_rate, self.optimizer = learning_rate, optimizer
+        self.final_learning_rate = final_learning_rate
         self.optimizer_eps = optimizer_eps or (1e-8 if optimizer == "adam" else 1e-5)
         self.target, self.target_update_interval, self.tau = target, target_update_interval, tau
         self.batch_size, self.gradient_steps = batch_size, gradient_steps
@@ -106,9 +117,18 @@ class OffPolicy(Learner):
         names = (*self.loss_names, "q", "gradient")
         means = [float("nan")] * len(names)
         if self._ready(trajectory):
+            self._anneal()
             rows = [self._learn() for _ in range(self.gradient_steps)]
             means = torch.stack(rows).mean(0).tolist()
         return dict(zip(names, means, strict=True))
+
+    def _anneal(self) -> None:
+        """Set the learning rate to its current value."""
+        if self.final_learning_rate != 1:
+            decay = linear(1, self.final_learning_rate, float(self.progress))
+            optimizer: Any = self.optimizers()
+            for group in optimizer.param_groups:
+                group["lr"] = self.learning_rate * decay
 
     def _ready(self, trajectory: Trajectory) -> bool:
         """Whether the replay holds enough data to train."""

@@ -39,14 +39,19 @@ from graphmarl.nn.conv import (
     neighbor_slots,
     symmetric_norm,
 )
-from graphmarl.nn.critics.central import CentralCritic, ConcatCritic, PooledCritic
+from graphmarl.nn.critics.central import (
+    AgentConcatCritic,
+    CentralCritic,
+    ConcatCritic,
+    PooledCritic,
+)
 from graphmarl.nn.critics.counterfactual import CounterfactualCritic
 from graphmarl.nn.critics.joint import JointCritic
 from graphmarl.nn.critics.latent import LatentCritic
 from graphmarl.nn.critics.neighbor import NeighborCritic, NeighborValue
 from graphmarl.nn.inference import Aggregator, Approximation, First, InferencePolicy
 from graphmarl.nn.latent_agent import LatentAgent
-from graphmarl.nn.linear import AgentLinear, KindLinear
+from graphmarl.nn.linear import AgentLinear, KindLinear, own_weights
 from graphmarl.nn.mixers import Mixer, MonotonicMixer, SumMixer
 from graphmarl.nn.moments import RunningMoments
 from graphmarl.nn.network import AgentNetwork, Output, batch_of, mlp, orthogonal_linear
@@ -59,6 +64,7 @@ from graphmarl.nn.world_model import Latent, WorldModel
 
 __all__ = [
     "Actor",
+    "AgentConcatCritic",
     "ActorCritic",
     "AgentInput",
     "AgentNetwork",
@@ -129,6 +135,7 @@ __all__ = [
     "mlp",
     "no_memory",
     "orthogonal_linear",
+    "own_weights",
     "concatenate_slots",
     "neighbor_slots",
     "symmetric_norm",

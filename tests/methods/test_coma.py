@@ -166,7 +166,7 @@ def test_the_critic_can_be_trained_before_the_advantages_are_computed(monkeypatc
 
 
 def test_a_share_of_the_policy_is_uniform_over_legal_actions():
-    learner = COMA(SPEC, epsilon=0.5, final_epsilon=0.1)
+    learner = COMA(SPEC, epsilon=0.25, final_epsilon=0.1)
     plain = COMA(SPEC)
     plain.network.load_state_dict(learner.network.state_dict() | {"uniform": torch.zeros(())})
     env = Toy(2, 3)
@@ -174,7 +174,7 @@ def test_a_share_of_the_policy_is_uniform_over_legal_actions():
     mixed, pure = (each.network(graph, memory)[0].distribution for each in (learner, plain))
     # The third action is illegal at first.
     uniform = torch.tensor([0.5, 0.5, 0.0])
-    assert torch.allclose(mixed.probs, 0.5 * pure.probs + 0.5 * uniform, atol=1e-6)
+    assert torch.allclose(mixed.probs, 0.75 * pure.probs + 0.25 * uniform, atol=1e-6)
 
 
 @pytest.mark.parametrize("name", ["commnet", "g2anet"])

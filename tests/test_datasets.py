@@ -23,7 +23,7 @@ WORDS = {
     "measure",
     "grid_distribution_of_cities",
 }
-WORDS |= {"name", "policy", "metric", "commit", "run", "cut"}
+WORDS |= {"name", "policy", "metric", "commit", "run", "cut", "table", "change"}
 # Where a paper may print nothing, and what not every task or method has.
 OPTIONAL = {"std", "hops", "steps", "win", "messages", "bits", "bytes"}
 
@@ -96,6 +96,21 @@ def test_mamba_table_three_has_seven_methods_on_each_of_twenty_three_maps():
 def test_ndq_messages_have_as_many_bits_for_each_other_agent():
     for row in rows("ndq_table1.csv"):
         assert int(row["message_length"]) % (int(row["agents"]) - 1) == 0
+
+
+def test_rows_measured_before_a_change_are_there_and_starred():
+    named = {
+        (name, row.get("row") or row.get("run") or row.get("name"), row["commit"])
+        for name in TABLES
+        for row in rows(name)
+        if "commit" in row and name != "measured_before.csv"
+    }
+    page = (DATASETS / "RESULTS.md").read_text()
+    for row in rows("measured_before.csv"):
+        assert (row["table"], row["row"], row["commit"]) in named, row
+        assert rf"| {row['row']} \* |" in page, row
+    for row, star in (("ippo", False), ("maddpg", True), ("coma", True)):
+        assert (rf"| {row} \* |" in page) == star and (f"| {row} |" in page) != star
 
 
 def test_the_page_of_results_is_what_its_generator_writes():

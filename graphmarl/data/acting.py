@@ -53,7 +53,9 @@ class Builder(Protocol):
 class PolicyRunner:
     """Applies a policy to the steps of an environment.
 
-    Memory and last actions are zeroed where an episode begins.
+    Memory and last actions are zeroed where an episode begins. The graph also holds
+    `previous_edge_index`, the edges of the previous step (where an episode begins, its own), for
+    messages that were sent in that step.
 
     Args:
         spec: shapes of the environment.
@@ -95,8 +97,23 @@ class PolicyRunner:
         shape = begins.view(-1, *(1,) * (self.last_action.ndim - 1))
         self.last_action = self.last_action.masked_fill(shape, 0)
         graph = self.builder(agent_graph(step, self.spec, self.last_action))
-        self.graph = graph.to(str(self.policy.device))
-        return self.graph
+        graph = graph.to(str(self.policy.device))
+        graph.previous_edge_index = self._previous_edges(graph, begins)
+        self.graph = graph
+        return graph
+
+    def _previous_edges(self, graph: Data, begins: Tensor) -> Tensor:
+        """Edges of the previous step, or of the graph itself where an episode begins."""
+        assert graph.edge_index is not None, "a builder has set the edges"
+        if self.graph is None or begins.all():
+            return graph.edge_index
+        before = self.graph.edge_index
+        assert before is not None, "a builder has set the edges"
+        if not begins.any():
+            return before
+        begins = begins.to(before.device)
+        new = [begins[edges[1] // self.spec.num_agents] for edges in (before, graph.edge_index)]
+        return torch.cat([before[:, ~new[0]], graph.edge_index[:, new[1]]], 1)
 
     def act(self, **options: Any) -> tuple[Tensor, dict[str, Tensor]]:
         """Actions (env, agent, ...) in the current step, and the tensors to store with them.

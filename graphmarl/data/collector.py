@@ -179,10 +179,12 @@ class Collector(LightningDataModule):
         """The state of environments, builder and episodes; the policy's weights are not in it."""
         if self.runner is None:
             return {}
+        assert self.runner.graph is not None, "a step was observed"
         return {
             "env": self.env.state_dict(),
             "builder": self.builder.state_dict(),
             "edges": [self.edges.index, self.edges.ptr, self.edges.attr],
+            "previous_edges": self.runner.graph.previous_edge_index,
             "memory": self.runner.memory.clone(),
             "last_action": self.runner.last_action.clone(),
             "returns": self.returns.clone(),
@@ -209,6 +211,7 @@ class Collector(LightningDataModule):
         graph = agent_graph(self.current, self.env.spec, self.runner.last_action)
         everything = torch.arange(self.env.num_envs, device=ptr.device)
         graph.edge_index, graph.edge_attr = self.edges.select(everything)
+        graph.previous_edge_index = state["previous_edges"]
         self.runner.graph = graph.to(str(self.policy.device))
 
 

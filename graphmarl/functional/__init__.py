@@ -8,7 +8,13 @@ from graphmarl.functional.inference import (
     reverse_edges,
 )
 from graphmarl.functional.latent import balanced_kl, sample_index, straight_through
-from graphmarl.functional.losses import clipped_surrogate, consistency, cosine, standard_normal_kl
+from graphmarl.functional.losses import (
+    clipped_surrogate,
+    consistency,
+    cosine,
+    standard_normal_kl,
+    value_error,
+)
 from graphmarl.functional.masking import (
     fill_dead,
     mask_logits,
@@ -44,4 +50,5 @@ __all__ = [
     "standard_normal_kl",
     "straight_through",
     "taken",
+    "value_error",
 ]

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
+from torch.nn import functional as F
 from torch_geometric.utils import scatter
 
 
@@ -24,6 +25,36 @@ def clipped_surrogate(
     if clip is None:
         return ratio * advantage
     return torch.minimum(ratio * advantage, ratio.clamp(1 - clip, 1 + clip) * advantage)
+
+
+def value_error(
+    value: Float[Tensor, "*axes"],
+    target: Float[Tensor, "*axes"],
+    old: Float[Tensor, "*axes"],
+    clip: float | None = None,
+    delta: float | None = None,
+) -> Float[Tensor, "*axes"]:
+    """Error of a value, optionally with clipping (the larger error counts) and a Huber loss.
+
+    e = (value - target)^2; with `delta` twice the Huber loss, which is e up to delta. With `clip`
+    the larger of it and that of old + clip(value - old, -clip, clip).
+
+    Args:
+        value: new values.
+        target: what they should be.
+        old: values before the updates.
+        clip: largest change that lowers the error; None for any.
+        delta: error above which the loss is linear; None for the squared error.
+    """
+
+    def error(new: Tensor) -> Tensor:
+        if delta is None:
+            return (new - target) ** 2
+        return 2 * F.huber_loss(new, target, reduction="none", delta=delta)
+
+    if clip is None:
+        return error(value)
+    return torch.maximum(error(value), error(old + (value - old).clamp(-clip, clip)))
 
 
 def standard_normal_kl(

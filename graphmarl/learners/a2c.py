@@ -18,7 +18,8 @@ class A2C(PPO):
         gae_lambda: lambda of generalised advantage estimation; 1 is the return minus the value.
         clip_range: clip range of the probability ratio, as in PPO; None for no clipping.
         epochs: epochs over each trajectory.
-        minibatch_size: agent slots per optimiser step; the default fits most trajectories.
+        minibatch_size: agent slots per optimiser step; the default fits most trajectories, so that
+            there is one step per trajectory.
         normalize_advantage: standardise the advantages of each trajectory.
         reward_scale: factor on all rewards.
         final_learning_rate: learning rate at the end of the run, relative to its start.

@@ -41,7 +41,8 @@ class Dreamer(ModelBased):
         critic: value of latent states.
         actor_learning_rate: learning rate of the policy.
         critic_learning_rate: learning rate of the critic.
-        weight_decay: weight decay of policy and critic.
+        weight_decay: weight decay of the policy.
+        critic_weight_decay: weight decay of the critic; none in the paper's code.
         imagination_starts: maximum number of initial joint states of a rollout, sampled at random;
             0 for all.
         imagination_horizon: steps of an imagined rollout.
@@ -81,6 +82,7 @@ class Dreamer(ModelBased):
         actor_learning_rate: LearningRate = 5e-4,
         critic_learning_rate: LearningRate = 5e-4,
         weight_decay: NonNegativeFloat = 1e-5,
+        critic_weight_decay: NonNegativeFloat = 0.0,
         imagination_starts: NonNegativeInt = 0,
         imagination_horizon: PositiveInt = 15,
         gamma: UnitInterval = 0.99,
@@ -98,7 +100,7 @@ class Dreamer(ModelBased):
         super().__init__(network, **model)
         self.critic = critic
         self.learning_rates = (actor_learning_rate, critic_learning_rate)
-        self.weight_decay = weight_decay
+        self.weight_decays = (weight_decay, critic_weight_decay)
         self.imagination_starts, self.imagination_horizon = imagination_starts, imagination_horizon
         self.gamma, self.gae_lambda = gamma, gae_lambda
         self.reward: ImaginedReward = reward
@@ -112,10 +114,11 @@ class Dreamer(ModelBased):
 
     def configure_optimizers(self) -> Any:
         """Separate optimisers of world model, policy and critic."""
-        modules, decay = (self.network.actor, self.critic), self.weight_decay
+        modules = (self.network.actor, self.critic)
+        each = zip(modules, self.learning_rates, self.weight_decays, strict=True)
         return super().configure_optimizers() + [
             torch.optim.Adam(part.parameters(), lr=rate, weight_decay=decay, fused=True)
-            for part, rate in zip(modules, self.learning_rates, strict=True)
+            for part, rate, decay in each
         ]
 
     def act(
@@ -156,13 +159,14 @@ class Dreamer(ModelBased):
             pick = seq.start.flatten().nonzero().flatten()
             if self.imagination_starts:
                 pick = pick[torch.randperm(len(pick)).to(pick.device)[: self.imagination_starts]]
-            alive = seq.alive.flatten(0, 1)[pick]
+            alive = seq.alive.flatten(0, 1)[pick] | self.absorbing
             masked = self.masked_training
             adjacency = adjacency_over(batch, pick) if masked else BlockMask.complete(alive)
             start = features[pick], alive, adjacency
             returns = self.gamma, self.gae_lambda, self.reward, self.imagined_actions
+            length = self.imagination_horizon
             return imagine_rollout(
-                self.network, self.critic, *start, self.imagination_horizon, *returns
+                self.network, self.critic, *start, length, *returns, self.absorbing
             )
 
     def _update_policy(self, imagined: ImaginedRollout, advantage: Tensor, pick: Tensor) -> Tensor:

@@ -72,12 +72,13 @@ def imagine_rollout(
     trace: float,
     reward: ImaginedReward,
     legal: ImaginedActions,
+    absorbing: bool = False,
 ) -> ImaginedRollout:
     """Imagine a rollout from every joint state, with values and lambda returns.
 
     An agent whose predicted continuation probability is at most 1/2 is dead from then on: it sends
-    no more messages and is masked. Unlike the paper, where such agents continue with a discount of
-    about 0.
+    no more messages, is masked, and its return ends, without the value of a dead state. Unlike the
+    paper, where such agents continue with a discount of about 0, unless `absorbing`.
 
     Args:
         agent: policy and world model.
@@ -91,13 +92,14 @@ def imagine_rollout(
         reward: `team` is the mean over agents, `agent` each agent's own; `team_to_end` is the mean,
             which dead agents receive too until all agents have ended.
         legal: available actions: `drawn` from the predicted probabilities, or the `likely` ones.
+        absorbing: no agent is masked.
     """
     steps: list[ImaginedStep] = []
     current = features
     for _ in range(horizon):
         step, next_features = imagine_step(agent, current, alive, adjacency, legal)
         steps.append(step)
-        alive = alive & (step.continues > 0.5)
+        alive = alive & ((step.continues > 0.5) | absorbing)
         adjacency, current = adjacency.restrict(alive), next_features
     parts = [torch.stack(part) for part in zip(*steps, strict=True) if part[0] is not None]
     available = parts.pop(4) if steps[0].available is not None else None
@@ -109,6 +111,8 @@ def imagine_rollout(
     if reward == "team_to_end":
         continues = (continues * was_alive).amax(-1, keepdim=True).expand_as(continues)
         value = mean_of_live(value, states[1])
+    else:
+        continues = continues * states[1][1:]
     traces = torch.full_like(earned, trace)
     traces[-1] = 0
     target = lambda_return(earned, gamma * continues, traces, value[1:])

@@ -20,6 +20,7 @@ class Minibatch:
         num_agents: agents per graph.
         acted: mask of live agents whose action led to a transition.
         log_prob: log-probability of the action when it was taken.
+        value: output of the critic when the action was taken.
         advantage: advantages.
         target: targets of the value.
     """
@@ -33,5 +34,6 @@ class Minibatch:
         self.num_agents = trajectory.spec.num_agents
         self.acted = take(trajectory.acted)
         self.log_prob = take(trajectory.stored["log_prob"])
+        self.value = take(trajectory.stored["value"])
         self.advantage = take(advantage)
         self.target = take(advantage if target is None else target)

@@ -11,7 +11,7 @@ from torch.nn.utils import clip_grad_norm_
 
 from graphmarl.data import Replay, Trajectory
 from graphmarl.learners.base import Learner
-from graphmarl.learners.sequences import RewardLoss, Sequences, model_losses, unroll
+from graphmarl.learners.sequences import PredictionLoss, Sequences, model_losses, unroll
 from graphmarl.nn import LatentAgent
 from graphmarl.ranges import (
     LearningRate,
@@ -46,8 +46,11 @@ class ModelBased(Learner):
         reward_loss: `smooth_l1` as in the paper's code, or half the `squared` error, the -ln p of
             its text. Only the latter predicts the mean reward: the former tends to the median,
             which is low for a win of probability below 1/2.
+        observation_loss: the same choice for observations, whose errors are summed over entries.
         masked_training: train and imagine on the edges of the replayed graphs instead of complete
             graphs, which are used in the paper's code.
+        absorbing: dead agents stay in the messages until the episode ends and are trained on, as in
+            the paper's code; not with `masked_training`.
         reward_scale: factor on all rewards.
         train_interval: environment steps between rounds; in the paper about an episode.
         model_gradient_steps: gradient steps of the model per round.
@@ -75,8 +78,10 @@ class ModelBased(Learner):
         kl_coef: NonNegativeFloat = 1.0,
         kl_balance: UnitInterval = 0.8,
         information_coef: NonNegativeFloat = 1.0,
-        reward_loss: RewardLoss = "smooth_l1",
+        reward_loss: PredictionLoss = "smooth_l1",
+        observation_loss: PredictionLoss = "smooth_l1",
         masked_training: bool = False,
+        absorbing: bool = False,
         reward_scale: PositiveFloat = 1.0,
         train_interval: PositiveInt = 30,
         model_gradient_steps: PositiveInt = 60,
@@ -90,7 +95,11 @@ class ModelBased(Learner):
         super().__init__(network, rollout_length)
         self.model_learning_rate, self.max_grad_norm = model_learning_rate, max_grad_norm
         self.weights = (kl_coef, kl_balance, information_coef)
-        self.reward_loss: RewardLoss = reward_loss
+        self.reward_loss: PredictionLoss = reward_loss
+        self.observation_loss: PredictionLoss = observation_loss
+        if masked_training and absorbing:
+            raise ValueError("absorbing is True; with masked_training dead agents have no edges")
+        self.absorbing = network.absorbing = absorbing
         self.masked_training, self.reward_scale = masked_training, reward_scale
         self.train_interval, self.learning_starts = train_interval, learning_starts
         self.model_gradient_steps = model_gradient_steps
@@ -118,6 +127,10 @@ class ModelBased(Learner):
         """Store a trajectory and train for all rounds that are due; returns mean metrics."""
         with self.timer.part("replay"):
             self.replay.add(trajectory)
+            if self.network.model.moments is not None:
+                self.network.model.moments.update(
+                    trajectory.obs.flatten(3)[trajectory.alive].float()
+                )
         rows = []
         while self._due(trajectory):
             model = torch.stack([self.learn_model() for _ in range(self.model_gradient_steps)])
@@ -146,7 +159,7 @@ class ModelBased(Learner):
         with self.timer.part("replay"):
             batch = self.replay.sequences(self.batch_size, self.sequence_length).to(self.device)
             batch.reward = batch.reward * self.reward_scale
-            return batch, Sequences.of(batch, self.masked_training)
+            return batch, Sequences.of(batch, self.masked_training, self.absorbing)
 
     def learn_model(self) -> Tensor:
         """One gradient step of the world model; returns its losses and gradient norm."""
@@ -154,7 +167,8 @@ class ModelBased(Learner):
         with self.timer.part("model"):
             model = self.network.model
             unrolled = unroll(model, seq, drop=True)
-            losses = model_losses(model, seq, unrolled, *self.weights, self.reward_loss)
+            kinds = self.reward_loss, self.observation_loss
+            losses = model_losses(model, seq, unrolled, *self.weights, *kinds)
             each = torch.stack(list(losses.values()))
             norm = self.step(0, each.sum(), list(model.parameters()))
         return torch.cat([each.detach(), norm[None]])

@@ -13,9 +13,17 @@ from torch.nn import functional as F
 from torch.nn.utils import clip_grad_norm_
 
 from graphmarl.data import Replay, Trajectory
+from graphmarl.functional import linear
 from graphmarl.learners.base import Learner, polyak_update
 from graphmarl.nn import AgentNetwork, Output
-from graphmarl.ranges import LearningRate, NonNegativeInt, PositiveFloat, PositiveInt, PositiveShare
+from graphmarl.ranges import (
+    LearningRate,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    PositiveShare,
+)
 from graphmarl.step import Spec
 
 
@@ -24,8 +32,11 @@ class OffPolicy(Learner):
 
     Args:
         network: agent network.
-        learning_rate: learning rate.
-        optimizer: `adam`, or `rmsprop` with the settings of PyMARL.
+        learning_rate: initial learning rate, annealed linearly.
+        final_learning_rate: learning rate at the end of the run, relative to its start.
+        optimizer: `adam`, or `rmsprop` with a smoothing of 0.99, as in PyMARL.
+        optimizer_eps: term that is added to the denominator of each step; None is 1e-8 for `adam`,
+            and 1e-5 for `rmsprop`, as in PyMARL. A larger one shortens steps along small gradients.
         target: `hard` copies the online network every `target_update_interval` updates; `soft`
             makes a Polyak update with `tau` after each update.
         target_update_interval: updates between hard target updates.
@@ -52,7 +63,9 @@ class OffPolicy(Learner):
         network: AgentNetwork,
         *,
         learning_rate: LearningRate = 3e-3,
+        final_learning_rate: NonNegativeFloat = 1.0,
         optimizer: Literal["adam", "rmsprop"] = "adam",
+        optimizer_eps: PositiveFloat | None = None,
         target: Literal["hard", "soft"] = "soft",
         target_update_interval: PositiveInt = 200,
         tau: PositiveShare = 0.01,
@@ -69,6 +82,8 @@ class OffPolicy(Learner):
         if network.sequential and sample == "transition":
             raise ValueError("sample is 'transition'; a network with memory needs 'episode'")
         self.learning_rate, self.optimizer = learning_rate, optimizer
+        self.final_learning_rate = final_learning_rate
+        self.optimizer_eps = optimizer_eps or (1e-8 if optimizer == "adam" else 1e-5)
         self.target, self.target_update_interval, self.tau = target, target_update_interval, tau
         self.batch_size, self.gradient_steps = batch_size, gradient_steps
         self.max_grad_norm, self.learning_starts = max_grad_norm, learning_starts
@@ -90,9 +105,10 @@ class OffPolicy(Learner):
     def configure_optimizers(self) -> Any:
         """Optimiser of all parameters that are not frozen."""
         trained = [p for p in self.parameters() if p.requires_grad]
+        settings: dict[str, Any] = {"lr": self.learning_rate, "eps": self.optimizer_eps}
         if self.optimizer == "rmsprop":
-            return torch.optim.RMSprop(trained, lr=self.learning_rate, alpha=0.99, eps=1e-5)
-        return torch.optim.Adam(trained, lr=self.learning_rate, eps=1e-5, fused=True)
+            return torch.optim.RMSprop(trained, alpha=0.99, **settings)
+        return torch.optim.Adam(trained, fused=True, **settings)
 
     def update(self, trajectory: Trajectory) -> dict[str, float]:
         """Store a trajectory and train on the replay; returns mean metrics of the updates."""
@@ -102,9 +118,18 @@ class OffPolicy(Learner):
         means = [float("nan")] * len(names)
         self.updated_last = self._ready(trajectory)
         if self.updated_last:
+            self._anneal()
             rows = [self._learn() for _ in range(self.gradient_steps)]
             means = torch.stack(rows).mean(0).tolist()
         return dict(zip(names, means, strict=True))
+
+    def _anneal(self) -> None:
+        """Set the learning rate to its current value."""
+        if self.final_learning_rate != 1:
+            decay = linear(1, self.final_learning_rate, float(self.progress))
+            optimizer: Any = self.optimizers()
+            for group in optimizer.param_groups:
+                group["lr"] = self.learning_rate * decay
 
     def _ready(self, trajectory: Trajectory) -> bool:
         """Whether the replay holds enough data to train."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any, Literal
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn.utils import clip_grad_norm_
 from torch_geometric.data import Data
@@ -19,10 +18,12 @@ from graphmarl.functional import (
     linear,
     masked_mean,
     masked_standardise,
+    value_error,
 )
-from graphmarl.learners.base import Learner
 from graphmarl.learners.diagnostics import gradient_cosine
 from graphmarl.learners.minibatch import Minibatch
+from graphmarl.learners.on_policy import OnPolicy
+from graphmarl.learners.value_normalizer import ValueNormalizer
 from graphmarl.nn import AgentNetwork, Output
 from graphmarl.ranges import (
     LearningRate,
@@ -35,7 +36,7 @@ from graphmarl.ranges import (
 Reward = Literal["agent", "team", "team_to_end"]
 
 
-class PPO(Learner):
+class PPO(OnPolicy):
     """Proximal policy optimisation with shared parameters (Schulman et al. 2017; NVIF, Alg. 2).
 
     Advantages and returns are per agent; minibatches consist of whole graphs, so that any network
@@ -53,10 +54,17 @@ class PPO(Learner):
         value_coef: weight of the value loss.
         value_target: `monte_carlo` is the discounted return, bootstrapped where an episode is cut
             (NVIF, eq. 17); `lambda` is the lambda return.
+        clip_range_vf: clip range of the change of a value, as in the code of MAPPO; None for no
+            clipping.
+        huber_delta: error above which the value loss is linear, as in the code of MAPPO, where it
+            is 10; None for the squared error.
+        normalize_value: the critic's outputs are values standardised by running statistics, as in
+            the code of MAPPO (PopArt without its correction of weights).
         epochs: epochs over each trajectory.
         minibatch_size: agent slots per optimiser step.
         max_grad_norm: maximum gradient norm.
         optimizer: `adam`, or `rmsprop` with a smoothing of 0.99.
+        optimizer_eps: term that is added to the denominator of each step, as in the code of PPO.
         normalize_advantage: standardise the advantages of each trajectory.
         reward_scale: factor on all rewards.
         reward: `agent` is each agent's own reward; `team` is the mean over agents, the team reward
@@ -64,6 +72,8 @@ class PPO(Learner):
             `team_to_end` is the team reward up to the end of the episode, where the value of a dead
             agent is the mean value of the live ones.
         rollout_length: steps per trajectory.
+        chunk_length: steps through which recurrent networks are trained, from the memory with which
+            they acted; None for whole trajectories.
     """
 
     def __init__(
@@ -79,23 +89,31 @@ class PPO(Learner):
         final_entropy_coef: NonNegativeFloat = 0.1,
         value_coef: NonNegativeFloat = 0.5,
         value_target: Literal["monte_carlo", "lambda"] = "lambda",
+        clip_range_vf: PositiveFloat | None = None,
+        huber_delta: PositiveFloat | None = None,
+        normalize_value: bool = False,
         epochs: PositiveInt = 5,
         minibatch_size: PositiveInt = 2048,
         max_grad_norm: PositiveFloat = 0.5,
         optimizer: Literal["adam", "rmsprop"] = "adam",
+        optimizer_eps: PositiveFloat = 1e-5,
         normalize_advantage: bool = True,
         reward_scale: PositiveFloat = 0.3,
         reward: Reward = "agent",
         rollout_length: PositiveInt = 50,
+        chunk_length: PositiveInt | None = None,
     ) -> None:
-        super().__init__(network, rollout_length)
+        super().__init__(network, rollout_length, epochs, minibatch_size, chunk_length)
         self.learning_rate, self.final_learning_rate = learning_rate, final_learning_rate
         self.gamma, self.gae_lambda, self.clip_range = gamma, gae_lambda, clip_range
         self.entropy_coef, self.final_entropy_coef = entropy_coef, final_entropy_coef
         self.value_coef, self.value_target = value_coef, value_target
-        self.epochs, self.minibatch_size, self.max_grad_norm = epochs, minibatch_size, max_grad_norm
-        self.optimizer, self.normalize_advantage = optimizer, normalize_advantage
+        self.clip_range_vf, self.huber_delta = clip_range_vf, huber_delta
+        self.max_grad_norm = max_grad_norm
+        self.optimizer, self.optimizer_eps = optimizer, optimizer_eps
+        self.normalize_advantage = normalize_advantage
         self.reward_scale, self.reward = reward_scale, reward
+        self.value_normalizer = ValueNormalizer() if normalize_value else None
 
     def parameter_groups(self) -> list[tuple[list[nn.Parameter], float]]:
         """Groups of the parameters that are not frozen, each with its learning rate."""
@@ -105,18 +123,21 @@ class PPO(Learner):
         """Optimiser of all parameter groups."""
         groups = [{"params": group, "lr": rate} for group, rate in self.parameter_groups()]
         if self.optimizer == "rmsprop":
-            return torch.optim.RMSprop(groups, alpha=0.99, eps=1e-5)
-        return torch.optim.Adam(groups, eps=1e-5)
+            return torch.optim.RMSprop(groups, alpha=0.99, eps=self.optimizer_eps)
+        return torch.optim.Adam(groups, eps=self.optimizer_eps)
 
     def act(
         self, graph: Data, memory: Float[Tensor, "row memory"], greedy: bool = False
     ) -> tuple[Tensor, dict[str, Tensor], Float[Tensor, "row memory"]]:
         """Sample from the policy, or take its mode; stores log-probability and value."""
-        output, memory = self.network(graph, memory)
+        output, next_memory = self.network(graph, memory)
         policy = output.distribution
         assert policy is not None, "an actor has a policy"
         action = policy.mode if greedy else policy.sample()
-        return action, output.stored | self.stored_outputs(graph, output, action), memory
+        stored = output.stored | self.stored_outputs(graph, output, action)
+        if self.chunk_length:
+            stored["memory"] = memory
+        return action, stored, next_memory
 
     def stored_outputs(self, graph: Data, output: Output, action: Tensor) -> dict[str, Tensor]:
         """Tensors to store with an action: its log-probability and the value."""
@@ -124,10 +145,10 @@ class PPO(Learner):
         log_prob = output.distribution.log_prob(action)
         return {"log_prob": log_prob, "value": self.value_of(graph, output, action)}
 
-    def value_of(self, graph: Data, output: Output, action: Tensor) -> Float[Tensor, " row"]:
-        """Value of each row; critics may depend on the joint action."""
-        assert output.value is not None, "an actor comes with a critic"
-        return output.value
+    def values(self, output: Float[Tensor, "*axes"]) -> Float[Tensor, "*axes"]:
+        """Values in units of the rewards, from outputs of the critic."""
+        normalizer = self.value_normalizer
+        return output if normalizer is None else normalizer.denormalize(output)
 
     def last_value(
         self, graph: Data, memory: Float[Tensor, "row memory"]
@@ -148,8 +169,8 @@ class PPO(Learner):
         """Generalised advantage A_t and value target."""
         assert trajectory.last_value is not None, "the collector asked for the last value"
         reward = self.rewards(trajectory)
-        v_t = trajectory.stored["value"]
-        v_tp1 = torch.cat([v_t[1:], trajectory.last_value[None]])
+        v_t = self.values(trajectory.stored["value"])
+        v_tp1 = torch.cat([v_t[1:], self.values(trajectory.last_value)[None]])
         continues = trajectory.survived & ~trajectory.terminated[..., None]
         if self.reward == "team_to_end":
             continues = (~trajectory.terminated)[..., None].expand_as(continues)
@@ -173,6 +194,9 @@ class PPO(Learner):
         for group, (_, rate) in zip(optimizer.param_groups, self.parameter_groups(), strict=True):
             group["lr"] = rate * decay
         advantage, target = self.advantages(trajectory)
+        if self.value_normalizer is not None:
+            self.value_normalizer.update(target[trajectory.acted])
+            target = self.value_normalizer.normalize(target)
         scaled = advantage
         if self.normalize_advantage:
             scaled = masked_standardise(advantage, trajectory.acted)
@@ -201,60 +225,6 @@ class PPO(Learner):
             "learning_rate": self.learning_rate * decay,
         }
 
-    def minibatches(self, trajectory: Trajectory) -> Iterator[Int[Tensor, " pick"]]:
-        """Indices of the graphs of each optimiser step, shuffled in every epoch.
-
-        Recurrent networks are trained on whole trajectories of an environment, all others on single
-        graphs.
-        """
-        num_envs, device = trajectory.num_envs, trajectory.alive.device
-        agents = trajectory.spec.num_agents
-        if self.network.sequential:
-            units = torch.arange(num_envs, device=device)
-            size = max(1, self.minibatch_size // (agents * trajectory.num_steps))
-        else:
-            units = trajectory.acted.any(-1).flatten().nonzero().flatten()
-            size = max(1, self.minibatch_size // agents)
-        for _ in range(self.epochs):
-            order = units[torch.randperm(len(units)).to(device)]
-            for chunk in order.split(size):
-                if self.network.sequential:
-                    times = torch.arange(trajectory.num_steps, device=device) * num_envs
-                    chunk = (times[:, None] + chunk).flatten()
-                yield chunk
-
-    def evaluate(
-        self, trajectory: Trajectory, pick: Int[Tensor, " pick"]
-    ) -> tuple[Tensor, Tensor, Tensor, dict[str, Tensor]]:
-        """Log-probability of the actions, entropy, value and `extra`, per row of the graphs."""
-        if not self.network.sequential:
-            return self._evaluate(trajectory, pick, None)[:4]
-        memory = trajectory.memory.unflatten(0, (trajectory.num_envs, -1))
-        parts = []
-        current = memory[pick[: len(pick) // trajectory.num_steps]].flatten(0, 1)
-        for step in pick.view(trajectory.num_steps, -1):
-            *part, current = self._evaluate(trajectory, step, current)
-            parts.append(part)
-        extra = Output.joined([Output(extra=part.pop()) for part in parts]).extra
-        log_prob, entropy, value = (torch.cat(each) for each in zip(*parts, strict=True))
-        return log_prob, entropy, value, extra
-
-    def _evaluate(
-        self, trajectory: Trajectory, pick: Tensor, memory: Tensor | None
-    ) -> tuple[Tensor, Tensor, Tensor, dict[str, Tensor], Tensor]:
-        graph = trajectory.graph(pick)
-        rows = len(graph.alive)
-        if memory is None:
-            memory = torch.zeros(rows, self.memory_size, device=graph.alive.device)
-        assert memory is not None, "set above"
-        first = (graph.time == 0).repeat_interleave(trajectory.spec.num_agents)
-        output, next_memory = self.network(graph, memory.masked_fill(first[:, None], 0))
-        policy = output.distribution
-        assert policy is not None, "an actor has a policy"
-        value = self.value_of(graph, output, graph.action)
-        log_prob = policy.log_prob(graph.action)
-        return log_prob, policy.entropy(), value, output.extra, next_memory
-
     def loss(
         self, log_prob: Tensor, entropy: Tensor, value: Tensor, rows: Minibatch, bonus: float
     ) -> tuple[Tensor, dict[str, Tensor]]:
@@ -263,7 +233,7 @@ class PPO(Learner):
         gain = masked_mean(
             clipped_surrogate(log_ratio, rows.advantage, self.clip_range), rows.acted
         )
-        error = masked_mean((value - rows.target) ** 2, rows.acted)
+        error = self.value_error(value, rows)
         mean_entropy = masked_mean(entropy, rows.acted)
         loss = -gain + self.value_coef * error - bonus * mean_entropy
         divergence = masked_mean(log_ratio.exp() - 1 - log_ratio, rows.acted)
@@ -273,6 +243,11 @@ class PPO(Learner):
             "entropy": mean_entropy,
             "kl": divergence,
         }
+
+    def value_error(self, value: Tensor, rows: Minibatch) -> Float[Tensor, ""]:
+        """Mean error of the critic's outputs."""
+        each = value_error(value, rows.target, rows.value, self.clip_range_vf, self.huber_delta)
+        return masked_mean(each, rows.acted)
 
     def extra_losses(self, extra: dict[str, Tensor], rows: Minibatch) -> dict[str, Tensor]:
         """Further losses of a method, weighted, by the names of their metrics; none by default.

@@ -114,6 +114,21 @@ class QLearning(OffPolicy):
         explore = torch.rand(action.shape, device=action.device) < self.exploring
         return torch.where(explore, uniform, action), output.stored, memory
 
+    def action_probs(
+        self, q: Float[Tensor, "*axes action"], available: Tensor | None
+    ) -> Float[Tensor, "*axes action"]:
+        """Probability of each action under the exploration policy.
+
+        Args:
+            q: Q-values.
+            available: legal actions, or None where all are legal.
+        """
+        if self.exploration == "boltzmann":
+            return mask_logits(q / self.exploring, available).softmax(-1)
+        uniform = mask_logits(torch.zeros_like(q), available).softmax(-1)
+        greedy = torch.zeros_like(q).scatter_(-1, greedy_action(q, available)[..., None], 1.0)
+        return torch.lerp(greedy, uniform, self.exploring)
+
     def update(self, trajectory: Trajectory) -> dict[str, float]:
         """Store a trajectory and train on the replay; returns mean metrics of the updates."""
         return super().update(trajectory) | {"exploring": self.exploring}
@@ -128,8 +143,9 @@ class QLearning(OffPolicy):
     def td_losses(self, batch: Trajectory, online: Output, target: Output) -> dict[str, Tensor]:
         """Squared temporal-difference error, as `td`."""
         q, q_target = self.per_agent(batch, online.q), self.per_agent(batch, target.q)
-        best = greedy_action((q if self.double_q else q_target).detach(), batch.available)
-        q_t, v_tp1 = taken(q, batch.action)[:-1], taken(q_target, best)[1:]
+        chooses = (q if self.double_q else q_target).detach()
+        q_t, v = taken(q, batch.action)[:-1], self.state_values(batch, chooses, q_target)
+        v_tp1 = v[1:]
         if self.mixer is None:
             reward = own_reward(batch, self.reward)
             continues, mask = batch.survived & ~batch.terminated[..., None], batch.acted
@@ -141,6 +157,18 @@ class QLearning(OffPolicy):
         error = q_t - self.returns(batch, reward[:-1], continues[:-1], v_tp1)
         self.estimate = masked_mean(q_t, mask[:-1])
         return {"td": masked_mean(error**2, mask[:-1])}
+
+    def state_values(
+        self, batch: Trajectory, chooses: Tensor, q: Tensor
+    ) -> Float[Tensor, "time env agent"]:
+        """Value of each state: that of the greedy action.
+
+        Args:
+            batch: the sampled steps.
+            chooses: Q-values that select the action.
+            q: Q-values by which it is evaluated, of the target network.
+        """
+        return taken(q, greedy_action(chooses, batch.available))
 
     def _mixed(self, name: str, q: Tensor, batch: Trajectory, times: slice) -> Tensor:
         """Q_tot at a range of steps, by the mixer or its target."""

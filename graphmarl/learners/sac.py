@@ -28,7 +28,8 @@ class SAC(OffPolicy):
         J_\pi &= \sum_i E_q[\alpha \log q_i(a_i|s) - Q_i(s, a_i, a_{N_i})]
 
     The joint action of J_V and J_pi is sampled once for the whole graph. Unlike the paper, the
-    expectation over an agent's own discrete action in J_V and the entropy in J_pi are exact.
+    expectation over an agent's own discrete action in J_V, unless `expectation` is `sampled`, and
+    the entropy in J_pi are exact.
 
     Args:
         network: policy of every agent.
@@ -45,6 +46,8 @@ class SAC(OffPolicy):
             others, so that each agent improves its own value only. Continuous actions are
             reparametrised.
         gumbel_temperature: temperature of the Gumbel-softmax.
+        expectation: expectation over an agent's own discrete action in J_V: `exact`, or of the
+            action that was `sampled`, as in the paper.
         reward_scale: factor on all rewards.
         reward: `agent` is each agent's own reward, `team` the mean over agents.
         learner: arguments of `OffPolicy`.
@@ -68,6 +71,7 @@ class SAC(OffPolicy):
         target_entropy: FiniteFloat | None = None,
         gradient: Literal["gumbel", "exact"] = "gumbel",
         gumbel_temperature: PositiveFloat = 1.0,
+        expectation: Literal["exact", "sampled"] = "exact",
         reward_scale: PositiveFloat = 1.0,
         reward: Literal["agent", "team"] = "agent",
         **learner: Any,
@@ -79,6 +83,7 @@ class SAC(OffPolicy):
         self.add_target("value", value)
         self.gamma, self.target_entropy = gamma, target_entropy
         self.gradient, self.gumbel_temperature = gradient, gumbel_temperature
+        self.expectation = expectation
         self.reward_scale, self.reward = reward_scale, reward
         log_alpha = torch.tensor(alpha).log()
         self.log_alpha = nn.Parameter(log_alpha, requires_grad=target_entropy is not None)
@@ -149,7 +154,10 @@ class SAC(OffPolicy):
             action = F.one_hot(policy.sample(), policy.probs.shape[-1]).to(policy.probs.dtype)
         q = self._frozen_q(states, action, graph)
         entropy = alpha * policy.entropy()
-        soft = (policy.probs * q).sum(-1) + entropy
+        if self.expectation == "exact":
+            soft = (policy.probs * q).sum(-1) + entropy
+        else:
+            soft = (q * action).sum(-1) - alpha * policy.log_prob(action.argmax(-1))
         if self.gradient == "gumbel":
             return (q * action).sum(-1) + entropy, soft
         return (policy.probs * q.detach()).sum(-1) + entropy, soft

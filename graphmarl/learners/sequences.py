@@ -14,7 +14,7 @@ from graphmarl.data import Trajectory
 from graphmarl.functional import balanced_kl
 from graphmarl.nn import Adjacency, BlockMask, Latent, WorldModel, adjacency_of
 
-RewardLoss = Literal["smooth_l1", "squared"]
+PredictionLoss = Literal["smooth_l1", "squared"]
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Sequences:
     alive: Tensor
 
     @classmethod
-    def of(cls, batch: Trajectory, masked: bool) -> Sequences:
+    def of(cls, batch: Trajectory, masked: bool, absorbing: bool = False) -> Sequences:
         """Sequences from a batch of a replay.
 
         The messages before a state use the edges of the previous state, in which they were sent:
@@ -62,6 +62,7 @@ class Sequences:
         Args:
             batch: sequences from a replay.
             masked: use the stored edges instead of complete graphs of the live agents.
+            absorbing: complete graphs of all agents, dead or alive.
         """
         begins = batch.time == 0
         ended = torch.zeros_like(batch.terminated)
@@ -84,7 +85,7 @@ class Sequences:
             reward=torch.where(acted, batch.reward[:-1], 0.0).flatten(1),
             continues=(acted & continues[:-1]).float().flatten(1),
             available=None if batch.available is None else batch.available.flatten(1, 2).float(),
-            adjacency=_adjacency_by_step(batch, begins, masked),
+            adjacency=_adjacency_by_step(batch, begins, masked, absorbing),
             start=batch.acted.any(-1),
             alive=batch.alive,
         )
@@ -95,14 +96,16 @@ class Sequences:
         return self.alive.shape[2]
 
 
-def _adjacency_by_step(batch: Trajectory, begins: Tensor, masked: bool) -> list[Adjacency]:
+def _adjacency_by_step(
+    batch: Trajectory, begins: Tensor, masked: bool, absorbing: bool
+) -> list[Adjacency]:
     """For each state the edges of the previous state, or its own at the start of an episode."""
     steps, graphs = begins.shape
     source = torch.arange(steps, device=begins.device)[:, None] - (~begins).long()
     graph = source.clamp(min=0) * graphs + torch.arange(graphs, device=begins.device)
     if masked:
         return [adjacency_over(batch, pick) for pick in graph]
-    alive = batch.alive.flatten(0, 1)
+    alive = batch.alive.flatten(0, 1) | absorbing
     return [BlockMask.complete(alive[pick]) for pick in graph]
 
 
@@ -126,7 +129,7 @@ class Unrolled(NamedTuple):
 
 def unroll(model: WorldModel, seq: Sequences, drop: bool = False) -> Unrolled:
     """Posterior states along the sequences, from initial states of zeros."""
-    encoded = model.encoder(seq.obs)
+    encoded = model.encode(seq.obs)
     latent = model.initial(seq.obs.shape[1])
     states, logits = [], []
     for t, adjacency in enumerate(seq.adjacency):
@@ -146,7 +149,8 @@ def model_losses(
     kl: float,
     balance: float,
     information: float,
-    reward_loss: RewardLoss = "smooth_l1",
+    reward_loss: PredictionLoss = "smooth_l1",
+    observation_loss: PredictionLoss = "smooth_l1",
 ) -> dict[str, Tensor]:
     """Losses of the world model, by name.
 
@@ -161,17 +165,15 @@ def model_losses(
         balance: weight of the gradient to the prior in the KL divergence.
         information: weight of the prediction of the previous action; 0 for none.
         reward_loss: `smooth_l1`, or half the `squared` error.
+        observation_loss: the same of the observations, standardised if the model does so.
     """
     z, h = unrolled.latent
     features = unrolled.latent.features
     prior = model.prior(h).unflatten(-1, model.shape)
     decoded = model.decode(features)
     reward, continues = model.predict(z[:-1], h[1:])
-    error = F.smooth_l1_loss(decoded.obs, seq.obs, reduction="none").sum(-1)
-    if reward_loss == "smooth_l1":
-        reward_error = F.smooth_l1_loss(reward, seq.reward, reduction="none")
-    else:
-        reward_error = (reward - seq.reward) ** 2 / 2
+    error = prediction_error(decoded.obs, model.standardise(seq.obs), observation_loss).sum(-1)
+    reward_error = prediction_error(reward, seq.reward, reward_loss)
     end_error = F.binary_cross_entropy_with_logits(continues, seq.continues, reduction="none")
     losses = {
         "kl": kl * balanced_kl(unrolled.logits, prior, balance).mean(),
@@ -188,3 +190,10 @@ def model_losses(
         error = F.cross_entropy(logits, label, reduction="none")
         losses["information"] = information * (error * seq.has_previous).mean()
     return losses
+
+
+def prediction_error(prediction: Tensor, target: Tensor, kind: PredictionLoss) -> Tensor:
+    """Smooth L1 loss, or half the squared error, of each entry."""
+    if kind == "smooth_l1":
+        return F.smooth_l1_loss(prediction, target, reduction="none")
+    return (prediction - target) ** 2 / 2

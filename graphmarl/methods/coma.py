@@ -8,13 +8,25 @@ from typing import Any, Literal
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
+from torch.distributions import Categorical
+from torch.nn.utils import clip_grad_norm_
 from torch_geometric.data import Data
 
 from graphmarl.data import Trajectory
-from graphmarl.functional import taken
+from graphmarl.functional import linear, mask_logits, taken
 from graphmarl.learners import A2C, Reward, polyak_update
+from graphmarl.learners.minibatch import Minibatch
 from graphmarl.methods.base import Method
-from graphmarl.nn import Actor, CounterfactualCritic, Output
+from graphmarl.nn import (
+    Actor,
+    AttentionCommunication,
+    CommNetCommunication,
+    CommunicationModule,
+    CounterfactualCritic,
+    EncodedCommunication,
+    GatedConv,
+    Output,
+)
 from graphmarl.ranges import (
     LearningRate,
     PositiveFloat,
@@ -33,18 +45,25 @@ class COMA(Method, A2C):
         A_i(s, u) = Q_i(s, u) - \sum_a \pi_i(a \mid o_i) \, Q_i(s, (u_{-i}, a))
 
     (eq. 4). The critic is trained on TD(lambda) returns of a target critic; after the last
-    transition of a trajectory the actions are sampled from the policy. Reads no edges; the agent
-    index is part of the input.
+    transition of a trajectory the actions are sampled from the policy. Reads no edges, unless its
+    actors communicate; the agent index is part of the input. There is one optimiser step for each
+    `minibatch_size` agent slots.
 
     Unlike the paper, actor and critic are updated together, so that advantages use the critic
-    before the update, and an entropy bonus replaces the exploration of the policy. The variant of
-    the VPP paper, with individual rewards and no baseline, is `reward` agent and `counterfactual`
-    off.
+    before the update, unless `critic_first`; and an entropy bonus replaces the exploration of the
+    policy, unless it has an `epsilon`. The variant of the VPP paper, with individual rewards and no
+    baseline, is `reward` agent and `counterfactual` off.
 
     Args:
         spec: specification of the environment, which must have a global state.
         hidden: width of the actor's layers.
         recurrent: recurrent actor (GRU), as in the paper.
+        communication: how the actors communicate: `commnet` or `g2anet`, as in the code of the
+            baselines of the MAMBA paper, with the sizes of these methods; name a graph for it, such
+            as `complete`.
+        critic_first: train the critic on a trajectory before the advantages are computed.
+        epsilon: initial share of uniform actions in the policy.
+        final_epsilon: share at the end of the run, to which it changes linearly.
         critic_learning_rate: learning rate of the critic, annealed like that of the actor.
         critic_hidden: width of the critic's layers.
         counterfactual: subtract the counterfactual baseline; without it the advantage is Q_i.
@@ -70,6 +89,10 @@ class COMA(Method, A2C):
         spec: Spec,
         hidden: Width = 128,
         recurrent: bool = False,
+        communication: Literal["none", "commnet", "g2anet"] = "none",
+        critic_first: bool = False,
+        epsilon: UnitInterval = 0.0,
+        final_epsilon: UnitInterval = 0.0,
         critic_learning_rate: LearningRate = 1e-3,
         critic_hidden: Width = 128,
         counterfactual: bool = True,
@@ -84,7 +107,10 @@ class COMA(Method, A2C):
         self.check_spec(spec)
         shapes = (spec.obs_size, spec.num_actions)
         agents = spec.num_agents
-        network = Actor(*shapes, hidden=hidden, recurrent=recurrent, agent_id=agents)
+        module = make_communication(communication, spec.obs_size + agents + hidden * recurrent)
+        trunk: dict[str, Any] = {"communication": module, "agent_id": agents}
+        network = MixedActor(*shapes, hidden=hidden, recurrent=recurrent, **trunk)
+        network.uniform.fill_(epsilon)
         super().__init__(
             network, reward=reward, gae_lambda=gae_lambda, max_grad_norm=max_grad_norm, **learner
         )
@@ -92,6 +118,7 @@ class COMA(Method, A2C):
         self.targets = nn.ModuleDict({"critic": copy.deepcopy(self.critic).requires_grad_(False)})
         self.critic_learning_rate, self.counterfactual = critic_learning_rate, counterfactual
         self.target, self.target_update_interval, self.tau = target, target_update_interval, tau
+        self.critic_first, self.epsilons = critic_first, (epsilon, final_epsilon)
         self.register_buffer("updated", torch.zeros((), dtype=torch.long))
         self.updated: Tensor
 
@@ -126,18 +153,88 @@ class COMA(Method, A2C):
         _, target = super().advantages(trajectory)
         graph = trajectory.graph()
         with torch.no_grad():
-            q = self.critic(graph, graph.action)
+            q = self.values(self.critic(graph, graph.action))
         advantage = taken(q, graph.action)
         if self.counterfactual:
             advantage = advantage - (graph.policy * q).sum(-1)
         return advantage.view(target.shape), target
 
     def update(self, trajectory: Trajectory) -> dict[str, float]:
-        """Train on a trajectory, then update the target critic."""
+        """Train on a trajectory, then update the target critic and the policy's epsilon."""
+        if self.critic_first:
+            self._train_critic(trajectory)
         metrics = super().update(trajectory)
+        assert isinstance(self.network, MixedActor), "made above"
+        self.network.uniform.fill_(linear(*self.epsilons, trajectory.progress))
         self.updated += 1
         if self.target == "soft":
             polyak_update(self.targets["critic"], self.critic, self.tau)
         elif self.updated % self.target_update_interval == 0:
             polyak_update(self.targets["critic"], self.critic, 1.0)
         return metrics
+
+    def loss(
+        self, log_prob: Tensor, entropy: Tensor, value: Tensor, rows: Minibatch, bonus: float
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Loss of PPO, without that of the critic if it is trained first."""
+        value = value.detach() if self.critic_first else value
+        return super().loss(log_prob, entropy, value, rows, bonus)
+
+    def _train_critic(self, trajectory: Trajectory) -> None:
+        """All optimiser steps of the critic on a trajectory."""
+        advantage, target = super().advantages(trajectory)
+        if self.value_normalizer is not None:
+            target = self.value_normalizer.normalize(target)
+        optimizer: Any = self.optimizers()
+        for pick in self.minibatches(trajectory):
+            rows, graph = Minibatch(trajectory, pick, advantage, target), trajectory.graph(pick)
+            value = taken(self.critic(graph, graph.action), graph.action)
+            error = self.value_error(value, rows)
+            optimizer.zero_grad()
+            self.manual_backward(self.value_coef * error)
+            clip_grad_norm_(self.critic.parameters(), self.max_grad_norm)
+            optimizer.step()
+
+
+class MixedActor(Actor):
+    """Policy mixed with a uniform one over the available actions: (1 - epsilon) pi + epsilon / |U|.
+
+    Args:
+        actor: arguments of `Actor`.
+        options: further ones.
+    """
+
+    def __init__(self, *actor: Any, **options: Any) -> None:
+        super().__init__(*actor, **options)
+        self.register_buffer("uniform", torch.zeros(()))
+        self.uniform: Tensor
+        """Epsilon, the share of uniform actions."""
+
+    def forward(
+        self, graph: Data, memory: Float[Tensor, "row memory"]
+    ) -> tuple[Output, Float[Tensor, "row memory"]]:
+        """Policy, and the next memory."""
+        output, memory = super().forward(graph, memory)
+        policy = output.distribution
+        assert isinstance(policy, Categorical), "actions are discrete"
+        if self.uniform:
+            available = graph.available if "available" in graph else None
+            uniform = mask_logits(torch.zeros_like(policy.probs), available).softmax(-1)
+            mixed = torch.lerp(policy.probs, uniform, self.uniform)
+            output.distribution = Categorical(probs=mixed, validate_args=False)
+        return output, memory
+
+
+def make_communication(name: str, input_size: int) -> CommunicationModule | None:
+    """Communication module of a method, with its default sizes.
+
+    Args:
+        name: `none`, `commnet` or `g2anet`.
+        input_size: size of an agent's input with its recurrent memory.
+    """
+    if name == "none":
+        return None
+    if name == "commnet":
+        return CommNetCommunication(input_size, 64, rounds=2, skip=True)
+    attention = AttentionCommunication(GatedConv(128, 32, 32), 32)
+    return EncodedCommunication(input_size, 128, attention)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
@@ -12,6 +13,7 @@ from torch_geometric.data import Data
 from graphmarl.data import Trajectory
 from graphmarl.functional import masked_mean
 from graphmarl.learners import QLearning
+from graphmarl.learners.transitions import edges_that_stay
 from graphmarl.methods.base import Method
 from graphmarl.nn import AgentNetwork, AttentionConv, Output, mlp, orthogonal_linear
 from graphmarl.ranges import Layers, NonNegativeFloat, Width
@@ -87,7 +89,8 @@ class DGN(Method, QLearning):
     Implements eqs. 1-4. With `temporal`, the attention of the last layer is regularised towards
     that in the next state over the same neighbours (temporal relation regularisation, eq. 5), which
     the paper's code uses for its routing task only. Unlike the paper's code, the next state has its
-    own graph. Unlike the paper, targets are those of double Q-learning unless `double_q` is off.
+    own graph, unless `next_graph` is `same`. Unlike the paper, targets are those of double
+    Q-learning unless `double_q` is off.
 
     Args:
         spec: specification of the environment.
@@ -96,6 +99,8 @@ class DGN(Method, QLearning):
         heads: attention heads per convolution.
         layers: number of convolutions.
         temporal: weight of the temporal relation regularisation; 0.03 in the paper.
+        next_graph: edges of the next state in targets: its `own`, or the `same` as before the
+            transition, less those of agents that have died, which needs single transitions.
         learner: arguments of `QLearning`.
     """
 
@@ -110,14 +115,23 @@ class DGN(Method, QLearning):
         heads: Layers = 8,
         layers: Layers = 2,
         temporal: NonNegativeFloat = 0.0,
+        next_graph: Literal["own", "same"] = "own",
         **learner: Any,
     ) -> None:
         self.check_spec(spec)
         network = DGNNetwork(spec.obs_size, spec.num_actions, encoder, hidden, heads, layers)
         super().__init__(network, None, **learner)
-        self.temporal = temporal
+        self.temporal, self.next_graph = temporal, next_graph
+        if next_graph == "same" and self.episodic:
+            raise ValueError("next_graph is 'same'; it needs single transitions (sample)")
         if temporal:
             self.loss_names = ("td", "temporal")
+
+    def losses(self, batch: Trajectory) -> dict[str, Tensor]:
+        """Losses of a batch, with the graphs of its next states."""
+        if self.next_graph == "same":
+            batch = replace(batch, edges=edges_that_stay(batch))
+        return super().losses(batch)
 
     def extra_losses(self, batch: Trajectory, online: Output, target: Output) -> dict[str, Tensor]:
         """KL( attention at t || attention at t + 1 ), among the neighbours at t."""

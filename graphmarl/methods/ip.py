@@ -6,7 +6,7 @@ from typing import Any
 
 from graphmarl.methods.vpp import VPP
 from graphmarl.nn import Aggregator, First
-from graphmarl.ranges import Layers
+from graphmarl.ranges import Layers, Width
 from graphmarl.step import Spec
 
 
@@ -22,6 +22,7 @@ class IP(VPP):
         aggregator: as in VPP.
         first: as in VPP.
         critics: number of Q-functions, of which the minimum is used.
+        critic_size: width of the states of critics and value, as in Table 2.
         options: arguments of `VPP` and its learner.
     """
 
@@ -32,6 +33,8 @@ class IP(VPP):
         aggregator: Aggregator = "sum",
         first: First = "probabilities",
         critics: Layers = 2,
+        critic_size: Width | None = 128,
         **options: Any,
     ) -> None:
-        super().__init__(spec, aggregator=aggregator, first=first, critics=critics, **options)
+        form: dict[str, Any] = {"aggregator": aggregator, "first": first, "critics": critics}
+        super().__init__(spec, critic_size=critic_size, **form, **options)

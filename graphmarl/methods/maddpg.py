@@ -6,7 +6,7 @@ from typing import Any
 
 from graphmarl.learners import DDPG
 from graphmarl.methods.base import Method
-from graphmarl.nn import Actor, ConcatCritic
+from graphmarl.nn import Actor, AgentConcatCritic, ConcatCritic, own_weights
 from graphmarl.ranges import Width
 from graphmarl.step import Spec
 
@@ -15,21 +15,31 @@ class MADDPG(Method, DDPG):
     """Deterministic policy gradients with a centralised critic.
 
     Reads no edges; the critic, but not the actors, fixes the number of agents. Unlike the paper,
-    and as in the comparison of PIC, all agents share an actor and a critic.
+    and as in the comparison of PIC, all agents share an actor and a critic, unless `shared` is off;
+    actions are samples unless `actions` is `relaxed`, and next actions are those of the current
+    actors unless there is a `target_actor`.
 
     Args:
         spec: specification of the environment.
         hidden: width of every layer.
+        shared: share an actor and a critic between all agents; otherwise each agent index has its
+            own, and its critic learns from the agent's own reward.
         learner: arguments of `DDPG` and `OffPolicy`.
     """
 
     continuous = True
     any_number = False
 
-    def __init__(self, spec: Spec, hidden: Width = 128, **learner: Any) -> None:
+    def __init__(
+        self, spec: Spec, hidden: Width = 128, shared: bool = True, **learner: Any
+    ) -> None:
         self.check_spec(spec)
-        actor = Actor(spec.obs_size, spec.num_actions, spec.action, hidden=hidden)
-        critic = ConcatCritic(spec.obs_size, spec.num_actions, spec.num_agents, hidden)
+        shapes = (spec.obs_size, spec.num_actions)
+        actor = Actor(*shapes, spec.action, hidden=hidden)
+        critic = (ConcatCritic if shared else AgentConcatCritic)(*shapes, spec.num_agents, hidden)
+        if not shared:
+            actor = own_weights(actor, spec.num_agents)
+            actor.num_agents = spec.num_agents
         super().__init__(actor, critic, **learner)
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from graphmarl.learners import Dreamer
 from graphmarl.learners.imagination import ImaginedActions, ImaginedReward
 from graphmarl.methods.base import Method
-from graphmarl.nn import LatentAgent, LatentCritic, WorldModel
+from graphmarl.nn import Hops, LatentAgent, LatentCritic, WorldModel
 from graphmarl.ranges import (
     Layers,
     LearningRate,
     NonNegativeFloat,
     NonNegativeInt,
+    PositiveFloat,
     PositiveInt,
     PositiveShare,
     UnitInterval,
@@ -28,8 +29,8 @@ class MAMBA(Method, Dreamer):
     SMAC. Its ablations are `information_coef=0`, `kl_balance=0.5`, `dropout=0` and
     `positional=false`. As in the paper's code, local graphs are used in acting only, unless
     `masked_training`. Unlike the paper, each agent processes the messages of its neighbours by
-    itself (`CommunicationTransformer`), agents that die in imagination are masked, and no embedding
-    table limits the number of agents.
+    itself unless `hops` is `layer` (`CommunicationTransformer`), dead agents are masked unless they
+    are `absorbing`, and no embedding table limits the number of agents.
 
     Args:
         spec: specification of the environment.
@@ -41,6 +42,14 @@ class MAMBA(Method, Dreamer):
         heads: attention heads of the transformer.
         dropout: dropout of the transformer while the model is trained.
         positional: add a positional encoding of the agent index.
+        policy_gain: gain of the initialisation of the policy's last layer. Unlike the paper's code,
+            where it is 1, the first policy is all but uniform by default.
+        critic_input: the critic reads the whole `latent` state, as in the paper's code, or its
+            `stochastic` part z, as in the text.
+        normalize_observations: standardise observations inside the world model, by the statistics
+            of all that were played; unlike the paper, for observations of different scales.
+        hops: messages travel a `single` hop in each step, or one in each `layer` of the
+            transformer, as in the paper's code.
         learner: arguments of `Dreamer`.
 
     Raises:
@@ -63,6 +72,10 @@ class MAMBA(Method, Dreamer):
         heads: Layers = 8,
         dropout: UnitInterval = 0.1,
         positional: bool = True,
+        policy_gain: PositiveFloat = 0.01,
+        critic_input: Literal["latent", "stochastic"] = "latent",
+        normalize_observations: bool = False,
+        hops: Hops = "single",
         **learner: Any,
     ) -> None:
         self.check_spec(spec)
@@ -78,9 +91,12 @@ class MAMBA(Method, Dreamer):
             dropout=dropout,
             positional=positional,
             has_available=spec.has_available,
+            normalize_observations=normalize_observations,
+            hops=hops,
         )
-        critic = LatentCritic(model.size, hidden, heads)
-        super().__init__(LatentAgent(model, hidden), critic, **learner)
+        read = model.size if critic_input == "latent" else model.stochastic
+        critic = LatentCritic(read, hidden, heads)
+        super().__init__(LatentAgent(model, hidden, policy_gain), critic, **learner)
 
 
 class MAMBASmall(MAMBA):

@@ -14,7 +14,9 @@ class MAPPO(Method, PPO):
 
     The critic reads the global state together with the observation. Reads no edges. Unlike the
     paper, inputs, optimiser and losses are those of NVIF-PPO, so that the critic is the only
-    difference from IPPO; `--method.reward team` is the paper's reward.
+    difference from IPPO; `--method.reward team` is the paper's reward. The losses of its code are
+    `clip_range_vf` 0.2, `huber_delta` 10, `normalize_value`, and with `recurrent` a `chunk_length`
+    of 10.
 
     Args:
         spec: specification of the environment, which must have a global state.

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from typing import Any, Literal
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -25,15 +27,15 @@ class NDQ(QAgents):
     messages of agent j (expressiveness, eq. 5), and KL, the sum over bits of mu^2 / 2, bounds the
     entropy of a message (succinctness, eq. 9). Both are means over steps, CE of the sum over live
     agents and KL of the sum over their messages. Unlike the paper's code, neither includes padded
-    steps or messages to oneself, and its third term, -log N(m; 0, 1), is omitted: its expected
-    gradient is that of KL.
+    steps, nor messages to oneself unless `own_messages`, and its third term, -log N(m; 0, 1), whose
+    expected gradient is that of KL, is omitted unless it has a weight (`entropy_beta`).
 
     Unlike the paper, the weights of the mixer do not depend on the global state unless `mixer` is
     `qmix`. Messages start with means near 0, dominated by their noise, and a mixer with the state
-    can explain the value by the state instead of by messages: its derivatives vanish where agents
-    without communication err (`scripts/probe_mixer.py`), so that no gradient reaches the messages.
-    Hallway then stays at the win rate of agents without communication; without the state, or
-    without the noise, it is solved.
+    can explain the value by the state instead of by messages (`scripts/probe_mixer.py`): with the
+    default weights of the losses, Hallway stays at the win rate of agents without communication.
+    That is a matter of these settings, not of the mixer: with `c_beta=0.1,beta=0.01`, as released,
+    some seeds solve it.
 
     Args:
         spec: specification of the environment.
@@ -47,6 +49,10 @@ class NDQ(QAgents):
         final_beta: weight of the succinctness loss at the end of the run, to which it changes
             geometrically over the second half; None keeps `beta`.
         c_beta: weight of both losses.
+        entropy_beta: weight of -log N(m; 0, 1), of a sample m of each message; 1e-6 in the paper's
+            code.
+        own_messages: agents also send a message to themselves, as in the paper's code, which is in
+            the succinctness loss and in the ranking of a cut, but is not counted as sent.
         train_cut: unlike the paper, also cut bits in training, those of the smallest mean: this
             percentage in half of the updates, and a uniformly sampled smaller one in the others. It
             grows from 0 over the middle third of the run, after communication has been learned.
@@ -73,6 +79,8 @@ class NDQ(QAgents):
         beta: PositiveFloat = 0.1,
         final_beta: PositiveFloat | None = None,
         c_beta: NonNegativeFloat = 1.0,
+        entropy_beta: NonNegativeFloat = 0.0,
+        own_messages: bool = False,
         train_cut: Percent = 0.0,
         test_noise: bool = True,
         message_hidden: Width = 64,
@@ -85,13 +93,16 @@ class NDQ(QAgents):
             spec,
             lambda: make_mixer(mixer, spec, embed, hyper_hidden),
             lambda input_size: GaussianCommunication(
-                GaussianConv(input_size, bits, message_hidden, slots, test_noise)
+                GaussianConv(input_size, bits, message_hidden, slots, test_noise), own_messages
             ),
             **agents,
         )
         Rank(train_cut)  # checks that it is a percentage
         self.train_cut = train_cut
         self.betas, self.c_beta = (beta, beta if final_beta is None else final_beta), c_beta
+        self.entropy_beta = entropy_beta
+        if entropy_beta:
+            self.loss_names = (*type(self).loss_names, "entropy")
         assert isinstance(self.network.communication, GaussianCommunication), "made above"
         size = self.network.communication.size
         input_size = self.network.inputs.size + size
@@ -115,12 +126,21 @@ class NDQ(QAgents):
         available = graph.available if "available" in graph else None
         label = greedy_action(target.q, available)
         logits = self.posterior(torch.cat([self.network.inputs(graph), online.latent], 1))
-        succinctness = message_kl(graph.edge_index, online.messages, len(label))
+        sent = [(graph.edge_index[0], online.messages)]
+        if "own_message" in online.extra:
+            own = online.extra["own_message"]
+            sent.append((torch.arange(len(own), device=own.device), own))
         expressiveness = F.cross_entropy(logits, label, reduction="none")
-        return {
+        found = {
             "expressiveness": self.c_beta * per_step(batch, expressiveness),
-            "succinctness": self.c_beta * self.beta * per_step(batch, succinctness),
+            "succinctness": self.c_beta
+            * self.beta
+            * per_step(batch, sum_by_sender(sent, message_kl, len(label))),
         }
+        if self.entropy_beta:
+            entropy = per_step(batch, sum_by_sender(sent, sampled_cross_entropy, len(label)))
+            found["entropy"] = self.c_beta * self.entropy_beta * entropy
+        return found
 
     @property
     def beta(self) -> float:
@@ -129,12 +149,31 @@ class NDQ(QAgents):
         return geometric(first, last, 2 * float(self.progress) - 1)
 
 
-def message_kl(
-    edge_index: Int[Tensor, "2 edge"], messages: Float[Tensor, "edge bit"], rows: int
+def sum_by_sender(
+    sent: list[tuple[Tensor, Tensor]], loss: Callable[[Tensor], Tensor], rows: int
 ) -> Float[Tensor, " row"]:
-    """KL( N(mu, I) || N(0, I) ), summed over the messages sent by each agent."""
-    divergence = standard_normal_kl(messages, torch.ones_like(messages))
-    return divergence.new_zeros(rows).index_add(0, edge_index[0], divergence)
+    """Sum of a loss over the messages sent by each agent.
+
+    Args:
+        sent: senders (message,) and means (message, bit) of messages, in several parts.
+        loss: loss of each message by its mean.
+        rows: number of agents.
+    """
+    total = sent[0][1].new_zeros(rows)
+    for sender, mean in sent:
+        total = total.index_add(0, sender, loss(mean))
+    return total
+
+
+def message_kl(mean: Float[Tensor, "message bit"]) -> Float[Tensor, " message"]:
+    """KL( N(mu, I) || N(0, I) ) of each message."""
+    return standard_normal_kl(mean, torch.ones_like(mean))
+
+
+def sampled_cross_entropy(mean: Float[Tensor, "message bit"]) -> Float[Tensor, " message"]:
+    """-log N(m; 0, I) of a sample m ~ N(mu, I) of each message."""
+    m = mean + torch.randn_like(mean)
+    return 0.5 * (m**2 + math.log(2 * math.pi)).sum(-1)
 
 
 def per_step(batch: Trajectory, rows: Float[Tensor, " row"]) -> Float[Tensor, ""]:

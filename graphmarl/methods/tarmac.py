@@ -2,28 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from graphmarl.learners import PPO
 from graphmarl.methods.base import Method
 from graphmarl.methods.q_agents import Mixing, QAgents, make_mixer
 from graphmarl.nn import ActorCritic, AttentionCommunication, AttentionConv
-from graphmarl.ranges import Width, WidthOrZero
+from graphmarl.ranges import Layers, Width, WidthOrZero
 from graphmarl.step import Spec
 
 
 class TarMAC(Method, PPO):
     """PPO with targeted communication: attention by signatures and queries.
 
-    Implements eq. 3 with one round of messages per step. Unlike the paper, which trains by A2C with
-    a centralised critic, this is PPO with the settings of IPPO, to isolate the effect of the
-    messages; `epochs` 1 and `clip_range` None is A2C, and `central` is a centralised critic.
+    Implements eqs. 3-4, by default with one round of messages per step. Unlike the paper, which
+    trains by A2C with a centralised critic, this is PPO with the settings of IPPO, to isolate the
+    effect of the messages; `epochs` 1 and `clip_range` None is A2C, and `central` is a centralised
+    critic.
 
     Args:
         spec: specification of the environment.
         hidden: width of every layer.
         message: message size.
         key: size of signatures and queries.
+        rounds: rounds of messages in each step.
         recurrent: recurrent agents (GRU), whose messages depend on the memory.
         central: the critic also reads the global state.
         learner: arguments of `PPO`.
@@ -40,6 +42,7 @@ class TarMAC(Method, PPO):
         hidden: Width = 128,
         message: Width = 32,
         key: Width = 16,
+        rounds: Layers = 1,
         recurrent: bool = False,
         central: bool = False,
         **learner: Any,
@@ -54,7 +57,7 @@ class TarMAC(Method, PPO):
             hidden=hidden,
             state_size=spec.state_size if central else 0,
             communication=AttentionCommunication(
-                AttentionConv(input_size, message, key=key), message
+                AttentionConv(input_size, message, key=key), message, rounds, input_size
             ),
             recurrent=recurrent,
         )
@@ -65,13 +68,18 @@ class TarMACQMIX(QAgents):
     """QMIX with TarMAC communication.
 
     The strongest baseline of the NDQ paper. Unlike the paper's code, gradients flow through the
-    messages into their senders, and attention scores are scaled by the root of the key size.
+    messages into the memory of their senders unless `detach_messages`, and attention scores are
+    divided by the root of the key size unless `scale` is `message`.
 
     Args:
         spec: specification of the environment.
         mixer: `qmix` as in the paper, `stateless`, `vdn`, or `none`.
         message: message size.
         key: size of signatures and queries.
+        scale: attention scores are divided by the root of the `key` size, or of the `message` size
+            as in the paper's code.
+        detach_messages: no gradient flows through the messages into the memory of the agents, as in
+            the paper's code.
         embed: width of the mixing layer.
         hyper_hidden: width of the hypernetworks that generate its weights.
         agents: arguments of `QAgents`; if recurrent, messages depend on the memory.
@@ -88,6 +96,8 @@ class TarMACQMIX(QAgents):
         mixer: Mixing = "qmix",
         message: Width = 10,
         key: Width = 32,
+        scale: Literal["key", "message"] = "key",
+        detach_messages: bool = False,
         embed: Width = 32,
         hyper_hidden: WidthOrZero = 64,
         **agents: Any,
@@ -96,7 +106,11 @@ class TarMACQMIX(QAgents):
             spec,
             lambda: make_mixer(mixer, spec, embed, hyper_hidden),
             lambda input_size: AttentionCommunication(
-                AttentionConv(input_size, message, key=key), message
+                AttentionConv(
+                    input_size, message, key=key, scale=(key if scale == "key" else message) ** 0.5
+                ),
+                message,
+                detach=detach_messages,
             ),
             **agents,
         )

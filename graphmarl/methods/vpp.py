@@ -13,6 +13,7 @@ from graphmarl.nn import (
     InferencePolicy,
     NeighborCritic,
     NeighborValue,
+    StateAggregator,
 )
 from graphmarl.ranges import Layers, NonNegativeFloat, UnitInterval, Width
 from graphmarl.step import Spec
@@ -22,9 +23,11 @@ class VPP(Method, SAC):
     """Soft actor-critic with policies that unroll mean-field or Bethe inference on the agent graph.
 
     With `--graph none` this is independent soft actor-critic. Unlike the paper, agents also attend
-    to themselves, attention scores are scaled by the root of the key size, continuous actions are
-    squashed by tanh, and learning rate, batch size and replay size suit a run on two cores; the
-    paper uses `learning_rate` 0.01, `batch_size` 1024 and `buffer_size` 1000000.
+    to themselves unless `attend_self` is off, attention scores are divided by the root of the key
+    size unless `scaled` is off, the value target has an exact expectation unless `expectation` is
+    `sampled`, continuous actions are squashed by tanh, and learning rate, batch size and replay
+    size suit a run on two cores; the paper uses `learning_rate` 0.01, `batch_size` 1024 and
+    `buffer_size` 1000000.
 
     Args:
         spec: specification of the environment.
@@ -35,7 +38,15 @@ class VPP(Method, SAC):
         size: size of the embeddings per head, and of the states.
         heads: number of attention heads.
         hidden: width of the other layers.
+        critic_size: width of the states of critics and value; None is `size`.
         state_messages: also pass observations to neighbours, for partial observability.
+        state_aggregator: state messages are the `sum` over the neighbours, as in the paper, or
+            their `mean`, which does not grow with their number.
+        own_state: policy, critics and value read s^0 beside each s^m.
+        attend_self: with `mean_field` and `attention`, agents also attend to themselves.
+        scaled: divide the scores of that attention by the root of the key size.
+        shared: share all weights between agents; otherwise each agent index has its own input
+            layers, which fixes the number of agents.
         damping: share of old messages that is kept in each round of `bethe`.
         reweight: rho of tree-reweighted belief propagation with `bethe`; 1 is Bethe.
         critics: number of Q-functions, of which the minimum is used.
@@ -47,6 +58,7 @@ class VPP(Method, SAC):
 
     default_graph = "knn:k=4,refresh=5"
     continuous = True
+    any_number = "default"
     sends_messages = True
 
     def __init__(
@@ -60,26 +72,38 @@ class VPP(Method, SAC):
         size: Width = 32,
         heads: Layers = 2,
         hidden: Width = 128,
+        critic_size: Width | None = None,
         state_messages: bool = True,
+        state_aggregator: StateAggregator = "sum",
+        own_state: bool = False,
+        attend_self: bool = True,
+        scaled: bool = True,
+        shared: bool = True,
         damping: UnitInterval = 0.0,
         reweight: NonNegativeFloat = 1.0,
         critics: Layers = 1,
         **learner: Any,
     ) -> None:
         self.check_spec(spec)
+        form = {"approximation": approximation, "aggregator": aggregator, "first": first}
+        attention = {"heads": heads, "attend_self": attend_self, "scaled": scaled}
+        messages = {"damping": damping, "reweight": reweight}
+        states = {"messages": state_messages, "aggregator": state_aggregator}
+        states |= {"with_first": own_state, "num_agents": 0 if shared else spec.num_agents}
+        common = {"rounds": rounds, "hidden": hidden, "states": states}
+        policy = self._policy(spec, size=size, **form, **attention, **messages, **common)
+        critics_and_value = self._critics(spec, critics, size=critic_size or size, **common)
+        super().__init__(policy, *critics_and_value, **learner)
+
+    @staticmethod
+    def _policy(spec: Spec, **options: Any) -> InferencePolicy:
         world = (spec.obs_size, spec.num_actions, spec.action, len(spec.kinds))
-        form: dict[str, Any] = {
-            "approximation": approximation,
-            "aggregator": aggregator,
-            "first": first,
-        }
-        messages: dict[str, Any] = {"heads": heads, "damping": damping, "reweight": reweight}
-        shared: dict[str, Any] = {
-            "rounds": rounds,
-            "hidden": hidden,
-            "state_messages": state_messages,
-        }
-        policy = InferencePolicy(*world, size=size, **form, **messages, **shared)
-        values = [NeighborCritic(*world, size=size, **shared) for _ in range(critics)]
-        value = NeighborValue(spec.obs_size, len(spec.kinds), size=size, **shared)
-        super().__init__(policy, values, value, **learner)
+        return InferencePolicy(*world, **options)
+
+    @staticmethod
+    def _critics(
+        spec: Spec, count: int, **options: Any
+    ) -> tuple[list[NeighborCritic], NeighborValue]:
+        world = (spec.obs_size, spec.num_actions, spec.action, len(spec.kinds))
+        critics = [NeighborCritic(*world, **options) for _ in range(count)]
+        return critics, NeighborValue(spec.obs_size, len(spec.kinds), **options)

@@ -31,6 +31,7 @@ from graphmarl.nn.conv import (
     FlowConv,
     GatedConv,
     GaussianConv,
+    Hops,
     PairConv,
     SumConv,
     TransformerLayer,
@@ -38,24 +39,32 @@ from graphmarl.nn.conv import (
     neighbor_slots,
     symmetric_norm,
 )
-from graphmarl.nn.critics.central import CentralCritic, ConcatCritic, PooledCritic
+from graphmarl.nn.critics.central import (
+    AgentConcatCritic,
+    CentralCritic,
+    ConcatCritic,
+    PooledCritic,
+)
 from graphmarl.nn.critics.counterfactual import CounterfactualCritic
 from graphmarl.nn.critics.joint import JointCritic
 from graphmarl.nn.critics.latent import LatentCritic
 from graphmarl.nn.critics.neighbor import NeighborCritic, NeighborValue
-from graphmarl.nn.inference import Aggregator, Approximation, First, InferencePolicy, StateMessages
+from graphmarl.nn.inference import Aggregator, Approximation, First, InferencePolicy
 from graphmarl.nn.latent_agent import LatentAgent
-from graphmarl.nn.linear import AgentLinear, KindLinear
+from graphmarl.nn.linear import AgentLinear, KindLinear, own_weights
 from graphmarl.nn.mixers import Mixer, MonotonicMixer, SumMixer
+from graphmarl.nn.moments import RunningMoments
 from graphmarl.nn.network import AgentNetwork, Output, batch_of, mlp, orthogonal_linear
 from graphmarl.nn.policy import PolicyHead, SquashedNormal
 from graphmarl.nn.q_network import QNetwork
+from graphmarl.nn.state_messages import StateAggregator, StateMessages
 from graphmarl.nn.tree_encoder import TreeEncoder
 from graphmarl.nn.trunk import AgentInput, Trunk
 from graphmarl.nn.world_model import Latent, WorldModel
 
 __all__ = [
     "Actor",
+    "AgentConcatCritic",
     "ActorCritic",
     "AgentInput",
     "AgentNetwork",
@@ -84,6 +93,7 @@ __all__ = [
     "GatedConv",
     "GaussianConv",
     "Adjacency",
+    "Hops",
     "InferencePolicy",
     "JointCritic",
     "KindLinear",
@@ -105,9 +115,11 @@ __all__ = [
     "PooledCritic",
     "QNetwork",
     "Rank",
+    "RunningMoments",
     "LayerMessages",
     "ConcatConv",
     "SquashedNormal",
+    "StateAggregator",
     "StateMessages",
     "SumConv",
     "SumMixer",
@@ -123,6 +135,7 @@ __all__ = [
     "mlp",
     "no_memory",
     "orthogonal_linear",
+    "own_weights",
     "concatenate_slots",
     "neighbor_slots",
     "symmetric_norm",

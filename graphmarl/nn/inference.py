@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
@@ -12,67 +13,21 @@ from torch_geometric.data import Data
 
 from graphmarl.nn.adjacency import CSRMatrix, DenseMatrix, adjacency_matrix, has_hooks
 from graphmarl.nn.conv import AttentionConv, BetheConv, SumConv
-from graphmarl.nn.linear import KindLinear
-from graphmarl.nn.network import AgentNetwork, Output, fused_linear, mlp, orthogonal_linear
+from graphmarl.nn.network import AgentNetwork, Output, mlp, orthogonal_linear
 from graphmarl.nn.policy import Action, PolicyHead, parameters_of
+from graphmarl.nn.state_messages import StateMessages
 
 Approximation = Literal["mean_field", "bethe"]
 Aggregator = Literal["attention", "sum"]
 First = Literal["embedding", "probabilities"]
 
 
-class StateMessages(nn.Module):
-    """State embeddings by rounds of message passing over observations.
-
-    s_i^0 = o_i and s_i^m = relu( W_1 s_i^{m-1} + W_2 sum_j s_j^{m-1} ) (VPP, Appendix C.1). With
-    several kinds of agent, each kind has its own input layer before s^0. Without `messages` every
-    s^m is s^0.
-
-    Args:
-        obs_size: size of an agent's observation.
-        size: width of s^m for m > 0.
-        rounds: number of rounds, M.
-        kinds: number of kinds of agent.
-        messages: whether states are passed to neighbours.
-
-    Shapes:
-        graph.x (row, obs_size); out M + 1 tensors (row, sizes[m]).
-    """
-
-    def __init__(
-        self, obs_size: int, size: int, rounds: int, kinds: int = 1, messages: bool = True
-    ) -> None:
-        super().__init__()
-        self.inputs = KindLinear(obs_size, size, kinds) if kinds > 1 else None
-        first = size if kinds > 1 else obs_size
-        self.sizes = [first] + [size if messages else first] * rounds
-        in_sizes = self.sizes[:-1] if messages else []
-        self.own = nn.ModuleList(orthogonal_linear(each, size) for each in in_sizes)
-        self.others = nn.ModuleList(SumConv(each, size) for each in in_sizes)
-
-    def forward(self, graph: Data, matrix: DenseMatrix | CSRMatrix | None = None) -> list[Tensor]:
-        """s^0 to s^M; pass the adjacency `matrix` of the graph if it is computed already."""
-        assert graph.x is not None, "the agent graph carries observations"
-        assert graph.edge_index is not None, "a builder has set the edges"
-        x = graph.x.flatten(1)
-        states = [x if self.inputs is None else F.relu(self.inputs(x, graph))]
-        if matrix is None and self.others:
-            matrix = adjacency_matrix(graph)
-        for own, others in zip(self.own, self.others, strict=True):
-            s = states[-1]
-            assert isinstance(own, nn.Linear), "made above"
-            assert isinstance(others, SumConv), "made above"
-            own_part, messages = fused_linear(s, own, others.linear)
-            aggregated = others.sum_messages(messages, graph.edge_index, matrix)
-            states.append(F.relu(own_part + aggregated, inplace=True))
-        return states + states[-1:] * (len(self.sizes) - len(states))
-
-
 class MeanFieldRound(nn.Module):
     """One round of mean-field inference on embeddings mu.
 
     `attention` (VPP): MLP( relu( W_s s_i + [heads] sum_j a_ij W_V mu_j ) ), where agents also
-    attend to themselves; `sum` (IP): relu( W_1 (s_i + sum_j s_j) + W_2 (mu_i + sum_j mu_j) ).
+    attend to themselves with `attend_self`; `sum` (IP): relu( W_1 (s_i + sum_j s_j) + W_2 (mu_i +
+    sum_j mu_j) ).
 
     Args:
         mu_size: size of the input mu.
@@ -81,6 +36,8 @@ class MeanFieldRound(nn.Module):
         aggregator: `attention` or `sum`.
         heads: number of attention heads.
         hidden: hidden width of the MLP.
+        attend_self: attend to the agent itself too.
+        scaled: divide attention scores by the root of the key size.
     """
 
     def __init__(
@@ -91,11 +48,16 @@ class MeanFieldRound(nn.Module):
         aggregator: Aggregator,
         heads: int = 2,
         hidden: int = 128,
+        attend_self: bool = True,
+        scaled: bool = True,
     ) -> None:
         super().__init__()
         self.attention = aggregator == "attention"
         if aggregator == "attention":
-            self.conv = AttentionConv(mu_size, heads * size, heads)
+            scale = None if scaled else 1.0
+            self.conv = AttentionConv(
+                mu_size, heads * size, heads, include_self=attend_self, scale=scale
+            )
             self.own = orthogonal_linear(state_size, heads * size)
             self.out = nn.Sequential(mlp(heads * size, hidden, size), nn.ReLU(inplace=True))
         else:
@@ -143,7 +105,9 @@ class InferencePolicy(AgentNetwork):
         size: size of the embeddings per head, and of the states with `attention`.
         heads: number of attention heads.
         hidden: width of the other layers.
-        state_messages: also pass observations to neighbours, for partial observability.
+        attend_self: with `mean_field` and `attention`, agents also attend to themselves.
+        scaled: divide the scores of that attention by the root of the key size.
+        states: arguments of `StateMessages`: `messages`, `aggregator`, `with_first`, `num_agents`.
         damping: share of old messages that is kept in each round of `bethe`.
         reweight: rho of tree-reweighted belief propagation with `bethe`; 1 is Bethe.
 
@@ -169,20 +133,20 @@ class InferencePolicy(AgentNetwork):
         size: int = 32,
         heads: int = 2,
         hidden: int = 128,
-        state_messages: bool = True,
+        attend_self: bool = True,
+        scaled: bool = True,
         damping: float = 0.0,
         reweight: float = 1.0,
+        states: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
-        _check(rounds, approximation, damping, reweight)
-        attention = aggregator == "attention"
-        out, self.rounds = size if attention else hidden, rounds
+        _check(rounds, approximation, aggregator, damping, reweight, attend_self and scaled)
+        out, self.rounds = size if aggregator == "attention" else hidden, rounds
         last = rounds if approximation == "bethe" else rounds - 1
-        self.states = StateMessages(obs_size, out, last, kinds, state_messages)
-        sizes = self.states.sizes
+        self.states = StateMessages(obs_size, out, last, kinds, **(states or {}))
+        self.num_agents, sizes = self.states.num_agents, self.states.sizes
         if first == "embedding":
-            first_layers = mlp(sizes[0], size, size)
-            self.embed, mu_size = first_layers.append(nn.ReLU(inplace=True)), size
+            self.embed, mu_size = mlp(sizes[0], size, size).append(nn.ReLU(inplace=True)), size
         else:
             self.embed = PolicyHead(sizes[0], num_actions, action, hidden, gain=1.0)
             mu_size = self.embed.size
@@ -190,17 +154,18 @@ class InferencePolicy(AgentNetwork):
             form = (hidden, aggregator, heads, damping, reweight)
             self.inference = BetheConv(mu_size, out, rounds, sizes, *form)
         else:
+            each = (out, aggregator, heads, hidden, attend_self, scaled)
             self.inference = nn.ModuleList(
-                MeanFieldRound(out if m else mu_size, s, out, aggregator, heads, hidden)
-                for m, s in enumerate(sizes)
+                MeanFieldRound(out if m else mu_size, s, *each) for m, s in enumerate(sizes)
             )
-        self.head = PolicyHead(out, num_actions, action, hidden if attention else 0)
+        self.head = PolicyHead(out, num_actions, action, hidden if aggregator == "attention" else 0)
 
     def forward(
         self, graph: Data, memory: Float[Tensor, "row memory"]
     ) -> tuple[Output, Float[Tensor, "row memory"]]:
         """Policy of each agent; the memory is empty."""
         assert graph.edge_index is not None, "a builder has set the edges"
+        self.check_agents(graph)
         matrix = adjacency_matrix(graph)
         output, states = Output(), self.states(graph, matrix)
         mu = self.initial_embedding(states[0], graph)
@@ -220,9 +185,13 @@ class InferencePolicy(AgentNetwork):
         return self.embed(s)
 
 
-def _check(rounds: int, approximation: str, damping: float, reweight: float) -> None:
-    """Check the number of rounds and the options of `bethe`."""
+def _check(
+    rounds: int, approximation: str, aggregator: str, damping: float, reweight: float, usual: bool
+) -> None:
+    """Check the number of rounds, and the options that serve one form only."""
     if rounds < 1:
         raise ValueError(f"rounds is {rounds}; allowed are 1 and more")
     if approximation == "mean_field" and (damping or reweight != 1):
         raise ValueError("damping and reweight are options of the approximation 'bethe'")
+    if (approximation, aggregator) != ("mean_field", "attention") and not usual:
+        raise ValueError("attend_self and scaled are options of mean_field with attention")

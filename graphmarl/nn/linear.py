@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -62,3 +64,26 @@ class AgentLinear(nn.Module):
         by_agent = x.view(-1, len(self.weight), x.shape[1]).transpose(0, 1)
         out = torch.baddbmm(self.bias[:, None], by_agent, self.weight.transpose(1, 2))
         return out.transpose(0, 1).flatten(0, 1)
+
+
+Module = TypeVar("Module", bound=nn.Module)
+
+
+def own_weights(module: Module, num_agents: int) -> Module:
+    """The module with each linear layer in place replaced by one per agent index.
+
+    The layers are initialised anew, with the gains of those that they replace, which must be
+    orthogonal.
+
+    Args:
+        module: a network without linear layers of its own at the top.
+        num_agents: agents per graph, N.
+    """
+    for name, part in module.named_children():
+        if isinstance(part, nn.Linear):
+            gain = float(part.weight.detach().norm()) / min(part.weight.shape) ** 0.5
+            new = AgentLinear(num_agents, part.in_features, part.out_features, gain)
+            setattr(module, name, new)
+        else:
+            own_weights(part, num_agents)
+    return module

@@ -10,7 +10,8 @@ from torch import Tensor, nn
 
 from graphmarl.functional import sample_index, straight_through
 from graphmarl.nn.adjacency import Adjacency
-from graphmarl.nn.conv.transformer import CommunicationTransformer
+from graphmarl.nn.conv.transformer import CommunicationTransformer, Hops
+from graphmarl.nn.moments import RunningMoments
 from graphmarl.nn.network import mlp
 
 
@@ -67,6 +68,9 @@ class WorldModel(nn.Module):
         dropout: dropout of the transformer while the model is trained.
         positional: add a positional encoding of the agent index.
         has_available: predict the available actions.
+        normalize_observations: observations are standardised by the statistics of all that were
+            played, before they are encoded and where they are predicted.
+        hops: messages travel one `single` hop, or one hop in each `layer`.
 
     Shapes:
         rows are the agents of all graphs, num_agents rows per graph.
@@ -89,6 +93,8 @@ class WorldModel(nn.Module):
         dropout: float = 0.1,
         positional: bool = True,
         has_available: bool = False,
+        normalize_observations: bool = False,
+        hops: Hops = "single",
     ) -> None:
         super().__init__()
         sizes = (hidden, recurrent, categoricals, classes)
@@ -100,13 +106,14 @@ class WorldModel(nn.Module):
         self.stochastic, self.recurrent = categoricals * classes, recurrent
         self.size, self.num_actions = self.stochastic + recurrent, num_actions
         alphabet = (*(classes,) * categoricals, num_actions)
-        block = (layers, heads, dropout, positional, alphabet)
+        block = (layers, heads, dropout, positional, alphabet, hops)
         self.communication = CommunicationTransformer(self.stochastic + num_actions, hidden, *block)
         self.gru = nn.GRUCell(hidden, recurrent)
         self.encoder = mlp(obs_size, hidden, hidden, hidden)
         self.prior = mlp(recurrent, hidden, self.stochastic)
         self.posterior = mlp(recurrent + hidden, hidden, self.stochastic)
         self._add_heads(obs_size, hidden, has_available)
+        self.moments = RunningMoments(obs_size) if normalize_observations else None
         xavier(self)
 
     def _add_heads(self, obs_size: int, hidden: int, has_available: bool) -> None:
@@ -117,6 +124,14 @@ class WorldModel(nn.Module):
         self.reward = elu_mlp(size, hidden, hidden, 1)
         self.continues = elu_mlp(size, hidden, hidden, 1)
         self.available = mlp(size, hidden, hidden, actions) if has_available else None
+
+    def standardise(self, obs: Tensor) -> Tensor:
+        """Observations as they are encoded and predicted."""
+        return obs if self.moments is None else self.moments.standardise(obs)
+
+    def encode(self, obs: Tensor) -> Tensor:
+        """Features of observations."""
+        return self.encoder(self.standardise(obs))
 
     def initial(self, rows: int) -> Latent:
         """Initial latent state of zeros."""

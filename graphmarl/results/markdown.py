@@ -7,6 +7,7 @@ from pathlib import Path
 from statistics import fmean
 
 from graphmarl.results.collect import CURVES
+from graphmarl.results.revisions import marked
 from graphmarl.results.stats import confidence_interval
 from graphmarl.results.tables import read_rows, summary
 
@@ -49,7 +50,11 @@ def benchmark_tables(path: Path, metrics: Mapping[str, str], sign: int = 1) -> l
     lines = []
     for task, rows in tasks.items():
         order = sorted(rows, key=lambda name: -sign * fmean(_values(rows[name], first)))
-        cells = [[name, *_run_cells(rows[name], metrics)] for name in order]
+        names = [marked(path, name, rows[name][0]["commit"]) for name in order]
+        cells = [
+            [title, *_run_cells(rows[name], metrics)]
+            for title, name in zip(names, order, strict=True)
+        ]
         lines += [f"**{task}**", "", *markdown(head, cells), ""]
     return lines
 
@@ -98,7 +103,8 @@ def gather_table(folder: Path) -> list[str]:
         known = paper.get((method, row["map"], row["size"]), "") if plain else ""
         numbers = [f"{each['return']} / {each['steps']}" for each in played]
         steps = f"{int(played[0]['env_steps']):,}"
-        cells.append([name, played[0]["seeds"], steps, *numbers, known])
+        title = marked(folder / "measured_gather.csv", name, row["commit"])
+        cells.append([title, played[0]["seeds"], steps, *numbers, known])
     return markdown(["run", "seeds", "env steps", *POLICIES, "paper"], cells)
 
 
@@ -114,7 +120,8 @@ def didactic_table(folder: Path) -> list[str]:
     for run, cuts in sorted(runs.items()):
         rows = cuts["none"]
         returns = _column(rows, "return")
-        line = [run, str(len(rows)), f"{int(rows[0]['env_steps']):,}"]
+        title = marked(folder / "measured_didactic.csv", run, rows[0]["commit"])
+        line = [title, str(len(rows)), f"{int(rows[0]['env_steps']):,}"]
         line += [f"{fmean(_column(rows, 'minutes')):.1f}", str(confidence_interval(returns))]
         line.append(f"{min(returns):.2f}")
         line += [f"{fmean(_column(cuts[c], 'return')):.2f}" if c in cuts else "" for c in RANKS]
@@ -151,8 +158,10 @@ def win_curves(folder: Path, axis: str) -> list[str]:
     """A table for each map: share of wins in training after so many env steps or minutes."""
     name, points = CURVES[axis]
     tasks: dict[str, dict[str, dict[float, list[float]]]] = {}
+    measured = folder / "measured_smac.csv"
     for row in read_rows(folder / name):
-        curve = tasks.setdefault(row["task"], {}).setdefault(row["row"], {})
+        title = marked(measured, row["row"], row["commit"])
+        curve = tasks.setdefault(row["task"], {}).setdefault(title, {})
         curve.setdefault(float(row[axis]), []).append(float(row["win"]))
     lines = []
     for task, rows in tasks.items():
@@ -179,7 +188,8 @@ def cut_table(folder: Path) -> list[str]:
         ]
         bits = [float(row["bits"]) for row in cuts["none"] if row["bits"]]
         sent = f"{fmean(bits):.1f}" if bits else ""
-        cells.append([task, name, str(len(cuts["none"])), *wins, sent])
+        title = marked(folder / "measured_smac.csv", name, cuts["none"][0]["commit"])
+        cells.append([task, title, str(len(cuts["none"])), *wins, sent])
     return [*markdown(["map", "row", "seeds", *CUT_RULES.values(), "bits per step"], cells), ""]
 
 

@@ -15,6 +15,7 @@ from graphmarl.results.markdown import (
     smac_paper,
     win_curves,
 )
+from graphmarl.results.revisions import changes
 from graphmarl.results.tables import read_rows
 
 HEAD = """# Results
@@ -22,7 +23,10 @@ HEAD = """# Results
 `scripts/write_results.py` writes this page from the CSV files beside it; no number is typed in
 by hand in a table. `+-` is the half-width of the 95 % interval over seeds; a single seed has
 none. The commit of each run is in the CSV file; runs of an earlier commit than the current one were
-not repeated, and options are named as they are today.
+not repeated, and options and rows are named as they are today. Rows with a star were measured
+before a change of their method, and say nothing of it as it is now (`measured_before.csv`):
+
+{changes}
 """
 GATHER = """
 ## Gather
@@ -121,7 +125,8 @@ def results_page(folder: Path) -> str:
     navigation = baselines(folder, "navigation-15", "team_return")
     traffic = baselines(folder, "hangzhou_4x4", "average_travel_time")
     combat = {"win": "won, ", "return": "return, "}
-    parts = [HEAD, GATHER.format(baselines=baselines(folder, "gather normal-24", "return"))]
+    head = HEAD.format(changes="\n".join(changes(folder)))
+    parts = [head, GATHER.format(baselines=baselines(folder, "gather normal-24", "return"))]
     parts += [block(gather_table(folder)), DIDACTIC, block(didactic_table(folder))]
     parts += [PARTICLE.format(baselines=navigation)]
     parts += [block(benchmark_tables(folder / "measured_mpe.csv", {"return": ""}))]

@@ -68,6 +68,26 @@ def test_memory_and_last_action_are_zero_where_an_episode_begins():
         step = env.step(action)
 
 
+def test_the_graph_holds_the_edges_of_the_previous_step():
+    env = Toy(4, num_agents=5, horizon=4)
+    runner = PolicyRunner(env.spec, 4, Counter(), make_graph("knn:k=1"))
+    step, before = env.reset(0), torch.empty(2, 0).long()
+    for _ in range(12):
+        graph = runner.observe(step)
+        begins = (step.time == 0).repeat_interleave(5)
+        pairs = {
+            (i, j)
+            for edges, new in ((before, False), (graph.edge_index, True))
+            for i, j in edges.t().tolist()  # type: ignore[union-attr]
+            if bool(begins[j]) == new
+        }
+        assert set(map(tuple, graph.previous_edge_index.t().tolist())) == pairs
+        assert graph.previous_edge_index.shape[1] == len(pairs)
+        before = graph.edge_index
+        action, _ = runner.act()
+        step = env.step(action)
+
+
 def test_random_actions_are_legal_and_of_the_right_kind():
     env = Toy(64)
     step = env.reset(0)

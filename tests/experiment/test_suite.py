@@ -4,12 +4,14 @@ from contextlib import closing
 from functools import cache
 
 import pytest
+import torch
 
+from graphmarl.data import Trajectory
 from graphmarl.experiment.config import Config
 from graphmarl.experiment.policies import make_cut
 from graphmarl.experiment.suite import DIDACTIC, DIDACTIC_CUTS, GATHER_OFF_POLICY, SUITE
 from graphmarl.experiment.train_suite import train_suite
-from graphmarl.learners import OffPolicy
+from graphmarl.learners import A2C, OffPolicy
 from graphmarl.methods import METHODS
 from graphmarl.resolver import options_of
 from graphmarl.step import Spec
@@ -43,6 +45,25 @@ def test_every_named_setting_constructs(family):
                 assert made.learner(spec).default_graph, f"{name} {row}"
                 built.add((setting.method, setting.graph))
     assert len(built) > 5
+
+
+@pytest.mark.parametrize("method", ["coma", "neurcomm"])
+def test_methods_with_a_single_epoch_make_four_thousand_optimiser_steps(method):
+    tasks = [("mpe", "navigation"), ("cityflow", "hangzhou_4x4"), ("smac", "3m")]
+    for benchmark in (SUITE[family][task] for family, task in tasks):
+        if method in benchmark.settings:
+            setting = benchmark.settings[method]
+            env = benchmark.env.format(reward=setting.reward)
+            spec, made = spec_of(env), config(setting.method, env, setting.graph)
+            learner, copies = made.learner(spec), int(env.split("num_envs=")[1].split(",")[0])
+            assert isinstance(learner, A2C)
+            steps = learner.rollout_length
+            played = Trajectory.__new__(Trajectory)
+            played.spec = spec
+            played.alive = torch.ones(steps, copies, spec.num_agents, dtype=torch.bool)
+            played.valid = torch.ones(steps, copies, dtype=torch.bool)
+            picks = list(learner.minibatches(played))
+            assert benchmark.steps // (steps * copies) * len(picks) >= 4_000, env
 
 
 def test_settings_of_gather_are_options_of_every_off_policy_method():

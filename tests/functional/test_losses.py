@@ -2,6 +2,7 @@
 
 import math
 
+import pytest
 import torch
 from torch.distributions import Normal, kl_divergence
 
@@ -14,6 +15,7 @@ from graphmarl.functional import (
     masked_mean,
     masked_standardise,
     standard_normal_kl,
+    value_error,
 )
 
 
@@ -67,3 +69,21 @@ def test_cosine_of_gradients_in_several_parts():
 
 def test_the_linear_schedule_stays_at_its_end():
     assert [linear(1, 0, x) for x in (0, 0.25, 1, 2)] == [1, 0.75, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("clip", "delta", "expected"),
+    [
+        (None, None, [3.0**2, 0.0]),
+        # From 0 a value may move by 0.5 only, to 0.5 and -0.5; the larger error counts.
+        (0.5, None, [3.5**2, 0.5**2]),
+        # Above delta, twice delta (|e| - delta / 2).
+        (None, 1.0, [2 * (3 - 0.5), 0.0]),
+        (0.5, 1.0, [2 * (3.5 - 0.5), 0.5**2]),
+    ],
+)
+def test_errors_of_values_are_clipped_and_linear_if_asked(clip, delta, expected):
+    value, target = torch.tensor([1.0, -1.0]), torch.tensor([4.0, -1.0])
+    assert value_error(value, target, torch.zeros(2), clip, delta).tolist() == pytest.approx(
+        expected
+    )

@@ -10,7 +10,9 @@ from torch.distributions import Categorical
 
 from graphmarl.agent_graph import Edges
 from graphmarl.learners import DDPG
+from graphmarl.methods import MADDPG
 from graphmarl.nn import AgentNetwork, CentralCritic, ConcatCritic, Output, PooledCritic
+from graphmarl.step import Spec
 
 
 class Sure(AgentNetwork):
@@ -70,6 +72,39 @@ def test_the_policy_loss_leaves_the_critic_alone():
     losses["critic"].backward()
     assert made.network.scale.grad is None
     assert made.critic.scale.grad is not None
+
+
+@pytest.mark.parametrize("greedy", [False, True])
+def test_relaxed_actions_are_stored_and_their_largest_is_played(greedy, monkeypatch):
+    made = learner(actions="relaxed", gumbel_temperature=2.0)
+    made.network.scale.data.fill_(1.0)
+    # Noise -log(E) of exponential draws E = 1: none.
+    monkeypatch.setattr(torch.Tensor, "exponential_", lambda self: self.fill_(1.0))
+    graph: Any = example().graph(0)
+    action, stored, _ = made.act(graph, torch.zeros(2, 0), greedy)
+    logits = graph.x.log_softmax(-1) / (1 if greedy else 2)
+    assert torch.allclose(stored["relaxed"], logits.softmax(-1))
+    assert action.tolist() == [0, 0]
+
+
+def test_critic_policy_and_target_use_relaxed_actions(monkeypatch):
+    relaxed = torch.tensor([[[0.75, 0.25], [0.5, 0.5]]])[:, None].expand(2, 1, 2, 2)
+    played = example()
+    played.stored = {"relaxed": relaxed}
+    made = learner(actions="relaxed", target_action="relaxed", regulariser=0.0)
+    made.network.scale.data.fill_(0.0)
+    monkeypatch.setattr(torch.Tensor, "exponential_", lambda self: self.fill_(1.0))
+    losses = made.losses(played)
+    # Q = 2 * (0.25 + 0.5); the next actions are even, too, so that 3 + 0.5 * 2 * 1 is the target.
+    assert losses["critic"].item() == pytest.approx((1.5 - 4) ** 2)
+    assert losses["policy"].item() == pytest.approx(-2 * (0.5 + 0.5))
+
+
+def test_next_actions_can_be_those_of_a_target_actor():
+    made = learner(target_actor=True)
+    # The target's actors would do the first action: nothing follows by the count of the second.
+    made.targets["network"].scale.data.fill_(-100.0)
+    assert made.losses(example())["critic"].item() == pytest.approx((2 - 3) ** 2)
 
 
 def two_teams() -> tuple:
@@ -139,3 +174,33 @@ def test_dead_agents_are_excluded_from_the_maximum():
     # 5 less the sum of what each sees and does; zeros, the dead's, would make 5.
     live = 5 - torch.cat([graph.x, action], 1)[:2].sum(1)
     assert torch.isclose(critic(graph, action)[0], live.max())
+
+
+def test_agents_can_have_actors_and_critics_of_their_own():
+    torch.manual_seed(0)
+    spec = Spec(num_agents=2, obs_shape=(2,), num_actions=2, horizon=9, has_position=False)
+    made: Any = MADDPG(spec, hidden=4, shared=False, gamma=0.5)
+    graph, critic = example().graph(0), made.critic
+    logits = made.network(graph, torch.zeros(2, 0))[0].distribution.logits
+    # Both see the same; the gains of the shared layers are kept.
+    assert not torch.equal(logits[0], logits[1])
+    gains = [each.weight[0].norm(dim=1) for each in (made.network.encoder[0], critic.layers[4])]
+    assert torch.allclose(gains[1], torch.tensor(1.0)) and gains[0].shape == (4,)
+    done, new = torch.eye(2), torch.eye(2).flip(0)
+    first, second = critic(graph, torch.stack([new[0], done[1]])), critic(graph, done)
+    assert torch.equal(critic.gain(graph, done, new)[0, 0], first[0, 0])
+    assert not torch.equal(first[0, 0], second[0, 0])
+    other = critic(graph, torch.stack([done[0], new[1]]))
+    assert torch.equal(critic.gain(graph, done, new)[0, 1], other[0, 1])
+
+
+def test_critics_of_single_agents_learn_from_their_own_rewards():
+    spec = Spec(num_agents=2, obs_shape=(2,), num_actions=2, horizon=9, has_position=False)
+    made: Any = MADDPG(spec, hidden=4, shared=False, gamma=0.5)
+    for module in (made.critic, made.targets["critic"]):
+        module.layers[4].weight.data.zero_()
+        module.layers[4].bias.data = torch.tensor([[2.0], [4.0]])
+    # Agent 0 expects 2 and gets 1 + 0.5 * 2; agent 1 expects 4 and gets 5 + 0.5 * 4, or dies.
+    assert made.losses(example())["critic"].item() == pytest.approx((0**2 + 3**2) / 2)
+    dead = example(survived=[[True, False]])
+    assert made.losses(dead)["critic"].item() == pytest.approx((0**2 + 1**2) / 2)

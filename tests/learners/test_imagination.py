@@ -87,6 +87,13 @@ def test_an_agent_that_does_not_continue_is_masked():
         assert torch.equal(*after) == (not live[0, 1])
 
 
+@pytest.mark.parametrize(("paid", "wanted"), [("agent", 4.0), ("team", 3.0)])
+def test_the_return_of_an_agent_ends_with_its_death(paid, wanted):
+    # The second goes on by 0.4 and is cut: no value of a dead state and no later reward follows.
+    imagined = imagined_rollout([2.0, 4.0], [0.9, 0.4], paid, horizon=2)
+    assert imagined.target[0, 1].item() == pytest.approx(wanted)
+
+
 def test_dead_agents_can_receive_the_team_reward_to_the_end():
     # The team goes on by 0.9: y_1 = 1 + 0.45 * 4 = 2.8, y_0 = 3 + 0.45 (2 + 1.4) = 4.53, also for
     # the second, who dies in the first step.
@@ -226,13 +233,57 @@ def test_only_the_squared_error_predicts_the_mean_reward(reward_loss, best):
     assert pull.item() == pytest.approx(0, abs=1e-6)
 
 
+@pytest.mark.parametrize(("kind", "expected"), [("squared", 3**2 / 2), ("smooth_l1", 3 - 0.5)])
+def test_observations_are_predicted_as_they_are_standardised(kind, expected):
+    model = WorldModel(
+        2, 2, categoricals=2, classes=1, positional=False, normalize_observations=True, **SMALL
+    )
+    assert model.moments is not None
+    model.moments.update(torch.tensor([[4.0, 4.0], [8.0, 8.0]]))
+    nn.init.zeros_(model.obs.weight)
+    nn.init.constant_(model.obs.bias, 1.0)
+    # Of mean 6 and standard deviation 2, so that 2 is -2 and the error 3, in each of 2 entries.
+    game = batch([[[2.0, 2.0]]] * 3, [[0]] * 2, [[0.0]] * 2, [[]] * 3, last_action=[[0]] * 3)
+    seq = Sequences.of(game, masked=True)
+    found = model_losses(model, seq, unroll(model, seq), 1.0, 0.8, 1.0, observation_loss=kind)
+    assert found["observation"].item() == pytest.approx(2 * expected)
+
+
+def test_what_was_played_is_what_observations_are_standardised_by():
+    env = Toy()
+    learner = MAMBASmall(env.spec, normalize_observations=True, learning_starts=10**6)
+    (game, *_) = Collector(env, make_graph("complete"), learner, 40, 10)
+    learner.update(game)
+    assert learner.network.model.moments is not None
+    assert torch.allclose(
+        learner.network.model.moments.mean, game.obs[game.alive].mean(0), atol=1e-5
+    )
+
+
+def test_absorbing_agents_are_not_masked():
+    agent = LatentAgent(Known([2.0, 4.0], [0.9, 0.4]), 16)
+    alive = torch.ones(5, 2, dtype=torch.bool)
+    start = torch.zeros(5, 2, agent.model.size), alive, BlockMask.complete(alive)
+    found = imagine_rollout(agent, Four(), *start, 2, 0.5, 0.5, "team", "drawn", absorbing=True)
+    assert found.alive.all()
+    # Both are paid 3; by 0.4 the second goes on: y_1 = 3 + 0.2 * 4, y_0 = 3 + 0.2 (2 + 1.9).
+    assert torch.allclose(found.target[::5, 1], torch.tensor([3.78, 3.8]))
+    with pytest.raises(ValueError, match="with masked_training dead agents have no edges"):
+        MAMBASmall(Toy().spec, absorbing=True, masked_training=True)
+    complete = torch.ones(2, 3, 3, dtype=torch.bool)
+    game = batch([[[0.0]] * 3] * 2, [[0] * 3], [[0.0] * 3], alive=[[True, True, False]] * 2)
+    game.last_action = torch.zeros(2, 1, 3, dtype=torch.long)
+    seq = Sequences.of(game, masked=False, absorbing=True)
+    assert all(torch.equal(each.mask, complete[:1]) for each in seq.adjacency)  # type: ignore[union-attr]
+
+
 @pytest.mark.parametrize("reward_loss", ["squared", "smooth_l1"])
 def test_a_learner_uses_its_reward_loss(reward_loss, monkeypatch):
     learner = MAMBASmall(Toy().spec, reward_loss=reward_loss)
     seen = []
 
     def recorded(*arguments):
-        seen.append(arguments[-1])
+        seen.append(arguments[-2])
         return {"reward": torch.zeros(())}
 
     monkeypatch.setattr(learner, "draw", lambda: (None, None))
@@ -260,6 +311,16 @@ def test_advantages_are_standardised_only_if_asked_for(normalize_advantage, want
     )
     learner.learn_policy()
     assert torch.allclose(seen[0], torch.tensor(wanted), atol=1e-4)
+
+
+def test_only_the_policy_has_weight_decay_and_its_gain_is_an_option():
+    optimizers = MAMBASmall(Toy().spec).configure_optimizers()
+    assert [each.param_groups[0]["weight_decay"] for each in optimizers] == [0, 1e-5, 0]
+    learner = MAMBASmall(Toy().spec, critic_weight_decay=1e-5, policy_gain=2.0)
+    assert learner.configure_optimizers()[2].param_groups[0]["weight_decay"] == 1e-5
+    last: Any = learner.network.actor[-1]
+    # Rows of an orthogonal matrix have the length of the gain.
+    assert torch.allclose(last.weight.norm(dim=1), torch.tensor(2.0))
 
 
 @pytest.mark.parametrize("copies", [1, 2, 5])

@@ -235,6 +235,17 @@ def test_the_optimiser_trains_all_but_the_targets(name, kind):
     assert optimizer.param_groups[0]["params"] == [taught.network.scale]
 
 
+@pytest.mark.parametrize(("options", "share"), [({}, 0.9), ({"optimizer_eps": 1e-5}, 9 / 1009)])
+def test_a_first_step_of_adam_is_the_gradient_over_its_size_and_eps(options, share):
+    # m = 0.1 g / 0.1 and v = g^2, so that the step is lr g / (|g| + eps): of g = 9e-8 and
+    # lr = 0.01 it is 0.01 * 9 / 10 by the default, and 0.9 % of 0.01 with PPO's 1e-5.
+    taught = learner(learning_rate=0.01, **options)
+    taught.network.scale.data.fill_(0.0)
+    taught.network.scale.grad = torch.tensor(9e-8)
+    taught.configure_optimizers().step()
+    assert taught.network.scale.item() == pytest.approx(-0.01 * share, rel=1e-3)
+
+
 @pytest.mark.parametrize(
     "options",
     [

@@ -11,6 +11,7 @@ from graphmarl.graphs import make_graph
 from graphmarl.learners import PPO
 from graphmarl.learners.diagnostics import gradient_cosine
 from graphmarl.learners.minibatch import Minibatch
+from graphmarl.learners.value_normalizer import ValueNormalizer
 from graphmarl.nn import ActorCritic
 from graphmarl.step import Spec
 
@@ -154,3 +155,51 @@ def test_team_and_agent_gradients_agree_if_and_only_if_they_must():
     opposed = torch.tensor([[3.0, -1.0]]).expand(3, 1, 2)
     # own (3, -1), team (2, 2): cosine (6 - 2) / (sqrt(10) sqrt(8))
     assert cosine_of(opposed) == pytest.approx(4 / 80**0.5, abs=1e-5)
+
+
+def test_running_statistics_of_values_have_no_bias():
+    normalizer = ValueNormalizer(decay=0.5)
+    assert normalizer.denormalize(torch.tensor([3.0])).item() == 3, "the identity at first"
+    normalizer.update(torch.tensor([1.0, 3.0]))
+    normalizer.update(torch.tensor([8.0]))
+    # Weights 1/4 and 1/2 of 3/4: the mean is (2 + 2 * 8) / 3, the square (5 + 2 * 64) / 3.
+    mean, square = 18 / 3, 133 / 3
+    std = (square - mean**2) ** 0.5
+    assert normalizer.normalize(torch.tensor([1.0])).item() == pytest.approx((1 - mean) / std)
+    assert normalizer.denormalize(torch.tensor([2.0])).item() == pytest.approx(2 * std + mean)
+
+
+def test_a_critic_of_standardised_values_has_returns_in_units_of_the_rewards():
+    taught, plain = learner(normalize_value=True), learner()
+    assert taught.value_normalizer is not None
+    taught.value_normalizer.decay = 0.0
+    taught.value_normalizer.update(torch.tensor([10.0, 30.0]))
+    played = trajectory()
+    played.stored["value"] = (played.stored["value"] - 20) / 10
+    assert played.last_value is not None
+    played.last_value = (played.last_value - 20) / 10
+    for found, expected in zip(
+        taught.advantages(played), plain.advantages(trajectory()), strict=True
+    ):
+        assert torch.allclose(found, expected, atol=1e-5)
+
+
+def test_chunks_start_from_the_memory_with_which_agents_acted():
+    env = Toy()
+    network = ActorCritic(6, 3, hidden=4, recurrent=True)
+    taught = PPO(network, epochs=1, minibatch_size=24, rollout_length=12, chunk_length=4)
+    for played in Collector(env, make_graph("none"), taught, 120, 12):
+        seen = torch.zeros(12 * 4)
+        # 24 agent slots are two chunks of 4 steps of 3 agents.
+        for pick in taught.minibatches(played):
+            assert pick.view(4, 2).diff(dim=0).eq(4).all()
+            log_prob, _, value, _ = taught.evaluate(played, pick)
+            for found, name in ((log_prob, "log_prob"), (value, "value")):
+                stored = played.stored[name].flatten(0, 1)[pick].flatten()
+                assert torch.allclose(found, stored, atol=1e-5)
+            seen[pick] += 1
+        assert (seen == 1).all()
+    with pytest.raises(ValueError, match="must divide the 12 steps"):
+        PPO(network, rollout_length=12, chunk_length=5)
+    with pytest.raises(ValueError, match="agents with a memory"):
+        learner(chunk_length=5)

@@ -106,6 +106,19 @@ def test_the_value_learns_the_soft_value_of_one_joint_draw(gradient, monkeypatch
     assert losses["value"].item() == pytest.approx(expected, rel=1e-5)
 
 
+@pytest.mark.parametrize("gradient", ["gumbel", "exact"])
+def test_the_value_can_learn_from_the_action_that_was_drawn(gradient, monkeypatch):
+    made = learner(gradient=gradient, expectation="sampled")
+    # Everyone draws 1: q = (0, 2) beside it, of which 2, less 0.2 log(1/2).
+    one = torch.tensor([[0.0, 1.0]] * 2)
+    monkeypatch.setattr("torch.nn.functional.gumbel_softmax", lambda *_, **__: one)
+    monkeypatch.setattr(Categorical, "sample", lambda self: torch.ones(2, dtype=torch.long))
+    losses = made.losses(example())
+    soft = 2 + 0.2 * math.log(2)
+    expected = ((3 - soft) ** 2 + (5 - soft) ** 2) / 2 / 2
+    assert losses["value"].item() == pytest.approx(expected, rel=1e-5)
+
+
 def test_of_two_critics_the_smaller_counts():
     made = learner(critics=[Table(1.0), Table(3.0)])
     q = made._frozen_q([(torch.zeros(2, 2),)] * 2, torch.eye(2), example().graph(0))

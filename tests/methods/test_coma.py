@@ -144,6 +144,52 @@ def test_the_target_is_copied_when_it_is_due(options, moves, monkeypatch):
     assert learner.updated == 4
 
 
+def test_the_critic_can_be_trained_before_the_advantages_are_computed(monkeypatch):
+    learner = COMA(SPEC, critic_first=True, value_coef=1.0, gamma=0.0, critic_learning_rate=0.5)
+    trajectory = played(learner)
+    learner.critic = Given(0.0, 0.0, 0.0)  # type: ignore[assignment]
+    trajectory.action[:], trajectory.reward[:] = 1, 1.0
+    trajectory.stored["policy"][:] = torch.tensor([0.5, 0.25, 0.25])
+    optimizer = learner.configure_optimizers()
+    monkeypatch.setattr(learner, "optimizers", lambda: optimizer)
+    monkeypatch.setattr(learner, "manual_backward", lambda loss: loss.backward())
+    advantages = learner.advantages
+    seen = []
+    monkeypatch.setattr(learner, "advantages", lambda t: seen.append(advantages(t)) or seen[-1])
+    before = [p.clone() for p in learner.network.parameters()]
+    learner.update(trajectory)
+    # A first step of Adam is the learning rate: the action that was done has 0.5, less a quarter.
+    assert learner.critic.q.tolist() == pytest.approx([0, 0.5, 0], abs=1e-3)  # type: ignore[arg-type]
+    assert torch.allclose(seen[0][0][trajectory.acted], torch.tensor(0.375), atol=1e-3)
+    moved = zip(before, learner.network.parameters(), strict=True)
+    assert any(not torch.equal(one, two) for one, two in moved)
+
+
+def test_a_share_of_the_policy_is_uniform_over_legal_actions():
+    learner = COMA(SPEC, epsilon=0.25, final_epsilon=0.1)
+    plain = COMA(SPEC)
+    plain.network.load_state_dict(learner.network.state_dict() | {"uniform": torch.zeros(())})
+    env = Toy(2, 3)
+    graph, memory = agent_graph(env.reset(0), env.spec), torch.zeros(6, 0)
+    mixed, pure = (each.network(graph, memory)[0].distribution for each in (learner, plain))
+    # The third action is illegal at first.
+    uniform = torch.tensor([0.5, 0.5, 0.0])
+    assert torch.allclose(mixed.probs, 0.75 * pure.probs + 0.25 * uniform, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["commnet", "g2anet"])
+def test_actors_can_communicate(name):
+    env = Toy(2, 3)
+    network = COMA(env.spec, communication=name).network
+    graph, memory = make_graph("complete")(agent_graph(env.reset(0), env.spec)), torch.zeros(6, 0)
+    assert graph.x is not None
+    before = network(graph, memory)[0].latent
+    graph.x[1] += 1.0
+    after = network(graph, memory)[0].latent
+    assert before is not None and network.rounds > 0
+    assert (after != before).any(1).tolist() == [True] * 3 + [False] * 3
+
+
 def test_bad_numbers_and_a_missing_state_are_refused():
     with pytest.raises(ValueError, match="COMA needs a global state; this environment has none"):
         COMA(Spec(num_agents=3, obs_shape=(6,), num_actions=3, horizon=6))
@@ -151,7 +197,7 @@ def test_bad_numbers_and_a_missing_state_are_refused():
         ValueError, match="target_update_interval is 0; allowed are whole numbers from 1"
     ):
         COMA(SPEC, target_update_interval=0)
-    with pytest.raises(ValueError, match="tau is 2; allowed is more than 0, up to 1"):
+    with pytest.raises(ValueError, match="tau is 2; allowed are numbers above 0 to 1"):
         COMA(SPEC, tau=2)
 
 

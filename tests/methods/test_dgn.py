@@ -10,6 +10,7 @@ from toy import Toy
 from graphmarl.agent_graph import agent_graph
 from graphmarl.data import Collector, Trajectory
 from graphmarl.graphs import make_graph
+from graphmarl.learners.transitions import edges_that_stay
 from graphmarl.methods import DGN
 from graphmarl.methods.dgn import DGNNetwork, divergence
 from graphmarl.nn import Output
@@ -132,3 +133,25 @@ def test_no_convolution_is_refused():
     spec = Spec(num_agents=3, obs_shape=(2,), num_actions=2, horizon=9)
     with pytest.raises(ValueError, match="layers is 0; allowed are whole numbers from 1"):
         DGN(spec, layers=0)
+
+
+def test_targets_can_use_the_graph_before_the_transition():
+    alive = [[True, True, True], [True, True, False]]
+    trajectory = played(alive=alive)
+    kept = edges_that_stay(trajectory)
+    # 1 and 2 speak to 0; then 2 is dead.
+    assert kept.select(torch.tensor([0]))[0].tolist() == [[1, 2], [0, 0]]
+    assert kept.select(torch.tensor([1]))[0].tolist() == [[1], [0]]
+    spec = Spec(num_agents=3, obs_shape=(2,), num_actions=2, horizon=9)
+    seen: list[list[list[int]]] = []
+
+    class Recorded(DGN):
+        def unroll(self, network, batch):
+            seen.append(batch.graph(1).edge_index.tolist())  # type: ignore[union-attr]
+            return super().unroll(network, batch)
+
+    for next_graph in ("own", "same"):
+        Recorded(spec, next_graph=next_graph).losses(trajectory)  # type: ignore[arg-type]
+    assert seen[2] == seen[3] == [[1], [0]] != seen[0]
+    with pytest.raises(ValueError, match="needs single transitions"):
+        DGN(spec, next_graph="same", sample="episode")

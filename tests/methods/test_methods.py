@@ -11,7 +11,7 @@ from graphmarl.experiment.config import Config
 from graphmarl.functional import masked_mean
 from graphmarl.graphs import make_graph
 from graphmarl.learners import Learner
-from graphmarl.methods import IPPO, METHODS, Method, method_table
+from graphmarl.methods import IPPO, METHODS, VPP, Method, method_table
 from graphmarl.nn import Channel
 from graphmarl.resolver import construct, options_of
 from graphmarl.step import Spec
@@ -146,3 +146,12 @@ def test_a_method_that_sends_messages_is_not_trained_without_edges_by_default():
         with pytest.raises(ValueError, match="mute sends messages and has no default graph"):
             Config(config)
         assert Config({**config, "graph": "none"}).graph == "none"
+
+
+def test_the_critics_of_ip_are_as_wide_as_its_other_layers():
+    # IP, Table 2: all layers have 128 units; VPP's states have the size of its embeddings.
+    for name, width in (("ip", 128), ("vpp", 32)):
+        learner = build(name)
+        assert isinstance(learner, VPP)
+        sizes = [each.states.sizes[1:] for each in (*learner.critics, learner.value)]  # type: ignore[union-attr]
+        assert sizes == [[width, width]] * len(sizes)

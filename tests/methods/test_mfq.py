@@ -1,6 +1,10 @@
 """The mean action of MFQ's neighbours by hand."""
 
+import math
+
+import pytest
 import torch
+from batches import batch
 from torch import nn
 from torch_geometric.data import Data
 
@@ -58,3 +62,17 @@ def test_the_policy_is_boltzmann_with_a_temperature_that_falls():
     learner.progress.fill_(1.0)
     assert abs(learner.exploring - 0.1) < 1e-6
     assert MFQ(spec, exploration="epsilon").exploration == "epsilon"
+
+
+def test_targets_can_be_expected_under_the_policy():
+    # Q of the next state is (0, ln 3) by the network and (4, 8) by its target.
+    obs = [[[0.0, 0.0]], [[0.0, math.log(3)]]]
+    played = batch(obs, [[0]], [[1.0]])
+    q, target = torch.tensor(obs)[:, None], torch.tensor([4.0, 8.0]).expand(2, 1, 1, 2)
+    spec = Spec(num_agents=1, obs_shape=(2,), num_actions=2, horizon=9)
+    learner = MFQ(spec, next_value="expected")
+    # At temperature 1 the shares are 1/4 and 3/4.
+    assert learner.state_values(played, q, target)[1].item() == pytest.approx(1 + 6)
+    assert MFQ(spec).state_values(played, q, target)[1].item() == 8
+    greedy = MFQ(spec, next_value="expected", exploration="epsilon", epsilon=0.4)
+    assert greedy.state_values(played, q, target)[1].item() == pytest.approx(0.2 * 4 + 0.8 * 8)

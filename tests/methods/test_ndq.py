@@ -7,11 +7,12 @@ import pytest
 import torch
 from batches import batch, joined
 from torch import nn
+from torch_geometric.data import Data
 from toy import Toy
 
 from graphmarl.data import Trajectory
 from graphmarl.methods import NDQ
-from graphmarl.nn import Output, Rank
+from graphmarl.nn import Channel, Output, Rank
 from graphmarl.step import Spec
 
 # Three agents, two steps; 1 and 2 speak to 0 and 0 to 1 in the first, 0 to 2 in the second.
@@ -46,6 +47,9 @@ def losses(
 ) -> dict[str, float]:
     # The greedy action of the online network does not matter.
     online, target = Output(latent=received, messages=MEANS, q=-LABELS), Output(q=LABELS)
+    if options.get("own_messages"):
+        # Of the agents that count 0 says (2, 2) to itself, 4, and 2 says (0, 1), 1/2.
+        online.extra["own_message"] = torch.tensor([[2.0, 2.0], [0, 0], [0, 1], *[[9, 9]] * 3])
     found = made(**options).extra_losses(trajectory, online, target)
     return {name: value.item() for name, value in found.items()}
 
@@ -57,6 +61,50 @@ def missed(odds: float) -> float:
 
 def test_succinctness_is_half_the_square_of_the_means_for_each_sender():
     assert losses(played())["succinctness"] == pytest.approx(2 * 0.1 * (12.5 + 2 + 0.5))
+
+
+def test_messages_to_oneself_count_if_they_are_sent():
+    found = losses(played(), own_messages=True)["succinctness"]
+    assert found == pytest.approx(2 * 0.1 * (12.5 + 2 + 0.5 + 4 + 0.5))
+
+
+def test_the_entropy_term_is_the_surprise_of_a_sample(monkeypatch):
+    monkeypatch.setattr(torch, "randn_like", torch.ones_like)
+    learner = made(entropy_beta=0.01)
+    assert learner.loss_names == ("td", "expressiveness", "succinctness", "entropy")
+    # Samples (4, 5), (3, 1), (1, 2); two bits each cost log(2 pi).
+    expected = (41 + 10 + 5) / 2 + 3 * math.log(2 * math.pi)
+    assert losses(played(), entropy_beta=0.01)["entropy"] == pytest.approx(2 * 0.01 * expected)
+
+
+def test_a_cut_ranks_messages_to_oneself_and_does_not_count_them():
+    spec = Spec(num_agents=2, obs_shape=(1,), num_actions=2, horizon=9)
+    found = {}
+    for own in (False, True):
+        network = NDQ(spec, mixer="vdn", bits=1, own_messages=own).network
+        # Means 10 and 20 of messages to the other, 1 and 2 of those to oneself.
+        means = torch.tensor([[1.0, 10.0], [20.0, 2.0]])
+        network.communication.conv.encoder = Fixed(means)  # type: ignore[union-attr]
+        edges, alive = torch.tensor([[0, 1], [1, 0]]), torch.ones(2, dtype=torch.bool)
+        seen = Data(x=torch.zeros(2, 1), edge_index=edges, alive=alive, num_nodes=2)
+        with Channel(network.eval(), 2, Rank(50)) as channel:
+            output, _ = network(seen, torch.zeros(2, 0))
+        assert output.latent is not None and not output.latent.diagonal().any()
+        (sent,) = channel.messages
+        found[own] = sent.keep.flatten().tolist()
+        assert channel.take(1)["messages"].tolist() == [sum(found[own])]
+    assert found == {False: [False, True], True: [True, True]}
+
+
+class Fixed(nn.Module):
+    """The same messages whatever is seen."""
+
+    def __init__(self, means: torch.Tensor) -> None:
+        super().__init__()
+        self.means = means
+
+    def forward(self, x):
+        return self.means
 
 
 def test_expressiveness_is_the_cross_entropy_with_the_best_action_of_the_target():
@@ -233,5 +281,5 @@ def test_what_is_cut_in_training_gets_no_gradient_from_the_values():
 
 
 def test_a_cut_in_training_must_be_a_percentage():
-    with pytest.raises(ValueError, match="takes 0 to 100 percent"):
+    with pytest.raises(ValueError, match="allowed are numbers from 0 to 100"):
         NDQ(Toy().spec, train_cut=120.0)

@@ -143,7 +143,7 @@ def test_the_loss_is_that_of_actor_and_critic():
     ("options", "message"),
     [
         ({"neighbors": 0}, "neighbors is 0; allowed are whole numbers from 1"),
-        ({"spatial_discount": -1.0}, "allowed are 0 to 1, and reward=team is the global reward"),
+        ({"spatial_discount": -1.0}, "allowed are numbers from 0 to 1"),
     ],
 )
 def test_bad_numbers_are_refused(options, message):

@@ -89,3 +89,30 @@ def test_messages_are_the_only_difference_from_ippo():
     assert names == [name for name, _ in theirs.network.named_parameters()]
     kept = {k: v for k, v in vars(ours).items() if isinstance(v, (int, float, str, bool))}
     assert kept == {k: v for k, v in vars(theirs).items() if k in kept}
+
+
+def test_a_second_round_attends_with_what_was_received_in_the_first():
+    made, seen = network(TarMAC, message=5, key=7, rounds=2), graph()
+    output, _ = made(seen, torch.zeros(3, 0))
+    communication = made.communication
+    assert made.rounds == communication.rounds == 2
+    assert seen.x is not None
+    first = communication.conv(seen.x, EDGES)
+    linear = communication.between[0]
+    x = (torch.cat([seen.x, first], 1) @ linear.weight.t() + linear.bias).tanh()
+    assert torch.allclose(output.latent, communication.conv(x, EDGES), atol=1e-6)
+
+
+def test_the_scale_of_scores_and_gradients_of_messages_are_options():
+    options = {"message": 9, "key": 4, "mixer": "vdn", "recurrent": True}
+    assert network(TarMACQMIX, **options).communication.conv.scale == 2
+    assert network(TarMACQMIX, scale="message", **options).communication.conv.scale == 3
+    for detached in (False, True):
+        made, memory = network(TarMACQMIX, detach_messages=detached, **options), torch.randn(3, 64)
+        memory.requires_grad_()
+        output, _ = made(graph(), memory)
+        value = made.communication.conv.value.weight
+        to_memory, to_value = torch.autograd.grad(
+            output.latent.sum(), (memory, value), allow_unused=True
+        )
+        assert (to_memory is None) == detached and to_value.any()

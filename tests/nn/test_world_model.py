@@ -8,10 +8,19 @@ from batches import batch
 from toy import Toy
 
 from graphmarl.agent_graph import agent_graph
-from graphmarl.data import Trajectory
+from graphmarl.data import Collector, Trajectory
 from graphmarl.graphs import make_graph
 from graphmarl.learners.sequences import Sequences, unroll
-from graphmarl.nn import Channel, LatentAgent, LatentCritic, WorldModel, adjacency_of
+from graphmarl.methods import MAMBASmall
+from graphmarl.nn import (
+    Channel,
+    CommunicationTransformer,
+    LatentAgent,
+    LatentCritic,
+    RunningMoments,
+    WorldModel,
+    adjacency_of,
+)
 
 LINE = torch.tensor([[0, 1, 1, 2, 2, 3], [1, 0, 2, 1, 3, 2]])
 SMALL: dict[str, Any] = {"hidden": 16, "recurrent": 8, "heads": 2}
@@ -93,6 +102,41 @@ def test_acting_and_training_compute_the_same_states(masked):
         assert output.features is memory
 
 
+class Recorded(MAMBASmall):
+    """Stores the states in which it acts."""
+
+    def act(self, graph, memory, greedy=False):
+        action, stored, memory = super().act(graph, memory, greedy)
+        return action, {**stored, "state": memory}, memory
+
+
+@pytest.mark.parametrize(
+    ("builder", "options"),
+    [
+        ("knn:k=2", {"masked_training": True}),
+        ("knn:k=2", {"masked_training": True, "hops": "layer", "layers": 2}),
+        ("complete", {}),
+        ("complete", {"absorbing": True, "normalize_observations": True}),
+    ],
+)
+def test_states_of_acting_are_those_of_training_while_graphs_change_and_agents_die(
+    builder, options, monkeypatch
+):
+    env = Toy(num_envs=3, num_agents=5, horizon=9)
+    sizes: dict[str, Any] = {**SMALL, "categoricals": 2, "classes": 4, "learning_starts": 10**6}
+    learner = Recorded(env.spec, **sizes, **options).eval()
+    if learner.network.model.moments is not None:
+        learner.network.model.moments.update(torch.rand(9, 6))
+    monkeypatch.setattr("graphmarl.nn.world_model.sample_index", lambda logits: logits.argmax(-1))
+    game = next(iter(Collector(env, make_graph(builder), learner, 10**6, 12, seed=2)))
+    seq = Sequences.of(game, learner.masked_training, learner.absorbing)
+    learned = unroll(learner.network.model, seq).latent.features
+    acted = learned.unflatten(1, (3, 5))[game.acted]
+    assert torch.allclose(game.stored["state"][game.acted], acted, atol=1e-5)
+    died = (~game.survived & game.acted).any(2)
+    assert died[:-1].any() and (game.time[1:] == 0).any(), "agents die and episodes begin"
+
+
 def test_a_value_reads_live_agents_only():
     critic, alive = LatentCritic(5, 16, heads=2), torch.tensor([[True, True, False]])
     jacobian = torch.autograd.functional.jacobian(
@@ -105,3 +149,43 @@ def test_a_value_reads_live_agents_only():
 def test_bad_input_fails_at_the_door():
     with pytest.raises(ValueError, match=r"are \(16, 8, 0, 4\); allowed are 1 and more"):
         WorldModel(6, 3, categoricals=0, classes=4, **SMALL)
+
+
+def test_a_value_can_read_the_stochastic_state_alone():
+    learner = MAMBASmall(Toy().spec, critic_input="stochastic", **SMALL)
+    model, alive = learner.network.model, torch.ones(1, 2, dtype=torch.bool)
+    jacobian = torch.autograd.functional.jacobian(
+        lambda x: learner.critic(x, alive)[0], torch.randn(1, 2, model.size)
+    )
+    read = jacobian.abs().sum((0, 1, 2)) > 0  # type: ignore[union-attr]
+    assert read[: model.stochastic].all() and not read[model.stochastic :].any()
+
+
+@pytest.mark.parametrize(("hops", "reached"), [("single", 2), ("layer", 4)])
+def test_messages_travel_one_hop_or_one_in_each_layer(hops, reached):
+    layer = CommunicationTransformer(3, 16, layers=3, heads=2, hops=hops)
+    x = torch.randn(4, 3)
+    assert layer.rounds == reached - 1
+    for forward in (
+        lambda x: layer(x, LINE)[0],
+        lambda x: layer.encode(layer.tokens(x, 4), adjacency_of(LINE, 1, 4))[0],
+    ):
+        received = torch.autograd.functional.jacobian(forward, x).abs().sum((0, 2)) > 0  # type: ignore[union-attr]
+        assert received.tolist() == [agent < reached for agent in range(4)]
+    with Channel(layer, 4) as channel:
+        layer(x, LINE)
+    assert len(channel.messages) == layer.rounds
+    complete = torch.tensor([[i, j] for i in range(4) for j in range(4) if i != j]).T
+    other = CommunicationTransformer(3, 16, layers=3, heads=2)
+    other.load_state_dict(layer.state_dict())
+    assert torch.allclose(layer(x, complete), other(x, complete), atol=1e-5)
+
+
+def test_running_moments_are_those_of_all_rows():
+    rows = torch.randn(30, 2) * torch.tensor([3.0, 0.0]) + 5
+    moments = RunningMoments(2)
+    assert torch.equal(moments.standardise(rows), rows)
+    for part in rows.split([7, 3, 20]):
+        moments.update(part)
+    expected = (rows - rows.mean(0)) / torch.tensor([float(rows[:, 0].std(correction=0)), 0.01])
+    assert torch.allclose(moments.standardise(rows), expected, atol=1e-4)

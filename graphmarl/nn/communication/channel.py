@@ -77,6 +77,8 @@ class Channel:
       default is its absolute value;
     - `header`: additional numbers per message that are never cut, such as the signatures of
       attention; they count as bytes but not as bits;
+    - `cuts_self`: whether edges from agents to themselves are cut with all others, of which they
+      are then a part of the ranking; they are never counted;
     - `alphabet`: sizes of the one-hot symbols of a message. A symbol from an alphabet of n takes
       log2(n) binary digits, rounded up, which are its bits, and is sent or cut as a whole; all
       symbols have the same importance. The state of a world model with 32 categoricals of 32
@@ -122,18 +124,19 @@ class Channel:
             keep = sends(message, **inputs[0]).reshape(flat.shape)
         # A self-loop that a layer adds is no message.
         between = edge_index[0] != edge_index[1]
+        ranked = torch.ones_like(between) if getattr(layer, "cuts_self", False) else between
         if self.cut is not None:
             score: Callable[..., Tensor] | None = getattr(layer, "importance", None)
             importance = score(message, **inputs[0]) if score else message.abs()
-            importance = importance.reshape(flat.shape)[between]
+            importance = importance.reshape(flat.shape)[ranked]
             if alphabet:
                 importance = importance.new_ones(len(importance), len(alphabet))
-            cut = self.cut(importance, edge_index[1][between] // self.num_agents)
+            cut = self.cut(importance, edge_index[1][ranked] // self.num_agents)
             if alphabet:
                 size = torch.tensor(alphabet, device=cut.device)
                 cut = cut.repeat_interleave(size, 1)
             keep = keep.clone()
-            keep[between] &= cut
+            keep[ranked] &= cut
         flat = torch.where(keep, flat, torch.zeros_like(flat))
         header = getattr(layer, "header", 0)
         parts = edge_index[:, between], flat[between], keep[between]

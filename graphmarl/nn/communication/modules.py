@@ -87,13 +87,15 @@ class GaussianCommunication(CommunicationModule):
 
     Args:
         conv: message-passing layer.
+        own: live agents send a message to themselves too; its mean is `own_message` of `extra`,
+            zeros for dead agents.
     """
 
     rounds = 1
 
-    def __init__(self, conv: GaussianConv) -> None:
+    def __init__(self, conv: GaussianConv, own: bool = False) -> None:
         super().__init__()
-        self.conv = conv
+        self.conv, self.own = conv, own
         self.size, self.num_agents = conv.size, conv.slots
 
     def forward(
@@ -105,24 +107,49 @@ class GaussianCommunication(CommunicationModule):
     ) -> Float[Tensor, "row memory"]:
         """Sample and aggregate the messages."""
         assert graph.edge_index is not None, "a builder has set the edges"
-        output.messages = self.conv.mean(x, graph.edge_index)
-        output.latent = self.conv(x, graph.edge_index, output.messages)
+        edge_index, count = graph.edge_index, graph.edge_index.shape[1]
+        if self.own:
+            live = graph.alive.nonzero().flatten()
+            edge_index = torch.cat([edge_index, live.expand(2, -1)], 1)
+        mean = self.conv.mean(x, edge_index)
+        output.messages = mean[:count]
+        if self.own:
+            each = mean.new_zeros(len(x), self.conv.bits)
+            output.extra["own_message"] = each.index_put((edge_index[0, count:],), mean[count:])
+        output.latent = self.conv(x, edge_index, mean)
         return memory
 
 
 class AttentionCommunication(CommunicationModule):
-    """Attention over neighbours and the agent itself (TarMAC: Das et al. 2019).
+    r"""Attention over neighbours and the agent itself, in one or more rounds (TarMAC).
+
+    Das et al. 2019. Between rounds the input is updated from what was received,
+
+    .. math::
+        x_i \leftarrow \tanh \left( W [x_i, c_i] \right)
+
+    and the same layer attends again.
 
     Args:
         conv: attention layer.
         size: output size of the layer.
+        rounds: rounds of messages in each step.
+        input_size: size of x; needed for several rounds.
+        detach: no gradient flows through messages, signatures and queries into their inputs.
     """
 
-    rounds = 1
-
-    def __init__(self, conv: AttentionConv | GatedConv, size: int) -> None:
+    def __init__(
+        self,
+        conv: AttentionConv | GatedConv,
+        size: int,
+        rounds: int = 1,
+        input_size: int = 0,
+        detach: bool = False,
+    ) -> None:
         super().__init__()
-        self.conv, self.size = conv, size
+        self.conv, self.size, self.rounds, self.detach = conv, size, rounds, detach
+        joined = orthogonal_linear(input_size + size, input_size, 1.0) if rounds > 1 else None
+        self.between = None if joined is None else nn.Sequential(joined, nn.Tanh())
 
     def forward(
         self,
@@ -131,11 +158,15 @@ class AttentionCommunication(CommunicationModule):
         memory: Float[Tensor, "row memory"],
         output: Output,
     ) -> Float[Tensor, "row memory"]:
-        """One round of attention."""
+        """All rounds of attention; the attention of the last one is stored."""
         assert graph.edge_index is not None, "a builder has set the edges"
-        alpha = self.conv.attention(x, graph.edge_index)
-        output.attention = alpha[0]
-        output.latent = self.conv(x, graph.edge_index, alpha)
+        x = x.detach() if self.detach else x
+        for number in range(self.rounds):
+            if number and self.between is not None and output.latent is not None:
+                x = self.between(torch.cat([x, output.latent], 1))
+            alpha = self.conv.attention(x, graph.edge_index)
+            output.attention = alpha[0]
+            output.latent = self.conv(x, graph.edge_index, alpha)
         return memory
 
 

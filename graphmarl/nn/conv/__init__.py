@@ -11,7 +11,7 @@ from graphmarl.nn.conv.gated import GatedConv
 from graphmarl.nn.conv.gaussian import GaussianConv
 from graphmarl.nn.conv.pair import PairConv
 from graphmarl.nn.conv.sum import SumConv
-from graphmarl.nn.conv.transformer import CommunicationTransformer, TransformerLayer
+from graphmarl.nn.conv.transformer import CommunicationTransformer, Hops, TransformerLayer
 
 CONVS: dict[str, type[MessagePassing]] = {
     "flow": FlowConv,
@@ -33,6 +33,7 @@ __all__ = [
     "FlowConv",
     "GatedConv",
     "GaussianConv",
+    "Hops",
     "PairConv",
     "ConcatConv",
     "SumConv",

@@ -21,9 +21,9 @@ class AttentionConv(MessagePassing):
         \alpha_{ij} = \mathrm{softmax}_j \left( q_i^T k_j / \sqrt{d} \right), \quad
         c_i = \alpha_{ii} v_i + \sum_j \alpha_{ij} v_j
 
-    An agent without neighbours attends to itself alone. The message from agent j to agent i is its
-    signature k_j and alpha_ij v_j. A cut never removes signatures, so that attention is not
-    renormalised.
+    An agent without neighbours attends to itself alone; if `include_self` is off, its output is
+    zeros. The message from agent j to agent i is its signature k_j and alpha_ij v_j. A cut never
+    removes signatures, so that attention is not renormalised.
 
     Args:
         in_channels: size of the input features.
@@ -31,6 +31,8 @@ class AttentionConv(MessagePassing):
         heads: number of heads, which are concatenated.
         key: size d of the queries and keys of each head; by default that of the values.
         activation: applied to queries, keys and values, as in DGN's code; None for none.
+        include_self: attend to the agent itself too.
+        scale: divisor of the scores; None is the root of the key size d.
 
     Shapes:
         x (row, in_channels), edge_index (2, edge); alpha (edge, heads); out (row, out_channels).
@@ -43,6 +45,8 @@ class AttentionConv(MessagePassing):
         heads: int = 1,
         key: int | None = None,
         activation: nn.Module | None = None,
+        include_self: bool = True,
+        scale: float | None = None,
     ) -> None:
         if out_channels % heads:
             raise ValueError(
@@ -52,6 +56,8 @@ class AttentionConv(MessagePassing):
         self.heads, self.width = heads, out_channels // heads
         self.key = key or self.width
         self.header = heads * self.key
+        self.include_self = include_self
+        self.scale = self.key**0.5 if scale is None else scale
         self.activation = nn.Identity() if activation is None else activation
         self.query = orthogonal_linear(in_channels, heads * self.key, 1.0)
         self.signature = orthogonal_linear(in_channels, heads * self.key, 1.0)
@@ -74,11 +80,13 @@ class AttentionConv(MessagePassing):
             self.activation(part).reshape(shape).transpose(1, 2)
             for part in fused_linear(x, self.query, self.signature, self.value)
         )
-        scores = (q @ k.transpose(-1, -2)) / self.key**0.5
-        scores = scores.masked_fill(~matrix.with_self_loops(), float("-inf"))
-        # PyTorch's softmax is slow over rows as short as these.
-        weight = (scores - scores.detach().amax(-1, keepdim=True)).exp()
-        alpha = weight / weight.sum(-1, keepdim=True)
+        scores = (q @ k.transpose(-1, -2)) / self.scale
+        mask = matrix.with_self_loops() if self.include_self else (matrix.weight > 0)[:, None]
+        scores = scores.masked_fill(~mask, float("-inf"))
+        # PyTorch's softmax is slow over rows as short as these; one without entries is zeros.
+        most = scores.detach().amax(-1, keepdim=True)
+        weight = (scores - most.clamp(min=torch.finfo(most.dtype).min)).exp()
+        alpha = weight / weight.sum(-1, keepdim=True).clamp(min=torch.finfo(most.dtype).tiny)
         out = (alpha @ v).transpose(1, 2).flatten(0, 1).flatten(1)
         return out, alpha.transpose(0, 1).flatten(1)[:, matrix.flat_index].t()
 
@@ -96,10 +104,14 @@ class AttentionConv(MessagePassing):
         receiver: Tensor,
         product: Callable[[Tensor, Tensor], Tensor],
     ) -> tuple[Tensor, Tensor]:
-        """Softmax of query-key products over the edges and the self loop."""
+        """Softmax of query-key products over the edges and, if included, the self loop."""
         q = self.activation(self.query(x)).view(-1, self.heads, self.key)
         k = self.activation(self.signature(x)).view(-1, self.heads, self.key)
-        scores = torch.cat([product(q, k), (q * k).sum(-1)]) / self.key**0.5
+        edge_scores = product(q, k) / self.scale
+        if not self.include_self:
+            alpha = softmax(edge_scores, receiver, num_nodes=len(x))
+            return alpha, alpha.new_zeros(len(x), self.heads)
+        scores = torch.cat([edge_scores, (q * k).sum(-1) / self.scale])
         rows = torch.arange(len(x), device=x.device)
         alpha = softmax(scores, torch.cat([receiver, rows]), num_nodes=len(x))
         return alpha[: len(sender)], alpha[len(sender) :]

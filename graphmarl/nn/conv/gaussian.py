@@ -20,7 +20,7 @@ class GaussianConv(MessagePassing):
     With `slots` the sender encodes a message for each agent index, and the receiver concatenates
     messages in the order of the senders' indices, as in the paper; the number of agents is fixed.
     Without, a sender broadcasts one message and a receiver takes the mean, for any number of
-    agents. Unlike in the paper's code, agents send no message to themselves.
+    agents. Edges from agents to themselves are messages as well, which a cut ranks with all others.
 
     Args:
         in_channels: size of the input features.
@@ -32,6 +32,8 @@ class GaussianConv(MessagePassing):
     Shapes:
         x (row, in_channels), edge_index (2, edge); mean (edge, out_channels); out (row, size).
     """
+
+    cuts_self = True
 
     def __init__(
         self,

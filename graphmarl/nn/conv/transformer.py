@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Literal
 
 import torch
 from jaxtyping import Float, Int
@@ -12,6 +13,8 @@ from torch.nn import functional as F
 from torch_geometric.nn import MessagePassing
 
 from graphmarl.nn.adjacency import Adjacency, BlockMask, NeighborLists
+
+Hops = Literal["single", "layer"]
 
 
 def dropped(x: Tensor, p: float) -> Tensor:
@@ -83,6 +86,31 @@ class TransformerLayer(nn.Module):
         return self.joined((alpha @ v).transpose(1, 2).flatten(2))
 
 
+class TokenConv(MessagePassing):
+    """Sends the tokens of neighbours between two layers of a transformer.
+
+    Shapes:
+        x (row, size), edge_index (2, edge); out (edge, size).
+    """
+
+    def __init__(self) -> None:
+        super().__init__(aggr=None)
+
+    def forward(
+        self, x: Float[Tensor, "row size"], edge_index: Int[Tensor, "2 edge"]
+    ) -> Float[Tensor, "edge size"]:
+        """Token of the sender on each edge."""
+        return self.propagate(edge_index, x=x)
+
+    def message(self, x_j: Tensor) -> Tensor:
+        """Token of sender j."""
+        return x_j
+
+    def aggregate(self, inputs: Tensor) -> Tensor:
+        """Keep the tokens separate."""
+        return inputs
+
+
 class CommunicationTransformer(MessagePassing):
     """Transformer over an agent's own and its neighbours' messages, in one round (MAMBA).
 
@@ -90,8 +118,9 @@ class CommunicationTransformer(MessagePassing):
     sender's index if `positional`, and applies the layers to its own and the received tokens, so
     that information travels a single hop on any graph. Unlike in the paper's code, where each layer
     carries information another hop, all layers but the first attend to tokens computed by the
-    receiver itself. In a clique all receivers compute the same tokens, so both are equal, and the
-    tokens are computed once per clique.
+    receiver itself, unless `hops` is `layer`: then neighbours also send their tokens between the
+    layers. In a clique all receivers compute the same tokens, so both are equal, and the tokens are
+    computed once per clique.
 
     Args:
         in_channels: size of a message.
@@ -102,6 +131,7 @@ class CommunicationTransformer(MessagePassing):
         positional: add a sinusoidal encoding of the sender's index (Vaswani et al. 2017).
         alphabet: sizes of the one-hot symbols of a message, by which `Channel` counts its binary
             digits; empty for messages of numbers.
+        hops: information travels a `single` hop, or one hop in each `layer`.
 
     Shapes:
         x (row, in_channels), edge_index (2, edge); out (row, out_channels).
@@ -119,6 +149,7 @@ class CommunicationTransformer(MessagePassing):
         dropout: float = 0.0,
         positional: bool = False,
         alphabet: Sequence[int] = (),
+        hops: Hops = "single",
     ) -> None:
         super().__init__(aggr=None)
         if layers < 1:
@@ -126,6 +157,8 @@ class CommunicationTransformer(MessagePassing):
         if alphabet and sum(alphabet) != in_channels:
             raise ValueError(f"the alphabet has {sum(alphabet)} symbols for {in_channels} numbers")
         self.alphabet, self.positional = tuple(alphabet), positional
+        relays = layers - 1 if hops == "layer" else 0
+        self.relays, self.rounds = nn.ModuleList(TokenConv() for _ in range(relays)), 1 + relays
         self.embed = nn.Linear(in_channels, out_channels)
         self.layers = nn.ModuleList(
             TransformerLayer(out_channels, heads, dropout=dropout) for _ in range(layers)
@@ -145,7 +178,7 @@ class CommunicationTransformer(MessagePassing):
         received = self.propagate(edge_index, x=x)
         tokens = self.tokens(x, num_agents)
         # If messages were cut, the members of a clique no longer receive the same.
-        if torch.equal(received, x[edge_index[0]]):
+        if not self.relays and torch.equal(received, x[edge_index[0]]):
             cliques = BlockMask.of(edge_index, len(x) // num_agents, num_agents)
             if cliques is not None:
                 return self.encode(tokens, cliques)
@@ -153,11 +186,15 @@ class CommunicationTransformer(MessagePassing):
         embedded = F.relu(self.embed(received)) + self.positional_encoding(
             edge_index[0] % num_agents
         )
-        own = (
-            tokens[:, None]
-            * (torch.arange(lists.neighbors.shape[1], device=x.device) == 0)[:, None]
-        )
-        return self._encode_lists(own.index_put((edge_index[1], slot), embedded), lists.mask)
+        place = (edge_index[1], slot)
+        if not self.relays:
+            return self._encode_lists(beside(tokens, embedded, place, lists), lists.mask)
+        for number, layer in enumerate(self.layers):
+            if number:
+                embedded = self.relays[number - 1](tokens, edge_index)
+            listed = beside(tokens, embedded, place, lists)
+            tokens = layer(listed, lists.mask[:, None], queries=1)[:, 0]
+        return tokens
 
     def message(self, x_j: Tensor) -> Tensor:
         """Features of sender j."""
@@ -183,6 +220,11 @@ class CommunicationTransformer(MessagePassing):
 
     def encode(self, tokens: Tensor, adjacency: Adjacency, drop: bool = False) -> Tensor:
         """Apply the layers to uncut messages: tokens (row, out) to output (row, out)."""
+        if isinstance(adjacency, NeighborLists) and self.relays:
+            for layer in self.layers:
+                lists = tokens[adjacency.neighbors]
+                tokens = layer(lists, adjacency.mask[:, None], drop, queries=1)[:, 0]
+            return tokens
         if isinstance(adjacency, NeighborLists):
             return self._encode_lists(tokens[adjacency.neighbors], adjacency.mask, drop)
         x = tokens.unflatten(0, adjacency.mask.shape[:2])
@@ -196,3 +238,18 @@ class CommunicationTransformer(MessagePassing):
             last = number == len(self.layers) - 1
             x = layer(x, mask[:, None], drop, queries=1 if last else 0)
         return x[:, 0]
+
+
+def beside(
+    own: Tensor, received: Tensor, place: tuple[Tensor, Tensor], lists: NeighborLists
+) -> Tensor:
+    """Lists (row, slot, size) of an agent's own token and those that it has received.
+
+    Args:
+        own: token of each row.
+        received: token on each edge.
+        place: row and slot of each edge.
+        lists: neighbour lists.
+    """
+    first = torch.arange(lists.neighbors.shape[1], device=own.device) == 0
+    return (own[:, None] * first[:, None]).index_put(place, received)

@@ -1,5 +1,6 @@
 """Critics: value functions of agents and of teams."""
 
+from graphmarl.nn.critics.central import AgentConcatCritic as AgentConcatCritic
 from graphmarl.nn.critics.central import CentralCritic as CentralCritic
 from graphmarl.nn.critics.central import ConcatCritic as ConcatCritic
 from graphmarl.nn.critics.central import PooledCritic as PooledCritic

@@ -13,6 +13,7 @@ from torch_geometric.utils import scatter
 
 from graphmarl.nn.adjacency import adjacency_matrix
 from graphmarl.nn.conv import SumConv
+from graphmarl.nn.linear import own_weights
 from graphmarl.nn.network import batch_of, count_graphs, mlp, orthogonal_linear
 
 
@@ -33,6 +34,23 @@ class CentralCritic(nn.Module):
         order: Int[Tensor, " agent"] | None = None,
     ) -> Float[Tensor, " graph"]:
         """Q-value of each graph; `order` permutes the agents of the input."""
+
+    def gain(
+        self,
+        graph: Data,
+        done: Float[Tensor, "row action"],
+        action: Float[Tensor, "row action"],
+        order: Int[Tensor, " agent"] | None = None,
+    ) -> Tensor:
+        """Q-values that the actors maximise, of their actions.
+
+        Args:
+            graph: agent graph.
+            done: actions of the replay.
+            action: differentiable actions of the actors.
+            order: permutation of the agents of the input.
+        """
+        return self(graph, action, order)
 
 
 class ConcatCritic(CentralCritic):
@@ -67,6 +85,50 @@ class ConcatCritic(CentralCritic):
         if order is not None:
             each = each[:, order]
         return self.layers(each.flatten(1)).squeeze(-1)
+
+
+class AgentConcatCritic(CentralCritic):
+    """A centralised critic for each agent, with weights of its own (MADDPG: Lowe et al. 2017).
+
+    Args:
+        obs_size: size of an agent's observation.
+        num_actions: number of actions, or of action components.
+        num_agents: number of agents, N.
+        hidden: width of both layers.
+
+    Shapes:
+        graph.x (row, obs_size), action (row, num_actions); out (graph, num_agents).
+    """
+
+    def __init__(self, obs_size: int, num_actions: int, num_agents: int, hidden: int = 128) -> None:
+        super().__init__()
+        self.num_agents = num_agents
+        size = num_agents * (obs_size + num_actions)
+        self.layers = own_weights(mlp(size, hidden, hidden, 1, last_gain=1.0), num_agents)
+
+    def forward(
+        self,
+        graph: Data,
+        action: Float[Tensor, "row action"],
+        order: Int[Tensor, " agent"] | None = None,
+    ) -> Float[Tensor, "graph agent"]:
+        """Q-value of each agent."""
+        return self.gain(graph, action, action, order)
+
+    def gain(
+        self,
+        graph: Data,
+        done: Float[Tensor, "row action"],
+        action: Float[Tensor, "row action"],
+        order: Int[Tensor, " agent"] | None = None,
+    ) -> Float[Tensor, "graph agent"]:
+        """Q-value of each agent's own action beside the actions that the others have done."""
+        shape = (-1, 1, self.num_agents)
+        own, others = (_observed(graph, part).unflatten(0, shape) for part in (action, done))
+        eye = torch.eye(self.num_agents, dtype=torch.bool, device=done.device)[..., None]
+        each = torch.where(eye, own, others)
+        each = each if order is None else each[:, :, order]
+        return self.layers(each.flatten(2).flatten(0, 1)).view(-1, self.num_agents)
 
 
 class PooledCritic(CentralCritic):

@@ -15,16 +15,17 @@ class LatentCritic(nn.Module):
     """Values V_i of latent states, by a transformer layer over the live agents of each graph.
 
     Args:
-        size: size of a latent state.
+        size: size of the part of a latent state that is read, from its beginning.
         hidden: width of every layer.
         heads: number of attention heads.
 
     Shapes:
-        features (graph, agent, size), alive (graph, agent); out (graph, agent).
+        features (graph, agent, at least size), alive (graph, agent); out (graph, agent).
     """
 
     def __init__(self, size: int, hidden: int = 256, heads: int = 8) -> None:
         super().__init__()
+        self.size = size
         self.embed = nn.Linear(size, hidden)
         self.layer = TransformerLayer(hidden, heads)
         self.head = mlp(hidden, hidden, 1)
@@ -32,5 +33,7 @@ class LatentCritic(nn.Module):
 
     def forward(self, features: Tensor, alive: Tensor) -> Tensor:
         """Value of each agent."""
-        x = self.layer(F.relu(self.embed(features)), BlockMask.complete(alive).mask)
+        x = self.layer(
+            F.relu(self.embed(features[..., : self.size])), BlockMask.complete(alive).mask
+        )
         return self.head(F.relu(x)).squeeze(-1)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch_geometric.data import Data
 
 from graphmarl.nn.conv import PairConv
-from graphmarl.nn.inference import StateMessages
 from graphmarl.nn.network import fused_linear, mlp, orthogonal_linear
 from graphmarl.nn.policy import Action
+from graphmarl.nn.state_messages import StateMessages
 
 
 class NeighborCritic(nn.Module):
@@ -28,7 +31,7 @@ class NeighborCritic(nn.Module):
         rounds: number of rounds, M.
         size: width of the states.
         hidden: width of the other layers.
-        state_messages: also pass observations to neighbours.
+        states: arguments of `StateMessages`: `messages`, `aggregator`, `with_first`, `num_agents`.
 
     Shapes:
         graph.x (row, obs_size), action (row, num_actions); out (row, num_actions) for
@@ -45,11 +48,11 @@ class NeighborCritic(nn.Module):
         rounds: int = 2,
         size: int = 32,
         hidden: int = 128,
-        state_messages: bool = True,
+        states: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
         self.continuous = action == "continuous"
-        self.states = StateMessages(obs_size, size, rounds, kinds, state_messages)
+        self.states = StateMessages(obs_size, size, rounds, kinds, **(states or {}))
         state_size = self.states.sizes[-1]
         self.conv = PairConv(state_size, hidden, state_size, size)
         self.neighbor_action = nn.Linear(num_actions, size, bias=False)
@@ -94,7 +97,7 @@ class NeighborValue(nn.Module):
         rounds: number of rounds, M.
         size: width of the states.
         hidden: width of the head.
-        state_messages: also pass observations to neighbours.
+        states: arguments of `StateMessages`: `messages`, `aggregator`, `with_first`, `num_agents`.
 
     Shapes:
         graph.x (row, obs_size); out (row,).
@@ -108,10 +111,10 @@ class NeighborValue(nn.Module):
         rounds: int = 2,
         size: int = 32,
         hidden: int = 128,
-        state_messages: bool = True,
+        states: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
-        self.states = StateMessages(obs_size, size, rounds, kinds, state_messages)
+        self.states = StateMessages(obs_size, size, rounds, kinds, **(states or {}))
         self.head = mlp(self.states.sizes[-1], hidden, 1, last_gain=0.01)
 
     def forward(self, graph: Data) -> Float[Tensor, " row"]:

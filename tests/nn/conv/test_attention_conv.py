@@ -6,6 +6,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from graphmarl.nn import AttentionConv
+from graphmarl.nn.adjacency import CSRMatrix, DenseMatrix
 
 LINE = torch.tensor([[0, 1, 1, 2, 2, 3], [1, 0, 2, 1, 3, 2]])
 COMPLETE = torch.tensor([(i, j) for i in range(4) for j in range(4) if i != j]).T
@@ -16,11 +17,14 @@ every_form = pytest.mark.parametrize(
 )
 
 
-def plain(conv: AttentionConv, x: torch.Tensor, edges: torch.Tensor) -> torch.Tensor:
+def plain(
+    conv: AttentionConv, x: torch.Tensor, edges: torch.Tensor, scale: float | None = None
+) -> torch.Tensor:
     """softmax(q_i . k_j / sqrt(d)) v_j, agent by agent and head by head."""
+    scale = scale or conv.key**0.5
     rows = []
     for i in range(len(x)):
-        received = [i, *edges[0][edges[1] == i].tolist()]
+        received = [*[i] * conv.include_self, *edges[0][edges[1] == i].tolist()]
         parts = []
         for head in range(conv.heads):
             keys = slice(head * conv.key, (head + 1) * conv.key)
@@ -28,7 +32,7 @@ def plain(conv: AttentionConv, x: torch.Tensor, edges: torch.Tensor) -> torch.Te
             q = conv.activation(conv.query(x[i]))[keys]
             k = conv.activation(conv.signature(x[received]))[:, keys]
             v = conv.activation(conv.value(x[received]))[:, values]
-            alpha = (k @ q / conv.key**0.5).exp()
+            alpha = (k @ q / scale).exp()
             parts.append((alpha / alpha.sum()) @ v)
         rows.append(torch.cat(parts))
     return torch.stack(rows)
@@ -108,3 +112,17 @@ def test_importance_of_a_bit_is_the_attention_of_its_head():
 def test_heads_that_do_not_divide_the_output_are_refused():
     with pytest.raises(ValueError, match="out_channels is 6; it must be a multiple of 4 heads"):
         AttentionConv(3, 6, 4)
+
+
+@pytest.mark.parametrize("edges", [LINE, COMPLETE, NONE, LINE[:, :2]])
+def test_without_oneself_and_with_another_scale_it_equals_a_plain_loop(edges):
+    conv = AttentionConv(3, 6, heads=2, include_self=False, scale=0.7)
+    x = torch.randn(4, 3)
+    # An agent without neighbours has a sum over nothing.
+    expected = plain(conv, x, edges, 0.7).nan_to_num()
+    assert torch.allclose(conv(x, edges), expected, atol=1e-5)
+    for matrix in (DenseMatrix(edges, 1, 4), CSRMatrix(edges, 4)):
+        with torch.no_grad():
+            out, alpha = conv.forward_matrix(x, matrix)
+        assert torch.allclose(out, expected, atol=1e-5)
+        assert torch.allclose(alpha, conv.attention(x, edges)[0], atol=1e-6)

@@ -1,0 +1,109 @@
+"""Named settings of the particle environments, Grid agreement and Jungle."""
+
+from __future__ import annotations
+
+from graphmarl.experiment.suite_types import Benchmark, Setting
+
+# Every family has one setting for all off-policy methods and one for all on-policy methods; none
+# was tuned further.
+PARTICLE_OFF_POLICY = (
+    "learning_rate=1e-3,batch_size=128,gradient_steps=2,rollout_length=4,buffer_size=100000,"
+    "learning_starts=2000"
+)
+PARTICLE_Q = f"{PARTICLE_OFF_POLICY},gamma=0.95"
+PARTICLE_SAC = f"{PARTICLE_OFF_POLICY},alpha=0.05"
+EXACT_QUIET = f"{PARTICLE_SAC},gradient=exact,state_messages=False"
+ON_POLICY = "gamma=0.95,rollout_length=25"
+# Actor-critic methods with a single epoch need many optimiser steps in each trajectory.
+ONE_EPOCH = "gamma=0.95,rollout_length=10,minibatch_size=300"
+
+# Methods that learn from an agent's own reward get the difference reward, whose sum is no return
+# of the team; methods that learn a value of the team get the team reward. VPP and IP are the
+# papers' forms, where an agent also answers for the values of its neighbours and states are
+# passed between them; `exact` leaves out the former, and `quiet` the latter.
+NAVIGATION = {
+    "vpp": Setting(f"vpp:{PARTICLE_SAC}", "difference"),
+    "vpp-bethe": Setting(f"vpp:{PARTICLE_SAC},approximation=bethe", "difference"),
+    "ip": Setting(f"ip:{PARTICLE_SAC}", "difference"),
+    "vpp-exact-quiet": Setting(f"vpp:{EXACT_QUIET}", "difference"),
+    "vpp-bethe-exact-quiet": Setting(f"vpp:{EXACT_QUIET},approximation=bethe", "difference"),
+    "ip-exact-quiet": Setting(f"ip:{EXACT_QUIET}", "difference"),
+    "independent-sac": Setting(f"vpp:{EXACT_QUIET}", "difference", "none"),
+    "dgn": Setting(f"dgn:{PARTICLE_Q}", "difference"),
+    "pic": Setting(f"pic:{PARTICLE_OFF_POLICY}", "team"),
+    "maddpg": Setting(f"maddpg:{PARTICLE_OFF_POLICY}", "team"),
+    "maddpgs": Setting(f"maddpgs:{PARTICLE_OFF_POLICY}", "team"),
+    "neurcomm": Setting(f"neurcomm:{ONE_EPOCH}", "difference"),
+    "coma": Setting(f"coma:{ONE_EPOCH}", "team"),
+    "mfq": Setting(f"mfq:{PARTICLE_Q}", "difference"),
+    "iql": Setting(f"iql:{PARTICLE_Q}", "difference"),
+    "qmix": Setting(f"qmix:{PARTICLE_Q}", "team"),
+    "ippo": Setting(f"ippo:{ON_POLICY}", "difference"),
+    "vpp-quiet-team": Setting(f"vpp:{PARTICLE_SAC},state_messages=False,reward_scale=15", "team"),
+}
+GRID = "learning_rate=1e-2,batch_size=128,gradient_steps=2,rollout_length=8,learning_starts=512"
+AGREEMENT = {
+    "vpp": Setting(f"vpp:{GRID}", "", "links"),
+    "vpp-exact": Setting(f"vpp:{GRID},gradient=exact", "", "links"),
+    "vpp-bethe": Setting(f"vpp:{GRID},approximation=bethe", "", "links"),
+    "vpp-bethe-exact": Setting(f"vpp:{GRID},approximation=bethe,gradient=exact", "", "links"),
+    "ip": Setting(f"ip:{GRID}", "", "links"),
+    "ip-exact": Setting(f"ip:{GRID},gradient=exact", "", "links"),
+    "independent-sac": Setting(f"vpp:{GRID}", "", "none"),
+}
+# Every agent has its own reward in these tasks, or the team's.
+TEAMS = {
+    "vpp": Setting(f"vpp:{PARTICLE_SAC}", "agent"),
+    "ip": Setting(f"ip:{PARTICLE_SAC}", "agent"),
+    "vpp-exact-quiet": Setting(f"vpp:{EXACT_QUIET}", "agent"),
+    "ip-exact-quiet": Setting(f"ip:{EXACT_QUIET}", "agent"),
+    "independent-sac": Setting(f"vpp:{EXACT_QUIET}", "agent", "none"),
+    "dgn": Setting(f"dgn:{PARTICLE_Q}", "agent"),
+    "ippo": Setting(f"ippo:{ON_POLICY}", "agent"),
+    "pic": Setting(f"pic:{PARTICLE_OFF_POLICY}", "team"),
+    "maddpg": Setting(f"maddpg:{PARTICLE_OFF_POLICY}", "team"),
+}
+JUNGLE_ROWS = ("vpp", "vpp-exact-quiet", "dgn", "mfq", "independent-sac")
+JUNGLE = {name: NAVIGATION[name] for name in JUNGLE_ROWS}
+
+
+def _navigation(graph: str | None = None, rounds: int = 2) -> Setting:
+    return Setting(f"vpp:{PARTICLE_SAC},rounds={rounds}", "difference", graph)
+
+
+ROUNDS = {f"rounds-{rounds}": _navigation(rounds=rounds) for rounds in (1, 2, 3)}
+# VPP, Fig. 8c-f: number of neighbours, hops, random neighbours, and steps between graphs.
+GRAPHS = {f"knn-{k}": _navigation(f"knn:k={k},refresh=5") for k in (3, 4, 8, 10)}
+GRAPHS |= {"complete": _navigation("complete"), "random-3": _navigation("random:k=3,refresh=5")}
+GRAPHS |= ROUNDS
+GRAPHS |= {f"refresh-{every}": _navigation(f"knn:k=8,refresh={every}") for every in (1, 5, 10)}
+
+PARTICLE = {
+    "navigation": Benchmark("navigation:num_envs=32,reward={reward}", 100_000, NAVIGATION),
+    "grid": Benchmark("grid_agreement:num_envs=64", 40_000, AGREEMENT),
+    "grid-random": Benchmark("grid_agreement:num_envs=64,couplings=random", 100_000, AGREEMENT),
+    "grid-fixed": Benchmark("grid_agreement:num_envs=64,boundary=fixed", 100_000, AGREEMENT),
+    "grid-5x5": Benchmark("grid_agreement:num_envs=64,rows=5,columns=5", 60_000, AGREEMENT),
+    "grid-10x10": Benchmark("grid_agreement:num_envs=64,rows=10,columns=10", 60_000, AGREEMENT),
+    "heterogeneous": Benchmark(
+        "heterogeneous_navigation:num_envs=32,reward={reward}", 100_000, NAVIGATION
+    ),
+    "push": Benchmark("push:num_envs=32,reward={reward}", 100_000, TEAMS),
+    "prey-predator": Benchmark("prey_predator:num_envs=32,reward={reward}", 100_000, TEAMS),
+    "jungle": Benchmark("jungle:num_envs=16", 60_000, JUNGLE),
+    # VPP, Fig. 9: hops, where a reward depends on agents that are no neighbours.
+    "violated-locality": Benchmark(
+        "navigation:num_agents=30,num_envs=32,violate_locality=True,reward={reward}",
+        100_000,
+        ROUNDS,
+    ),
+    "navigation-30-graphs": Benchmark(
+        "navigation:num_agents=30,num_envs=32,reward={reward}", 100_000, GRAPHS
+    ),
+}
+PARTICLE |= {
+    f"navigation-{number}": Benchmark(
+        f"navigation:num_agents={number},num_envs=32,reward={{reward}}", 100_000, NAVIGATION
+    )
+    for number in (30, 200)
+}

@@ -1,0 +1,118 @@
+"""Replay of trajectories in minibatches, for on-policy learners."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+from torch_geometric.data import Data
+
+from graphmarl.data import Trajectory
+from graphmarl.learners.base import Learner
+from graphmarl.nn import AgentNetwork, Output
+
+
+class OnPolicy(Learner):
+    """Base class of learners that train on the trajectory just played.
+
+    Networks without memory are trained on minibatches of whole graphs; recurrent ones on whole
+    trajectories of an environment, or on chunks of them.
+
+    Args:
+        network: actor-critic of every agent.
+        rollout_length: steps per trajectory.
+        epochs: epochs over each trajectory.
+        minibatch_size: agent slots per optimiser step.
+        chunk_length: steps through which recurrent networks are trained, from the memory with which
+            they acted; None for whole trajectories.
+
+    Raises:
+        ValueError: chunks that do not divide a trajectory, or of a network without memory.
+    """
+
+    def __init__(
+        self,
+        network: AgentNetwork,
+        rollout_length: int,
+        epochs: int,
+        minibatch_size: int,
+        chunk_length: int | None = None,
+    ) -> None:
+        super().__init__(network, rollout_length)
+        self.epochs, self.minibatch_size = epochs, minibatch_size
+        self.chunk_length = chunk_length
+        if chunk_length and not network.sequential:
+            raise ValueError(f"chunk_length is {chunk_length}; it needs agents with a memory")
+        if chunk_length and rollout_length % chunk_length:
+            raise ValueError(
+                f"chunk_length is {chunk_length}; it must divide the {rollout_length} steps of a"
+                " trajectory"
+            )
+
+    def value_of(self, graph: Data, output: Output, action: Tensor) -> Float[Tensor, " row"]:
+        """Value of each row; critics may depend on the joint action."""
+        assert output.value is not None, "an actor comes with a critic"
+        return output.value
+
+    def minibatches(self, trajectory: Trajectory) -> Iterator[Int[Tensor, " pick"]]:
+        """Indices of the graphs of each optimiser step, shuffled in every epoch.
+
+        Those of a recurrent network are in the order of time, chunks beside each other.
+        """
+        num_envs, device = trajectory.num_envs, trajectory.alive.device
+        agents, length = trajectory.spec.num_agents, self._length(trajectory)
+        if self.network.sequential:
+            starts = torch.arange(0, trajectory.num_steps, length, device=device)
+            envs = torch.arange(num_envs, device=device)
+            units = (starts[:, None] * num_envs + envs).flatten()
+        else:
+            units = trajectory.acted.any(-1).flatten().nonzero().flatten()
+        times = torch.arange(length, device=device) * num_envs
+        size = max(1, self.minibatch_size // (agents * length))
+        for _ in range(self.epochs):
+            order = units[torch.randperm(len(units)).to(device)]
+            for chunk in order.split(size):
+                yield (times[:, None] + chunk).flatten()
+
+    def _length(self, trajectory: Trajectory) -> int:
+        """Steps in a row of a minibatch."""
+        if not self.network.sequential:
+            return 1
+        return self.chunk_length or trajectory.num_steps
+
+    def evaluate(
+        self, trajectory: Trajectory, pick: Int[Tensor, " pick"]
+    ) -> tuple[Tensor, Tensor, Tensor, dict[str, Tensor]]:
+        """Log-probability of the actions, entropy, value and `extra`, per row of the graphs."""
+        if not self.network.sequential:
+            return self._evaluate(trajectory, pick, None)[:4]
+        parts, steps = [], pick.view(self._length(trajectory), -1)
+        if self.chunk_length:
+            memory = trajectory.stored["memory"].flatten(0, 1)
+        else:
+            memory = trajectory.memory.unflatten(0, (trajectory.num_envs, -1))
+        current = memory[steps[0]].flatten(0, 1)
+        for step in steps:
+            *part, current = self._evaluate(trajectory, step, current)
+            parts.append(part)
+        extra = Output.joined([Output(extra=part.pop()) for part in parts]).extra
+        log_prob, entropy, value = (torch.cat(each) for each in zip(*parts, strict=True))
+        return log_prob, entropy, value, extra
+
+    def _evaluate(
+        self, trajectory: Trajectory, pick: Tensor, memory: Tensor | None
+    ) -> tuple[Tensor, Tensor, Tensor, dict[str, Tensor], Tensor]:
+        graph = trajectory.graph(pick)
+        rows = len(graph.alive)
+        if memory is None:
+            memory = torch.zeros(rows, self.memory_size, device=graph.alive.device)
+        assert memory is not None, "set above"
+        first = (graph.time == 0).repeat_interleave(trajectory.spec.num_agents)
+        output, next_memory = self.network(graph, memory.masked_fill(first[:, None], 0))
+        policy = output.distribution
+        assert policy is not None, "an actor has a policy"
+        value = self.value_of(graph, output, graph.action)
+        log_prob = policy.log_prob(graph.action)
+        return log_prob, policy.entropy(), value, output.extra, next_memory

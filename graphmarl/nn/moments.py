@@ -1,0 +1,45 @@
+"""Running statistics of observations."""
+
+from __future__ import annotations
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+
+class RunningMoments(nn.Module):
+    """Mean and variance of each feature over all rows seen so far (Chan et al. 1979).
+
+    Args:
+        size: number of features.
+        least: lower bound of the standard deviation, for features that hardly change.
+    """
+
+    def __init__(self, size: int, least: float = 1e-2) -> None:
+        super().__init__()
+        self.least = least
+        self.register_buffer("count", torch.zeros(()))
+        self.register_buffer("mean", torch.zeros(size))
+        self.register_buffer("spread", torch.zeros(size))
+        self.count: Tensor
+        self.mean: Tensor
+        self.spread: Tensor
+        """Sum of squared deviations from the mean."""
+
+    @torch.no_grad()
+    def update(self, rows: Float[Tensor, "row feature"]) -> None:
+        """Add rows to the statistics."""
+        if not len(rows):
+            return
+        before, count = self.count.clone(), self.count + len(rows)
+        mean = rows.mean(0)
+        gap = mean - self.mean
+        self.spread += ((rows - mean) ** 2).sum(0) + gap**2 * before * len(rows) / count
+        self.mean += gap * len(rows) / count
+        self.count.copy_(count)
+
+    def standardise(self, rows: Float[Tensor, "*axes feature"]) -> Float[Tensor, "*axes feature"]:
+        """Rows less the mean, over the standard deviation; unchanged before the first update."""
+        if not self.count:
+            return rows
+        return (rows - self.mean) / (self.spread / self.count).sqrt().clamp(min=self.least)

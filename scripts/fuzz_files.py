@@ -169,15 +169,15 @@ def play(env: Environment) -> bool:
 
 
 def write_traffic(folder: Path) -> None:
-    """Write a small valid task, with short lane links."""
+    """Write a small valid task, with one short lane link for each turn."""
     routes = ("road_0_1_0", "road_1_1_0", "road_2_1_0"), ("road_1_0_1", "road_1_1_2")
     flows = [Flow(VehicleKind(), routes[0], 5.0), Flow(VehicleKind(), routes[1], 1.0, 0, 0)]
     write_task(folder, CityFlowConfig(), Grid(1, 2).roadnet(), flows)
     roadnet = json.loads((folder / "roadnet.json").read_text())
     for place in roadnet["intersections"]:
         for link in place["roadLinks"]:
-            for lane in link["laneLinks"]:
-                lane["points"] = lane["points"][::5]
+            link["laneLinks"] = link["laneLinks"][1:2]  # to the lane that goes straight on
+            link["laneLinks"][0]["points"] = link["laneLinks"][0]["points"][::5]
     (folder / "roadnet.json").write_text(json.dumps(roadnet))
 
 

@@ -8,7 +8,7 @@ import pytest
 FUZZ = runpy.run_path(str(Path(__file__).parents[1] / "scripts" / "fuzz_files.py"))
 
 
-@pytest.mark.parametrize(("files", "count"), [("traffic", 25), ("maps", 15)])
+@pytest.mark.parametrize(("files", "count"), [("traffic", 20), ("maps", 20)])
 def test_mutated_files_are_refused_with_one_line_or_play(files, count, tmp_path):
     found, bad = FUZZ["fuzz"](files, count, 0, tmp_path)
     assert not bad, bad[0]

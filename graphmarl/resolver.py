@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
 from graphmarl.checks import check_option
+from graphmarl.ranges import is_file
 from graphmarl.texts import Text, from_text
 
 T = TypeVar("T")

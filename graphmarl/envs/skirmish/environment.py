@@ -17,7 +17,7 @@ from graphmarl.envs.skirmish.maps import MAPS
 from graphmarl.envs.skirmish.observation import ATTACK, COMPASS
 from graphmarl.envs.skirmish.rewards import RewardFunction, RewardOptions
 from graphmarl.envs.skirmish.state import NO_UNIT
-from graphmarl.ranges import FiniteFloat, NonNegativeFloat, PositiveFloat
+from graphmarl.ranges import FileName, FiniteFloat, NonNegativeFloat, PositiveFloat
 
 DEFAULT_GOALS: dict[Any, DefaultGoal] = {None: "stay", "allies": "foe"}
 

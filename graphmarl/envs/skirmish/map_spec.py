@@ -9,6 +9,7 @@ import numpy as np
 
 from graphmarl.envs.skirmish.terrain import SIDE, Terrain
 from graphmarl.envs.skirmish.units import LIBERTY, Unit
+from graphmarl.ranges import MOST
 
 Kinds = tuple[str, ...]
 NUMBERS = {entry.name for entry in fields(Unit) if entry.type in ("float", "int")}

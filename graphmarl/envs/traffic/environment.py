@@ -17,7 +17,7 @@ from graphmarl.envs.traffic.junctions import Junctions
 from graphmarl.envs.traffic.phases import SinglePhase, YellowPhase
 from graphmarl.envs.traffic.protocol import TrafficEngine
 from graphmarl.envs.traffic.tasks import TrafficTask, scenario_of, task_of
-from graphmarl.ranges import Copies, Device, NonNegativeInt, PositiveInt
+from graphmarl.ranges import Copies, Device, FileName, NonNegativeInt, PositiveInt
 from graphmarl.step import Scene, Spec, Step
 
 Reward = Literal["delay", "waiting", "pressure"]

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from graphmarl.envs.pettingzoo import FromPettingZoo
+from graphmarl.ranges import FileName
 
 
 def sumo_rl() -> Any:

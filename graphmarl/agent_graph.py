@@ -29,7 +29,7 @@ def agent_graph(step: Step, spec: Spec, last_action: Tensor | None = None) -> Da
     num_envs, num_agents = step.alive.shape
     device, rows = step.alive.device, num_envs * num_agents
     fields = {
-        "x": step.obs.flatten(0, 1),
+        "x": scaled(step.obs).flatten(0, 1),
         "pos": None if step.position is None else step.position.flatten(0, 1),
         "alive": step.alive.flatten(),
         "kind": torch.tensor(spec.kind or (0,) * num_agents, device=device).repeat(num_envs),
@@ -47,6 +47,15 @@ def agent_graph(step: Step, spec: Spec, last_action: Tensor | None = None) -> Da
     graph.ptr = torch.arange(0, rows + 1, num_agents, device=device)
     graph.num_nodes = rows
     return graph
+
+
+def scaled(obs: Tensor) -> Tensor:
+    """Observations as numbers of single precision; pictures of bytes are scaled to [0, 1].
+
+    Args:
+        obs: observations, as they are stored.
+    """
+    return obs.float() / 255 if obs.dtype == torch.uint8 else obs.float()
 
 
 @dataclass

@@ -142,7 +142,7 @@ def fits(value: object, hint: Any) -> bool:
     if kind is float:
         return _is_number(value) and value in (bounds or Range())  # type: ignore[operator]
     if kind is str:
-        return type(value) is str
+        return type(value) is str and (bounds is None or value in bounds)
     if get_origin(kind) in (tuple, list, Sequence):
         return _sequence_fits(value, kind)
     if get_origin(kind) in (dict, Mapping):

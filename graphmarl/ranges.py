@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import types
 from dataclasses import dataclass
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
 
 @dataclass(frozen=True)
@@ -64,12 +65,44 @@ Seed = Annotated[int, Range(low=0, high=2**63 - 1)]
 """Seed of a random generator."""
 Threads = Annotated[int, Range(low=1, high=1_024)]
 """Threads of PyTorch."""
+ImportName = Annotated[str, "module:name"]
+"""Name of a class or function that is imported."""
 LearningRate = Annotated[float, Range(above=0, high=100)]
 """Learning rate; larger ones can only diverge."""
 
 
-def unwrapped(hint: Any) -> tuple[Any, Range | None]:
-    """A type without its annotation, and the range of its numbers.
+@dataclass(frozen=True)
+class File:
+    """Metadata of the type of an option that may be the path of a file."""
+
+
+FileName = Annotated[str, File()]
+"""A name, or the path of a file; a run keeps the absolute path."""
+
+
+class Devices:
+    """The devices that this machine has, as the metadata of an annotated type."""
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._names()
+
+    def __str__(self) -> str:
+        return f"{', '.join(self._names())}, as this machine has"
+
+    @staticmethod
+    def _names() -> list[str]:
+        import torch  # here, so that options can be checked without it
+
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        return ["cpu", *(["cuda"] if count else []), *(f"cuda:{i}" for i in range(count))]
+
+
+Device = Annotated[str, Devices()]
+"""Device of PyTorch, such as `cpu` or `cuda:0`."""
+
+
+def unwrapped(hint: Any) -> tuple[Any, Any]:
+    """A type without its annotation, and the range of its values.
 
     Args:
         hint: a type.
@@ -77,4 +110,16 @@ def unwrapped(hint: Any) -> tuple[Any, Range | None]:
     if get_origin(hint) is not Annotated:
         return hint, None
     kind, *metadata = get_args(hint)
-    return kind, next((each for each in metadata if isinstance(each, Range)), None)
+    return kind, next((each for each in metadata if isinstance(each, (Range, Devices))), None)
+
+
+def is_file(hint: Any) -> bool:
+    """Whether a value of a type may be the path of a file.
+
+    Args:
+        hint: a type, or a union of types.
+    """
+    members = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
+    return any(
+        isinstance(each, File) for member in members for each in getattr(member, "__metadata__", ())
+    )

@@ -7,6 +7,7 @@ import importlib
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
 from graphmarl.checks import check_option
@@ -168,6 +169,28 @@ def typed(cls: type, options: Mapping[str, Any], given: int = 0) -> dict[str, An
         name: from_text(value, hints.get(name, Any)) if isinstance(value, Text) else value
         for name, value in options.items()
     }
+
+
+def with_absolute_files(cls: type, options: Mapping[str, Any], given: int = 0) -> dict[str, Any]:
+    """Options in which the paths of existing files are absolute, in those of type `FileName`.
+
+    Args:
+        cls: the class.
+        options: arguments by name.
+        given: number of first arguments that are no options.
+    """
+    hints = dict(list(hints_of(cls).items())[given:])
+    return {
+        name: _absolute(value) if isinstance(value, str) and is_file(hints.get(name)) else value
+        for name, value in options.items()
+    }
+
+
+def _absolute(name: str) -> str:
+    """The absolute path of a file, or the name unchanged if there is no such file."""
+    with suppress(OSError, ValueError):  # a name that no file can have
+        return str(Path(name).absolute()) if Path(name).is_file() else name
+    return name
 
 
 def split_name(value: str | Mapping[str, Any], what: str) -> tuple[str, dict[str, Any]]:

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 
-from graphmarl.checks import Checked
+from graphmarl.checks import Checked, check_fields
+from graphmarl.ranges import Agents, NonNegativeInt, PositiveInt
 
 
 @dataclass(frozen=True)
@@ -30,19 +31,25 @@ class Spec:
         state_size: size of the global state, 0 where there is none.
         has_position: whether agents have coordinates.
         has_available: whether some actions can be illegal.
+
+    Raises:
+        ValueError: a field is of the wrong type or out of range.
     """
 
-    num_agents: int
-    obs_shape: tuple[int, ...]
-    num_actions: int
-    horizon: int
+    num_agents: Agents
+    obs_shape: tuple[PositiveInt, ...]
+    num_actions: PositiveInt
+    horizon: PositiveInt
     action: Literal["discrete", "continuous"] = "discrete"
     layout: Mapping[str, slice] = field(default_factory=dict)
     kinds: tuple[str, ...] = ("agent",)
     kind: tuple[int, ...] = ()
-    state_size: int = 0
+    state_size: NonNegativeInt = 0
     has_position: bool = True
     has_available: bool = False
+
+    def __post_init__(self) -> None:
+        check_fields(self)
 
     @property
     def obs_size(self) -> int:
@@ -58,7 +65,7 @@ class Step:
     episode: its `time` is 0, its reward is 0 and the action that led to it was ignored.
 
     Args:
-        obs: observations.
+        obs: observations; pictures as bytes, which are scaled to [0, 1] when they are read.
         alive: slots that hold a live agent.
         reward: reward of each agent for the transition into this step. An agent that dies in this
             transition has its last reward here; afterwards its reward is 0.
@@ -79,7 +86,7 @@ class Step:
         edge), info (env,).
     """
 
-    obs: Float[Tensor, "env agent ..."]
+    obs: Float[Tensor, "env agent ..."] | UInt8[Tensor, "env agent ..."]
     alive: Bool[Tensor, "env agent"]
     reward: Float[Tensor, "env agent"]
     terminated: Bool[Tensor, " env"]
@@ -190,6 +197,8 @@ def check_action(action: Tensor, spec: Spec, num_envs: int) -> None:
     Raises:
         ValueError: names the value and what is allowed.
     """
+    if not isinstance(action, Tensor):
+        raise ValueError(f"action is {type(action).__name__}; it must be a tensor")
     discrete = spec.action == "discrete"
     shape = (num_envs, spec.num_agents) + (() if discrete else (spec.num_actions,))
     if tuple(action.shape) != shape:
@@ -235,8 +244,16 @@ def check_step(step: Step, spec: Spec, num_envs: int) -> None:
     for name, shape in shapes.items():
         value = getattr(step, name)
         if (came := None if value is None else tuple(value.shape)) != shape:
-            raise ValueError(f"the environment's {name} has shape {came}; its spec says {shape}")
+            raise ValueError(f"{name} has shape {came}; its spec says {shape}")
     for name in ("obs", "reward", "position", "state"):
         value = getattr(step, name)
-        if value is not None and not torch.isfinite(value).all():
-            raise ValueError(f"the environment's {name} contains NaN or infinity")
+        if value is None or not value.is_floating_point():
+            continue
+        if not (finite := torch.isfinite(value)).all():
+            copy, *rest = (~finite).nonzero()[0].tolist()
+            agent = f", agent {rest[0]}" if name != "state" else ""
+            number = value[(~finite)][0].item()
+            raise ValueError(
+                f"{name} of copy {copy}{agent} contains NaN or infinity: {number} at time "
+                f"{int(step.time[copy])}"
+            )

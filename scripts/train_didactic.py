@@ -52,7 +52,9 @@ def main() -> None:
             print("  ".join(f"{key} {value}" for key, value in row.items()), flush=True)
         for seed in given.seeds:
             for row in measure_cuts(
-                Run(Path(given.runs) / f"{name}-seed{seed}"), DIDACTIC_CUTS, given.episodes
+                Run(Path(given.runs) / f"{name}-seed{seed}", trust=True),
+                DIDACTIC_CUTS,
+                given.episodes,
             ):
                 values = "  ".join(f"{key} {value}" for key, value in row.items() if value)
                 print(f"  seed {seed}  {values}", flush=True)

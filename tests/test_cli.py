@@ -13,6 +13,7 @@ from graphmarl.methods import METHODS
 from graphmarl.results.run import Run
 
 TRAIN = ["train", "--method", "ippo", "--env", "toy:Toy", "--steps", "60", "--progress", "false"]
+TRUST = ["--trust", "true"]
 SMALL = ["--method.rollout_length", "10", "--method.minibatch_size", "60"]
 
 
@@ -43,9 +44,12 @@ def test_train_evaluate_and_resume(tmp_path, capsys):
     assert config["method"]["gamma"] == 0.5
     assert config["env"]["num_agents"] == 4
     assert config["graph"] == {"name": "knn", "k": 2, "refresh": 3}
-    assert main(["evaluate", str(run.path), "--episodes", "3", "--graph", "complete"]) == 0
+    assert main(["evaluate", str(run.path), "--episodes", "3", "--graph", "complete", *TRUST]) == 0
     assert "over 3 episodes" in capsys.readouterr().out
-    assert main(["train", "--resume", str(run.path), "--steps", "90", "--progress", "false"]) == 0
+    assert (
+        main(["train", "--resume", str(run.path), "--steps", "90", "--progress", "false", *TRUST])
+        == 0
+    )
     assert run.metrics()[-1]["env_steps"] >= 90
 
 
@@ -53,6 +57,9 @@ def test_a_file_gives_a_run_back_and_the_command_line_changes_it(tmp_path, capsy
     assert main([*TRAIN, *SMALL, "--name", "a", "--runs", str(tmp_path)]) == 0
     words = ["train", "--config", str(tmp_path / "a" / "config.yaml"), "--method.gamma", "0.9"]
     words += ["--name", "b", "--runs", str(tmp_path), "--progress", "false"]
+    assert main(words) == 2
+    assert "names toy:Toy from outside graphmarl" in capsys.readouterr().err
+    words += TRUST
     assert main(words) == 0
     first, second = Run(tmp_path / "a").config(), Run(tmp_path / "b").config()
     assert second["method"].pop("gamma") == 0.9
@@ -64,7 +71,7 @@ def test_needed_options_may_stand_in_the_name_or_in_the_file(tmp_path):
     words = [*TRAIN, *SMALL, "--runs", str(tmp_path)]
     assert main([*words, "--graph", "radius:r=0.3", "--name", "a"]) == 0
     file = str(tmp_path / "a" / "config.yaml")
-    again = ["train", "--config", file, "--runs", str(tmp_path), "--progress", "false"]
+    again = ["train", "--config", file, "--runs", str(tmp_path), "--progress", "false", *TRUST]
     assert main([*again, "--name", "b"]) == 0
     assert Run(tmp_path / "b").config()["graph"]["r"] == 0.3
     assert main([*words, "--graph", "broken:Ring", "--name", "c"]) == 0
@@ -117,7 +124,9 @@ def talking(tmp_path_factory):
 
 
 def test_evaluation_says_what_was_sent(talking, capsys):
-    assert main(["evaluate", str(talking / "ndq"), "--episodes", "4", "--cut", "rank=80"]) == 0
+    assert (
+        main(["evaluate", str(talking / "ndq"), "--episodes", "4", "--cut", "rank=80", *TRUST]) == 0
+    )
     said = capsys.readouterr().out
     numbers = re.search(r"per step ([\d.]+) messages, ([\d.]+) bits, ([\d.]+) bytes", said)
     assert numbers, said
@@ -125,13 +134,13 @@ def test_evaluation_says_what_was_sent(talking, capsys):
     # Of at most 4 copies' 12 bits in a step a fifth is sent.
     assert 0 < messages <= bits <= 0.2 * 12 + 0.5
     assert size == pytest.approx(4 * bits + messages, abs=0.05)
-    assert main(["evaluate", str(talking / "silent"), "--episodes", "2"]) == 0
+    assert main(["evaluate", str(talking / "silent"), "--episodes", "2", *TRUST]) == 0
     assert "messages" not in capsys.readouterr().out
 
 
 def test_messages_leave_a_table_and_a_picture(talking, capsys):
     run = talking / "ndq"
-    words = ["messages", str(run), "--percents", "[0,100]", "--episodes", "8"]
+    words = ["messages", str(run), "--percents", "[0,100]", "--episodes", "8", *TRUST]
     assert main(words) == 0
     said = capsys.readouterr().out.splitlines()
     assert len(said) == 3
@@ -179,7 +188,7 @@ def test_messages_leave_a_table_and_a_picture(talking, capsys):
     ],
 )
 def test_a_mistake_about_messages_is_one_line(command, name, words, message, talking, capsys):
-    assert main([command, str(talking / name), *words]) == 2
+    assert main([command, str(talking / name), *words, *TRUST]) == 2
     said = capsys.readouterr().err
     assert re.search(message, said), said
     assert said.startswith(f"graphmarl {command}: ")

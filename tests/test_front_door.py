@@ -121,7 +121,7 @@ def test_a_mistake_is_one_line_that_says_what_is_allowed(words, message, tmp_pat
 def test_a_run_is_loaded_and_describes_itself(tmp_path):
     options = {"name": "mine", "runs": str(tmp_path), "progress": False}
     made = gm.train({"name": "iql", "rollout_length": 5}, "toy:Toy", steps=60, seed=2, **options)
-    run = gm.load(tmp_path / "mine")
+    run = gm.load(tmp_path / "mine", trust=True)
     assert run.path == made.path
     rows = run.metrics()
     done, last = int(rows[-1]["env_steps"]), rows[-1]["return"]

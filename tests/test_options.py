@@ -144,9 +144,8 @@ def test_truth_values_in_words_are_what_they_say(text, words):
 def test_a_message_names_option_owner_value_and_range():
     with pytest.raises(ValueError, match=r"^thing 'a': half is '2'; allowed are numbers from 0"):
         construct("thing", "a", More, {"half": "2"})
-    assert (
-        allowed(Annotated[int, Range(low=2, high=9)] | None) == "whole numbers from 2 to 9 or None"
-    )
+    few: Any = Annotated[int, Range(low=2, high=9)]
+    assert allowed(few | None) == "whole numbers from 2 to 9 or None"
     assert allowed(Annotated[float, Range(above=0, below=1)]) == "numbers above 0 below 1"
 
 

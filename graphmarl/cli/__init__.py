@@ -51,6 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     # Commands import PyTorch, which `--help` and `--version` do not need.
     from graphmarl.cli.commands import COMMANDS
+    from graphmarl.experiment.interrupts import Terminated
     from graphmarl.resolver import hint
 
     if command not in COMMANDS:
@@ -59,9 +60,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 2
     try:
         return COMMANDS[command](rest) or 0
-    except KeyboardInterrupt:
-        print(f"graphmarl {command}: interrupted; saved files are complete", file=sys.stderr)
+    except KeyboardInterrupt as error:
+        text = str(error) or "interrupted; saved files are complete"
+        print(f"graphmarl {command}: {text}", file=sys.stderr)
         return 130
+    except Terminated as error:
+        print(f"graphmarl {command}: {error}", file=sys.stderr)
+        return error.status
+    except (FloatingPointError, MemoryError) as error:
+        print(f"graphmarl {command}: {error or 'out of memory'}", file=sys.stderr)
+        return 1
     except (ValueError, OSError, ImportError) as error:
         print(f"graphmarl {command}: {error}", file=sys.stderr)
         return 2

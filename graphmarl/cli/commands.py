@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import argparse
-import inspect
 import os
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 import torch
-import yaml
 from matplotlib.figure import Figure
 
-from graphmarl.cli.parsing import EVALUATE, PARTS, Parser, first_sentence, parse, train_parser
+from graphmarl.cli.parsing import PARTS, Parser, first_sentence, parse
+from graphmarl.cli.training import train_command
 from graphmarl.experiment.ablate import write_report
 from graphmarl.experiment.communication import cut_curve
-from graphmarl.experiment.evaluate import evaluate, save_evaluation
+from graphmarl.experiment.evaluate import evaluate
 from graphmarl.experiment.grid_runs import Settings, commands, run_grid, runs_of
 from graphmarl.experiment.recording import record_episode
 from graphmarl.experiment.sweep import grid
-from graphmarl.experiment.train import resume, train
-from graphmarl.methods import METHODS, find_method, method_table
-from graphmarl.ranges import Copies, PositiveInt, Threads
-from graphmarl.resolver import split_name
+from graphmarl.methods import METHODS, method_table
+from graphmarl.ranges import PositiveInt, Threads
 from graphmarl.results.markdown import markdown
 from graphmarl.results.plots import draw_cut_curve, save_picture
 from graphmarl.results.run import Run, versions
@@ -37,46 +32,6 @@ SEEDS = 5
 """Seeds of an ablation without the option."""
 ABLATE = """Train every method on every graph under every combination of the varied options, with
 several seeds. The same command again keeps finished runs and continues interrupted ones."""
-
-
-def train_command(words: list[str]) -> None:
-    """Train from names and options, from a file, or from the last checkpoint of a run."""
-    first = argparse.ArgumentParser("graphmarl train", add_help=False, allow_abbrev=False)
-    for name in ("resume", "config", *PARTS):
-        first.add_argument(f"--{name}")
-    chosen, rest = first.parse_known_args(words)
-    if chosen.resume:
-        parser = Parser("train --resume RUN", (resume.__doc__ or "").splitlines()[0])
-        parser.add_options(resume, skip=("path",))
-        parser.add_option("evaluate", Copies, EVALUATE)
-        given = parse(parser, rest)
-    else:
-        given = _configuration(vars(chosen), rest)
-    episodes = given.pop("evaluate", None)
-    run = resume(chosen.resume, **given) if chosen.resume else train(**given)
-    if episodes is not None:
-        save_evaluation(run, episodes)
-    print(run.path)
-
-
-def _configuration(chosen: dict[str, str | None], rest: list[str]) -> dict[str, Any]:
-    """The arguments of `train`: those of the file, changed by those of the command line."""
-    config: dict[str, Any] = {}
-    if chosen["config"]:
-        with open(chosen["config"]) as file:
-            config = yaml.safe_load(file)
-    parts: dict[str, tuple[str, dict[str, Any]]] = {}
-    for part in PARTS:
-        default = inspect.signature(train).parameters[part].default
-        value = chosen[part] or config.pop(part, None) or default
-        parts[part] = ("", {}) if value is None else split_name(value, PARTS[part].title)
-    if not parts["graph"][0]:
-        own = find_method(parts["method"][0]).default_graph
-        parts["graph"] = split_name(own, "graph")
-    given = parse(train_parser({part: name for part, (name, _) in parts.items()}), rest)
-    for part, (name, options) in parts.items():
-        config[part] = {"name": name, **options, **given.pop(part, {})}
-    return config | given
 
 
 def ablate_parser() -> Parser:

@@ -10,7 +10,8 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from graphmarl.agent_graph import agent_graph
-from graphmarl.step import Environment, Spec, Step, check_step
+from graphmarl.data.gate import StepGate
+from graphmarl.step import Environment, Spec, Step
 
 
 @runtime_checkable
@@ -195,11 +196,11 @@ def first_episodes(
         steps: stop after so many steps; None plays to the end.
     """
     torch.manual_seed(seed)
-    step, count = env.reset(seed), 0
+    gate = StepGate(env)
+    step, count = gate.begin(env.reset(seed)), 0
     running = torch.ones(env.num_envs, dtype=torch.bool)
     while running.any() and (steps is None or count < steps):
         action = policy(step)
-        next_step = env.step(action)
-        check_step(next_step, env.spec, env.num_envs)
+        next_step = gate.check(env.step(action))
         yield Transition(step, action, next_step, running)
         step, count, running = next_step, count + 1, running & ~next_step.done

@@ -15,9 +15,10 @@ from torch_geometric.data import Data
 
 from graphmarl.agent_graph import Edges, agent_graph
 from graphmarl.data.acting import Builder, Policy, PolicyRunner
+from graphmarl.data.gate import StepGate
 from graphmarl.data.timer import Timer
 from graphmarl.data.trajectory import Trajectory
-from graphmarl.step import Environment, Step, check_step
+from graphmarl.step import Environment, Step
 
 
 @runtime_checkable
@@ -57,6 +58,7 @@ class Collector(LightningDataModule):
     ) -> None:
         super().__init__()
         self.env, self.builder, self.policy = env, builder, policy
+        self.gate = StepGate(env)
         self.steps, self.rollout_length, self.seed = steps, rollout_length, seed
         self.timer = Timer()
         self.env_steps = 0
@@ -92,7 +94,7 @@ class Collector(LightningDataModule):
     def _begin(self) -> None:
         with self.timer.part("engine"):
             step = self.env.reset(self.seed)
-        check_step(step, self.env.spec, self.env.num_envs)
+        self.gate.begin(step)
         self.returns = torch.zeros(step.alive.shape, dtype=torch.float64)
         self.runner = self._new_runner()
         self._observe(self.runner, step)
@@ -141,8 +143,7 @@ class Collector(LightningDataModule):
         with self.timer.part("network"):
             action, stored = runner.act()
         with self.timer.part("engine"):
-            next_step = self.env.step(action.cpu())
-            check_step(next_step, self.env.spec, self.env.num_envs)
+            next_step = self.gate.check(self.env.step(action.cpu()))
         self.returns += next_step.reward
         # Also after an episode that a resumed run could not finish.
         self.returns[~next_step.valid] = 0
@@ -198,7 +199,7 @@ class Collector(LightningDataModule):
         if not state_dict:
             return
         state, self.runner = dict(state_dict), self._new_runner()
-        self.current = self.env.load_state_dict(state["env"])
+        self.current = self.gate.begin(self.env.load_state_dict(state["env"]))
         self.builder.load_state_dict(state["builder"])
         self.runner.memory = state["memory"].to(self.policy.device)
         self.runner.last_action, self.returns = state["last_action"], state["returns"]

@@ -12,8 +12,9 @@ from torch.utils.data import DataLoader, IterableDataset
 from graphmarl.agent_graph import Edges
 from graphmarl.data.acting import Builder, PolicyRunner, RandomPolicy
 from graphmarl.data.collector import stack_steps
+from graphmarl.data.gate import StepGate
 from graphmarl.data.trajectory import Trajectory
-from graphmarl.step import Environment, check_step
+from graphmarl.step import Environment
 
 
 class RandomEpisodes(LightningDataModule):
@@ -47,16 +48,17 @@ class RandomEpisodes(LightningDataModule):
         """One episode of each environment copy."""
         spec, policy = self.env.spec, RandomPolicy(self.env.spec, generator)
         runner = PolicyRunner(spec, self.env.num_envs, policy, self.builder)
-        step = self.env.reset(seed)
+        gate = StepGate(self.env)
+        step = gate.begin(self.env.reset(seed))
         running = torch.ones(self.env.num_envs, dtype=torch.bool)
         steps, nexts, edges, actions = [], [], [], []
         while running.any():
-            check_step(step, spec, self.env.num_envs)
             step = step.replace(alive=step.alive & running[:, None])
             graph = runner.observe(step)
             action, _ = runner.act()
-            after = self.env.step(action)
-            steps.append(step.replace(obs=step.obs.half()))
+            after = gate.check(self.env.step(action))
+            pictures = step.obs.dtype == torch.uint8
+            steps.append(step if pictures else step.replace(obs=step.obs.half()))
             nexts.append(after)
             edges.append(Edges.of(graph, spec.num_agents))
             actions.append(action)

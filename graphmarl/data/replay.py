@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
 import numpy as np
+import psutil
 import torch
 from jaxtyping import Int
 from torch import Tensor
@@ -91,7 +93,8 @@ class Replay:
                 f"this replay keeps {self.length} steps of {kept}; {steps} of {came} came"
                 + ("" if same else ", and edges with features do not go with edges without")
             )
-        if self.half and not torch.isfinite(values["obs"].half()).all():
+        halved = self.half and values["obs"].is_floating_point()
+        if halved and not torch.isfinite(values["obs"].half()).all():
             raise ValueError("observations beyond 65,504 cannot be kept in half precision")
         self.spec, place = trajectory.spec, self.added % self.slots
         for name, value in values.items():
@@ -122,10 +125,11 @@ class Replay:
         # Actions, times and positions in a page are small numbers.
         kinds = {name: value.dtype for name, value in values.items()}
         kinds = {name: torch.int32 if k == torch.long else k for name, k in kinds.items()}
-        if self.half:
+        if self.half and values["obs"].is_floating_point():
             kinds["obs"] = torch.float16
-        for name, value in values.items():
-            shape = (pages * self.length, *value.shape[1:])
+        shapes = {n: (pages * self.length, *value.shape[1:]) for n, value in values.items()}
+        check_memory(sum(math.prod(shapes[n]) * kinds[n].itemsize for n in shapes), self.capacity)
+        for name, shape in shapes.items():
             self.rings[name] = torch.empty(shape, dtype=kinds[name])
 
     def transitions(self, count: int) -> Trajectory:
@@ -271,3 +275,21 @@ def _page(edges: Edges) -> tuple[np.ndarray, ...]:
     """Edges as arrays."""
     parts = [*edges.index, *([] if edges.attr is None else [edges.attr])]
     return tuple(part.cpu().numpy().copy() for part in parts)
+
+
+def check_memory(size: int, capacity: int) -> None:
+    """Refuse a replay that does not fit into the memory that is available.
+
+    Args:
+        size: bytes of the replay.
+        capacity: its steps.
+
+    Raises:
+        MemoryError: says what is needed, what there is and which options lower it.
+    """
+    there = psutil.virtual_memory().available
+    if size > there:
+        raise MemoryError(
+            f"a replay of buffer_size = {capacity:,} steps takes {size / 2**30:,.1f} GiB; "
+            f"{there / 2**30:,.1f} GiB are available. Lower buffer_size, or use half_precision"
+        )

@@ -96,7 +96,7 @@ class Trajectory:
         alive = _take(self.alive, some)
         nothing = torch.zeros(len(alive), dtype=torch.bool, device=alive.device)
         step = Step(
-            obs=_take(self.obs, some).float(),
+            obs=_take(self.obs, some),
             alive=alive,
             reward=torch.zeros(alive.shape, device=alive.device),
             terminated=nothing,

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from graphmarl.envs.counter_rng import CounterRNG
+from graphmarl.ranges import Copies
 from graphmarl.step import Environment, Spec, Step, check_action
 
 OUTCOME = ("time", "episode", "reward", "terminated", "truncated")
@@ -47,7 +48,7 @@ class Batched(Environment):
         none_ended: False for each copy.
 
     Raises:
-        ValueError: there are no copies or no steps.
+        ValueError: a number out of range, or a device that this machine does not have.
     """
 
     time: Int[Tensor, " env"]
@@ -56,11 +57,7 @@ class Batched(Environment):
     terminated: Bool[Tensor, " env"]
     truncated: Bool[Tensor, " env"]
 
-    def __init__(self, spec: Spec, num_envs: int, device: str | torch.device = "cpu") -> None:
-        if num_envs < 1:
-            raise ValueError(f"num_envs is {num_envs}; there must be at least 1")
-        if spec.horizon < 1:
-            raise ValueError(f"horizon is {spec.horizon}; it must be at least 1")
+    def __init__(self, spec: Spec, num_envs: Copies, device: str | torch.device = "cpu") -> None:
         self.spec, self.num_envs, self.device = spec, num_envs, torch.device(device)
         pair = (num_envs, spec.num_agents)
         self._rng = CounterRNG(num_envs, self.device)
@@ -101,6 +98,17 @@ class Batched(Environment):
         Without `alive` all agents are alive. Reward, ends and time are added by the caller.
         """
 
+    def check_legal(self, action: Tensor) -> None:
+        """Refuse actions that are not available now, before anything changes; none by default.
+
+        Args:
+            action: actions of the right shape, type and range.
+
+        Raises:
+            ValueError: names the action, the copy, the agent and what is allowed.
+        """
+        return
+
     def uniform(self, *shape: int) -> Float[Tensor, "env ..."]:
         """Uniform reals in [0, 1) for each copy, `(B, *shape)`."""
         return self._rng.uniform(*shape)
@@ -130,6 +138,7 @@ class Batched(Environment):
         """Advance every copy; one that ended in the last step starts its next episode instead."""
         self._running()
         check_action(action, self.spec, self.num_envs)
+        self.check_legal(action)
         ended = self.terminated | self.truncated
         number = int(ended.sum())
         self.time = self.time + 1

@@ -1,10 +1,9 @@
-"""Adapter from PettingZoo parallel environments."""
+"""Adapter from PettingZoo environments."""
 
 from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from importlib import import_module
 from typing import Any
@@ -13,95 +12,18 @@ import numpy as np
 from gymnasium import spaces
 from numpy.typing import NDArray
 
+from graphmarl.envs.pettingzoo_slots import (
+    MASK,
+    PositionFn,
+    Slots,
+    State,
+    own_state,
+    seen_and_mask,
+)
 from graphmarl.envs.vector import Vector
 from graphmarl.envs.workers import EngineStep, SingleEngine
-from graphmarl.ranges import Copies, NonNegativeInt, PositiveInt
-from graphmarl.step import Scene, Spec
-
-MASK = "action_mask"
-PositionFn = Callable[[Any], Mapping[Any, Any]]
-
-
-def without_mask(space: spaces.Space[Any]) -> spaces.Space[Any]:
-    """Observation space without the action mask that PettingZoo may add to it."""
-    if isinstance(space, spaces.Dict) and MASK in space.spaces:
-        return space["observation"]
-    return space
-
-
-@dataclass(frozen=True)
-class Slots:
-    """Mapping from the agents of a parallel environment to slots of equal width.
-
-    Args:
-        names: agent names, one per slot.
-        seen: observation space of each agent, without an action mask.
-        acts: action space of each agent.
-        masked: whether an action mask is given.
-        state: space of the global state, or None.
-        locate: function that returns the coordinates of agents by name, or None.
-    """
-
-    names: list[Any]
-    seen: list[spaces.Space[Any]]
-    acts: list[spaces.Space[Any]]
-    masked: bool
-    state: spaces.Space[Any] | None
-    locate: PositionFn | None
-    continuous: bool = field(init=False)
-
-    def __post_init__(self) -> None:
-        kinds = {type(space) for space in self.acts}
-        if kinds not in ({spaces.Discrete}, {spaces.Box}):
-            names = ", ".join(sorted(kind.__name__ for kind in kinds))
-            raise ValueError(f"the action spaces are {names}; all Discrete or all Box are allowed")
-        object.__setattr__(self, "continuous", kinds == {spaces.Box})
-        bounded = all(s.is_bounded() for s in self.acts if isinstance(s, spaces.Box))
-        if not bounded:
-            raise ValueError(
-                "a Box of actions has no bounds; actions in [-1, 1] are scaled to them"
-            )
-
-    @classmethod
-    def of(cls, env: Any, masked: bool, locate: PositionFn | None) -> Slots:
-        """Read the agents and spaces of an environment."""
-        names = list(env.possible_agents)
-        seen = [env.observation_space(name) for name in names]
-        masked = masked or any(without_mask(space) is not space for space in seen)
-        acts = [env.action_space(name) for name in names]
-        state = getattr(env, "state_space", None)
-        return cls(names, [without_mask(space) for space in seen], acts, masked, state, locate)
-
-    @property
-    def sizes(self) -> list[int]:
-        """Number of discrete actions, or size of a continuous one, of each agent."""
-        return [
-            int(s.n) if isinstance(s, spaces.Discrete) else spaces.flatdim(s) for s in self.acts
-        ]
-
-    def spec(self, horizon: int) -> Spec:
-        """Spec of the slots; agents of equal spaces and name up to a number are of one kind."""
-        widths, sizes = [spaces.flatdim(space) for space in self.seen], self.sizes
-        stems = [str(name).rstrip("0123456789").rstrip("_-") or "agent" for name in self.names]
-        kinds = list(dict.fromkeys(zip(stems, widths, sizes, strict=True)))
-        kind = tuple(kinds.index(key) for key in zip(stems, widths, sizes, strict=True))
-        repeated = len({stem for stem, _, _ in kinds}) < len(kinds)
-        labels = [f"{stem}{i}" if repeated else stem for i, (stem, _, _) in enumerate(kinds)]
-        return Spec(
-            num_agents=len(self.names),
-            obs_shape=(max(widths),),
-            num_actions=max(sizes),
-            horizon=horizon,
-            action="continuous" if self.continuous else "discrete",
-            layout={
-                label: slice(0, width) for label, (_, width, _) in zip(labels, kinds, strict=True)
-            },
-            kinds=tuple(labels),
-            kind=kind if len(kinds) > 1 else (),
-            state_size=0 if self.state is None else spaces.flatdim(self.state),
-            has_position=self.locate is not None,
-            has_available=not self.continuous and (self.masked or len(set(sizes)) > 1),
-        )
+from graphmarl.ranges import Copies, ImportName, NonNegativeInt, PositiveInt
+from graphmarl.step import Scene
 
 
 class ParallelEngine:
@@ -110,71 +32,99 @@ class ParallelEngine:
     Args:
         make: function that builds the environment.
         masked: whether infos contain an action mask.
+        state: what the global state is.
         locate: function that returns the coordinates of agents by name, or None.
     """
 
-    def __init__(self, make: Callable[[], Any], masked: bool, locate: PositionFn | None) -> None:
-        self.env = make()
-        self.slots = Slots.of(self.env, masked, locate)
+    def __init__(
+        self, make: Callable[[], Any], masked: bool, state: State, locate: PositionFn | None
+    ) -> None:
+        self.env = parallel(make())
+        self.slots = Slots.of(self.env, masked, state, locate)
         self.legal = np.arange(max(self.slots.sizes)) < np.array(self.slots.sizes)[:, None]
         self.alive = np.zeros(len(self.slots.names), bool)
 
     def reset(self, seed: int, out: EngineStep) -> None:
         """Begin an episode."""
         obs, info = self.env.reset(seed=seed % 2**31)
-        present = set(self.env.agents)
-        self.alive = np.array([name in present for name in self.slots.names])
+        self.alive = self._present()
         if not self.alive.any():
             raise ValueError("the environment has no agents after reset")
+        out.obs[...] = 0
         if out.position is not None:
             out.position[...] = 0
         self._write(out, obs, info)
 
     def step(self, action: NDArray[Any], out: EngineStep) -> tuple[bool, bool]:
         """Advance; the episode ends when no agent is left, by truncation if one was truncated."""
-        names, before = self.slots.names, self.alive
-        sent = {name: self._action(slot, action) for slot, name in enumerate(names) if before[slot]}
+        names, before, act = self.slots.names, self.alive, self.slots.action
+        sent = {name: act(slot, action) for slot, name in enumerate(names) if before[slot]}
         obs, reward, terminated, truncated, info = self.env.step(sent)
         paid = [reward.get(name, 0) if before[slot] else 0 for slot, name in enumerate(names)]
-        out.reward[...] = paid
+        out.reward[...] = [_number(value, names[slot]) for slot, value in enumerate(paid)]
         ended, cut = (np.array([bool(d.get(n)) for n in names]) for d in (terminated, truncated))
-        present, over = set(self.env.agents), not self.env.agents
+        here, over = self._present(), not self.env.agents
         was_cut = bool((before & cut & ~ended).any())
-        here = np.array([name in present for name in names])
         # A truncated agent has not died: its last observation is bootstrapped from.
         self.alive = before & ~ended & cut if over else here & ~ended
         self._write(out, obs, info)
         return over and not was_cut, over and was_cut
 
-    def _action(self, slot: int, action: NDArray[Any]) -> Any:
-        space = self.slots.acts[slot]
-        if isinstance(space, spaces.Discrete):
-            if action[slot] >= space.n:
-                name = self.slots.names[slot]
-                raise ValueError(f"action {action[slot]} of {name}; it has {space.n} actions")
-            return int(action[slot]) + int(space.start)
-        assert isinstance(space, spaces.Box), "checked when the spaces were read"
-        share = (action[slot, : spaces.flatdim(space)].reshape(space.shape) + 1) / 2
-        return (space.low + share * (space.high - space.low)).astype(space.dtype)
+    def _present(self) -> NDArray[np.bool_]:
+        """Slots whose agents take part now."""
+        present = set(self.env.agents)
+        unknown = present - set(self.slots.names)
+        if unknown:
+            raise ValueError(
+                f"agent {min(map(str, unknown))} is not among possible_agents, which are "
+                f"{', '.join(map(str, self.slots.names))}"
+            )
+        return np.array([name in present for name in self.slots.names])
 
     def _write(self, out: EngineStep, obs: Mapping[Any, Any], info: Mapping[Any, Any]) -> None:
-        out.obs[...] = 0
+        out.obs[~self.alive] = 0
         out.alive[...] = self.alive
         if out.available is not None:
             out.available[...] = self.legal
-        for slot in self.alive.nonzero()[0]:
-            name, space = self.slots.names[slot], self.slots.seen[slot]
-            seen, mask = obs[name], info.get(name, {}).get(MASK)
-            if isinstance(seen, Mapping) and MASK in seen:
-                seen, mask = seen["observation"], seen[MASK]
-            out.obs[slot, : spaces.flatdim(space)] = spaces.flatten(space, seen)
-            if mask is not None and out.available is not None:
-                out.available[slot, : len(mask)] = np.asarray(mask, bool)
+        for slot in self.alive.nonzero()[0].tolist():
+            name = self.slots.names[slot]
+            # An agent that is truncated without a last observation keeps the one before.
+            seen, mask = seen_and_mask(obs[name]) if name in obs else (None, None)
+            if seen is not None:
+                self._write_obs(out, slot, seen)
+            mask = (info.get(name) or {}).get(MASK) if mask is None else mask
+            if mask is not None:
+                self._write_mask(out, slot, mask)
         if out.position is not None and self.slots.locate is not None:
             for name, place in self.slots.locate(self.env).items():
                 out.position[self.slots.names.index(name)] = place
-        if out.state is not None and self.slots.state is not None:
-            out.state[...] = spaces.flatten(self.slots.state, self.env.state())
+        if out.state is not None:
+            joined = self.slots.state == "joined"
+            out.state[...] = out.obs.reshape(-1) if joined else own_state(self.env)
+
+    def _write_obs(self, out: EngineStep, slot: int, seen: Any) -> None:
+        space = self.slots.seen[slot]
+        if self.slots.picture:
+            out.obs[slot] = seen
+            return
+        try:
+            out.obs[slot, : spaces.flatdim(space)] = spaces.flatten(space, seen)
+        except (ValueError, KeyError, IndexError, TypeError, AttributeError) as error:
+            raise ValueError(
+                f"the observation of {self.slots.names[slot]} does not fit its space {space}: "
+                f"{error}"
+            ) from error
+
+    def _write_mask(self, out: EngineStep, slot: int, mask: Any) -> None:
+        name, mask = self.slots.names[slot], np.asarray(mask, bool).reshape(-1)
+        if self.slots.continuous:
+            return
+        if out.available is None:
+            raise ValueError(f"the infos of {name} contain an {MASK}; pass masked=True")
+        size = self.slots.sizes[slot]
+        if len(mask) != size:
+            raise ValueError(f"the {MASK} of {name} has {len(mask)} entries; it has {size} actions")
+        out.available[slot, :size] = mask
 
     def scene(self) -> Scene:
         """Not available: a parallel environment has no objects to draw."""
@@ -185,62 +135,123 @@ class ParallelEngine:
         self.env.close()
 
 
-def resolve(make: Callable[[], Any] | str) -> Callable[[], Any]:
-    """Import the function named `package.module:function`; a function is returned unchanged."""
-    if not isinstance(make, str):
-        return make
-    module, colon, function = make.partition(":")
+def _number(value: Any, name: Any) -> float:
+    """A reward as a number; one in an array is taken out of it."""
+    found = np.asarray(value, float)
+    if found.size != 1:
+        raise ValueError(f"the reward of {name} has shape {found.shape}; it must be one number")
+    return float(found.reshape(()))
+
+
+def parallel(env: Any) -> Any:
+    """A parallel environment; one of turns is converted by PettingZoo's wrapper.
+
+    Args:
+        env: what the user's function made.
+
+    Raises:
+        ValueError: it is no PettingZoo environment, or its turns cannot be converted.
+    """
+    if hasattr(env, "agent_iter"):
+        from pettingzoo.utils.conversions import aec_to_parallel
+
+        try:
+            return aec_to_parallel(env)
+        except (AssertionError, AttributeError) as error:
+            raise ValueError(
+                f"{env} takes turns and cannot be played in parallel: {error}"
+            ) from error
+    lacks = [name for name in ("reset", "step", "observation_space") if not hasattr(env, name)]
+    if lacks:
+        raise ValueError(
+            f"make returned {type(env).__name__}, which has no {lacks[0]}; it must build a "
+            "PettingZoo environment"
+        )
+    return env
+
+
+def resolve(function: Callable[..., Any] | ImportName, option: str) -> Callable[..., Any]:
+    """Import the function named `package.module:function`; a function is returned unchanged.
+
+    Args:
+        function: the function or its name.
+        option: name of the option, for messages.
+
+    Raises:
+        ValueError: it cannot be imported, or is no function.
+    """
+    if not isinstance(function, str):
+        return function
+    module, colon, name = function.partition(":")
     if not colon:
-        raise ValueError(f"make is {make!r}; write it as 'package.module:function'")
-    return getattr(import_module(module), function)
+        raise ValueError(f"{option} is {function!r}; write it as 'package.module:function'")
+    try:
+        found = getattr(import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise ValueError(f"{option} {function!r} cannot be imported: {error}") from error
+    if not callable(found):
+        raise ValueError(f"{option} {function!r} is a {type(found).__name__}, not a function")
+    return found
 
 
 class FromPettingZoo(Vector):
-    """Adapter from any PettingZoo parallel environment.
+    """Adapter from any PettingZoo environment; those of turns go through PettingZoo's wrapper.
 
     Slots are its `possible_agents`; agents that are absent are not `alive`. Observations are
-    flattened (discrete ones as one-hot) and padded to the widest; `layout` holds the slice in use
-    for each kind. Action masks in observations or infos, and action spaces smaller than the
-    largest, become `available`. Actions in boxes are scaled from [-1, 1].
+    flattened (dictionaries part by part, discrete ones as one-hot) and padded to the widest;
+    `layout` holds the slice in use for each kind. Pictures of bytes stay bytes, of shape (height,
+    width, channels), if all agents see such of one shape. Action masks in observations or infos,
+    and action spaces smaller than the largest, become `available`. Actions in boxes are scaled from
+    [-1, 1]. An agent that is truncated without a last observation keeps the one before.
 
-    The constructor builds one environment to read its spaces and closes it.
+    The constructor builds one environment, resets it to read its agents, spaces and masks, and
+    closes it.
 
     Args:
         make: function that builds one environment, or `package.module:function`.
         num_envs: copies.
         horizon: steps after which an episode is truncated.
-        position: function from the environment to the coordinates of agents by name.
-        masked: whether infos contain an `action_mask`; masks in observations need no flag.
+        position: function from the environment to the coordinates of agents by name, or
+            `package.module:function`.
+        masked: whether infos contain an `action_mask` that the first ones lack; other masks are
+            found.
+        state: the global state: the environment's `own` one, if it has one; the `joined`
+            observations; or `none`.
         workers: worker processes; 0 steps all copies in this process.
 
     Raises:
-        ValueError: action spaces are not all discrete or all bounded boxes, a function that
-            worker processes cannot import, or a number out of range.
+        ValueError: action spaces are not all discrete or all bounded boxes, a function that cannot
+            be imported, or a number out of range.
     """
 
     def __init__(
         self,
-        make: Callable[[], Any] | str,
+        make: Callable[[], Any] | ImportName,
         num_envs: Copies = 8,
         horizon: PositiveInt = 500,
-        position: PositionFn | None = None,
+        position: PositionFn | ImportName | None = None,
         masked: bool = False,
+        state: State = "own",
         workers: NonNegativeInt = 0,
     ) -> None:
-        self.make, self.masked, self.position = resolve(make), masked, position
+        self.make, self.masked = resolve(make, "make"), masked
+        self.state: State = state
+        self.position = None if position is None else resolve(position, "position")
         if workers:
             try:
-                pickle.dumps((self.make, position))
+                pickle.dumps((self.make, self.position))
             except Exception as error:
                 raise ValueError(
                     "workers can only import functions at the top of a module: pass such a make "
                     f"and position, or workers=0 ({error})"
                 ) from error
-        probe = self.make()
-        slots = Slots.of(probe, masked, position)
-        probe.close()
-        super().__init__(slots.spec(horizon), num_envs, workers)
+        probe = parallel(self.make())
+        try:
+            slots = Slots.of(probe, masked, state, self.position)
+        finally:
+            probe.close()
+        super().__init__(slots.spec(horizon), num_envs, workers, pictures=bool(slots.picture))
 
     def engine_maker(self) -> Callable[[], SingleEngine]:
         """One copy of the environment."""
-        return partial(ParallelEngine, self.make, self.masked, self.position)
+        return partial(ParallelEngine, self.make, self.masked, self.state, self.position)

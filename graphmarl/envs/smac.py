@@ -11,7 +11,7 @@ import torch
 from graphmarl.envs.smac_engine import INFO, SMACEngine, read_spec, start, unit_types
 from graphmarl.envs.vector import Vector
 from graphmarl.envs.workers import SingleEngine
-from graphmarl.ranges import Copies, NonNegativeInt
+from graphmarl.ranges import Copies, ImportName, NonNegativeInt
 from graphmarl.step import Step
 
 RESERVED = ("map_name", "seed", "continuing_episode")
@@ -59,7 +59,7 @@ class SMAC(Vector):
         self,
         map_name: str = "3m",
         num_envs: Copies = 4,
-        make: str = "smac.env:StarCraft2Env",
+        make: ImportName = "smac.env:StarCraft2Env",
         options: Mapping[str, Any] | None = None,
         kinds: bool = True,
         relaunch: bool = False,
@@ -72,7 +72,13 @@ class SMAC(Vector):
         try:
             probe = self._make(0)
         except KeyError as error:
-            raise ValueError(f"map_name is {map_name!r}, which {make} does not know") from error
+            if error.args == (map_name,):
+                text = f"map_name is {map_name!r}, which {make} does not know"
+                raise ValueError(text) from error
+            given = ", ".join(options or {}) or "none"
+            raise ValueError(
+                f"{make} raised KeyError {error}; is an option missing? Those given are {given}"
+            ) from error
         try:
             probe.reset()
             spec = read_spec(probe, kinds)

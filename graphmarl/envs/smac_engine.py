@@ -181,7 +181,7 @@ class SMACEngine:
             out.state[...] = self.game.get_state()
         if out.position is not None:
             for number, unit in units(self.game).items():
-                out.position[number] = unit.pos.x, unit.pos.y
+                out.position[number] = place_of(unit)
         if out.links is not None:
             sees = np.asarray(self.game.get_visibility_matrix(), bool)[:, : len(out.alive)]
             out.links[...] = sees.T & out.alive & out.alive[:, None]
@@ -192,7 +192,7 @@ class SMACEngine:
         enemies = units(self.game, "enemies").values()
         if not all(hasattr(enemy, "pos") for enemy in enemies):
             raise NotImplementedError("this game does not expose the positions of its units")
-        place = torch.tensor([(e.pos.x, e.pos.y) for e in enemies], dtype=torch.float32)
+        place = torch.tensor([place_of(e) for e in enemies], dtype=torch.float32)
         left = torch.tensor([e.health / max(e.health_max, 1) for e in enemies])
         corner = [float(getattr(unwrapped(self.game, n), n, 32)) for n in ("map_x", "map_y")]
         return Scene((0.0, 0.0), (corner[0], corner[1]), {"enemies": (place.view(-1, 2), left)})
@@ -204,3 +204,15 @@ class SMACEngine:
         self.game = None
 
     close = forget
+
+
+def place_of(unit: Any) -> tuple[float, float]:
+    """Coordinates of a unit: SMAC has points with x and y, SMAClite has arrays.
+
+    Args:
+        unit: a unit of the game.
+    """
+    place = unit.pos
+    if hasattr(place, "x"):
+        return float(place.x), float(place.y)
+    return float(place[0]), float(place[1])

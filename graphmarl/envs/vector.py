@@ -29,9 +29,10 @@ class Vector(Environment):
         workers: worker processes; 0 steps all copies in this process.
         info: names of the engine's metrics.
         has_links: whether the engine has edges of its own.
+        pictures: whether observations are pictures of bytes.
 
     Raises:
-        ValueError: there are no copies, no steps, or more workers than copies.
+        ValueError: a number out of range, or more workers than copies.
     """
 
     def __init__(
@@ -41,15 +42,12 @@ class Vector(Environment):
         workers: NonNegativeInt = 0,
         info: Sequence[str] = (),
         has_links: bool = False,
+        pictures: bool = False,
     ) -> None:
-        if num_envs < 1:
-            raise ValueError(f"num_envs is {num_envs}; there must be at least 1")
-        if spec.horizon < 1:
-            raise ValueError(f"horizon is {spec.horizon}; it must be at least 1")
         if not 0 <= workers <= num_envs:
             raise ValueError(f"workers is {workers}; allowed are 0 to num_envs = {num_envs}")
         self.spec, self.num_envs, self.workers, self._info = spec, num_envs, workers, tuple(info)
-        self._has_links = has_links
+        self._has_links, self._pictures = has_links, pictures
         self._pool: EngineGroup | Workers | None = None
         self._buffers: Buffers = {}
         self._actions = np.empty(0)
@@ -64,7 +62,7 @@ class Vector(Environment):
         pair = (copies, spec.num_agents)
         discrete = spec.action == "discrete"
         layout: dict[str, tuple[tuple[int, ...], str]] = {
-            "obs": ((*pair, *spec.obs_shape), "float32"),
+            "obs": ((*pair, *spec.obs_shape), "uint8" if self._pictures else "float32"),
             "alive": (pair, "bool"),
             "reward": (pair, "float32"),
             "terminated": ((copies,), "bool"),
@@ -128,11 +126,36 @@ class Vector(Environment):
         """Advance every copy; one that ended in the last step starts its next episode instead."""
         pool, buffers = self._running(), self._buffers
         check_action(action, self.spec, self.num_envs)
+        self.check_legal(action)
         buffers["action"][...] = action.detach().cpu().numpy()
         running = ~(buffers["terminated"] | buffers["truncated"])
         self._actions[buffers["time"][running], running] = buffers["action"][running]
         pool.step()
         return self._current()
+
+    def check_legal(self, action: Tensor) -> None:
+        """Refuse actions that are not available now, before any engine moves.
+
+        Args:
+            action: actions of the right shape, type and range.
+
+        Raises:
+            ValueError: names the action, the copy, the agent and what is allowed.
+        """
+        if not self.spec.has_available:
+            return
+        buffers = self._buffers
+        chosen = action.detach().cpu().numpy()[..., None]
+        legal = np.take_along_axis(buffers["available"], chosen, -1)[..., 0]
+        running = ~(buffers["terminated"] | buffers["truncated"])
+        wrong = ~legal & buffers["alive"] & running[:, None]
+        if wrong.any():
+            copy, agent = np.argwhere(wrong)[0].tolist()
+            allowed = np.flatnonzero(buffers["available"][copy, agent]).tolist()
+            raise ValueError(
+                f"action {int(chosen[copy, agent, 0])} of environment {copy}, agent {agent} is not "
+                f"available; allowed are {', '.join(map(str, allowed))}"
+            )
 
     def state_dict(self) -> dict[str, Any]:
         """Seed, each copy's episode number, and the actions of the current episodes so far."""

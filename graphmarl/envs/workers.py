@@ -40,7 +40,7 @@ class EngineStep:
         info: named metrics, each an array without axes: `out.info["food"][...] = 3`.
     """
 
-    obs: NDArray[np.float32]
+    obs: NDArray[Any]
     alive: NDArray[np.bool_]
     reward: NDArray[np.float32]
     position: NDArray[np.float32] | None = None

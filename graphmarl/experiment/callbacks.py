@@ -10,8 +10,10 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from graphmarl.data import Collector
+from graphmarl.experiment.interrupts import InterruptedTrainingError, Interrupts
 from graphmarl.learners import Learner, Stage
-from graphmarl.results.run import Run, Table
+from graphmarl.results.csv_table import Table
+from graphmarl.results.run import Run
 
 
 class MetricsWriter(Callback):
@@ -22,10 +24,11 @@ class MetricsWriter(Callback):
     Args:
         run: the run folder.
         collector: yields the trajectories.
+        lost_rows: whether rows of the files may be missing on resume.
     """
 
-    def __init__(self, run: Run, collector: Collector) -> None:
-        self.collector = collector
+    def __init__(self, run: Run, collector: Collector, lost_rows: bool = False) -> None:
+        self.collector, self.lost_rows = collector, lost_rows
         self.table = Table(run.path / "metrics.csv")
         self.timing = Table(run.path / "timing.csv")
         self.mark = 0.0
@@ -54,7 +57,9 @@ class MetricsWriter(Callback):
         self.mark, self.steps = now, collector.env_steps
 
     def state_dict(self) -> dict[str, Any]:
-        """Sizes of the files."""
+        """Sizes of the files, whose rows are made durable with the checkpoint."""
+        self.table.sync()
+        self.timing.sync()
         return {"metrics": self.table.size(), "timing": self.timing.size()}
 
     def clear(self) -> None:
@@ -63,35 +68,52 @@ class MetricsWriter(Callback):
         self.timing.truncate(0)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Remove the lines that were written after the checkpoint."""
-        self.table.truncate(state_dict["metrics"])
-        self.timing.truncate(state_dict["timing"])
+        """Remove the lines that were written after the checkpoint.
+
+        Raises:
+            LostRowsError: rows are missing.
+        """
+        self.table.truncate(state_dict["metrics"], self.lost_rows)
+        self.timing.truncate(state_dict["timing"], self.lost_rows)
 
 
 class Saver(Callback):
-    """Saves a checkpoint at regular intervals and at the end; keeps the last few.
+    """Saves a checkpoint at regular intervals, at the end and at a signal; keeps the last few.
 
     Args:
         run: the run folder.
         collector: counts the environment steps.
         every: environment steps between checkpoints.
+        interrupts: signals that end the run.
         keep: number of checkpoints that are kept.
     """
 
-    def __init__(self, run: Run, collector: Collector, every: int, keep: int = 2) -> None:
+    def __init__(
+        self, run: Run, collector: Collector, every: int, interrupts: Interrupts, keep: int = 2
+    ) -> None:
         self.run, self.collector, self.every, self.keep = run, collector, every, keep
+        self.interrupts = interrupts
         self.saved = collector.env_steps
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """From here on a signal waits for the end of a trajectory."""
+        self.interrupts.install()
+        self.interrupts.training = True
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Save a checkpoint if one is due."""
-        steps = self.collector.env_steps
-        if steps // self.every > self.saved // self.every or steps >= self.collector.steps:
+        """Save a checkpoint if one is due, or if a signal ends the run."""
+        steps, ends = self.collector.env_steps, self.interrupts.due()
+        due = steps // self.every > self.saved // self.every or steps >= self.collector.steps
+        if due or ends:
             self.saved = steps
             trainer.save_checkpoint(self.run.checkpoints / f"step_{steps:012d}.ckpt")
             for old in self.run.saved()[: -self.keep]:
                 old.unlink()
+        if ends:
+            self.interrupts.saved = steps
+            raise InterruptedTrainingError
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Continue counting from the checkpoint."""
@@ -107,10 +129,23 @@ class StageSaver(Callback):
 
     Args:
         path: the checkpoint.
+        interrupts: signals that end the run.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, interrupts: Interrupts) -> None:
+        self.path, self.interrupts = path, interrupts
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """From here on a signal waits for the end of a batch."""
+        self.interrupts.install()
+        self.interrupts.training = True
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """End if a signal has come; the last epoch is saved."""
+        if self.interrupts.due():
+            raise InterruptedTrainingError
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save a checkpoint."""
@@ -175,4 +210,10 @@ class ProgressBar(Callback):
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Stop the bar."""
+        self.progress.stop()
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        """Stop the bar: Lightning skips `teardown` after an exception."""
         self.progress.stop()

@@ -3,19 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple, get_type_hints
 
 import torch
 
+from graphmarl.checks import check_option
 from graphmarl.envs import find_env, make_env
+from graphmarl.experiment.finite import OnNaN
 from graphmarl.graphs import GraphBuilder, make_graph, typed_graph
 from graphmarl.learners import Learner
 from graphmarl.methods import find_method
-from graphmarl.resolver import construct, defaults_of, split_name, typed
+from graphmarl.ranges import Device, PositiveInt, Seed, Threads
+from graphmarl.resolver import (
+    construct,
+    defaults_of,
+    hint,
+    split_name,
+    typed,
+    with_absolute_files,
+)
 from graphmarl.step import Environment, Spec
+from graphmarl.texts import shown
 
 # A name, a name with options (`knn:k=3`), or a mapping of `name` and options.
 Named = str | Mapping[str, Any]
+
+
+class Values(NamedTuple):
+    """Values of a configuration beside method, environment and graph; see `train`."""
+
+    steps: PositiveInt
+    seed: Seed
+    checkpoint_every: PositiveInt = 5_000
+    device: Device = "cpu"
+    threads: Threads | None = None
+    on_nan: OnNaN = "stop"
 
 
 class Config:
@@ -29,14 +51,16 @@ class Config:
     """
 
     def __init__(self, config: Mapping[str, Any]) -> None:
+        config = checked_config(config)
         self.seed: int = config["seed"]
         self.method, self.method_options = split_name(config["method"], "method")
         self.env, self.env_options = split_name(config["env"], "environment")
         self._learner, env = find_method(self.method), find_env(self.env)
-        self.method_options = defaults_of(self._learner, 1) | typed(
-            self._learner, self.method_options
-        )
+        learner = self._learner
+        self.method_options = defaults_of(learner, 1) | typed(learner, self.method_options)
+        self.method_options = with_absolute_files(learner, self.method_options, 1)
         self.env_options = defaults_of(env) | typed(env, self.env_options)
+        self.env_options = with_absolute_files(env, self.env_options)
         graph = self._learner.default_graph if config["graph"] is None else config["graph"]
         sends = getattr(self._learner, "sends_messages", False)
         if config["graph"] is None and graph == "none" and sends:
@@ -74,3 +98,33 @@ class Config:
         """
         torch.manual_seed(self.seed)
         return construct("method", self.method, self._learner, self.method_options, spec)
+
+
+def checked_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration with all its values, each of its type.
+
+    Args:
+        config: as it was given, or as a file has it.
+
+    Raises:
+        ValueError: a value is missing, unknown or not allowed.
+    """
+    parts = ("method", "env", "graph")
+    known = (*parts, *Values._fields)
+    unknown = [name for name in config if name not in known]
+    if unknown:
+        text = f"a configuration has no value {unknown[0]!r}; it has {', '.join(known)}"
+        raise ValueError(text + hint(unknown[0], known))
+    for name in (*parts[:2], "steps", "seed"):
+        if name not in config:
+            raise ValueError(f"the configuration lacks {name!r}")
+    for name in parts:
+        value = config.get(name)
+        if not isinstance(value, (str, Mapping)) and (name != "graph" or value is not None):
+            raise ValueError(
+                f"{name} is {shown(value)}; allowed are a name, or a mapping with name"
+            )
+    values: dict[str, Any] = {"graph": None, **Values._field_defaults, **config}
+    for name, kind in get_type_hints(Values, include_extras=True).items():
+        check_option("", name, values[name], kind)
+    return values

@@ -86,6 +86,7 @@ def evaluate(
     checkpoint: str | Path | None = None,
     env: dict[str, Any] | None = None,
     cut: str | Cut | None = None,
+    trust: bool = False,
 ) -> Evaluation:
     """Evaluate the last checkpoint of a run on new episodes.
 
@@ -100,13 +101,14 @@ def evaluate(
         env: options of the environment to change, as in `{size: 48}`.
         cut: which bits of the messages are not sent: `threshold=2`, `rank=80`,
             `rank=80,within=graph`, `budget=1` or `random=50`; nothing is cut without it.
+        trust: import classes and functions from outside the library that the run names.
 
     Raises:
         FileNotFoundError: the folder holds no run or no checkpoint.
         CheckpointError: the checkpoint is damaged.
         ValueError: a name or value that is not allowed.
     """
-    with load_policy(run, episodes, graph, greedy, checkpoint, env, cut) as loaded:
+    with load_policy(run, episodes, graph, greedy, checkpoint, env, cut, trust) as loaded:
         return play(loaded.env, loaded.policy, seed, loaded.channel)
 
 

@@ -16,7 +16,8 @@ from graphmarl.experiment.evaluate import save_evaluation
 from graphmarl.experiment.launcher import Job, run_jobs
 from graphmarl.experiment.sweep import PARTS, Cell
 from graphmarl.experiment.train import resume, train
-from graphmarl.ranges import NonNegativeInt, PositiveInt, Threads
+from graphmarl.experiment.trust import check_trust, foreign_names
+from graphmarl.ranges import Device, NonNegativeInt, PositiveInt, Threads
 from graphmarl.results.run import Run
 
 
@@ -35,7 +36,7 @@ class Settings:
     steps: PositiveInt = 80_000
     episodes: PositiveInt = 32
     checkpoint_every: PositiveInt = 5_000
-    device: str = "cpu"
+    device: Device = "cpu"
     threads: Threads | None = 1
 
     def __post_init__(self) -> None:
@@ -86,9 +87,12 @@ class GridRun:
         """
         if not self.begun:
             return
-        # An option that is newer than the run counts as having had its default.
-        found = Config(Run(self.path).config()).config
         wanted = self.cell.config(self.settings.steps, self.seed).config
+        found = Run(self.path).config()
+        if set(foreign_names(found)) - set(foreign_names(wanted)):
+            check_trust(found, self.path)
+        # An option that is newer than the run counts as having had its default.
+        found = Config(found).config
         wanted = yaml.safe_load(yaml.safe_dump(wanted))
         for part in (*PARTS, "steps"):
             if found[part] != wanted[part]:
@@ -101,7 +105,7 @@ class GridRun:
         """The command that trains and evaluates it, or continues it."""
         rest = ["--progress", "false", "--evaluate", str(self.settings.episodes)]
         if self.begun:
-            return ["train", "--resume", str(self.path), *rest]
+            return ["train", "--resume", str(self.path), "--trust", "true", *rest]
         words = ["train"]
         for part in PARTS:
             words += [f"--{part}", str(getattr(self.cell, part))]
@@ -117,7 +121,7 @@ class GridRun:
             progress: show a progress bar.
         """
         if self.begun:
-            run = resume(self.path, progress=progress)
+            run = resume(self.path, progress=progress, trust=True)
         else:
             run = train(
                 self.cell.method,

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
+from graphmarl.experiment.interrupts import PARENT, SIGNALS, Terminated
+
 GRACE_SECONDS = 20.0
 """Seconds between the signals that terminate and kill a process."""
 
@@ -36,8 +38,9 @@ def run_jobs(
 ) -> list[Job]:
     """Run all jobs; one that fails does not stop the others.
 
-    Ctrl-C and SIGTERM end the running jobs, then raise KeyboardInterrupt. For the main thread only,
-    which alone receives signals.
+    Ctrl-C ends the running jobs, which save a checkpoint, then raises KeyboardInterrupt; SIGTERM
+    and SIGHUP raise `Terminated`. Jobs also end if this process is killed. For the main thread
+    only, which alone receives signals.
 
     Args:
         jobs: the jobs, in order.
@@ -50,7 +53,7 @@ def run_jobs(
     """
     waiting, failed = list(jobs), []
     running: list[tuple[Job, subprocess.Popen[bytes]]] = []
-    before = signal.signal(signal.SIGTERM, _interrupt)
+    before = {number: signal.signal(number, _terminate) for number in SIGNALS[1:]}
     try:
         while waiting or running:
             while waiting and len(running) < at_once:
@@ -67,21 +70,22 @@ def run_jobs(
                 else:
                     report(f"{job.name}: finished, {left} to go")
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
         _stop([process for _, process in running])
     return failed
 
 
-def _interrupt(number: int, frame: object) -> NoReturn:
+def _terminate(number: int, frame: object) -> NoReturn:
     """Stop the jobs as well as this process."""
-    raise KeyboardInterrupt
+    raise Terminated(f"ended by {signal.Signals(number).name}; the runs are saved", number)
 
 
 def _start(job: Job, threads: int) -> subprocess.Popen[bytes]:
     """A process with the import path of this one."""
     job.log.parent.mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path or "." for path in sys.path)}
-    environment["OMP_NUM_THREADS"] = str(threads)
+    environment |= {"OMP_NUM_THREADS": str(threads), PARENT: str(os.getpid())}
     command = [sys.executable, "-m", "graphmarl", *job.words]
     with open(job.log, "ab") as log:
         return subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)

@@ -13,12 +13,14 @@ from torch import Tensor
 from graphmarl.checks import checked
 from graphmarl.data import PolicyRunner, random_action
 from graphmarl.experiment.config import Config, Named
+from graphmarl.experiment.fitter import header
+from graphmarl.experiment.trust import check_trust
 from graphmarl.graphs import GraphBuilder, make_graph
 from graphmarl.learners import Learner
 from graphmarl.nn import CUTS, AgentNetwork, Channel, Cut
 from graphmarl.ranges import Copies
 from graphmarl.resolver import construct, joined, lookup, options_of, split_name
-from graphmarl.results.checkpoints import load_checkpoint
+from graphmarl.results.checkpoints import load_checkpoint, load_weights
 from graphmarl.results.run import Run
 from graphmarl.step import Environment, Step
 
@@ -51,6 +53,7 @@ def load_policy(
     checkpoint: str | Path | None = None,
     env: dict[str, Any] | None = None,
     cut: str | Cut | None = None,
+    trust: bool = False,
 ) -> Iterator[LoadedPolicy]:
     """A policy from a checkpoint, in an environment that is closed at the end.
 
@@ -62,20 +65,26 @@ def load_policy(
         checkpoint: another checkpoint than the last.
         env: options of the environment to change.
         cut: which bits of the messages are not sent, as in `evaluate`.
+        trust: import classes and functions from outside the library that the run names.
 
     Raises:
         FileNotFoundError: the folder holds no run or no checkpoint.
-        CheckpointError: the checkpoint is damaged.
+        CheckpointError: the checkpoint is damaged or of another run.
         ValueError: a name or value that is not allowed, or a cut for a method without messages.
     """
-    run = run if isinstance(run, Run) else Run(run)
+    run = run if isinstance(run, Run) else Run(run, trust)
     rule = make_cut(cut) if isinstance(cut, str) else cut
-    config = Config(run.config() | ({} if graph is None else {"graph": graph}))
+    found = run.config()
+    if not (run.trust or trust):
+        check_trust(found, run.path)
+    # What is given here is trusted.
+    config = Config(found | ({} if graph is None else {"graph": graph}))
     path = run.last() if checkpoint is None else Path(checkpoint)
     options = {**(env or {}), "num_envs": episodes}
     with torch.random.fork_rng(), closing(config.environment(**options)) as environment:
         learner = config.learner(environment.spec)
-        learner.load_state_dict(load_checkpoint(path)["state_dict"])
+        content = load_checkpoint(path, header=header(config.method, environment.spec))
+        load_weights(learner, path, content)
         policy = learner_policy(environment, learner.eval(), config.builder(), greedy)
         with Channel(learner.network, environment.spec.num_agents, rule) as channel:
             if rule is not None and not channel.layers:

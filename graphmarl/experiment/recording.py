@@ -28,6 +28,7 @@ def record_episode(
     graph: Named | None = None,
     greedy: bool = True,
     env: dict[str, Any] | None = None,
+    trust: bool = False,
 ) -> list[Frame]:
     """Play one episode with the last checkpoint of a run, as one frame for each step.
 
@@ -38,12 +39,13 @@ def record_episode(
         graph: another graph builder than that of the run.
         greedy: take the most likely or most valuable action; otherwise act as in training.
         env: options of the environment to change.
+        trust: import classes and functions from outside the library that the run names.
 
     Raises:
         ValueError: the agents have no positions, so that there is nothing to draw.
     """
     frames: list[Frame] = []
-    with load_policy(run, 1, graph, greedy, env=env) as loaded:
+    with load_policy(run, 1, graph, greedy, env=env, trust=trust) as loaded:
         environment = loaded.env
         if not environment.spec.has_position:
             raise ValueError("the agents of this environment have no positions; nothing to draw")

@@ -3,23 +3,32 @@
 from __future__ import annotations
 
 import logging
-import warnings
-from contextlib import closing
+import random
+import re
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 
+import numpy as np
 import torch
-from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 
 from graphmarl.checks import checked
 from graphmarl.data import Collector, RandomEpisodes
 from graphmarl.experiment.callbacks import MetricsWriter, ProgressBar, Saver, StageSaver
 from graphmarl.experiment.config import Config, Named
+from graphmarl.experiment.finite import OnNaN
+from graphmarl.experiment.fitter import Fitter
+from graphmarl.experiment.interrupts import Interrupts
+from graphmarl.experiment.trust import check_trust
 from graphmarl.learners import Learner, Stage
-from graphmarl.ranges import PositiveInt, Seed, Threads
-from graphmarl.results.checkpoints import WholeCheckpoints, load_checkpoint
+from graphmarl.ranges import Device, PositiveInt, Seed, Threads
+from graphmarl.results.checkpoints import load_checkpoint, load_weights
+from graphmarl.results.lock import RunLock
 from graphmarl.results.run import Run
 from graphmarl.step import Environment
+from graphmarl.texts import shown
 
 
 @checked
@@ -32,8 +41,9 @@ def train(
     name: str | None = None,
     runs: str = "runs",
     checkpoint_every: PositiveInt = 5_000,
-    device: str = "cpu",
+    device: Device = "cpu",
     threads: Threads | None = None,
+    on_nan: OnNaN = "stop",
     progress: bool = True,
 ) -> Run:
     """Train a method from scratch.
@@ -52,13 +62,17 @@ def train(
         checkpoint_every: environment steps between checkpoints.
         device: device of the networks, such as `cpu` or `cuda:0`.
         threads: threads of PyTorch; unchanged without it. One is often fastest on shared cores.
+        on_nan: what to do at a loss, gradient norm or parameter that is NaN or infinite: `stop`
+            ends the run before anything of it is saved, `warn` warns once and goes on.
         progress: show a progress bar.
 
     Raises:
         ValueError: a name or value that is not allowed; the message names what is.
-        FileExistsError: a run of that name exists.
+        FileExistsError: a run of that name exists and has a checkpoint.
+        FloatingPointError: training became NaN or infinite; names what, when and what is kept.
+        KeyboardInterrupt: after SIGINT, when a checkpoint has been saved.
+        Terminated: a SystemExit after SIGTERM or SIGHUP, when a checkpoint has been saved.
     """
-    check_device(device)
     config = Config(
         {
             "method": method,
@@ -69,129 +83,148 @@ def train(
             "checkpoint_every": checkpoint_every,
             "device": device,
             "threads": threads,
+            "on_nan": on_nan,
         }
     )
-    if name is None:
-        names = "-".join((config.method, config.env, config.graph)).replace(":", "_")
-        name = f"{names}-seed{seed}-{datetime.now():%Y%m%d-%H%M%S}"
-    with torch.random.fork_rng(), closing(config.environment()) as environment:
+    if name is not None:
+        check_name(name)
+    with preserved(threads), closing(config.environment()) as environment:
         learner = config.learner(environment.spec)
-        run = Run.create(Path(runs) / name, config.config)
+        run = _new_run(Path(runs), name, config)
         return _train(run, config, environment, learner, progress)
 
 
 @checked
-def resume(path: str | Path, steps: PositiveInt | None = None, progress: bool = True) -> Run:
+def resume(
+    path: str | Path | Run,
+    steps: PositiveInt | None = None,
+    progress: bool = True,
+    trust: bool = False,
+    lost_rows: bool = False,
+) -> Run:
     """Continue a run from its last checkpoint, with the result of an uninterrupted run.
 
     Args:
         path: the run folder.
-        steps: a new number of environment steps; schedules stretch with it.
+        steps: a new number of environment steps, which the run keeps; schedules stretch with it.
         progress: show a progress bar.
+        trust: import classes and functions from outside the library that the run names.
+        lost_rows: go on although rows of `metrics.csv` or `timing.csv` are missing.
 
     Raises:
         FileNotFoundError: the folder holds no run.
-        CheckpointError: the last checkpoint is damaged.
+        CheckpointError: the last checkpoint is damaged or of another run.
+        LockedError: another process trains the run.
+        LostRowsError: rows are missing.
+        ValueError: the run has as many steps already, or names code from outside the library.
     """
-    run = Run(path)
-    config = Config(run.config() | ({} if steps is None else {"steps": steps}))
-    with torch.random.fork_rng(), closing(config.environment()) as environment:
+    run = path if isinstance(path, Run) else Run(path, trust)
+    found = run.config()
+    found |= {} if steps is None else {"steps": steps}
+    if not (run.trust or trust):
+        check_trust(found, run.path)
+    config = Config(found)
+    done = int(run.saved()[-1].stem.removeprefix("step_")) if run.saved() else 0
+    if steps is not None and steps <= done:
+        raise ValueError(f"steps is {steps}; {run.path} has {done:,} already, allowed are more")
+    with preserved(config.config["threads"]), closing(config.environment()) as environment:
         learner = config.learner(environment.spec)
-        return _train(run, config, environment, learner, progress)
+        return _train(run, config, environment, learner, progress, lost_rows)
 
 
-def check_device(device: str) -> None:
-    """Refuse a device that this machine does not have.
+def check_name(name: str) -> None:
+    """Refuse a name of a run that is no plain name of a folder.
 
     Args:
-        device: its name.
+        name: the name.
 
     Raises:
         ValueError: says what came and what is allowed.
     """
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    found = ["cpu", *(["cuda"] if count else []), *(f"cuda:{i}" for i in range(count))]
-    if device not in found:
-        raise ValueError(f"device is {device!r}; this machine has {', '.join(found)}")
+    plain = name.isprintable() and Path(name).name == name and name not in ("", ".", "..")
+    if not plain or "\\" in name or len(name.encode()) > 200:
+        raise ValueError(f"name is {shown(name)}; allowed are names of a folder, up to 200 bytes")
 
 
-def _train(run: Run, config: Config, env: Environment, learner: Learner, progress: bool) -> Run:
+def _new_run(runs: Path, name: str | None, config: Config) -> Run:
+    """The folder of a new run; one that is named by the time gets a number if it is taken."""
+    if name is not None:
+        return Run.create(runs / name, config.config)
+    parts = "-".join((config.method, config.env, config.graph))
+    base = re.sub(r"[^\w.=+-]", "_", parts)[:120]
+    base = f"{base}-seed{config.seed}-{datetime.now():%Y%m%d-%H%M%S}"
+    for number in count(1):
+        path = runs / (base if number == 1 else f"{base}-{number}")
+        try:
+            path.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        return Run.create(path, config.config)
+    raise AssertionError("there are more numbers")
+
+
+@contextmanager
+def preserved(threads: int | None) -> Iterator[None]:
+    """Keep settings of the process: threads, random states and the level of Lightning's logger.
+
+    Args:
+        threads: threads of PyTorch inside the block; None leaves them unchanged.
+    """
+    logger, before = logging.getLogger("lightning.pytorch"), torch.get_num_threads()
+    level, state, numbers = logger.level, random.getstate(), np.random.get_state()
+    try:
+        with torch.random.fork_rng():
+            if threads is not None:
+                torch.set_num_threads(threads)
+            yield
+    finally:
+        torch.set_num_threads(before)
+        logger.setLevel(level)
+        random.setstate(state)
+        np.random.set_state(numbers)
+
+
+def _train(
+    run: Run,
+    config: Config,
+    env: Environment,
+    learner: Learner,
+    progress: bool,
+    lost_rows: bool = False,
+) -> Run:
     """Train the stages and the learner, from the last checkpoint if there is one."""
-    if config.config["threads"] is not None:
-        torch.set_num_threads(config.config["threads"])
-    saved = run.saved()
-    for number, stage in enumerate(learner.stages()):
+    with RunLock(run.path), Interrupts() as interrupts:
+        if run.config() != config.config:
+            run.configure(config.config)
+        fitter = Fitter(run, config, env.spec, interrupts, progress)
+        saved = run.saved()
+        for number, stage in enumerate(learner.stages()):
+            if not saved:
+                torch.manual_seed(config.seed + 1_000 * (number + 1))
+                _train_stage(stage, fitter)
+            stage.requires_grad_(False)
+        torch.manual_seed(config.seed)
+        steps, every = config.config["steps"], config.config["checkpoint_every"]
+        builder, length = config.builder(), learner.rollout_length
+        collector = Collector(env, builder, learner, steps, length, config.seed)
+        writer = MetricsWriter(run, collector, lost_rows)
         if not saved:
-            torch.manual_seed(config.seed + 1_000 * (number + 1))
-            _train_stage(stage, run, config, progress)
-        stage.requires_grad_(False)
-    torch.manual_seed(config.seed)
-    steps, every, device = (config.config[name] for name in ("steps", "checkpoint_every", "device"))
-    builder, length = config.builder(), learner.rollout_length
-    collector = Collector(env, builder, learner, steps, length, config.seed)
-    writer = MetricsWriter(run, collector)
-    if not saved:
-        writer.clear()
-    callbacks: list[Callback] = [writer, Saver(run, collector, every)]
-    if progress:
-        callbacks.append(ProgressBar(writer))
-    fit(learner, collector, callbacks, 1, run.last() if saved else None, device)
+            writer.clear()
+        saver = Saver(run, collector, every, interrupts)
+        fitter.fit(learner, collector, [writer, saver], ProgressBar(writer), 1, run.last_or_none())
     return run
 
 
-def _train_stage(stage: Stage, run: Run, config: Config, progress: bool) -> None:
+def _train_stage(stage: Stage, fitter: Fitter) -> None:
     """Train a stage, continue an interrupted one, or load the checkpoint that was given."""
     if stage.given is not None:
-        stage.load_state_dict(load_checkpoint(stage.given)["state_dict"])
+        load_weights(stage, stage.given, load_checkpoint(stage.given))
         return
-    path = run.checkpoints / f"{stage.name}.ckpt"
+    config, path = fitter.config, fitter.run.checkpoints / f"{stage.name}.ckpt"
     with closing(config.environment(num_envs=stage.copies)) as env:
         episodes = RandomEpisodes(env, config.builder(), stage.episodes, config.seed)
         episodes.setup("fit")
         stage.start(episodes.trajectories)
-        callbacks: list[Callback] = [StageSaver(path)]
-        if progress:
-            callbacks.append(ProgressBar())
+        saver = StageSaver(path, fitter.interrupts)
         begun = path if path.exists() else None
-        fit(stage, episodes, callbacks, stage.epochs, begun, config.config["device"])
-
-
-def fit(
-    module: LightningModule,
-    data: LightningDataModule,
-    callbacks: list[Callback],
-    epochs: int,
-    checkpoint: Path | None,
-    device: str,
-) -> None:
-    """Run Lightning's trainer.
-
-    Args:
-        module: learner or stage.
-        data: its data.
-        callbacks: callbacks of the trainer.
-        epochs: passes over the data.
-        checkpoint: where to continue; None starts from scratch.
-        device: device of the networks.
-    """
-    kind, _, number = device.partition(":")
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-    with warnings.catch_warnings():
-        # Data is collected by this process, and saves and restores its own position.
-        for harmless in ("does not have many workers", "`__len__` defined", "is not resumable"):
-            warnings.filterwarnings("ignore", f".*{harmless}")
-        warnings.filterwarnings("ignore", ".*treespec", FutureWarning)
-        trainer = Trainer(
-            accelerator=kind,
-            devices=[int(number)] if number else 1,
-            max_epochs=epochs,
-            callbacks=callbacks,
-            plugins=[WholeCheckpoints()],
-            logger=False,
-            enable_checkpointing=False,
-            enable_progress_bar=False,
-            enable_model_summary=False,
-        )
-        trainer.fit(
-            module, datamodule=data, ckpt_path=checkpoint, weights_only=True if checkpoint else None
-        )
+        fitter.fit(stage, episodes, [saver], ProgressBar(), stage.epochs, begun)

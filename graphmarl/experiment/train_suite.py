@@ -63,7 +63,7 @@ def _train(benchmark: Benchmark, folder: Path, given: argparse.Namespace) -> Non
             given.device,
         )
         for seed in given.seeds if given.cuts else ():
-            measure_cuts(Run(folder / f"{name}-seed{seed}"), given.cuts, given.episodes)
+            measure_cuts(Run(folder / f"{name}-seed{seed}", trust=True), given.cuts, given.episodes)
     for policy in ("greedy", "stochastic"):
         rows = write_report(folder, policy, benchmark.metric)
         print(policy, printed(rows), sep="\n", flush=True)

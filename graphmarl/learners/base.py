@@ -25,6 +25,8 @@ class Learner(Checked, LightningModule):
 
     Attributes:
         metrics: metrics of the last training step, by name.
+        updated_last: whether the last training step made an update; off-policy learners first
+            collect data.
         timer: time spent in training steps.
     """
 
@@ -36,6 +38,7 @@ class Learner(Checked, LightningModule):
         self.network = network
         self.rollout_length = rollout_length
         self.metrics: dict[str, float] = {}
+        self.updated_last = True
         self.timer = Timer()
         self.automatic_optimization = False
 

@@ -138,6 +138,7 @@ class ModelBased(Learner):
             rows.append(torch.cat([model.mean(0), policy.mean(0)]))
             self.rounds += 1
         names = (*self.model_loss_names(), "gradient", *self.policy_metric_names)
+        self.updated_last = bool(rows)
         means = torch.stack(rows).mean(0).tolist() if rows else [float("nan")] * len(names)
         return dict(zip(names, means, strict=True))
 

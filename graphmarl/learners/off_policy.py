@@ -116,7 +116,8 @@ class OffPolicy(Learner):
         self.progress.fill_(trajectory.progress)
         names = (*self.loss_names, "q", "gradient")
         means = [float("nan")] * len(names)
-        if self._ready(trajectory):
+        self.updated_last = self._ready(trajectory)
+        if self.updated_last:
             self._anneal()
             rows = [self._learn() for _ in range(self.gradient_steps)]
             means = torch.stack(rows).mean(0).tolist()

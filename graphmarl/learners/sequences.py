@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from graphmarl.agent_graph import scaled
 from graphmarl.data import Trajectory
 from graphmarl.functional import balanced_kl
 from graphmarl.nn import Adjacency, BlockMask, Latent, WorldModel, adjacency_of
@@ -67,7 +68,7 @@ class Sequences:
         ended = torch.zeros_like(batch.terminated)
         ended[1:] = (batch.terminated & batch.valid)[:-1]
         active = batch.alive & ~ended[..., None]
-        obs = torch.where(active[..., None], batch.obs.float().flatten(3), 0.0)
+        obs = torch.where(active[..., None], scaled(batch.obs).flatten(3), 0.0)
         assert batch.last_action is not None, "actions are kept"
         previous_action = F.one_hot(batch.last_action, batch.spec.num_actions).float()
         previous_action = previous_action * ~begins[..., None, None]

@@ -58,7 +58,7 @@ class NVIF(Method):
         self,
         spec: Spec,
         *,
-        flow: str | None = None,
+        flow: FileName | None = None,
         communication: Literal["flow", "mean"] = "flow",
         agent_input: Literal["observation", "code"] = "observation",
         layers: Layers = 2,

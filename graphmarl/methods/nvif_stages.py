@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from graphmarl.agent_graph import scaled
 from graphmarl.data import Trajectory
 from graphmarl.functional import consistency, masked_mean, standard_normal_kl
 from graphmarl.learners import Stage
@@ -46,7 +47,7 @@ class CodeStage(Stage):
         Raises:
             ValueError: views outside [0, 1] with a Bernoulli likelihood.
         """
-        views = [t.obs.flatten(3)[..., self.view][t.alive].float() for t in trajectories]
+        views = [scaled(t.obs).flatten(3)[..., self.view][t.alive] for t in trajectories]
         low, high = min(float(v.min()) for v in views), max(float(v.max()) for v in views)
         if self.likelihood == "bernoulli" and not (low >= 0 and high <= 1):
             raise ValueError(
@@ -67,7 +68,7 @@ class CodeStage(Stage):
         """Reconstruction loss of a random subset of the views."""
         alive = trajectory.alive.flatten().nonzero().flatten()
         rows = alive[torch.randperm(len(alive))[: self.rows].to(alive.device)]
-        view = trajectory.obs.flatten(3).flatten(0, 2)[rows][:, self.view].float()
+        view = scaled(trajectory.obs.flatten(3).flatten(0, 2)[rows][:, self.view])
         error = reconstruction(self.autoencoder(view), view, self.likelihood).mean()
         metrics = {"reconstruction": error.detach()}
         if self.autoencoder.variational:
@@ -155,7 +156,7 @@ class FlowStage(Stage):
         live = alive.nonzero().flatten()
         count = max(1, round(self.decoded * len(live)))
         rows = live[torch.randperm(len(live))[:count].to(live.device)]
-        obs = trajectory.obs.flatten(3).flatten(0, 2)[rows].float()
+        obs = scaled(trajectory.obs.flatten(3).flatten(0, 2)[rows])
         logits = self.decoder(s[rows], obs[:, self.encoder.unique])
         parts = {
             "reconstruction": reconstruction(

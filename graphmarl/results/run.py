@@ -9,11 +9,13 @@ import platform
 from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.metadata import PackageNotFoundError, version
-from math import nan
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from graphmarl.results.legacy import FORMAT, upgraded_config
+from graphmarl.results.lock import LockedError, RunLock
 
 
 class Run:
@@ -25,10 +27,12 @@ class Run:
 
     Args:
         path: the run folder.
+        trust: whether classes and functions from outside the library that its configuration names
+            may be imported, which runs their code. Runs that this process trained are trusted.
     """
 
-    def __init__(self, path: str | Path) -> None:
-        self.path = Path(path)
+    def __init__(self, path: str | Path, trust: bool = False) -> None:
+        self.path, self.trust = Path(path), trust
         self.checkpoints = self.path / "checkpoints"
 
     def __repr__(self) -> str:
@@ -72,28 +76,32 @@ class Run:
 
     @classmethod
     def create(cls, path: str | Path, config: Mapping[str, Any]) -> Run:
-        """Create the folder and write the configuration.
+        """Create the folder and write the configuration; the run is trusted.
+
+        A folder whose run ended before its first checkpoint is used again.
 
         Args:
             path: the run folder.
             config: the configuration.
 
         Raises:
-            FileExistsError: the folder holds a run.
+            FileExistsError: the folder holds a run with a checkpoint.
             ValueError: an option that is not a plain value, such as a function.
             OSError: the folder cannot be created or written.
         """
-        run = cls(path)
-        if (run.path / "config.yaml").exists():
+        run = cls(path, trust=True)
+        if (run.path / "config.yaml").exists() and any(run.checkpoints.glob("*.ckpt")):
             raise FileExistsError(f"{run.path} holds a run; resume it, or choose another name")
-        try:
-            text = yaml.safe_dump(dict(config), sort_keys=False)
-        except yaml.YAMLError as error:
-            raise ValueError(f"options must be plain values, for config.yaml: {error}") from error
+        config_text(config)  # fails before there is a folder
         try:
             run.checkpoints.mkdir(parents=True, exist_ok=True)
-            run.write("config.yaml", text)
-            run.write("versions.yaml", yaml.safe_dump(versions(), sort_keys=False))
+            with RunLock(run.path):
+                for table in ("metrics.csv", "timing.csv"):
+                    (run.path / table).unlink(missing_ok=True)
+                run.configure(config)
+                run.write("versions.yaml", yaml.safe_dump(versions(), sort_keys=False))
+        except LockedError:
+            raise
         except OSError as error:
             raise OSError(f"run folder {run.path} cannot be written: {error}") from error
         return run
@@ -104,10 +112,21 @@ class Run:
         Args:
             name: name of the file.
             text: its content.
+
+        Raises:
+            OSError: the disk is full or the folder cannot be written; what was there is untouched.
         """
-        temporary = self.path / f".{name}.partial"
-        temporary.write_text(text)
-        os.replace(temporary, self.path / name)
+        temporary, path = self.path / f".{name}.partial", self.path / name
+        try:
+            with open(temporary, "w") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, path)
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            text = f"{path} could not be written ({error}); earlier ones are untouched"
+            raise OSError(text) from error
 
     def write_rows(self, name: str, rows: Sequence[Mapping[str, object]]) -> None:
         """Write a CSV file atomically; the first row names the columns.
@@ -127,11 +146,23 @@ class Run:
 
         Raises:
             FileNotFoundError: the folder holds no run.
+            ValueError: the file is no mapping of names.
         """
         path = self.path / "config.yaml"
-        if not path.exists():
+        if not path.is_file():
             raise FileNotFoundError(f"{self.path} holds no run: there is no config.yaml")
-        return yaml.safe_load(path.read_text())
+        return read_config(path)
+
+    def configure(self, config: Mapping[str, Any]) -> None:
+        """Write the configuration.
+
+        Args:
+            config: the configuration.
+
+        Raises:
+            ValueError: an option that is not a plain value, such as a function.
+        """
+        self.write("config.yaml", config_text(config))
 
     def metrics(self) -> list[dict[str, float]]:
         """The rows of `metrics.csv`, without empty cells."""
@@ -146,6 +177,10 @@ class Run:
         """Checkpoints of pre-training stages."""
         return sorted(set(self.checkpoints.glob("*.ckpt")) - set(self.saved()))
 
+    def last_or_none(self) -> Path | None:
+        """The last checkpoint; None before the first."""
+        return self.saved()[-1] if self.saved() else None
+
     def last(self) -> Path:
         """The last checkpoint.
 
@@ -157,68 +192,55 @@ class Run:
         return self.saved()[-1]
 
 
-def load(path: str | Path) -> Run:
+def config_text(config: Mapping[str, Any]) -> str:
+    """A configuration as YAML.
+
+    Args:
+        config: the configuration.
+
+    Raises:
+        ValueError: an option that is not a plain value, such as a function.
+    """
+    try:
+        return yaml.safe_dump({**config, "format": FORMAT}, sort_keys=False)
+    except yaml.YAMLError as error:
+        raise ValueError(f"options must be plain values, for config.yaml: {error}") from error
+
+
+def read_config(path: str | Path) -> dict[str, Any]:
+    """Read a configuration file.
+
+    Args:
+        path: the file.
+
+    Raises:
+        OSError: the file cannot be read.
+        ValueError: it is no YAML, or no mapping of names.
+    """
+    try:
+        found = yaml.safe_load(Path(path).read_text())
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        reason = " ".join(str(error).split())[:200] or type(error).__name__
+        raise ValueError(f"{path} cannot be read as YAML: {reason}") from error
+    if not isinstance(found, dict) or not all(isinstance(name, str) for name in found):
+        kind = "empty" if found is None else f"a {type(found).__name__}"
+        raise ValueError(f"{path} is {kind}; a configuration is a mapping of names")
+    return upgraded_config(found)
+
+
+def load(path: str | Path, trust: bool = False) -> Run:
     """Open a run folder.
 
     Args:
         path: the run folder.
+        trust: allow the code from outside the library that its configuration names.
 
     Raises:
         FileNotFoundError: the folder holds no run.
     """
-    run = Run(path)
+    run = Run(path, trust)
     run.config()
     return run
-
-
-class Table:
-    """A CSV file that grows row by row and can be truncated.
-
-    Args:
-        path: the file.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.names: list[str] = []
-
-    def add(self, row: Mapping[str, float]) -> None:
-        """Append a row; the first one names the columns.
-
-        Args:
-            row: values by column; NaN becomes an empty cell.
-
-        Raises:
-            ValueError: a column that the first row did not have.
-        """
-        if not self.names and self.path.exists() and self.path.stat().st_size:
-            with open(self.path, newline="") as file:
-                self.names = next(csv.reader(file))
-        new = [] if self.names else [",".join(row)]
-        self.names = self.names or list(row)
-        unknown = [name for name in row if name not in self.names]
-        if unknown:
-            raise ValueError(f"{self.path} has no column {unknown[0]!r}; it has {self.names}")
-        new.append(
-            ",".join(
-                format(row[n], ".8g") if row.get(n, nan) == row.get(n) else "" for n in self.names
-            )
-        )
-        with open(self.path, "a") as file:
-            file.write("\n".join(new) + "\n")
-
-    def size(self) -> int:
-        """Size of the file in bytes."""
-        return self.path.stat().st_size if self.path.exists() else 0
-
-    def truncate(self, size: int) -> None:
-        """Truncate the file.
-
-        Args:
-            size: size in bytes.
-        """
-        if self.path.exists():
-            os.truncate(self.path, size)
 
 
 def versions() -> dict[str, str]:

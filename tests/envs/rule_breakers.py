@@ -149,7 +149,7 @@ class Entangled(Counter):
 
 BROKEN = {
     Aliased: "aliased",
-    NotANumber: "obs contains NaN",
+    NotANumber: "obs of copy .*contains NaN",
     WrongShape: r"obs has shape \(2, 3, 7\)",
     WrongType: "reward has type torch.float64",
     Revived: "revived",

@@ -176,9 +176,9 @@ def test_a_state_goes_on_in_another_environment_and_does_not_follow_the_first():
 
 
 def test_what_cannot_be_is_refused_with_its_reason():
-    with pytest.raises(ValueError, match="num_envs is 0; there must be at least 1"):
+    with pytest.raises(ValueError, match="num_envs is 0; allowed are whole numbers from 1"):
         Walk(num_envs=0)
-    with pytest.raises(ValueError, match="horizon is 0; it must be at least 1"):
+    with pytest.raises(ValueError, match="Spec: horizon is 0; allowed are whole numbers from 1"):
         Walk(horizon=0)
     env = Walk()
     with pytest.raises(RuntimeError, match=r"Walk has not begun: call reset\(seed\) first"):

@@ -2,14 +2,17 @@
 
 import sys
 from itertools import pairwise
+from types import SimpleNamespace
 
 import fake_smac
+import numpy as np
 import pytest
 import torch
 from battles import make, play, shoot, stop
 from fake_smac import StarCraft2Env
 
 from graphmarl.envs import SMAC
+from graphmarl.envs.smac_engine import place_of
 
 EAST, WEST = 4, 5
 
@@ -136,7 +139,9 @@ def test_who_is_seen_is_heard():
 def test_an_action_that_is_not_available_is_refused_and_the_dead_may_say_anything():
     env = make("3m")
     env.reset(0)
-    with pytest.raises(ValueError, match=r"agent 1 cannot do action 0 now; it can do 1, 2, 3"):
+    with pytest.raises(
+        ValueError, match="action 0 .* agent 1 is not available; allowed are 1, 2, 3"
+    ):
         env.step(torch.tensor([[1, 0, 1]]))
     step = play(env, stop, 99)[-2]
     assert not step.alive.all()
@@ -197,3 +202,20 @@ def test_a_fork_that_flags_the_limit_anyway_is_read_right(choose, won):
     assert last.info["win"].item() == won
     assert last.info["dead_allies"].item() == 3 - last.alive.sum()
     assert env.spec.layout == {}
+
+
+def test_a_key_error_of_the_game_is_not_taken_for_an_unknown_map(monkeypatch):
+    class Forgetful:
+        def __init__(self, map_name: str, **options: object) -> None:
+            raise KeyError(map_name if map_name == "nowhere" else "capability_config")
+
+    monkeypatch.setattr(fake_smac, "Forgetful", Forgetful, raising=False)
+    with pytest.raises(ValueError, match="map_name is 'nowhere', which fake_smac:Forgetful does"):
+        SMAC("nowhere", 1, "fake_smac:Forgetful", workers=0)
+    with pytest.raises(ValueError, match="raised KeyError 'capability_config'; is an option miss"):
+        SMAC("3m", 1, "fake_smac:Forgetful", options={"a": 1}, workers=0)
+
+
+def test_positions_are_points_or_arrays():
+    point = SimpleNamespace(pos=SimpleNamespace(x=1, y=2.5))
+    assert place_of(point) == place_of(SimpleNamespace(pos=np.array([1, 2.5]))) == (1.0, 2.5)

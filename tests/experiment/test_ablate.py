@@ -18,7 +18,7 @@ def test_seeds_are_trained_evaluated_and_cut_once(tmp_path):
     assert all(float(row["return"]) >= 0 and int(row["env_steps"]) >= 40 for row in rows)
     (greedy, stochastic) = summary(rows)
     assert greedy["seeds"] == stochastic["seeds"] == "2"
-    run = Run(tmp_path / f"{name}-seed0")
+    run = Run(tmp_path / f"{name}-seed0", trust=True)
     before = run.last().stat().st_mtime_ns
     assert run_seeds(name, f"ndq:{SMALL}", "toy:Toy", progress=False, **options) == rows
     assert run.last().stat().st_mtime_ns == before, "what was finished is not done again"
@@ -30,5 +30,5 @@ def test_seeds_are_trained_evaluated_and_cut_once(tmp_path):
 
 def test_a_method_without_messages_is_measured_without_a_cut(tmp_path):
     run_seeds("q", f"iql:{SMALL}", "toy:Toy", None, 40, (0,), str(tmp_path), 4, progress=False)
-    (row,) = measure_cuts(Run(tmp_path / "q-seed0"), ["rank=100"], episodes=4)
+    (row,) = measure_cuts(Run(tmp_path / "q-seed0", trust=True), ["rank=100"], episodes=4)
     assert row["cut"] == "none" and row["bits"] == ""

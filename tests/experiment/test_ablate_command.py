@@ -14,10 +14,12 @@ import pytest
 import torch
 
 import graphmarl.cli.commands
+import graphmarl.cli.training
 from graphmarl.cli import main
 from graphmarl.envs import Hallway
 from graphmarl.experiment import launcher as jobs
 from graphmarl.experiment.grid_runs import Settings, run_grid, runs_of
+from graphmarl.experiment.interrupts import Terminated
 from graphmarl.experiment.sweep import Cell, grid
 from graphmarl.results.run import Run
 from graphmarl.results.tables import read_rows
@@ -96,7 +98,8 @@ def test_an_interruption_ends_what_is_running(number, tmp_path, monkeypatch):
             os.kill(os.getpid(), number)
 
     monkeypatch.setattr(jobs, "_start", sleep)
-    with pytest.raises(KeyboardInterrupt):
+    expected = KeyboardInterrupt if number == signal.SIGINT else Terminated
+    with pytest.raises(expected):
         jobs.run_jobs([jobs.Job(n, [], tmp_path / "log") for n in "abc"], 2, report=interrupt)
     assert [process.poll() for process in sleeping] == [-signal.SIGTERM] * 2
 
@@ -111,10 +114,10 @@ def test_the_commands_that_are_printed_are_commands(tmp_path, capsys, monkeypatc
     scored: list[int] = []
     run = Run("made")
     # What is read from its signature stays: `called` is what it is called with.
-    train = wraps(graphmarl.cli.commands.train)(lambda **given: called.append(given) or run)
-    monkeypatch.setattr(graphmarl.cli.commands, "train", train)
+    train = wraps(graphmarl.cli.training.train)(lambda **given: called.append(given) or run)
+    monkeypatch.setattr(graphmarl.cli.training, "train", train)
     monkeypatch.setattr(
-        graphmarl.cli.commands, "save_evaluation", lambda run, episodes: scored.append(episodes)
+        graphmarl.cli.training, "save_evaluation", lambda run, episodes: scored.append(episodes)
     )
     for line in lines[:-1]:
         program, *rest = shlex.split(line)

@@ -18,7 +18,7 @@ from graphmarl.step import Spec
 
 
 def config(method: str, env: str, graph: str | None = None) -> Config:
-    return Config({"method": method, "env": env, "graph": graph, "seed": 0})
+    return Config({"method": method, "env": env, "graph": graph, "seed": 0, "steps": 1})
 
 
 @cache

@@ -108,7 +108,7 @@ def test_interrupted_and_resumed_equals_never_interrupted(
         interrupt(patch, callbacks.MetricsWriter, "on_train_batch_end", trajectory)
         with pytest.raises(InterruptionError):
             start(tmp_path, "broken", graph=graph, method=method)
-    again = resume(tmp_path / "broken", progress=False)
+    again = resume(tmp_path / "broken", trust=True, progress=False)
     assert same(whole, again)
     assert (whole.path / "metrics.csv").read_text() == (again.path / "metrics.csv").read_text()
     one, two = (load_checkpoint(run.last()) for run in (whole, again))
@@ -132,7 +132,7 @@ def test_an_interrupted_stage_goes_on(epoch, tmp_path, monkeypatch):
         interrupt(patch, callbacks.StageSaver, "on_train_epoch_end", epoch)
         with pytest.raises(InterruptionError):
             start(tmp_path, "broken", "nvif_ppo")
-    assert same(whole, resume(tmp_path / "broken", progress=False))
+    assert same(whole, resume(tmp_path / "broken", trust=True, progress=False))
 
 
 def test_a_trained_flow_is_used_again(tmp_path):
@@ -188,7 +188,7 @@ def test_evaluation_plays_one_episode_per_copy_and_repeats(tmp_path):
 
 def test_a_longer_run_can_follow(tmp_path):
     run = start(tmp_path, "a")
-    assert resume(run.path, steps=300, progress=False).metrics()[-1]["env_steps"] >= 300
+    assert resume(run.path, trust=True, steps=300, progress=False).metrics()[-1]["env_steps"] >= 300
 
 
 def test_a_checkpoint_cut_in_half_is_refused_and_the_one_before_loads(tmp_path):
@@ -207,7 +207,7 @@ def test_a_checkpoint_with_a_pickled_object_is_refused(tmp_path):
     run = start(tmp_path, "a")
     torch.save({"state_dict": {}, "more": InterruptionError("run me")}, run.last())
     with pytest.raises(CheckpointError, match="contains objects other than tensors"):
-        resume(run.path, steps=400, progress=False)
+        resume(run.path, trust=True, steps=400, progress=False)
 
 
 def test_a_full_disk_leaves_the_earlier_checkpoint_alone(tmp_path, monkeypatch):
@@ -219,7 +219,7 @@ def test_a_full_disk_leaves_the_earlier_checkpoint_alone(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError, match="No space left on device.*earlier ones are untouched"):
-        resume(run.path, steps=400, progress=False)
+        resume(run.path, trust=True, steps=400, progress=False)
     assert [path.name for path in run.saved()] == saved
     assert not list(run.checkpoints.glob(".*partial"))
     monkeypatch.undo()
@@ -264,5 +264,5 @@ def test_bad_input_fails_at_the_door(changes, message, tmp_path):
 
 
 def test_an_environment_that_says_nan_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="reward contains NaN"):
+    with pytest.raises(ValueError, match="reward of copy 0, agent 0 contains NaN"):
         start(tmp_path, "a", env="broken:Broken")

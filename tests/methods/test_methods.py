@@ -142,7 +142,7 @@ def test_a_method_that_sends_messages_is_not_trained_without_edges_by_default():
     monkeyed = {**METHODS, "mute": Mute}
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("graphmarl.methods.METHODS", monkeyed)
-        config = {"method": "mute", "env": "sensor", "graph": None, "seed": 0}
+        config = {"method": "mute", "env": "sensor", "graph": None, "seed": 0, "steps": 1}
         with pytest.raises(ValueError, match="mute sends messages and has no default graph"):
             Config(config)
         assert Config({**config, "graph": "none"}).graph == "none"

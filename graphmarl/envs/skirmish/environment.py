@@ -71,7 +71,7 @@ class Skirmish(SkirmishBase):
 
     def __init__(
         self,
-        map: str | Map = "3m",
+        map: FileName | Map = "3m",
         units: str = "liberty",
         threat: NonNegativeFloat = 1.0,
         reward_sparse: bool = False,
@@ -105,7 +105,6 @@ class Skirmish(SkirmishBase):
         self, action: Int[Tensor, "env agent"]
     ) -> tuple[Float[Tensor, "env agent"], Bool[Tensor, " env"]]:
         """Simulate half a second of combat."""
-        self._check(action)
         before, lived = self.health + self.shield, self.health > 0
         delay = late(self.uniform(len(self.stats))).T.contiguous()
         self.set_units(self.combat.step(self.combat_state(), self._orders(action), delay))
@@ -119,8 +118,9 @@ class Skirmish(SkirmishBase):
         share = share / share.sum(1, keepdim=True).clamp(min=1)
         return share * team.unsqueeze(1), over
 
-    def _check(self, action: Tensor) -> None:
-        """Check that actions are available, except on autoreset steps, which ignore actions."""
+    def check_legal(self, action: Tensor) -> None:
+        """Refuse actions that are not available, but on autoreset steps, which ignore actions."""
+        action = action.to(self.device)
         legal = self.look()[2].gather(2, action.unsqueeze(2)).squeeze(2)
         ended = self.terminated | self.truncated
         wrong = ~legal & ~ended.unsqueeze(1)

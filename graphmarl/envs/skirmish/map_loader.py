@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import reprlib
 from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,13 @@ KEYS = (*NEEDED, "name", "terrain", "goal", "center", "overrides", *MEASURES, *F
 START_KEYS = "allies", "enemies", "at", "within"
 FREE, CLIFF, BLOCKED = ".~#"
 Counts = list[tuple[str, int]]
+LEAST, MOST = 1e-3, 1e6
+"""Bounds of the size of a number that is not 0."""
+MOST_UNITS = 200
+"""Units of a side at most."""
+SHORT = reprlib.Repr()
+SHORT.maxstring = SHORT.maxother = 60
+shown = SHORT.repr  # a value may be large, or hold itself by an alias
 
 
 class Loader(yaml.SafeLoader):
@@ -30,7 +37,7 @@ class Loader(yaml.SafeLoader):
         keys = [self.construct_object(key, deep=True) for key, _ in node.value]
         for key in keys:
             if keys.count(key) > 1:
-                raise ValueError(f"line {node.start_mark.line + 1}: {key!r} comes twice")
+                raise ValueError(f"line {node.start_mark.line + 1}: {shown(key)} comes twice")
         return super().construct_mapping(node, deep)
 
 
@@ -58,9 +65,13 @@ def read_map(path: str | Path) -> Map:
         ValueError: the file is malformed; the message names the file and the problem.
     """
     try:
-        return map_of(yaml.load(Path(path).read_text(), Loader), Path(path).stem)
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValueError) as error:
-        raise ValueError(f"{path}: {error}") from error
+        return map_of(yaml.load(Path(path).read_text(encoding="utf-8"), Loader), Path(path).stem)
+    except RecursionError as error:
+        raise ValueError(f"{path}: it is nested too deep to be read") from error
+    except OSError as error:
+        raise ValueError(f"{path}: {error.strerror}") from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise ValueError(f"{path}: {' '.join(str(error).split())}") from error
 
 
 def map_of(found: Any, name: str) -> Map:
@@ -71,9 +82,9 @@ def map_of(found: Any, name: str) -> Map:
             raise ValueError(f"{key} is missing")
     limit = table["limit"]
     if type(limit) is not int:
-        raise ValueError(f"limit is {limit!r}; it must be a whole number of steps")
+        raise ValueError(f"limit is {shown(limit)}; it must be a whole number of steps")
     if "name" in table and not (isinstance(table["name"], str) and table["name"]):
-        raise ValueError(f"name is {table['name']!r}; it must be a text")
+        raise ValueError(f"name is {shown(table['name'])}; it must be a text")
     options: dict[str, Any] = {key: number(key, table[key]) for key in MEASURES if key in table}
     options |= {key: flag(key, table[key]) for key in FLAGS if key in table}
     options |= {key: pair(key, table[key]) for key in ("center",) if key in table}
@@ -100,31 +111,33 @@ def mapping(key: str, found: Any, keys: tuple[str, ...] = ()) -> Mapping[Any, An
         ValueError: the value is no such mapping.
     """
     if not isinstance(found, dict):
-        raise ValueError(f"{key} is {found!r}; it must be a mapping")
+        raise ValueError(f"{key} is {shown(found)}; it must be a mapping")
     for name in found:
         if keys and name not in keys:
-            raise ValueError(f"{key} has {name!r}; there are {', '.join(keys)}")
+            raise ValueError(f"{key} has {shown(name)}; there are {', '.join(keys)}")
     return found
 
 
 def number(key: str, found: Any) -> float:
-    """Check that a value is a finite number."""
-    if type(found) not in (int, float) or not math.isfinite(found):
-        raise ValueError(f"{key} is {found!r}; it must be a number")
+    """Check that a value is a number of a size that can be computed with."""
+    # NaN compares with nothing.
+    if type(found) not in (int, float) or not (found == 0 or LEAST <= abs(found) <= MOST):
+        allowed = f"0, or {LEAST:g} to {MOST:g} in size"
+        raise ValueError(f"{key} is {shown(found)}; it must be a number, {allowed}")
     return float(found)
 
 
 def flag(key: str, found: Any) -> bool:
     """Check that a value is true or false."""
     if not isinstance(found, bool):
-        raise ValueError(f"{key} is {found!r}; it must be true or false")
+        raise ValueError(f"{key} is {shown(found)}; it must be true or false")
     return found
 
 
 def numbers(key: str, found: Any, form: str, count: int) -> list[float]:
     """Check that a value is a list of `count` numbers."""
     if not isinstance(found, list) or len(found) != count:
-        raise ValueError(f"{key} is {found!r}; it must be {form}")
+        raise ValueError(f"{key} is {shown(found)}; it must be {form}")
     return [number(key, value) for value in found]
 
 
@@ -153,20 +166,24 @@ def overrides_of(found: Any) -> dict[str, dict[str, float]]:
 def terrain_of(found: Any) -> Terrain:
     """Parse a terrain, given by name or as rows of characters."""
     if not isinstance(found, str):
-        raise ValueError(f"terrain is {found!r}; it must be a name or {SIDE} rows of characters")
+        raise ValueError(
+            f"terrain is {shown(found)}; it must be a name or {SIDE} rows of characters"
+        )
     rows = found.split()
     if len(rows) == 1 and rows[0] in TERRAINS:
         return TERRAINS[rows[0]]
     if len(rows) < 2:
         names = ", ".join(TERRAINS)
-        raise ValueError(f"terrain is {found!r}; there are {names}, or {SIDE} rows of characters")
+        raise ValueError(
+            f"terrain is {shown(found)}; there are {names}, or {SIDE} rows of characters"
+        )
     if len(rows) != SIDE:
         raise ValueError(f"terrain has {len(rows)} rows; there must be {SIDE}")
     for index, row in enumerate(rows):
         strange = set(row) - {FREE, CLIFF, BLOCKED}
         if len(row) != SIDE or strange:
             raise ValueError(
-                f"row {index + 1} of terrain is {row!r}; it must be {SIDE} of the characters "
+                f"row {index + 1} of terrain is {shown(row)}; it must be {SIDE} of the characters "
                 f"{FREE} {CLIFF} {BLOCKED}"
             )
     grid = np.array([list(row) for row in reversed(rows)]).T
@@ -176,7 +193,7 @@ def terrain_of(found: Any) -> Terrain:
 def starts_of(found: Any) -> tuple[tuple[SpawnArea, ...], Kinds, Kinds]:
     """Parse the places, and the kinds of both sides in the order of their slots."""
     if not isinstance(found, list) or not found:
-        raise ValueError(f"starts is {found!r}; it must be a list of places")
+        raise ValueError(f"starts is {shown(found)}; it must be a list of places")
     boxes, parties = [], []
     for index, start in enumerate(found):
         key = f"place {index + 1} of starts"
@@ -185,6 +202,10 @@ def starts_of(found: Any) -> tuple[tuple[SpawnArea, ...], Kinds, Kinds]:
         parties.append([counts_of(f"{key}: {side}", table.get(side)) for side in START_KEYS[:2]])
         if not any(parties[-1]):
             raise ValueError(f"{key} has no allies and no enemies")
+    for side in (0, 1):
+        total = sum(count for party in parties for _, count in party[side])
+        if total > MOST_UNITS:
+            raise ValueError(f"starts has {total:,} {START_KEYS[side]}; at most {MOST_UNITS} fit")
     sides = [in_slots([party[side] for party in parties]) for side in (0, 1)]
     places = tuple(map(SpawnArea, boxes, sides[0][1], sides[1][1]))
     return places, sides[0][0], sides[1][0]
@@ -202,7 +223,7 @@ def boxes_of(key: str, table: Mapping[str, Any]) -> tuple[Box, ...]:
         return inside(key, (point(*pair(f"{key}: at", table["at"])),))
     form = "[lowest x, highest x, lowest y, highest y]"
     if not isinstance(table["within"], list) or not table["within"]:
-        raise ValueError(f"{key}: within is {table['within']!r}; it must be a list of {form}")
+        raise ValueError(f"{key}: within is {shown(table['within'])}; it must be a list of {form}")
     boxes = [numbers(f"{key}: a box of within", box, form, 4) for box in table["within"]]
     return inside(key, tuple((x, x_high, y, y_high) for x, x_high, y, y_high in boxes))
 
@@ -223,8 +244,9 @@ def counts_of(key: str, found: Any) -> Counts:
             lookup_unit(kind)
         except ValueError as error:
             raise ValueError(f"{key}: {error}") from error
-        if type(count) is not int or count < 1:
-            raise ValueError(f"{key} has {count!r} of {kind}; it must be a whole number above 0")
+        if type(count) is not int or not 1 <= count <= MOST_UNITS:
+            allowed = f"a whole number from 1 to {MOST_UNITS:,}"
+            raise ValueError(f"{key} has {shown(count)} of {kind}; it must be {allowed}")
         counts.append((kind, count))
     return counts
 

@@ -87,8 +87,8 @@ class Map:
 
 def check_numbers(one: Map) -> None:
     """Check the ranges of numbers."""
-    if one.limit < 1:
-        raise ValueError(f"limit is {one.limit}; it must be at least 1")
+    if not 1 <= one.limit <= MOST:
+        raise ValueError(f"limit is {one.limit}; it must be from 1 to {MOST:,}")
     positive = {"sight": one.sight, "shoot": one.shoot, "shield_unit": one.shield_unit}
     for name, value in positive.items():
         if value is not None and not value > 0:
@@ -131,8 +131,9 @@ def check_overrides(overrides: Mapping[str, Mapping[str, float]]) -> None:
             if name not in NUMBERS:
                 allowed = ", ".join(sorted(NUMBERS))
                 raise ValueError(f"overrides of {kind} change {name!r}; there are {allowed}")
-            if value < 0:
-                raise ValueError(f"overrides of {kind} set {name} to {value}; it must not be < 0")
+            if value < 0 or (name == "hp" and value == 0):
+                least = "be above 0" if name == "hp" else "not be < 0"
+                raise ValueError(f"overrides of {kind} set {name} to {value}; it must {least}")
 
 
 def check_places(one: Map) -> None:

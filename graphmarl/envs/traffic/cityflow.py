@@ -57,7 +57,8 @@ class CityFlowEngine:
         copies: must be 1.
         device: must be `cpu`.
         threads: threads of CityFlow.
-        lane_change: whether vehicles change lanes.
+        lane_change: whether vehicles change lanes. CityFlow then orders them by their addresses in
+            memory, so that equal runs differ and a restored state is not exact.
 
     Raises:
         ImportError: the module cityflow is missing; the message gives the build instructions.

@@ -10,11 +10,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from graphmarl.envs.traffic.files import Flow
 from graphmarl.envs.traffic.network import Network
 from graphmarl.envs.traffic.routing import RoutePaths, route_paths, shortest_path
+from graphmarl.envs.traffic.schema import Flow
 
 KIND_FIELDS = 9
+
+SHORTEST = 0.01
+"""Shortest interval between the vehicles of a flow, in seconds."""
 
 
 @dataclass(frozen=True)
@@ -55,23 +58,26 @@ class Flows:
         return cls(**{name: value.cpu().numpy() for name, value in state.items()})
 
 
-def _whole_route(flow: Flow, network: Network, where: str) -> list[int]:
-    """All roads of a route, with shortest paths between the given ones."""
-    missing = [road for road in flow.route if road not in network.roads]
+def whole_route(route: Sequence[str], network: Network) -> list[int]:
+    """All roads of a route, with shortest paths between the given ones.
+
+    Raises:
+        ValueError: there is no such way; the message begins with `.route`.
+    """
+    missing = [road for road in route if road not in network.roads]
     if missing:
-        raise ValueError(f"{where}.route names {missing[0]!r}, which is no road of the network")
-    named = [network.roads[road] for road in flow.route]
+        raise ValueError(f".route names {missing[0]!r}, which is no road of the network")
+    named = [network.roads[road] for road in route]
     whole = named[:1]
-    for before, road in pairwise(named):
+    for (before, road), (a, b) in zip(pairwise(named), pairwise(route), strict=True):
         if before != road:
             direct = road in network.next_roads[before]
             way = [road] if direct else shortest_path(network, before, road)
             if not way:
-                a, b = flow.route[named.index(before)], flow.route[named.index(road)]
-                raise ValueError(f"{where}.route: there is no way from {a!r} to {b!r}")
+                raise ValueError(f".route: there is no way from {a!r} to {b!r}")
             whole += way
     if len(whole) < 2:
-        raise ValueError(f"{where}.route is {flow.route}; a trip goes over at least 2 roads")
+        raise ValueError(f".route is {tuple(route)}; a trip goes over at least 2 roads")
     return whole
 
 
@@ -90,14 +96,17 @@ def number_flows(flows: Sequence[Flow], network: Network) -> Flows:
     for number, flow in enumerate(flows):
         where = f"flows[{number}]"
         single = flow.start_time == flow.end_time
-        if not flow.interval > 0 or (flow.interval < 1 and not single):
+        if not flow.interval > 0 or (flow.interval < SHORTEST and not single):
             raise ValueError(
-                f"{where}.interval is {flow.interval}; allowed are at least 1 s, or above 0 s for "
-                "a single vehicle (start_time equal to end_time)"
+                f"{where}.interval is {flow.interval}; allowed are at least {SHORTEST} s, or above "
+                "0 s for a single vehicle (start_time equal to end_time)"
             )
         if flow.route not in routes:
             routes[flow.route] = len(whole)
-            whole.append(_whole_route(flow, network, where))
+            try:
+                whole.append(whole_route(flow.route, network))
+            except ValueError as error:
+                raise ValueError(f"{where}{error}") from None
         route.append(routes[flow.route])
         kind.append(kinds.setdefault(flow.vehicle, len(kinds)))
     table = [astuple(each) for each in kinds]  # type: ignore[call-overload]

@@ -11,9 +11,9 @@ from jaxtyping import Int
 from torch import Tensor
 
 from graphmarl.envs.traffic.demand import KIND_FIELDS, Arrivals, Flows, arrivals, number_flows, plan
-from graphmarl.envs.traffic.files import Flow
 from graphmarl.envs.traffic.fleet import Fleet
 from graphmarl.envs.traffic.network import Network
+from graphmarl.envs.traffic.schema import Flow
 from graphmarl.envs.traffic.vehicle_params import VehicleTable, pick, where_true
 
 FIRST_SECONDS = 3600

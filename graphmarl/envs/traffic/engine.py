@@ -12,9 +12,9 @@ from torch import Tensor
 from graphmarl.envs.traffic.conflicts import Conflicts
 from graphmarl.envs.traffic.departures import DepartureQueues
 from graphmarl.envs.traffic.driving import DrivingState, choose_speeds
-from graphmarl.envs.traffic.files import Flow, Roadnet
 from graphmarl.envs.traffic.fleet import NEVER, Fleet, line_up, look_ahead, standing_order
 from graphmarl.envs.traffic.protocol import check_phase
+from graphmarl.envs.traffic.schema import Flow, Roadnet
 from graphmarl.envs.traffic.speeds import brake_distance
 from graphmarl.envs.traffic.tables import compile_network
 from graphmarl.envs.traffic.vehicle_params import pick, where_true

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from typing import Any, Literal
 
@@ -13,13 +14,16 @@ from graphmarl.envs.batched import Batched
 from graphmarl.envs.traffic.cityflow import CityFlowEngine, load_cityflow
 from graphmarl.envs.traffic.engine import EmbeddedEngine
 from graphmarl.envs.traffic.junctions import Junctions
+from graphmarl.envs.traffic.phases import SinglePhase, YellowPhase
 from graphmarl.envs.traffic.protocol import TrafficEngine
-from graphmarl.envs.traffic.tasks import TrafficTask, roads_of, task_of
-from graphmarl.ranges import Copies, NonNegativeInt, PositiveInt
+from graphmarl.envs.traffic.tasks import TrafficTask, scenario_of, task_of
+from graphmarl.ranges import Copies, Device, NonNegativeInt, PositiveInt
 from graphmarl.step import Scene, Spec, Step
 
 Reward = Literal["delay", "waiting", "pressure"]
 EngineName = Literal["embedded", "cityflow"]
+Undrivable = Literal["refuse", "skip"]
+LaneChange = Literal["file", "ignore"]
 NONE = -1  # no phase has been chosen
 SEEN, SECONDS, COLIGHT, MAX_QUEUE = 20.0, 100.0, 0.25, 10.0
 FIXED_SEED, SEEDS = 0, 2**31 - 1
@@ -28,8 +32,9 @@ FIXED_SEED, SEEDS = 0, 2**31 - 1
 class Traffic(Batched):
     r"""Traffic signal control in CityFlow's traffic model, with one agent at each intersection.
 
-    Every 10 s each agent selects a phase; a change is preceded by 5 s of phase 0, in which only
-    right turns are free. The network starts empty. The default reward of an agent is
+    Every 10 s each agent selects a phase; a change is preceded by 5 s of yellow, by default phase
+    0, in which only right turns are free. The network starts empty. The default reward of an agent
+    is
 
     .. math:: r_i = -\frac{1}{100} \sum_{t=1}^{10} |\{\text{vehicles on its incoming lanes
         at second } t\}|,
@@ -54,7 +59,16 @@ class Traffic(Batched):
         fixed_flow: use the same trips in each episode of each copy of a generated task, those that
             `scripts/make_traffic.py` writes by default.
         decision: seconds between decisions.
-        yellow: seconds of phase 0 before a change of phase, less than `decision`.
+        yellow: seconds of the yellow phase before a change of phase, less than `decision`.
+        yellow_phase: the yellow phase, which is no action: `phase0`, which must free right turns at
+            most; `all_red`, a further phase that frees nothing, so that every phase of the file is
+            an action; or the number of a phase.
+        single_phase: whether a signal with a single phase is an `agent`, or `fixed` and none.
+        undrivable: `refuse` files with trips that cannot be driven, or `skip`: leave those trips
+            out, let trips with a negative startTime begin at second 0, and of entries with the same
+            id take the last, as CityFlow does.
+        lane_change: vehicles change lanes if the config, the `file`, says so, which CityFlow plays,
+            not reproducibly, and the embedded engine refuses; `ignore` plays without lane changes.
         horizon: decisions after which an episode is truncated; 100 in VPP, 360 are an hour.
         num_envs: copies, B.
         device: where the tensors are.
@@ -71,7 +85,11 @@ class Traffic(Batched):
         `average_travel_time` of this episode's vehicles, in seconds, by CityFlow's definition;
         `throughput`, vehicles that have arrived; `queue`, waiting vehicles per signal, mean over
         signals and decisions; `volume` (B, N, P), vehicles on the lanes that a phase opens, without
-        lanes that are open in phase 0.
+        lanes that are open in the yellow phase.
+
+    Attributes:
+        left_out: number of signals that are no agents.
+        skipped: a sentence for each entry of the files that is not played as it is written.
 
     Raises:
         ImportError: `engine` is `cityflow` and its module is missing.
@@ -84,26 +102,39 @@ class Traffic(Batched):
 
     def __init__(
         self,
-        task: str = "hangzhou_4x4",
+        task: FileName = "hangzhou_4x4",
         reward: Reward = "delay",
         engine: EngineName = "embedded",
         fixed_flow: bool = False,
         decision: PositiveInt = 10,
         yellow: NonNegativeInt = 5,
+        yellow_phase: YellowPhase = "phase0",
+        single_phase: SinglePhase = "agent",
+        undrivable: Undrivable = "refuse",
+        lane_change: LaneChange = "file",
         horizon: PositiveInt = 100,
         num_envs: Copies = 8,
-        device: str = "cpu",
+        device: Device = "cpu",
     ) -> None:
         if not 0 <= yellow < decision:
             raise ValueError(f"yellow is {yellow}; allowed are 0 to decision - 1 = {decision - 1}")
         self.task, self.pays, self.fixed_flow = task_of(task), reward, fixed_flow
         self.decision, self.yellow, self.engine_name = decision, yellow, engine
-        self.roadnet, self._flows, self._lane_change = roads_of(self.task)
+        changes = False if lane_change == "ignore" else None
+        found = scenario_of(self.task, yellow_phase, undrivable == "skip", changes)
+        self.roadnet, self._flows, self._lane_change = found.roadnet, found.flows, found.lane_change
         self._check_engine(task, num_envs)
-        self.junctions = Junctions.of(self.roadnet, device)
+        try:
+            self.junctions = Junctions.of(self.roadnet, device, found.yellow, single_phase)
+        except ValueError as error:
+            raise ValueError(f"{found.name}: {error}") from error
+        self.skipped = found.skipped
+        self.left_out = len(found.yellow) - len(self.junctions.signal)
         super().__init__(self._spec(horizon), num_envs, device)
         self._links = self.replicate_edges(self.junctions.links)
         self._engine: TrafficEngine | None = None
+        for difference in found.differences(self.left_out):
+            warnings.warn(difference, stacklevel=3)  # past the check of the options
 
     def _spec(self, horizon: int) -> Spec:
         junctions = self.junctions
@@ -128,7 +159,10 @@ class Traffic(Batched):
     def _check_engine(self, task: str, num_envs: int) -> None:
         if self.engine_name == "embedded":
             if self._lane_change:
-                raise ValueError(f"{task}: laneChange is true; the embedded engine changes no lane")
+                raise ValueError(
+                    f"{task}: laneChange is true; the embedded engine changes no lane, and "
+                    "lane_change=ignore plays the files without"
+                )
             return
         load_cityflow()
         if num_envs > 1:
@@ -172,10 +206,11 @@ class Traffic(Batched):
         green = (
             junctions.phase.expand(self.num_envs, -1, -1).gather(2, action.unsqueeze(2)).squeeze(2)
         )
-        between = green.masked_fill(changes, 0)
+        between = torch.where(changes, junctions.yellow, green)
         present = torch.zeros_like(engine.lane_vehicles())
         for second in range(self.decision):
-            engine.advance(between if second < self.yellow else green, 1)
+            phase = between if second < self.yellow else green
+            engine.advance(junctions.phases(phase), 1)
             present = present + engine.lane_vehicles()
         waiting = engine.lane_waiting()
         here = junctions.at(waiting, junctions.incoming).sum(2).float()

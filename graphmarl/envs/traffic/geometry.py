@@ -46,6 +46,26 @@ def lane_line(points: Sequence[Point], widths: Sequence[float], lane: int) -> li
     return line
 
 
+def lane_lengths(
+    points: Sequence[Point], widths: Sequence[float], before: float, after: float
+) -> list[float]:
+    """Lengths of the lanes of a road, in metres.
+
+    Args:
+        points: line of the road.
+        widths: widths of its lanes.
+        before: width of the intersection at its start, by which lanes begin after it.
+        after: width of the intersection at its end.
+
+    Raises:
+        ZeroDivisionError: a part of a lane has no direction.
+    """
+    line = list(points)
+    line[0] = along(line[0], unit(line[0], line[1]), before)
+    line[-1] = along(line[-1], unit(line[-1], line[-2]), after)
+    return [length(lane_line(line, widths, lane)) for lane in range(len(widths))]
+
+
 def at(line: Sequence[Point], distance: float) -> tuple[Point, Point]:
     """Point and direction at a distance along a line, clamped to its ends."""
     left = min(max(distance, 0.0), length(line))

@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from math import isfinite
 from pathlib import Path
 from typing import Any, NoReturn
+
+LEAST, MOST = 1e-6, 1e9
+"""Bounds of the size of a number, in metres, seconds or their quotients; 0 is allowed apart."""
+
+BITS = 31
 
 
 @dataclass(frozen=True)
@@ -38,6 +42,8 @@ class JsonValue:
             raise ValueError(f"{file} cannot be read: {error.strerror}") from error
         except ValueError as error:
             raise ValueError(f"{file} is not JSON: {error}") from error
+        except RecursionError as error:
+            raise ValueError(f"{file} is nested too deep to be read") from error
 
     def fail(self, wrong: str) -> NoReturn:
         """Raise an error about this value.
@@ -49,7 +55,10 @@ class JsonValue:
 
     def _is(self, kind: str, holds: bool) -> None:
         if not holds:
-            shown = json.dumps(self.value)
+            try:
+                shown = json.dumps(self.value)
+            except RecursionError:
+                shown = f"a {type(self.value).__name__} of many levels"
             self.fail(f"is {shown if len(shown) < 60 else shown[:57] + '...'}; it must be {kind}")
 
     def has(self, name: str) -> bool:
@@ -80,20 +89,25 @@ class JsonValue:
         return self.value
 
     def integer(self, low: int | None = None) -> int:
-        """An integer, of at least `low`."""
-        self._is("an integer", isinstance(self.value, int) and not isinstance(self.value, bool))
+        """An integer of 32 bits, as CityFlow's, of at least `low`."""
+        whole = isinstance(self.value, int) and not isinstance(self.value, bool)
+        self._is("an integer", whole)
         self._is(f"at least {low}", low is None or self.value >= low)
+        self._is("an integer of 32 bits", -(2**BITS) <= self.value < 2**BITS)
         return self.value
 
     def number(self) -> float:
         """A real number."""
         real = isinstance(self.value, int | float) and not isinstance(self.value, bool)
-        self._is("a number", real and isfinite(self.value))
+        # NaN differs from itself.
+        self._is("a number", real and self.value == self.value)
+        self._is(f"a number from {-MOST:g} to {MOST:g}", abs(self.value) <= MOST)
         return float(self.value)
 
     def positive(self) -> float:
         """A real number above 0."""
         self._is("above 0", self.number() > 0)
+        self._is(f"at least {LEAST:g}", self.value >= LEAST)
         return float(self.value)
 
     def not_negative(self) -> float:

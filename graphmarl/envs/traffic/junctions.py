@@ -2,41 +2,50 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
+from graphmarl.envs.traffic.phases import SinglePhase
 from graphmarl.envs.traffic.schema import Intersection, Road, Roadnet
 
 
 @dataclass(frozen=True)
 class Junctions:
-    """The N signals of a road network, padded to the largest number of lanes and phases.
+    """The N signals that are agents, padded to the largest number of lanes and phases.
 
-    Padding is lane index `lanes` and phase 0. Action k is phase k + 1, as phase 0 is the transition
-    between two phases. A signal without other phases has the single action phase 0.
+    Padding is lane index `lanes` and phase 0. The actions of a signal are its phases in order,
+    without its yellow phase. A signal with a single phase has that one as its only action.
 
     Args:
         lanes: number of lanes of the network.
+        signal: number of each agent's signal among all signals of the network.
+        fixed: phase of each signal of the network that is no agent.
+        yellow: yellow phase of each agent.
         incoming: lanes that end at each signal.
         outgoing: lanes that begin at each signal.
         phase: phase of each action.
         available: whether each action exists.
         before: (signal, action, lane) for each lane that an action opens, without lanes that are
-            always open in phase 0, such as those of right turns.
+            open in the yellow phase, such as those of right turns.
         after: (signal, action, lane) for each lane downstream of such a lane.
         share: weight of each entry of `after`, 1 / number of downstream lanes of its lane.
-        links: edge index over signals, downstream along the roads.
+        links: edge index over agents, downstream along the roads, which may pass signals that are
+            no agents.
         position: coordinates in metres.
         kinds: names of the distinct (lanes, phases) shapes.
         kind: shape of each signal.
     """
 
     lanes: int
+    signal: Int[Tensor, " signal"]
+    fixed: Int[Tensor, " all"]
+    yellow: Int[Tensor, " signal"]
     incoming: Int[Tensor, "signal lane"]
     outgoing: Int[Tensor, "signal out"]
     phase: Int[Tensor, "signal action"]
@@ -50,37 +59,41 @@ class Junctions:
     kind: tuple[int, ...]
 
     @classmethod
-    def of(cls, roadnet: Roadnet, device: str | torch.device = "cpu") -> Junctions:
+    def of(
+        cls,
+        roadnet: Roadnet,
+        device: str | torch.device = "cpu",
+        yellow: Sequence[int] | None = None,
+        single_phase: SinglePhase = "agent",
+    ) -> Junctions:
         """Build the tensors of a road network.
 
+        Args:
+            roadnet: road network.
+            device: device of the tensors.
+            yellow: yellow phase of each signal; phase 0 without it.
+            single_phase: whether a signal with a single action is an `agent`, or `fixed`.
+
         Raises:
-            ValueError: the network has no signal.
+            ValueError: no signal is an agent.
         """
-        signals = roadnet.signals
-        if not signals:
-            raise ValueError("all intersections of the road network are virtual; it has no signal")
+        everything = roadnet.signals
+        amber = [0] * len(everything) if yellow is None else list(yellow)
+        choices = [_actions(*pair) for pair in zip(everything, amber, strict=True)]
+        chosen = _chosen(choices, single_phase)
+        signals, actions = [everything[n] for n in chosen], [choices[n] for n in chosen]
         lanes = _lane_numbers(roadnet)
-        number = {intersection.id: k for k, intersection in enumerate(signals)}
-        links = sorted(
-            {
-                (number[road.start_intersection], number[road.end_intersection])
-                for road in roadnet.roads
-                if road.start_intersection in number and road.end_intersection in number
-            }
-        )
-        into, out = _lanes_at(roadnet, lanes)
-        actions = [list(range(1, len(intersection.phases))) or [0] for intersection in signals]
-        before, after, share = _movements(signals, actions, lanes)
+        into, out = _lanes_at(roadnet, signals, lanes)
+        before, after, share = _movements(signals, actions, [amber[n] for n in chosen], lanes)
         shapes = [(len(a), len(b)) for a, b in zip(into, actions, strict=True)]
         different = sorted(set(shapes))
-
         total = sum(len(found) for found in lanes.values())
-
-        def tensor(rows: Sequence[Sequence[int]]) -> Tensor:
-            return torch.tensor(rows, dtype=torch.long, device=device)
-
+        tensor = partial(torch.tensor, dtype=torch.long, device=device)
         return cls(
             lanes=total,
+            signal=tensor(chosen),
+            fixed=tensor([own[0] for own in choices]),
+            yellow=tensor([amber[n] for n in chosen]),
             incoming=tensor(_padded(into, total)),
             outgoing=tensor(_padded(out, total)),
             phase=tensor(_padded(actions, 0)),
@@ -88,11 +101,15 @@ class Junctions:
             before=tensor(before).view(-1, 3).T,
             after=tensor(after).view(-1, 3).T,
             share=torch.tensor(share, device=device),
-            links=tensor(links).view(-1, 2).T,
+            links=tensor(_links(roadnet, signals)).view(-1, 2).T,
             position=torch.tensor([intersection.point for intersection in signals], device=device),
             kinds=tuple(f"{a}_lanes_{b}_phases" for a, b in different),
             kind=tuple(different.index(shape) for shape in shapes),
         )
+
+    def phases(self, chosen: Int[Tensor, "env signal"]) -> Int[Tensor, "env all"]:
+        """Phases of all signals of the network, given those of the agents."""
+        return self.fixed.expand(len(chosen), -1).index_copy(1, self.signal, chosen)
 
     @cached_property
     def movements(self) -> Int[Tensor, " movement"]:
@@ -135,8 +152,41 @@ def _lane_numbers(roadnet: Roadnet) -> dict[str, list[int]]:
     return numbers
 
 
+def _actions(signal: Intersection, yellow: int) -> list[int]:
+    """Phases of a signal without its yellow phase, or its single phase."""
+    return [phase for phase in range(len(signal.phases)) if phase != yellow] or [0]
+
+
+def _chosen(choices: Sequence[Sequence[int]], single_phase: SinglePhase) -> list[int]:
+    """Numbers of the signals that are agents."""
+    chosen = [n for n, own in enumerate(choices) if single_phase == "agent" or len(own) > 1]
+    if not chosen:
+        raise ValueError("each signal has a single phase; allowed is single_phase=agent")
+    return chosen
+
+
+def _links(roadnet: Roadnet, signals: Sequence[Intersection]) -> list[tuple[int, int]]:
+    """Pairs of signals along the roads; roads through signals that are left out count as one."""
+    onto: dict[str, list[str]] = defaultdict(list)
+    for road in roadnet.roads:
+        onto[road.start_intersection].append(road.end_intersection)
+    number = {signal.id: k for k, signal in enumerate(signals)}
+    left_out = {signal.id for signal in roadnet.signals} - number.keys()
+    found = set()
+    for signal, k in number.items():
+        seen, ahead = {signal}, list(onto[signal])
+        while ahead:
+            here = ahead.pop()
+            if here not in seen and here in number:
+                found.add((k, number[here]))
+            if here not in seen and here in left_out:
+                ahead += onto[here]
+            seen.add(here)
+    return sorted(found)
+
+
 def _lanes_at(
-    roadnet: Roadnet, lanes: dict[str, list[int]]
+    roadnet: Roadnet, signals: Sequence[Intersection], lanes: dict[str, list[int]]
 ) -> tuple[list[list[int]], list[list[int]]]:
     """Incoming and outgoing lanes of each signal, in the order of its list of roads."""
     into: dict[str, list[Road]] = {intersection.id: [] for intersection in roadnet.intersections}
@@ -150,7 +200,6 @@ def _lanes_at(
         ordered = sorted(roads, key=lambda road: rank.get(road.id, len(rank)))
         return [lane for road in ordered for lane in lanes[road.id]]
 
-    signals = roadnet.signals
     return (
         [numbers(intersection, into[intersection.id]) for intersection in signals],
         [numbers(intersection, out[intersection.id]) for intersection in signals],
@@ -163,11 +212,14 @@ def _padded(rows: Sequence[Sequence[int]], value: int) -> list[list[int]]:
 
 
 def _movements(
-    signals: Sequence[Intersection], actions: Sequence[Sequence[int]], lanes: dict[str, list[int]]
+    signals: Sequence[Intersection],
+    actions: Sequence[Sequence[int]],
+    yellow: Sequence[int],
+    lanes: dict[str, list[int]],
 ) -> tuple[list[list[int]], list[list[int]], list[float]]:
     before, after, share = [], [], []
     for signal, (intersection, phases) in enumerate(zip(signals, actions, strict=True)):
-        free = set(intersection.phases[0].road_links)
+        free = set(intersection.phases[yellow[signal]].road_links)
         for action, phase in enumerate(phases):
             onto: dict[int, set[int]] = {}
             for number in sorted(set(intersection.phases[phase].road_links) - free):

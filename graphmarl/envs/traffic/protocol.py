@@ -8,7 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from graphmarl.envs.traffic.files import Flow
+from graphmarl.envs.traffic.schema import Flow
 
 
 @runtime_checkable

@@ -87,6 +87,27 @@ def route_paths(network: Network, route_start: np.ndarray, roads: np.ndarray) ->
     Raises:
         ValueError: a route leads into a lane from which it cannot continue.
     """
+    paths, stuck = _follow(network, route_start, roads)
+    if stuck:
+        raise ValueError(next(iter(stuck.values())))
+    return paths
+
+
+def dead_ends(network: Network, route_start: np.ndarray, roads: np.ndarray) -> dict[int, str]:
+    """Routes that lead into a lane from which they cannot continue, with the reason.
+
+    Args:
+        network: road network.
+        route_start: start of each route in `roads`, with one final entry.
+        roads: road indices of all routes, concatenated.
+    """
+    return _follow(network, route_start, roads)[1]
+
+
+def _follow(
+    network: Network, route_start: np.ndarray, roads: np.ndarray
+) -> tuple[RoutePaths, dict[int, str]]:
+    """Paths of all routes, and the reason of each route that cannot be followed to its end."""
     size = np.diff(route_start)
     beyond = np.concatenate([roads, [-1, -1]])
     route, lane = _first_lanes(network, roads[route_start[:-1]], beyond[route_start[:-1] + 1])
@@ -95,22 +116,25 @@ def route_paths(network: Network, route_start: np.ndarray, roads: np.ndarray) ->
     start = np.cumsum(2 * steps) - 2 * steps
     places = np.full(2 * int(steps.sum()) + 2, network.num_drivables)
     places[start] = here = lane.copy()
+    stuck: dict[int, str] = {}
     for step in range(1, int(size.max(initial=1))):
         on = np.flatnonzero(steps > step)
         at = route_start[route[on]] + step
         after = np.where(steps[on] > step + 1, beyond[at + 1], -1)
         link = _look_up(network, here[on], roads[at], after)
-        if (link < 0).any():
-            _refuse(network, here[on][link < 0][0], roads[at][link < 0][0])
+        for path in np.flatnonzero(link < 0).tolist():
+            reason = _dead_end(network, int(here[on[path]]), int(roads[at[path]]))
+            stuck.setdefault(int(route[on[path]]), reason)
+        on, link = on[link >= 0], link[link >= 0]
         here[on] = network.link_end[link - network.num_lanes]
         places[start[on] + 2 * step - 1], places[start[on] + 2 * step] = link, here[on]
-    return RoutePaths(np.cumsum(count) - count, count, lane, start, places)
+    return RoutePaths(np.cumsum(count) - count, count, lane, start, places), stuck
 
 
-def _refuse(network: Network, lane: int, road: int) -> None:
+def _dead_end(network: Network, lane: int, road: int) -> str:
     names = list(network.roads)
     own = int(network.lane_road[lane])
-    raise ValueError(
+    return (
         f"a route goes from {names[own]!r} to {names[road]!r}, but reaches lane "
         f"{lane - network.first_lane[own]} of it, which does not lead there (or only into lanes "
         "that do not lead on); vehicles do not change lanes"

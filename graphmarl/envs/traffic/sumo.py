@@ -84,8 +84,8 @@ class Sumo(FromPettingZoo):
 
     def __init__(
         self,
-        net_file: str = "2x2grid/2x2.net.xml",
-        route_file: str | None = None,
+        net_file: FileName = "2x2grid/2x2.net.xml",
+        route_file: FileName | None = None,
         num_envs: int = 1,
         horizon: int = 100,
         decision_seconds: int = 10,

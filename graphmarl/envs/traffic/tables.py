@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from graphmarl.envs.traffic.crossings import Crossings, find_crossings
-from graphmarl.envs.traffic.files import Intersection, LaneLink, Road, RoadLink, Roadnet
-from graphmarl.envs.traffic.geometry import along, lane_line, length, unit
+from graphmarl.envs.traffic.geometry import lane_lengths
 from graphmarl.envs.traffic.network import Network, route_key
+from graphmarl.envs.traffic.schema import Intersection, LaneLink, RoadLink, Roadnet
 from graphmarl.envs.traffic.speeds import TURN_SPEED
 
 RANK = {"turn_right": 1, "turn_left": 2, "go_straight": 3}
@@ -40,14 +40,15 @@ class _Link:
     end: int
 
 
-def _lane_lengths(road: Road, widths: dict[str, float]) -> list[float]:
-    """Lengths of lanes, which end before and begin after an intersection by its width."""
-    points = list(road.points)
-    points[0] = along(points[0], unit(points[0], points[1]), widths[road.start_intersection])
-    back = unit(points[-1], points[-2])
-    points[-1] = along(points[-1], back, widths[road.end_intersection])
-    sizes = [lane.width for lane in road.lanes]
-    return [length(lane_line(points, sizes, lane)) for lane in range(len(sizes))]
+def _lane_lengths(roadnet: Roadnet) -> list[float]:
+    """Lengths of all lanes, which end before and begin after an intersection by its width."""
+    gap = {place.id: 0.0 if place.virtual else place.width for place in roadnet.intersections}
+    found = []
+    for road in roadnet.roads:
+        widths = [lane.width for lane in road.lanes]
+        ends = gap[road.start_intersection], gap[road.end_intersection]
+        found += lane_lengths(road.points, widths, *ends)
+    return found
 
 
 def _link_length(link: LaneLink) -> float:
@@ -178,14 +179,13 @@ def _lights(signals: Sequence[Intersection], links: list[_Link]) -> dict[str, Te
 def compile_network(roadnet: Roadnet) -> Network:
     """Compile a road network to tensors on the CPU in double precision."""
     signals = roadnet.signals
-    widths = {place.id: 0.0 if place.virtual else place.width for place in roadnet.intersections}
     counts = [len(road.lanes) for road in roadnet.roads]
     first = np.cumsum(counts) - counts
     links = _links(signals, {road.id: int(n) for road, n in zip(roadnet.roads, first, strict=True)})
     road = [number for number, count in enumerate(counts) for _ in range(count)]
     routes = _routes(links, road, [lane for count in counts for lane in range(count)])
     keys = np.array(sorted(routes), dtype=np.int64)
-    lengths = [x for each in roadnet.roads for x in _lane_lengths(each, widths)]
+    lengths = _lane_lengths(roadnet)
     limits = [lane.max_speed for each in roadnet.roads for lane in each.lanes]
     exit_ = [0] * len(road)
     turns = [torch.inf if x.kind.kind == "go_straight" else TURN_SPEED for x in links]

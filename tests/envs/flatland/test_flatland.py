@@ -82,7 +82,7 @@ def test_tasks_are_those_of_the_paper():
         ({"task": "flatland-6"}, "allowed are flatland-5, flatland-10, flatland-15"),
         ({"cities": 1}, "cities is 1; allowed are 2 and more"),
         ({"num_agents": 0}, "num_agents is 0; allowed are whole numbers from 1"),
-        ({"malfunction_rate": 1.5}, "malfunction_rate is 1.5; allowed are 0 to below 1"),
+        ({"malfunction_rate": 1.5}, "malfunction_rate is 1.5; allowed are numbers from 0 to 1"),
     ],
 )
 def test_bad_options_are_refused(options, message):

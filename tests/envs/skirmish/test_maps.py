@@ -152,7 +152,7 @@ TWICE = (*THREE.places, SpawnArea((point(9, 16),), allies=(2,)))
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"limit": 0}, "map '3m': limit is 0; it must be at least 1"),
+        ({"limit": 0}, "map '3m': limit is 0; it must be from 1"),
         ({"sight": 0.0}, "sight is 0.0; it must be above 0"),
         ({"shoot": -1.0}, "shoot is -1.0"),
         ({"shield_unit": 0.0}, "shield_unit is 0.0"),

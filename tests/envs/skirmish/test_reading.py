@@ -134,6 +134,12 @@ def start(**changes):
         (start(allies={"marin": 1}), "place 1 of starts: allies: no unit is called 'marin'"),
         (start(allies={"marine": 0}), "place 1 of starts: allies has 0 of marine"),
         (start(allies={"marine": True}), "allies has True of marine"),
+        (start(allies={"marine": 4_000_000_000}), "allies has 4000000000 of marine; .* 1 to 200"),
+        (start(allies={"marine": 150, "medivac": 51}), "starts has 201 allies; at most 200 fit"),
+        ({"limit": 2**31}, "limit is 2147483648; it must be from 1 to 2,147,483,647"),
+        ({"sight": 1e-30}, "sight is 1e-30; it must be a number, 0, or 0.001 to 1e[+]06 in size"),
+        ({"sight": 10**400}, "sight is 10+[.]{3}0+; it must be a number"),
+        ({"overrides": {"marine": {"hp": 0}}}, "overrides of marine set hp to 0.0; it must be abo"),
         (start(allies=["marine"]), r"allies is \['marine'\]; it must be a mapping"),
         (start(count=3), "place 1 of starts has 'count'; there are allies, enemies, at, within"),
         (start(within=[[1, 2, 3, 4]]), "place 1 of starts must have either at or within"),
@@ -157,13 +163,16 @@ def test_what_is_wrong_is_named_with_the_file_and_the_key(tmp_path, changes, mes
         ("- 3\n", r"the file is \[3\]; it must be a mapping"),
         ("", "the file is None"),
         ("a: [", "while parsing"),
+        ("[" * 3000 + "]" * 3000, "it is nested too deep to be read"),
+        ("limit: 3\nstarts: &all [*all]\n", r"place 1 of starts is \[\[.*\.\.\..*; it must be"),
     ],
 )
 def test_a_file_that_is_no_table_is_refused(tmp_path, text, message):
     path = tmp_path / "odd.yaml"
     path.write_text(text)
-    with pytest.raises(ValueError, match=rf"odd\.yaml: .*{message}"):
+    with pytest.raises(ValueError, match=rf"odd\.yaml: .*{message}") as error:
         read_map(path)
+    assert "\n" not in str(error.value)
 
 
 def test_a_file_that_is_not_there_is_named(tmp_path):

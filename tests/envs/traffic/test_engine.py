@@ -278,8 +278,8 @@ def test_bad_input_is_refused():
         EmbeddedEngine(roadnet, [replace(flows[0], route=(flows[0].route[0], "nowhere"))])
     with pytest.raises(ValueError, match=r"there is no way from"):
         EmbeddedEngine(roadnet, [replace(flows[0], route=flows[0].route[::-1])])
-    with pytest.raises(ValueError, match=r"flows\[0\].interval is 0.5"):
-        EmbeddedEngine(roadnet, [replace(flows[0], interval=0.5, end_time=-1)])
+    with pytest.raises(ValueError, match=r"flows\[0\].interval is 0.001"):
+        EmbeddedEngine(roadnet, [replace(flows[0], interval=0.001, end_time=-1)])
     with pytest.raises(ValueError, match="flows is for 2 copies, but 1 are reset"):
         engine.reset(torch.tensor([True]), [flows, flows])
     with pytest.raises(ValueError, match="has 1 copies; this engine has 2"):

@@ -247,8 +247,8 @@ def test_what_is_not_allowed_is_said(tmp_path, monkeypatch):
     for options, said in (
         ({"task": "hangzou"}, r"task is 'hangzou'; allowed are grid_1x1, .*NAME\.json"),
         ({"task": "none.json"}, "cannot be read"),
-        ({"reward": "speed"}, "reward is 'speed'; it takes 'delay' or 'waiting' or 'pressure'"),
-        ({"engine": "sumo"}, "engine is 'sumo'; it takes 'embedded' or 'cityflow'"),
+        ({"reward": "speed"}, "reward is 'speed'; allowed are delay, waiting, pressure"),
+        ({"engine": "sumo"}, "engine is 'sumo'; allowed are embedded, cityflow"),
         ({"yellow": 10}, "yellow is 10; allowed are 0 to decision - 1 = 9"),
         ({"horizon": 0}, "horizon is 0"),
     ):

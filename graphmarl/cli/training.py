@@ -1,0 +1,74 @@
+"""The command `train`: from names and options, a file, or the checkpoint of a run."""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+from typing import Any
+
+from graphmarl.cli.parsing import EVALUATE, PARTS, Parser, parse, train_parser
+from graphmarl.experiment.evaluate import save_evaluation
+from graphmarl.experiment.train import resume, train
+from graphmarl.experiment.trust import check_trust
+from graphmarl.methods import find_method
+from graphmarl.ranges import Copies
+from graphmarl.resolver import split_name
+from graphmarl.results.run import Run, read_config
+from graphmarl.texts import Text, from_text
+
+
+def train_command(words: list[str]) -> None:
+    """Train from names and options, from a file, or from the last checkpoint of a run."""
+    first = argparse.ArgumentParser("graphmarl train", add_help=False, allow_abbrev=False)
+    first.error = Parser.error.__get__(first)  # type: ignore[method-assign]
+    for name in ("resume", "config", *PARTS):
+        first.add_argument(f"--{name}")
+    chosen, rest = first.parse_known_args(words)
+    begun = chosen.resume is not None
+    given = _resumed(vars(chosen), rest) if begun else _configuration(vars(chosen), rest)
+    episodes = given.pop("evaluate", None)
+    run: Run = resume(chosen.resume, **given) if begun else train(**given)
+    if episodes is not None:
+        save_evaluation(run, episodes)
+    print(run.path)
+
+
+def _resumed(chosen: dict[str, str | None], rest: list[str]) -> dict[str, Any]:
+    """The arguments of `resume`; options that it would ignore are refused."""
+    parser = Parser("train --resume RUN", (resume.__doc__ or "").splitlines()[0])
+    parser.add_options(resume, skip=("path",))
+    parser.add_option("evaluate", Copies, EVALUATE)
+    ignored = [f"--{name}" for name in ("config", *PARTS) if chosen[name] is not None]
+    ignored += [word for word in rest if word.removeprefix("--").partition(".")[0] in PARTS]
+    if ignored:
+        raise ValueError(f"--resume continues a run as it was configured; it takes no {ignored[0]}")
+    if not chosen["resume"]:
+        raise ValueError("--resume is empty; it takes a run folder")
+    return parse(parser, rest)
+
+
+def _configuration(chosen: dict[str, str | None], rest: list[str]) -> dict[str, Any]:
+    """The arguments of `train`: those of the file, changed by those of the command line."""
+    first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    first.add_argument("--trust", default="false")
+    trust, rest = first.parse_known_args(rest)
+    config: dict[str, Any] = {}
+    if chosen["config"] is not None:
+        config = read_config(chosen["config"])
+        if from_text(Text(trust.trust), bool) is not True:
+            check_trust(config, chosen["config"])
+    parts: dict[str, tuple[str, dict[str, Any]]] = {}
+    for part in PARTS:
+        default = inspect.signature(train).parameters[part].default
+        value = chosen[part] or config.pop(part, None) or default
+        parts[part] = ("", {}) if value is None else split_name(value, PARTS[part].title)
+    if not parts["graph"][0]:
+        own = find_method(parts["method"][0]).default_graph
+        parts["graph"] = split_name(own, "graph")
+    given = parse(train_parser({part: name for part, (name, _) in parts.items()}), rest)
+    for part, (name, options) in parts.items():
+        config[part] = {"name": name, **options, **given.pop(part, {})}
+    known = inspect.signature(train).parameters
+    if unknown := [name for name in config if name not in known]:
+        raise ValueError(f"{chosen['config']} has {unknown[0]!r}; allowed are {', '.join(known)}")
+    return config | given

@@ -1,0 +1,96 @@
+"""Lightning's trainer with the callbacks and checkpoints of a run."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
+
+from graphmarl.experiment.callbacks import ProgressBar
+from graphmarl.experiment.config import Config
+from graphmarl.experiment.finite import FiniteCheck
+from graphmarl.experiment.interrupts import Interrupts
+from graphmarl.results.checkpoints import WholeCheckpoints, header_of
+from graphmarl.results.run import Run
+from graphmarl.step import Spec
+
+
+@dataclass(frozen=True)
+class Fitter:
+    """Fits the stages and the learner of a run.
+
+    Args:
+        run: the run folder.
+        config: its configuration.
+        spec: shapes of the environment, for the header of checkpoints.
+        interrupts: signals that end the run.
+        progress: show progress bars.
+    """
+
+    run: Run
+    config: Config
+    spec: Spec
+    interrupts: Interrupts
+    progress: bool
+
+    def fit(
+        self,
+        module: LightningModule,
+        data: LightningDataModule,
+        callbacks: list[Callback],
+        bar: ProgressBar,
+        epochs: int,
+        checkpoint: Path | None,
+    ) -> None:
+        """Run Lightning's trainer.
+
+        Args:
+            module: learner or stage.
+            data: its data.
+            callbacks: what writes files.
+            bar: progress bar.
+            epochs: passes over the data.
+            checkpoint: where to continue; None starts from scratch.
+        """
+        kind, _, number = self.config.config["device"].partition(":")
+        finite = FiniteCheck(self.run, self.config.config["on_nan"])
+        # What is not finite is found before anything is written.
+        everything = [finite, *callbacks, *([bar] if self.progress else [])]
+        logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+        with warnings.catch_warnings():
+            # Data is collected by this process, and saves and restores its own position.
+            for harmless in ("does not have many workers", "`__len__` defined", "is not resumable"):
+                warnings.filterwarnings("ignore", f".*{harmless}")
+            warnings.filterwarnings("ignore", ".*treespec", FutureWarning)
+            trainer = Trainer(
+                accelerator=kind,
+                devices=[int(number)] if number else 1,
+                max_epochs=epochs,
+                callbacks=everything,
+                plugins=[WholeCheckpoints(header(self.config.method, self.spec))],
+                logger=False,
+                enable_checkpointing=False,
+                enable_progress_bar=False,
+                enable_model_summary=False,
+            )
+            trainer.fit(
+                module,
+                datamodule=data,
+                ckpt_path=checkpoint,
+                weights_only=True if checkpoint else None,
+            )
+
+
+def header(method: str, spec: Spec) -> dict[str, object]:
+    """Header of the checkpoints of a method in an environment.
+
+    Args:
+        method: name of the method.
+        spec: shapes of the environment.
+    """
+    shapes = {"obs_shape": list(spec.obs_shape), "num_actions": spec.num_actions}
+    return header_of(method, shapes | {"action": spec.action}, version("graphmarl"))

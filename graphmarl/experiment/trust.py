@@ -1,0 +1,64 @@
+"""Code from outside the library that a configuration names: refused unless it is trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+from graphmarl.envs import ENVS
+from graphmarl.graphs import GRAPHS
+from graphmarl.methods import METHODS
+from graphmarl.ranges import ImportName
+from graphmarl.resolver import hints_of, options_of, split_name
+
+TABLES: dict[str, Mapping[str, type]] = {"method": METHODS, "env": ENVS, "graph": GRAPHS}
+
+
+def foreign_names(config: Mapping[str, Any]) -> list[str]:
+    """Names of classes and functions from outside the library, whose import would run their code.
+
+    Args:
+        config: a configuration with `method`, `env` and `graph`.
+    """
+    found = []
+    for part, table in TABLES.items():
+        if config.get(part) is None:
+            continue
+        name, options = split_name(config[part], part)
+        if name not in table:
+            found += [name] if ":" in name else []
+            continue
+        known = options_of(table[name])
+        for option, hint in hints_of(table[name]).items():
+            value = options.get(option)
+            if names_code(hint) and isinstance(value, str) and value != known[option].default:
+                found.append(value)
+    return found
+
+
+def names_code(hint: Any) -> bool:
+    """Whether an option takes the name of a class or function.
+
+    Args:
+        hint: its annotated type.
+    """
+    return hint == ImportName or any(names_code(each) for each in get_args(hint))
+
+
+def check_trust(config: Mapping[str, Any], path: str | Path) -> None:
+    """Refuse a configuration that names code from outside the library.
+
+    Args:
+        config: a configuration.
+        path: its file or run folder.
+
+    Raises:
+        ValueError: says which code it is and how to allow it.
+    """
+    found = foreign_names(config)
+    if found:
+        raise ValueError(
+            f"{path} names {', '.join(found)} from outside graphmarl, whose code would run; "
+            "allow it by --trust true (trust=True) if you know where it is from"
+        )

@@ -10,7 +10,7 @@ from graphmarl.learners import PPO, QLearning, Stage
 from graphmarl.methods.base import Method
 from graphmarl.methods.nvif_stages import CodeStage, FlowStage
 from graphmarl.nn import ActorCritic, FlowEncoder, MeanObservation, QNetwork, Trunk
-from graphmarl.ranges import Layers, NonNegativeFloat, PositiveInt, UnitInterval, Width
+from graphmarl.ranges import FileName, Layers, NonNegativeFloat, PositiveInt, UnitInterval, Width
 from graphmarl.step import Spec
 
 

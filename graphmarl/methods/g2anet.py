@@ -6,7 +6,13 @@ from typing import Any
 
 from graphmarl.learners import PPO
 from graphmarl.methods.base import Method
-from graphmarl.nn import ActorCritic, AttentionCommunication, EncodedCommunication, GatedConv
+from graphmarl.nn import (
+    ActorCritic,
+    AttentionCommunication,
+    EncodedCommunication,
+    GateContext,
+    GatedConv,
+)
 from graphmarl.ranges import PositiveFloat, Width
 from graphmarl.step import Spec
 
@@ -16,16 +22,19 @@ class G2ANet(Method, PPO):
 
     The GA-Comm variant of the paper: the attention output is concatenated to the observation.
     Closed edges have attention 0 and send nothing. Unlike the paper, gates depend neither on the
-    order of agents nor on noise (see `GatedConv`), attention is restricted to the edges of the
-    agent graph, and the learner is not REINFORCE but PPO with the settings of IPPO, to isolate the
-    effect of the messages.
+    order of agents nor on noise unless `context` is `lstm` and `gate_noise` is set (see
+    `GatedConv`), attention is restricted to the edges of the agent graph, and the learner is not
+    REINFORCE but PPO with the settings of IPPO, to isolate the effect of the messages.
 
     Args:
         spec: specification of the environment.
         hidden: width of every layer.
         message: message size.
         key: size of signatures and queries.
-        temperature: temperature of the gates' straight-through gradient.
+        temperature: temperature of the gates' straight-through gradient; 0.01 in public code.
+        context: a gate reads the `mean` over all pairs of the receiver, or a bidirectional `lstm`
+            over them in the order of the agent indices, as in the paper.
+        gate_noise: sample gates in training, as in the paper.
         recurrent: recurrent agents (GRU), whose messages depend on the memory.
         learner: arguments of `PPO`.
     """
@@ -41,17 +50,22 @@ class G2ANet(Method, PPO):
         message: Width = 32,
         key: Width = 32,
         temperature: PositiveFloat = 1.0,
+        context: GateContext = "mean",
+        gate_noise: bool = False,
         recurrent: bool = False,
         **learner: Any,
     ) -> None:
         self.check_spec(spec)
         input_size = spec.obs_size + (hidden if recurrent else 0)
-        attention = AttentionCommunication(GatedConv(hidden, message, key, temperature), message)
+        conv = GatedConv(hidden, message, key, temperature, context, gate_noise)
         network = ActorCritic(
             spec.obs_size,
             spec.num_actions,
             hidden=hidden,
-            communication=EncodedCommunication(input_size, hidden, attention),
+            communication=EncodedCommunication(
+                input_size, hidden, AttentionCommunication(conv, message)
+            ),
             recurrent=recurrent,
         )
+        network.ordered = context == "lstm"
         super().__init__(network, **learner)

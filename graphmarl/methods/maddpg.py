@@ -31,7 +31,7 @@ class MADDPG(Method, DDPG):
     any_number = False
 
     def __init__(
-        self, spec: Spec, hidden: Width = 128, shared: bool = True, **learner: Any
+        self, spec: Spec, hidden: Width = 128, *, shared: bool = True, **learner: Any
     ) -> None:
         self.check_spec(spec)
         shapes = (spec.obs_size, spec.num_actions)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from graphmarl.learners import PPO, QLearning, Stage
 from graphmarl.methods.base import Method
@@ -20,14 +20,18 @@ class NVIF(Method):
     An observation autoencoder and then the information flow are pre-trained on episodes of a random
     policy and frozen. `--graph complete` is the paper's Fully-VIF, `--method.communication mean`
     its MS, `--method.alpha 0` omits the consistency loss. Unlike the paper, agents read the raw
-    observation, as they do not learn from its code alone.
+    observation unless `agent_input` is `code`, and the observation autoencoder is not variational
+    unless `variational_code`.
 
     Args:
         spec: specification of the environment.
         flow: checkpoint of a trained flow (`flow.ckpt` of a run) to load instead of training.
         communication: `flow` is NVIF; `mean` is MS, the mean observation of all live agents.
+        agent_input: agents read their `observation`, or its `code` alone with their unique
+            features, beside s; the code needs communication `flow`.
         layers: rounds of communication within a step, L.
         code_size: size of the observation code.
+        variational_code: train the observation autoencoder as a variational one.
         flow_hidden: size of the flow's features and memory.
         latent: size of the latent s.
         alpha: weight of the consistency loss (eq. 8).
@@ -44,6 +48,8 @@ class NVIF(Method):
         learner: arguments of the learner.
     """
 
+    agent_options: ClassVar[tuple[str, ...]] = ()
+    """Options of the agent network of a learner."""
     default_graph = "directional"
     recurrent = True
     sends_messages = True
@@ -51,10 +57,13 @@ class NVIF(Method):
     def __init__(
         self,
         spec: Spec,
+        *,
         flow: FileName | None = None,
         communication: Literal["flow", "mean"] = "flow",
+        agent_input: Literal["observation", "code"] = "observation",
         layers: Layers = 2,
         code_size: Width = 64,
+        variational_code: bool = False,
         flow_hidden: Width = 64,
         latent: Width = 32,
         alpha: NonNegativeFloat = 0.1,
@@ -73,11 +82,14 @@ class NVIF(Method):
         self.check_spec(spec)
         view = spec.layout.get("view", slice(0, spec.obs_size))
         unique = spec.layout.get("position", slice(0, 0))
-        encoder = FlowEncoder(view, unique, code_size, flow_hidden, latent, layers, sample_latent)
+        if agent_input == "code" and communication == "mean":
+            raise ValueError("agent_input is 'code'; communication 'mean' trains no code")
+        sizes = (code_size, flow_hidden, latent, layers, sample_latent, variational_code)
+        encoder = FlowEncoder(view, unique, *sizes, agent_input == "code")
         module = encoder if communication == "flow" else MeanObservation(spec.obs_size)
-        network = self.agents(
-            spec, hidden=hidden, communication=module.requires_grad_(False), recurrent=recurrent
-        )
+        trunk = {"communication": module.requires_grad_(False), "recurrent": recurrent}
+        trunk |= {name: learner.pop(name) for name in self.agent_options if name in learner}
+        network = self.agents(spec, hidden=hidden, **trunk)
         super().__init__(network, **learner)
         self.flow = Path(flow) if flow else None
         self.episodes, self.likelihood = episodes, likelihood
@@ -111,9 +123,19 @@ class NVIF(Method):
 class NVIFPPO(NVIF, PPO):
     """PPO with a pre-trained neighbouring variational information flow.
 
-    Algorithm 2 of the paper. Unlike the paper, the value target is the lambda return;
-    `value_target="monte_carlo"` is eq. 17.
+    Algorithm 2 of the paper. Unlike the paper, the value target is the lambda return, and actor and
+    critic share their first layer; `value_target="monte_carlo"` is eq. 17.
+
+    Args:
+        spec: specification of the environment.
+        separate_critic: actor and critic share no layer, as in the paper.
+        options: arguments of `NVIF` and `PPO`.
     """
+
+    agent_options = ("separate_critic",)
+
+    def __init__(self, spec: Spec, separate_critic: bool = False, **options: Any) -> None:
+        super().__init__(spec, separate_critic=separate_critic, **options)
 
     @staticmethod
     def agents(spec: Spec, **trunk: Any) -> ActorCritic:

@@ -19,6 +19,8 @@ from graphmarl.ranges import NonNegativeFloat, PositiveInt, UnitInterval
 class CodeStage(Stage):
     """Pre-training of the observation autoencoder on the views of live agents.
 
+    The loss of a variational one includes KL( N(mu, sigma^2) || N(0, I) ).
+
     Args:
         encoder: flow encoder, whose autoencoder is trained in place.
         episodes: number of random episodes.
@@ -68,7 +70,11 @@ class CodeStage(Stage):
         rows = alive[torch.randperm(len(alive))[: self.rows].to(alive.device)]
         view = scaled(trajectory.obs.flatten(3).flatten(0, 2)[rows][:, self.view])
         error = reconstruction(self.autoencoder(view), view, self.likelihood).mean()
-        return error, {"reconstruction": error.detach()}
+        metrics = {"reconstruction": error.detach()}
+        if self.autoencoder.variational:
+            divergence = standard_normal_kl(*self.autoencoder.distribution(view)).mean()
+            error, metrics["kl"] = error + divergence, divergence.detach()
+        return error, metrics
 
 
 class FlowStage(Stage):
@@ -105,7 +111,9 @@ class FlowStage(Stage):
         self.encoder = encoder.requires_grad_(True)
         encoder.autoencoder.requires_grad_(False)
         view, unique = encoder.view, encoder.unique
-        self.decoder = FlowDecoder(encoder.size, unique.stop - unique.start, view.stop - view.start)
+        self.decoder = FlowDecoder(
+            encoder.latent, unique.stop - unique.start, view.stop - view.start
+        )
         self.alpha, self.kl, self.consistency_on = alpha, kl, consistency_on
         self.likelihood, self.decoded = likelihood, decoded
 

@@ -4,10 +4,10 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 from torch_geometric.data import Data
 
-from graphmarl.nn.network import Output, batch_of, mlp
+from graphmarl.nn.network import Output, batch_of, mlp, orthogonal_linear
 from graphmarl.nn.policy import Action, PolicyHead
 from graphmarl.nn.trunk import Trunk
 
@@ -52,17 +52,22 @@ class ActorCritic(Actor):
     """Policy pi(a_i | o_i, s_i) and value V(o_i, s_i), shared by all agents (NVIF, Section III-C).
 
     A shared trunk with an actor and a critic of two layers each. With `recurrent` the trunk has a
-    GRU; with `state_size` the critic also reads the global state (MAPPO).
+    GRU; with `state_size` the critic also reads the global state (MAPPO); with `separate_critic`
+    the critic has an input layer of its own.
 
     Args:
         obs_size: size of an agent's observation o_i.
         num_actions: number of actions.
         hidden: width of every layer.
         state_size: size of the global state for the critic; 0 for a critic of o_i and s_i alone.
+        separate_critic: the critic shares no layer with the policy, which may have no memory.
         trunk: communication, memory and inputs; arguments of `Trunk`.
 
     Shapes:
         graph.x (row, obs_size), memory (row, memory_size); value (row,), distribution over rows.
+
+    Raises:
+        ValueError: a separate critic with a memory.
     """
 
     def __init__(
@@ -72,10 +77,17 @@ class ActorCritic(Actor):
         *,
         hidden: int = 128,
         state_size: int = 0,
+        separate_critic: bool = False,
         **trunk: Any,
     ) -> None:
         super().__init__(obs_size, num_actions, hidden=hidden, **trunk)
-        self.state_size = state_size
+        if separate_critic and self.gru is not None:
+            raise ValueError("separate_critic is True; it needs agents without a memory")
+        self.state_size, self.keeps_inputs = state_size, separate_critic
+        self.critic_encoder: nn.Module | None = None
+        if separate_critic:
+            first = orthogonal_linear(self.input_size, hidden)
+            self.critic_encoder = nn.Sequential(first, nn.ReLU(inplace=True))
         self.critic = mlp(hidden + state_size, hidden, 1, last_gain=1.0)
 
     def forward(
@@ -84,7 +96,10 @@ class ActorCritic(Actor):
         """Policy and value, and the next memory."""
         output, memory = super().forward(graph, memory)
         assert output.features is not None, "the trunk sets them"
-        output.value = self.value(output.features, graph)
+        h = output.features
+        if self.critic_encoder is not None:
+            h = self.critic_encoder(output.inputs)
+        output.value = self.value(h, graph)
         return output, memory
 
     def value(self, h: Tensor, graph: Data) -> Tensor:

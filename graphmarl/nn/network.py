@@ -24,6 +24,7 @@ class Output:
         value: value of each agent, or None.
         q: Q-value of each action of each agent, or None.
         features: inputs of the heads, or None.
+        inputs: input of the first layer, or None.
         latent: output of the communication, or None.
         messages: message on each edge, before noise and cuts, or None.
         attention: attention weight of each edge, or None.
@@ -36,6 +37,7 @@ class Output:
     value: Float[Tensor, " row"] | None = None
     q: Float[Tensor, "row action"] | None = None
     features: Float[Tensor, "row feature"] | None = None
+    inputs: Float[Tensor, "row input"] | None = None
     latent: Float[Tensor, "row latent"] | None = None
     messages: Float[Tensor, "edge message"] | None = None
     attention: Float[Tensor, "edge head"] | None = None

@@ -59,7 +59,13 @@ class Trunk(AgentNetwork):
 
     Shapes:
         graph.x (row, obs_size), memory (row, memory_size); features (row, hidden).
+
+    Attributes:
+        input_size: size of the input of the first layer.
+        keeps_inputs: whether outputs hold this input.
     """
+
+    keeps_inputs: bool = False
 
     def __init__(
         self,
@@ -74,7 +80,8 @@ class Trunk(AgentNetwork):
         super().__init__()
         self.inputs = AgentInput(obs_size, last_action, agent_id)
         self.communication, self.hidden = communication, hidden
-        size = self.inputs.size + (communication.size if communication else 0)
+        own = 0 if communication and communication.replaces_input else self.inputs.size
+        self.input_size = size = own + (communication.size if communication else 0)
         self.communication_memory = communication.memory_size if communication else 0
         self.encoder = nn.Sequential(orthogonal_linear(size, hidden), nn.ReLU(inplace=True))
         self.gru = nn.GRUCell(hidden, hidden) if recurrent else None
@@ -97,7 +104,10 @@ class Trunk(AgentNetwork):
                 self.communication, graph, x, own, module_memory, output
             )
             assert output.latent is not None, "a communication module sets it"
-            x = torch.cat([x, output.latent], 1)
+            replaced = self.communication.replaces_input
+            x = output.latent if replaced else torch.cat([x, output.latent], 1)
+        if self.keeps_inputs:
+            output.inputs = x
         h = self.encoder(x)
         if self.gru is not None:
             h = own = self.gru(h, own)

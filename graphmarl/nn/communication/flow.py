@@ -20,20 +20,39 @@ class ObservationAutoencoder(nn.Module):
         obs_size: size of an observation, each entry in [0, 1].
         code_size: size of the code.
         hidden: hidden width of encoder and decoder.
+        variational: the encoder gives a Gaussian N(mu, sigma^2), of which the decoder reads a
+            sample; the code is its mean.
 
     Shapes:
         observations (row, obs_size); code (row, code_size); logits (row, obs_size).
     """
 
-    def __init__(self, obs_size: int, code_size: int = 64, hidden: int = 256) -> None:
+    def __init__(
+        self, obs_size: int, code_size: int = 64, hidden: int = 256, variational: bool = False
+    ) -> None:
         super().__init__()
-        self.code_size = code_size
-        self.encoder = mlp(obs_size, hidden, code_size, last_gain=1.0)
+        self.code_size, self.variational = code_size, variational
+        self.encoder = mlp(obs_size, hidden, code_size * (1 + variational), last_gain=1.0)
         self.decoder = mlp(code_size, hidden, obs_size, last_gain=1.0)
 
+    def distribution(
+        self, obs: Float[Tensor, "row obs"]
+    ) -> tuple[Float[Tensor, "row code"], Float[Tensor, "row code"]]:
+        """Mean and standard deviation of the code; the latter is 0 unless variational."""
+        code = self.encoder(obs)
+        if not self.variational:
+            return code, torch.zeros_like(code)
+        mu, raw = code.chunk(2, -1)
+        return mu, F.softplus(raw) + 1e-3
+
+    def encode(self, obs: Float[Tensor, "row obs"]) -> Float[Tensor, "row code"]:
+        """Code of each observation."""
+        return self.distribution(obs)[0]
+
     def forward(self, obs: Float[Tensor, "row obs"]) -> Float[Tensor, "row obs"]:
-        """Logits of the reconstruction."""
-        return self.decoder(self.encoder(obs))
+        """Logits of the reconstruction, of a sample of the code if variational."""
+        mu, sigma = self.distribution(obs)
+        return self.decoder(mu + sigma * torch.randn_like(sigma) if self.variational else mu)
 
 
 class FlowNet(nn.Module):
@@ -78,6 +97,9 @@ class FlowEncoder(CommunicationModule):
         latent: size of s.
         layers: rounds of communication within a step, L.
         sample_latent: output a sample of s instead of the mean mu.
+        variational_code: the autoencoder of views is variational.
+        replaces_input: the output is s with the code and the unique features, which agents read
+            instead of their observation.
 
     Shapes:
         graph.x (row, obs_size), memory (row, hidden); s (row, latent).
@@ -94,17 +116,23 @@ class FlowEncoder(CommunicationModule):
         latent: int = 32,
         layers: int = 2,
         sample_latent: bool = False,
+        variational_code: bool = False,
+        replaces_input: bool = False,
     ) -> None:
         super().__init__()
         if layers < 1:
             raise ValueError(f"layers is {layers}; allowed are 1 and more rounds of communication")
         self.view, self.unique = view, unique
-        self.size = latent
+        self.latent, self.replaces_input = latent, replaces_input
+        own = code_size + unique.stop - unique.start
+        self.size = latent + (own if replaces_input else 0)
         self.memory_size = hidden
         self.rounds = layers
         self.sample_latent = sample_latent
-        self.autoencoder = ObservationAutoencoder(view.stop - view.start, code_size)
-        self.flow_o = FlowNet(code_size + unique.stop - unique.start, hidden, layers)
+        self.autoencoder = ObservationAutoencoder(
+            view.stop - view.start, code_size, variational=variational_code
+        )
+        self.flow_o = FlowNet(own, hidden, layers)
         self.flow_h = FlowNet(hidden, hidden, layers)
         self.gru = nn.GRUCell(hidden, hidden)
         self.head = nn.Linear(hidden, 2 * latent)
@@ -114,7 +142,7 @@ class FlowEncoder(CommunicationModule):
         assert graph.x is not None, "the agent graph carries observations"
         x = graph.x.flatten(1)
         with torch.no_grad():
-            code = self.autoencoder.encoder(x[:, self.view])
+            code = self.autoencoder.encode(x[:, self.view])
         return torch.cat([code, x[:, self.unique]], 1)
 
     def inference(
@@ -140,9 +168,11 @@ class FlowEncoder(CommunicationModule):
         assert graph.edge_index is not None, "a builder has set the edges"
         with torch.no_grad():
             norm = symmetric_norm(graph.edge_index, graph.num_nodes or 0)
-            phi = self.flow_o(self.observe(graph), graph.edge_index, norm)
+            own = self.observe(graph)
+            phi = self.flow_o(own, graph.edge_index, norm)
             mu, sigma, h = self.inference(phi, memory, graph.edge_index, norm)
-            output.latent = mu + sigma * torch.randn_like(sigma) if self.sample_latent else mu
+            s = mu + sigma * torch.randn_like(sigma) if self.sample_latent else mu
+            output.latent = torch.cat([s, own], 1) if self.replaces_input else s
         return h
 
 

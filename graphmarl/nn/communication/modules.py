@@ -24,6 +24,7 @@ class CommunicationModule(nn.Module):
             for frozen modules.
         rounds: hops that information travels along the edges within a step.
         num_agents: required number of agents; 0 for any number.
+        replaces_input: whether agents read the latent instead of their own input.
     """
 
     size: int
@@ -31,6 +32,7 @@ class CommunicationModule(nn.Module):
     stored: bool = False
     rounds: int = 0
     num_agents: int = 0
+    replaces_input: bool = False
 
     @abstractmethod
     def forward(

@@ -14,6 +14,7 @@ from graphmarl.experiment import ablate, communication, evaluate, grid_runs, pol
 from graphmarl.experiment.train import train
 from graphmarl.methods import METHODS
 from graphmarl.methods.nvif_stages import CodeStage, FlowStage
+from graphmarl.methods.ppo_agents import PPOAgents
 from graphmarl.methods.q_agents import QAgents, make_mixer
 from graphmarl.nn import (
     ActorCritic,
@@ -56,7 +57,8 @@ PAIRS: list[tuple[Callable[..., Any], Callable[..., Any], dict[str, str]]] = [
     (M["coma"], CounterfactualCritic, {"critic_hidden": "hidden"}),
     (M["qtran"], JointCritic, {}),
     (M["g2anet"], GatedConv, {"key": ""}),
-    (M["ippo"], ActorCritic, {}),
+    (PPOAgents, ActorCritic, {"policy": ""}),
+    (M["nvif_ppo"], PPOAgents, {}),
     (QAgents, QNetwork, {}),
     # A run takes the threads of its process, a grid one for each process.
     (train, grid_runs.Settings, {"threads": ""}),

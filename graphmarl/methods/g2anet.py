@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphmarl.learners import PPO
-from graphmarl.methods.base import Method
-from graphmarl.nn import ActorCritic, AttentionCommunication, EncodedCommunication, GatedConv
+from graphmarl.methods.ppo_agents import PPOAgents
+from graphmarl.nn import AttentionCommunication, EncodedCommunication, GatedConv
 from graphmarl.ranges import PositiveFloat, Width
 from graphmarl.step import Spec
 
 
-class G2ANet(Method, PPO):
+class G2ANet(PPOAgents):
     """PPO with hard attention that gates edges and soft attention that weights them.
 
     The GA-Comm variant of the paper: the attention output is concatenated to the observation.
@@ -26,12 +25,10 @@ class G2ANet(Method, PPO):
         message: message size.
         key: size of signatures and queries.
         temperature: temperature of the gates' straight-through gradient.
-        recurrent: recurrent agents (GRU), whose messages depend on the memory.
-        learner: arguments of `PPO`.
+        agents: arguments of `PPOAgents`.
     """
 
     default_graph = "complete"
-    recurrent = "option"
     sends_messages = True
 
     def __init__(
@@ -41,17 +38,10 @@ class G2ANet(Method, PPO):
         message: Width = 32,
         key: Width = 32,
         temperature: PositiveFloat = 1.0,
-        recurrent: bool = False,
-        **learner: Any,
+        **agents: Any,
     ) -> None:
-        self.check_spec(spec)
-        input_size = spec.obs_size + (hidden if recurrent else 0)
-        attention = AttentionCommunication(GatedConv(hidden, message, key, temperature), message)
-        network = ActorCritic(
-            spec.obs_size,
-            spec.num_actions,
-            hidden=hidden,
-            communication=EncodedCommunication(input_size, hidden, attention),
-            recurrent=recurrent,
-        )
-        super().__init__(network, **learner)
+        def communication(input_size: int) -> EncodedCommunication:
+            conv = GatedConv(hidden, message, key, temperature)
+            return EncodedCommunication(input_size, hidden, AttentionCommunication(conv, message))
+
+        super().__init__(spec, communication, hidden=hidden, **agents)

@@ -41,7 +41,7 @@ PAIRS: list[tuple[Callable[..., Any], Callable[..., Any], dict[str, str]]] = [
     (M["vpp"], NeighborCritic, {}),
     (M["vpp"], NeighborValue, {}),
     (M["mamba"], WorldModel, {}),
-    (M["mamba"], LatentAgent, {}),
+    (M["mamba"], LatentAgent, {"policy": ""}),
     (M["mamba"], LatentCritic, {}),
     (M["nvif_dqn"], FlowEncoder, {"flow_hidden": "hidden", "hidden": ""}),
     (M["nvif_dqn"], FlowStage, {}),
@@ -57,7 +57,7 @@ PAIRS: list[tuple[Callable[..., Any], Callable[..., Any], dict[str, str]]] = [
     (M["coma"], CounterfactualCritic, {"critic_hidden": "hidden"}),
     (M["qtran"], JointCritic, {}),
     (M["g2anet"], GatedConv, {"key": ""}),
-    (PPOAgents, ActorCritic, {"policy": ""}),
+    (PPOAgents, ActorCritic, {}),
     (M["nvif_ppo"], PPOAgents, {}),
     (QAgents, QNetwork, {}),
     # A run takes the threads of its process, a grid one for each process.

@@ -98,11 +98,11 @@ PARTICLE = {
         "heterogeneous_navigation:num_envs=32,reward={reward}", 100_000, NAVIGATION
     ),
     "navigation-continuous": Benchmark(
-        "navigation:action=continuous,num_envs=32,reward={reward}", 50_000, CONTINUOUS
+        "navigation:action=continuous,num_envs=32,reward={reward}", 100_000, CONTINUOUS
     ),
     "heterogeneous-16-continuous": Benchmark(
         "heterogeneous_navigation:num_agents=16,action=continuous,num_envs=32,reward={reward}",
-        50_000,
+        100_000,
         CONTINUOUS,
     ),
     "push": Benchmark("push:num_envs=32,reward={reward}", 100_000, TEAMS),

@@ -28,11 +28,11 @@ class SquashedNormal(Distribution):
         log_std: log standard deviation of the Gaussian.
 
     Shapes:
-        mean and log_std (row, action); a sample (row, action), its log-density (row,).
+        mean and log_std (..., action); a sample (..., action), its log-density (...).
     """
 
     def __init__(
-        self, mean: Float[Tensor, "row action"], log_std: Float[Tensor, "row action"]
+        self, mean: Float[Tensor, "*axes action"], log_std: Float[Tensor, "*axes action"]
     ) -> None:
         super().__init__(mean.shape[:-1], mean.shape[-1:], validate_args=False)
         self.normal = Normal(mean, log_std.exp(), validate_args=False)
@@ -80,11 +80,11 @@ class ScaledBeta(Distribution):
         beta: second concentration, above 1.
 
     Shapes:
-        alpha and beta (row, action); a sample (row, action), its log-density (row,).
+        alpha and beta (..., action); a sample (..., action), its log-density (...).
     """
 
     def __init__(
-        self, alpha: Float[Tensor, "row action"], beta: Float[Tensor, "row action"]
+        self, alpha: Float[Tensor, "*axes action"], beta: Float[Tensor, "*axes action"]
     ) -> None:
         super().__init__(alpha.shape[:-1], alpha.shape[-1:], validate_args=False)
         self.beta = Beta(alpha, beta, validate_args=False)
@@ -125,7 +125,7 @@ class ContinuousHead(nn.Module):
         size: number of outputs of the network.
 
     Shapes:
-        out (row, size); a distribution over rows.
+        out (..., size); a distribution over the same axes.
     """
 
     def __init__(
@@ -143,7 +143,7 @@ class ContinuousHead(nn.Module):
         share = (log_std_init - MIN_LOG_STD) / (MAX_LOG_STD - MIN_LOG_STD)
         self.offset = math.atanh(2 * share - 1)
 
-    def forward(self, out: Float[Tensor, "row size"]) -> Distribution:
+    def forward(self, out: Float[Tensor, "*axes size"]) -> Distribution:
         """Distribution of each agent's action."""
         if self.log_std is not None:
             return SquashedNormal(out, self.log_std.expand_as(out))

@@ -35,6 +35,7 @@ WORLD |= {
 CONTINUOUS = {
     "ippo-squashed": ("ippo", {"std": "state"}),
     "commnet-beta": ("commnet", {"policy": "beta"}),
+    "mamba-continuous": ("mamba", WORLD),
 }
 # Forms of a method that have laws of their own, by what they are called here.
 FORMS = {name: (name, {}) for name in METHODS} | {

@@ -69,6 +69,10 @@ def test_samples_are_in_range_and_distributed_as_the_density_says(policy):
     assert (samples < 0.2).double().mean().item() == pytest.approx(below, abs=0.015)
 
 
+def test_the_mode_of_a_squashed_policy_is_the_squashed_mean():
+    assert torch.equal(OURS["squashed"].mode, MEAN.tanh())
+
+
 def test_the_mode_of_a_beta_policy_has_the_highest_density():
     mode = OURS["beta"].mode
     for step in (-1e-2, 1e-2):

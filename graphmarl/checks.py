@@ -142,7 +142,7 @@ def fits(value: object, hint: Any) -> bool:
     if kind is float:
         return _is_number(value) and value in (bounds or Range())  # type: ignore[operator]
     if kind is str:
-        return type(value) is str
+        return type(value) is str and (bounds is None or value in bounds)
     if get_origin(kind) in (tuple, list, Sequence):
         return _sequence_fits(value, kind)
     if get_origin(kind) in (dict, Mapping):
@@ -219,20 +219,3 @@ def bounded_or_default(name: str, value: int | None, low: int, high: int, defaul
     number = default if value is None else value
     check_between(low, high, **{name: number})
     return number
-
-
-def check_device(device: str) -> None:
-    """Refuse a device that this machine does not have.
-
-    Args:
-        device: its name.
-
-    Raises:
-        ValueError: says what came and what is allowed.
-    """
-    import torch  # here, so that options can be checked without it
-
-    count = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    found = ["cpu", *(["cuda"] if count else []), *(f"cuda:{i}" for i in range(count))]
-    if device not in found:
-        raise ValueError(f"device is {device!r}; this machine has {', '.join(found)}")

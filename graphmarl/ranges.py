@@ -80,8 +80,29 @@ FileName = Annotated[str, File()]
 """A name, or the path of a file; a run keeps the absolute path."""
 
 
-def unwrapped(hint: Any) -> tuple[Any, Range | None]:
-    """A type without its annotation, and the range of its numbers.
+class Devices:
+    """The devices that this machine has, as the metadata of an annotated type."""
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._names()
+
+    def __str__(self) -> str:
+        return f"{', '.join(self._names())}, as this machine has"
+
+    @staticmethod
+    def _names() -> list[str]:
+        import torch  # here, so that options can be checked without it
+
+        count = torch.cuda.device_count() if torch.cuda.is_available() else 0
+        return ["cpu", *(["cuda"] if count else []), *(f"cuda:{i}" for i in range(count))]
+
+
+Device = Annotated[str, Devices()]
+"""Device of PyTorch, such as `cpu` or `cuda:0`."""
+
+
+def unwrapped(hint: Any) -> tuple[Any, Any]:
+    """A type without its annotation, and the range of its values.
 
     Args:
         hint: a type.
@@ -89,7 +110,7 @@ def unwrapped(hint: Any) -> tuple[Any, Range | None]:
     if get_origin(hint) is not Annotated:
         return hint, None
     kind, *metadata = get_args(hint)
-    return kind, next((each for each in metadata if isinstance(each, Range)), None)
+    return kind, next((each for each in metadata if isinstance(each, (Range, Devices))), None)
 
 
 def is_file(hint: Any) -> bool:

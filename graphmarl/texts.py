@@ -99,6 +99,8 @@ def allowed(hint: Any) -> str:
         return " or ".join(allowed(member) for member in get_args(kind))
     if get_origin(kind) is Literal:
         return ", ".join(map(str, get_args(kind)))
+    if kind is str and bounds is not None:
+        return str(bounds)
     if kind in (int, float):
         words = "whole numbers" if kind is int else "numbers"
         text = "" if bounds is None else str(bounds).removesuffix(f" to {MOST:,}")

@@ -107,7 +107,7 @@ def test_an_unknown_option_names_the_nearest_one(name, allowed, wanted):
         (["train", "--method", "ippo", "--env", "sensor", "--steps", "1.5"], "steps"),
         (
             ["train", "--method", "iql", "--env", "sensor", "--device", "tpu"],
-            "this machine has cpu",
+            "device is 'tpu'; allowed are cpu",
         ),
     ],
 )

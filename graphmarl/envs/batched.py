@@ -10,7 +10,6 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from graphmarl.checks import check_device
 from graphmarl.envs.counter_rng import CounterRNG
 from graphmarl.ranges import Copies
 from graphmarl.step import Environment, Spec, Step, check_action
@@ -59,7 +58,6 @@ class Batched(Environment):
     truncated: Bool[Tensor, " env"]
 
     def __init__(self, spec: Spec, num_envs: Copies, device: str | torch.device = "cpu") -> None:
-        check_device(str(device))
         self.spec, self.num_envs, self.device = spec, num_envs, torch.device(device)
         pair = (num_envs, spec.num_agents)
         self._rng = CounterRNG(num_envs, self.device)

@@ -10,7 +10,7 @@ from graphmarl.checks import checked
 from graphmarl.experiment.config import Named
 from graphmarl.experiment.grid_runs import Settings, run_grid, runs_of
 from graphmarl.experiment.sweep import Cell, grid
-from graphmarl.ranges import Copies, NonNegativeInt, PositiveInt
+from graphmarl.ranges import Copies, Device, NonNegativeInt, PositiveInt
 from graphmarl.results.plots import draw_results, save_picture
 from graphmarl.results.run import Run
 from graphmarl.results.tables import read_results, read_rows, table
@@ -28,7 +28,7 @@ def ablate(
     episodes: Copies = 32,
     jobs: NonNegativeInt = 0,
     runs: str = "runs",
-    device: str = "cpu",
+    device: Device = "cpu",
     progress: bool = True,
 ) -> list[dict[str, str]]:
     """Train and evaluate every method on every graph under every combination of varied options.
@@ -101,7 +101,7 @@ def run_seeds(
     seeds: Sequence[int] = (0, 1, 2),
     runs: str = "runs",
     episodes: Copies = 32,
-    device: str = "cpu",
+    device: Device = "cpu",
     progress: bool = True,
 ) -> list[dict[str, str]]:
     """Train and evaluate one method once for each seed, in this process.

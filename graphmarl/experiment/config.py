@@ -13,7 +13,7 @@ from graphmarl.experiment.finite import OnNaN
 from graphmarl.graphs import GraphBuilder, make_graph, typed_graph
 from graphmarl.learners import Learner
 from graphmarl.methods import find_method
-from graphmarl.ranges import PositiveInt, Seed, Threads
+from graphmarl.ranges import Device, PositiveInt, Seed, Threads
 from graphmarl.resolver import (
     construct,
     defaults_of,
@@ -35,7 +35,7 @@ class Values(NamedTuple):
     steps: PositiveInt
     seed: Seed
     checkpoint_every: PositiveInt = 5_000
-    device: str = "cpu"
+    device: Device = "cpu"
     threads: Threads | None = None
     on_nan: OnNaN = "stop"
 

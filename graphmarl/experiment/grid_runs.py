@@ -17,7 +17,7 @@ from graphmarl.experiment.launcher import Job, run_jobs
 from graphmarl.experiment.sweep import PARTS, Cell
 from graphmarl.experiment.train import resume, train
 from graphmarl.experiment.trust import check_trust, foreign_names
-from graphmarl.ranges import NonNegativeInt, PositiveInt, Threads
+from graphmarl.ranges import Device, NonNegativeInt, PositiveInt, Threads
 from graphmarl.results.run import Run
 
 
@@ -36,7 +36,7 @@ class Settings:
     steps: PositiveInt = 80_000
     episodes: PositiveInt = 32
     checkpoint_every: PositiveInt = 5_000
-    device: str = "cpu"
+    device: Device = "cpu"
     threads: Threads | None = 1
 
     def __post_init__(self) -> None:

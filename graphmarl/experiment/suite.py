@@ -19,6 +19,7 @@ TRAFFIC_OFF_POLICY = (
     "learning_starts=1600"
 )
 TRAFFIC_SAC = f"{TRAFFIC_OFF_POLICY},alpha=0.05"
+TRAFFIC_VPP = f"{TRAFFIC_SAC},expectation=sampled,scaled=False"
 TRAFFIC_EXACT = f"{TRAFFIC_SAC},gradient=exact"
 # Actor-critic methods with a single epoch need many optimiser steps in each trajectory.
 TRAFFIC_ONE_EPOCH = "gamma=0.95,rollout_length=8,minibatch_size=128"
@@ -30,9 +31,10 @@ TRAFFIC_LARGE = (
 # VPP and IP are the papers' forms, where an agent also answers for the values of its neighbours;
 # `exact` leaves that out, and `quiet` the messages of states.
 SIGNALS = {
-    "vpp": Setting(f"vpp:{TRAFFIC_SAC}", graph="links"),
-    "vpp-complete": Setting(f"vpp:{TRAFFIC_SAC}", graph="complete"),
-    "ip": Setting(f"ip:{TRAFFIC_SAC}", graph="links"),
+    "vpp": Setting(f"vpp:{TRAFFIC_VPP}", graph="links"),
+    "vpp-complete": Setting(f"vpp:{TRAFFIC_VPP}", graph="complete"),
+    "vpp-mean": Setting(f"vpp:{TRAFFIC_VPP},state_aggregator=mean,own_state=True", graph="links"),
+    "ip": Setting(f"ip:{TRAFFIC_SAC},expectation=sampled", graph="links"),
     "vpp-exact": Setting(f"vpp:{TRAFFIC_EXACT}", graph="links"),
     "vpp-exact-complete": Setting(f"vpp:{TRAFFIC_EXACT}", graph="complete"),
     "vpp-exact-knn": Setting(f"vpp:{TRAFFIC_EXACT}", graph="knn:k=4"),
@@ -76,6 +78,9 @@ RAIL_MAMBA = f"mamba_small:normalize_advantage=false,reward=agent,{BRISK}"
 TRAINS = {
     "mamba_small": Setting(RAIL_MAMBA, graph="complete"),
     "mamba_small_links": Setting(RAIL_MAMBA, graph="links"),
+    "mamba_small_standardised": Setting(
+        f"{RAIL_MAMBA},normalize_observations=True,reward_loss=squared", graph="complete"
+    ),
     "flatland_winner": Setting(f"flatland_winner:{RAIL_ON_POLICY}", graph="links"),
     "flatland_winner_complete": Setting(f"flatland_winner:{RAIL_ON_POLICY}", graph="complete"),
     "mappo": Setting(f"mappo:{RAIL_ON_POLICY}"),
@@ -95,13 +100,16 @@ COMBAT_ON_POLICY = (
     "rollout_length=30,epochs=10,minibatch_size=512,learning_rate=1e-3,gamma=0.99,"
     "reward=team_to_end"
 )
+COMBAT_COMA = "coma:rollout_length=10,minibatch_size=64,reward=team_to_end"
 COMBAT_MAMBA = "mamba_small:reward_scale=5"
 COMBAT = {
     "mappo": Setting(f"mappo:{COMBAT_ON_POLICY}"),
     "ippo": Setting(f"ippo:{COMBAT_ON_POLICY}"),
-    "coma": Setting("coma:rollout_length=10,minibatch_size=64,reward=team_to_end"),
+    "coma": Setting(COMBAT_COMA),
     "commnet": Setting(f"commnet:{COMBAT_ON_POLICY}", graph="complete"),
     "g2anet": Setting(f"g2anet:{COMBAT_ON_POLICY}", graph="complete"),
+    "coma_commnet": Setting(f"{COMBAT_COMA},communication=commnet", graph="complete"),
+    "coma_g2anet": Setting(f"{COMBAT_COMA},communication=g2anet", graph="complete"),
     "qmix": Setting(f"qmix:{COMBAT_OFF_POLICY}"),
     "vdn": Setting(f"vdn:{COMBAT_OFF_POLICY}"),
     "qtran": Setting(f"qtran:{COMBAT_OFF_POLICY}"),

@@ -13,6 +13,15 @@ PARTICLE_OFF_POLICY = (
 PARTICLE_Q = f"{PARTICLE_OFF_POLICY},gamma=0.95"
 PARTICLE_SAC = f"{PARTICLE_OFF_POLICY},alpha=0.05"
 EXACT_QUIET = f"{PARTICLE_SAC},gradient=exact,state_messages=False"
+# What the papers print: expectations of sampled actions, and attention without a scale.
+IP_FORM = f"{PARTICLE_SAC},expectation=sampled"
+VPP_FORM = f"{IP_FORM},scaled=False"
+# The settings of PIC's code, with 20,000 updates.
+RELEASED = (
+    "actions=relaxed,target_action=relaxed,learning_rate=1e-2,final_learning_rate=0,"
+    "batch_size=1024,gradient_steps=26,rollout_length=4,buffer_size=100000,learning_starts=2000,"
+    "max_grad_norm=0.5,reward_scale=15"
+)
 ON_POLICY = "gamma=0.95,rollout_length=25"
 # Actor-critic methods with a single epoch need many optimiser steps in each trajectory.
 ONE_EPOCH = "gamma=0.95,rollout_length=10,minibatch_size=300"
@@ -22,16 +31,19 @@ ONE_EPOCH = "gamma=0.95,rollout_length=10,minibatch_size=300"
 # papers' forms, where an agent also answers for the values of its neighbours and states are
 # passed between them; `exact` leaves out the former, and `quiet` the latter.
 NAVIGATION = {
-    "vpp": Setting(f"vpp:{PARTICLE_SAC}", "difference"),
-    "vpp-bethe": Setting(f"vpp:{PARTICLE_SAC},approximation=bethe", "difference"),
-    "ip": Setting(f"ip:{PARTICLE_SAC}", "difference"),
+    "vpp": Setting(f"vpp:{VPP_FORM}", "difference"),
+    "vpp-mean": Setting(f"vpp:{VPP_FORM},state_aggregator=mean,own_state=True", "difference"),
+    "vpp-bethe": Setting(f"vpp:{IP_FORM},approximation=bethe", "difference"),
+    "ip": Setting(f"ip:{IP_FORM}", "difference"),
     "vpp-exact-quiet": Setting(f"vpp:{EXACT_QUIET}", "difference"),
     "vpp-bethe-exact-quiet": Setting(f"vpp:{EXACT_QUIET},approximation=bethe", "difference"),
     "ip-exact-quiet": Setting(f"ip:{EXACT_QUIET}", "difference"),
     "independent-sac": Setting(f"vpp:{EXACT_QUIET}", "difference", "none"),
     "dgn": Setting(f"dgn:{PARTICLE_Q}", "difference"),
     "pic": Setting(f"pic:{PARTICLE_OFF_POLICY}", "team"),
+    "pic-released": Setting(f"pic:{RELEASED}", "team"),
     "maddpg": Setting(f"maddpg:{PARTICLE_OFF_POLICY}", "team"),
+    "maddpg-released": Setting(f"maddpg:{RELEASED}", "team"),
     "maddpgs": Setting(f"maddpgs:{PARTICLE_OFF_POLICY}", "team"),
     "neurcomm": Setting(f"neurcomm:{ONE_EPOCH}", "difference"),
     "coma": Setting(f"coma:{ONE_EPOCH}", "team"),
@@ -53,8 +65,8 @@ AGREEMENT = {
 }
 # Every agent has its own reward in these tasks, or the team's.
 TEAMS = {
-    "vpp": Setting(f"vpp:{PARTICLE_SAC}", "agent"),
-    "ip": Setting(f"ip:{PARTICLE_SAC}", "agent"),
+    "vpp": Setting(f"vpp:{VPP_FORM}", "agent"),
+    "ip": Setting(f"ip:{IP_FORM}", "agent"),
     "vpp-exact-quiet": Setting(f"vpp:{EXACT_QUIET}", "agent"),
     "ip-exact-quiet": Setting(f"ip:{EXACT_QUIET}", "agent"),
     "independent-sac": Setting(f"vpp:{EXACT_QUIET}", "agent", "none"),
@@ -77,7 +89,7 @@ JUNGLE = {name: NAVIGATION[name] for name in JUNGLE_ROWS}
 
 
 def _navigation(graph: str | None = None, rounds: int = 2) -> Setting:
-    return Setting(f"vpp:{PARTICLE_SAC},rounds={rounds}", "difference", graph)
+    return Setting(f"vpp:{VPP_FORM},rounds={rounds}", "difference", graph)
 
 
 ROUNDS = {f"rounds-{rounds}": _navigation(rounds=rounds) for rounds in (1, 2, 3)}

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from graphmarl.checks import check_device, checked
+from graphmarl.checks import checked
 from graphmarl.data import Collector, RandomEpisodes
 from graphmarl.experiment.callbacks import MetricsWriter, ProgressBar, Saver, StageSaver
 from graphmarl.experiment.config import Config, Named
@@ -23,7 +23,7 @@ from graphmarl.experiment.fitter import Fitter
 from graphmarl.experiment.interrupts import Interrupts
 from graphmarl.experiment.trust import check_trust
 from graphmarl.learners import Learner, Stage
-from graphmarl.ranges import PositiveInt, Seed, Threads
+from graphmarl.ranges import Device, PositiveInt, Seed, Threads
 from graphmarl.results.checkpoints import load_checkpoint, load_weights
 from graphmarl.results.lock import RunLock
 from graphmarl.results.run import Run
@@ -41,7 +41,7 @@ def train(
     name: str | None = None,
     runs: str = "runs",
     checkpoint_every: PositiveInt = 5_000,
-    device: str = "cpu",
+    device: Device = "cpu",
     threads: Threads | None = None,
     on_nan: OnNaN = "stop",
     progress: bool = True,
@@ -73,7 +73,6 @@ def train(
         KeyboardInterrupt: after SIGINT, when a checkpoint has been saved.
         Terminated: a SystemExit after SIGTERM or SIGHUP, when a checkpoint has been saved.
     """
-    check_device(device)
     config = Config(
         {
             "method": method,

@@ -98,10 +98,10 @@ class NVIF(Method):
         module = encoder if communication == "flow" else MeanObservation(spec.obs_size)
         trunk = {"communication": module.requires_grad_(False), "recurrent": recurrent}
         trunk |= {name: learner.pop(name) for name in self.agent_options if name in learner}
-        super().__init__(self.agents(spec, hidden=hidden, **trunk), **learner)
-        self.flow = Path(flow) if flow else None
-        self.episodes, self.likelihood = episodes, likelihood
-        self.code_epochs, self.flow_epochs = code_epochs, flow_epochs
+        network = self.agents(spec, hidden=hidden, **trunk)
+        super().__init__(network, **learner)
+        self.flow, self.likelihood = Path(flow) if flow else None, likelihood
+        self.episodes, self.code_epochs, self.flow_epochs = episodes, code_epochs, flow_epochs
         self.weights = (alpha, kl_coef, consistency_on, decoded)
 
     @staticmethod

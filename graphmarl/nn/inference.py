@@ -107,9 +107,9 @@ class InferencePolicy(AgentNetwork):
         hidden: width of the other layers.
         attend_self: with `mean_field` and `attention`, agents also attend to themselves.
         scaled: divide the scores of that attention by the root of the key size.
-        states: arguments of `StateMessages`: `messages`, `aggregator`, `with_first`, `num_agents`.
         damping: share of old messages that is kept in each round of `bethe`.
         reweight: rho of tree-reweighted belief propagation with `bethe`; 1 is Bethe.
+        states: arguments of `StateMessages`: `messages`, `aggregator`, `with_first`, `num_agents`.
 
     Shapes:
         graph.x (row, obs_size); distribution over rows, attention (edge, heads) of the last round

@@ -43,6 +43,15 @@ FORMS = {name: (name, {}) for name in METHODS} | {
     "dgn-temporal": ("dgn", {"temporal": 0.1}),
     "vpp-bethe": ("vpp", {"approximation": "bethe", "damping": 0.1, "gradient": "exact"}),
     "ip-bethe": ("ip", {"approximation": "bethe", "reweight": 0.7, "target_entropy": 0.5}),
+    "vpp-bare": (
+        "vpp",
+        {"attend_self": False, "scaled": False, "own_state": True, "state_aggregator": "mean"},
+    ),
+    "tarmac-rounds": ("tarmac", {"rounds": 2}),
+    "mamba-layers": (
+        "mamba",
+        {**WORLD, "masked_training": True, "positional": False, "hops": "layer"},
+    ),
     "neurcomm-own": ("neurcomm", {"shared": False}),
     "mamba": ("mamba", WORLD),
     "mamba_small": ("mamba_small", WORLD),

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from graphmarl.envs.batched import Batched
-from graphmarl.ranges import Copies, FiniteFloat, PositiveInt, Size
+from graphmarl.ranges import Copies, Device, FiniteFloat, PositiveInt, Size
 from graphmarl.step import Spec
 
 SIDES = 4
@@ -79,7 +79,7 @@ class GridAgreement(Batched):
         field: FiniteFloat = 1.0,
         couplings: Literal["equal", "random"] = "equal",
         num_envs: Copies = 64,
-        device: str = "cpu",
+        device: Device = "cpu",
     ) -> None:
         if rows < 1 or columns < 1:
             raise ValueError(f"the grid is {rows} x {columns}; both must be at least 1")

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from graphmarl.envs.batched import Batched
-from graphmarl.ranges import Copies, Size
+from graphmarl.ranges import Copies, Device, Size
 from graphmarl.step import Scene, Spec
 
 STAY, LEFT, RIGHT = range(3)
@@ -67,7 +67,7 @@ class Hallway(Batched):
         lengths: Sequence[Size] | str | Size = (4, 4),
         normalised: bool = True,
         num_envs: Copies = 32,
-        device: str = "cpu",
+        device: Device = "cpu",
     ) -> None:
         self.lengths = read_lengths(lengths)
         agents = len(self.lengths)

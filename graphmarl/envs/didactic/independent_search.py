@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from graphmarl.envs.batched import Batched
-from graphmarl.ranges import Agents, Copies, PositiveInt, Size
+from graphmarl.ranges import Agents, Copies, Device, PositiveInt, Size
 from graphmarl.step import Scene, Spec
 
 MOVES = ((0.0, 0.0), (-1.0, 0.0), (1.0, 0.0), (0.0, -1.0), (0.0, 1.0))
@@ -47,7 +47,7 @@ class IndependentSearch(Batched):
         distance: Size = 5,
         horizon: PositiveInt = 100,
         num_envs: Copies = 32,
-        device: str = "cpu",
+        device: Device = "cpu",
     ) -> None:
         if num_agents < 1:
             raise ValueError(f"num_agents is {num_agents}; there must be at least 1")

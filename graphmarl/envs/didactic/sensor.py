@@ -9,7 +9,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from graphmarl.envs.batched import Batched
-from graphmarl.ranges import Copies
+from graphmarl.ranges import Copies, Device
 from graphmarl.step import Scene, Spec
 
 NORTH, EAST, SOUTH, WEST, NOOP = range(5)
@@ -41,7 +41,7 @@ class Sensor(Batched):
     second: Bool[Tensor, " env"]
     won: Float[Tensor, " env"]
 
-    def __init__(self, num_envs: Copies = 64, device: str = "cpu") -> None:
+    def __init__(self, num_envs: Copies = 64, device: Device = "cpu") -> None:
         spec = Spec(
             num_agents=3,
             obs_shape=(2,),

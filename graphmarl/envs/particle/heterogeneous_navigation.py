@@ -6,7 +6,7 @@ import torch
 
 from graphmarl.envs.particle.covering import Covering, CoverReward, usual_width
 from graphmarl.envs.particle.world import ActionKind, AgentProperties, row_for
-from graphmarl.ranges import Agents, Copies, NonNegativeInt, PositiveFloat, PositiveInt
+from graphmarl.ranges import Agents, Copies, Device, NonNegativeInt, PositiveFloat, PositiveInt
 
 HALF_WIDTHS = {4: 1.0, 8: 1.5, 16: 2.2, 30: 3.0, 100: 5.0}
 BIG_SIZES = {30: 0.10, 100: 0.15}
@@ -78,7 +78,7 @@ class HeterogeneousNavigation(Covering):
         quirks: bool = False,
         horizon: PositiveInt = 25,
         num_envs: Copies = 16,
-        device: str = "cpu",
+        device: Device = "cpu",
     ) -> None:
         if num_agents < 2 or num_agents % 2:
             raise ValueError(f"num_agents is {num_agents}; allowed are 2, 4, 6, ...")

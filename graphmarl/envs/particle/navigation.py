@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from graphmarl.envs.particle.covering import Covering, CoverReward, spread_weight, usual_width
 from graphmarl.envs.particle.world import ActionKind, AgentProperties
-from graphmarl.ranges import Agents, Copies, NonNegativeInt, PositiveFloat, PositiveInt
+from graphmarl.ranges import Agents, Copies, Device, NonNegativeInt, PositiveFloat, PositiveInt
 
 SIZE = 0.15
 HALF_WIDTHS = {3: 3.0, 6: 1.5, 15: 2.2, 30: 3.0, 100: 5.0, 200: 7.0}
@@ -68,7 +68,7 @@ class Navigation(Covering):
         quirks: bool = False,
         horizon: PositiveInt = 25,
         num_envs: Copies = 32,
-        device: str = "cpu",
+        device: Device = "cpu",
     ) -> None:
         if num_agents < 1:
             raise ValueError(f"num_agents is {num_agents}; there must be at least 1")

@@ -12,7 +12,15 @@ from graphmarl.checks import bounded_or_default
 from graphmarl.envs.particle.flight import flee
 from graphmarl.envs.particle.physics import Physics
 from graphmarl.envs.particle.world import ActionKind, AgentProperties, Particle, parts, row_for
-from graphmarl.ranges import Agents, Copies, NonNegativeInt, PositiveFloat, PositiveInt, Range
+from graphmarl.ranges import (
+    Agents,
+    Copies,
+    Device,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    Range,
+)
 from graphmarl.step import Scene
 
 ADVERSARY_FORCE, PREY_FORCE = 3.0, 4.0
@@ -127,7 +135,7 @@ class PreyPredator(Particle):
         quirks: bool = False,
         horizon: PositiveInt = 25,
         num_envs: Copies = 16,
-        device: str = "cpu",
+        device: Device = "cpu",
     ) -> None:
         size = row_for(SIZES, num_agents)
         prey = bounded_or_default("num_prey", num_prey, 1, 10_000, size.num_prey)

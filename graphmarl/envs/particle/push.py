@@ -11,7 +11,7 @@ from torch import Tensor
 from graphmarl.checks import bounded_or_default
 from graphmarl.envs.particle.physics import Physics
 from graphmarl.envs.particle.world import ActionKind, AgentProperties, Particle, parts, row_for
-from graphmarl.ranges import Agents, Copies, NonNegativeInt, PositiveFloat, PositiveInt
+from graphmarl.ranges import Agents, Copies, Device, NonNegativeInt, PositiveFloat, PositiveInt
 from graphmarl.step import Scene
 
 INSET, FAR_ENOUGH = 0.2, 1.2
@@ -102,7 +102,7 @@ class Push(Particle):
         quirks: bool = False,
         horizon: PositiveInt = 25,
         num_envs: Copies = 16,
-        device: str = "cpu",
+        device: Device = "cpu",
     ) -> None:
         size = row_for(SIZES, num_agents)
         width = size.half_width if half_width is None else half_width

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from graphmarl.envs.batched import Batched
 from graphmarl.envs.particle.physics import Gaps, Physics
-from graphmarl.ranges import Copies, PositiveFloat, PositiveInt
+from graphmarl.ranges import Copies, Device, PositiveFloat, PositiveInt
 from graphmarl.step import Scene, Spec
 
 Row = TypeVar("Row")
@@ -99,7 +99,7 @@ class Particle(Batched):
         action: ActionKind,
         horizon: PositiveInt,
         num_envs: Copies,
-        device: str,
+        device: Device,
     ) -> None:
         spec = Spec(
             num_agents=len(properties.sensitivity),

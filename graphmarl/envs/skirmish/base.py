@@ -16,7 +16,7 @@ from graphmarl.envs.skirmish.picture import picture
 from graphmarl.envs.skirmish.spawn import Spawn
 from graphmarl.envs.skirmish.state import NO_UNIT, CombatState
 from graphmarl.envs.skirmish.unit_stats import UnitStats, units_of
-from graphmarl.ranges import Copies
+from graphmarl.ranges import Copies, Device
 from graphmarl.step import Scene, Spec
 
 UNIT_STATE = ("health", "shield", "energy", "cooldown", "quiet", "target", "grudge")
@@ -65,7 +65,7 @@ class SkirmishBase(Batched):
         state_last_action: bool = True,
         state_timestep_number: bool = False,
         num_envs: Copies = 32,
-        device: str = "cpu",
+        device: Device = "cpu",
     ) -> None:
         self.map, self.agents = map, len(map.allies)
         all_units = units_of((*map.allies, *map.enemies), units, map.overrides)

@@ -17,7 +17,7 @@ from graphmarl.envs.traffic.junctions import Junctions
 from graphmarl.envs.traffic.phases import SinglePhase, YellowPhase
 from graphmarl.envs.traffic.protocol import TrafficEngine
 from graphmarl.envs.traffic.tasks import TrafficTask, scenario_of, task_of
-from graphmarl.ranges import Copies, FileName, NonNegativeInt, PositiveInt
+from graphmarl.ranges import Copies, Device, FileName, NonNegativeInt, PositiveInt
 from graphmarl.step import Scene, Spec, Step
 
 Reward = Literal["delay", "waiting", "pressure"]
@@ -114,7 +114,7 @@ class Traffic(Batched):
         lane_change: LaneChange = "file",
         horizon: PositiveInt = 100,
         num_envs: Copies = 8,
-        device: str = "cpu",
+        device: Device = "cpu",
     ) -> None:
         if not 0 <= yellow < decision:
             raise ValueError(f"yellow is {yellow}; allowed are 0 to decision - 1 = {decision - 1}")

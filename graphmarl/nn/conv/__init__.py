@@ -7,7 +7,7 @@ from graphmarl.nn.conv.bethe import BetheConv
 from graphmarl.nn.conv.comm import CommConv
 from graphmarl.nn.conv.concat import ConcatConv, concatenate_slots, neighbor_slots
 from graphmarl.nn.conv.flow import FlowConv, symmetric_norm
-from graphmarl.nn.conv.gated import GatedConv
+from graphmarl.nn.conv.gated import GateContext, GatedConv
 from graphmarl.nn.conv.gaussian import GaussianConv
 from graphmarl.nn.conv.pair import PairConv
 from graphmarl.nn.conv.sum import SumConv
@@ -31,6 +31,7 @@ __all__ = [
     "CONVS",
     "CommConv",
     "FlowConv",
+    "GateContext",
     "GatedConv",
     "GaussianConv",
     "Hops",

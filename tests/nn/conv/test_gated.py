@@ -111,6 +111,31 @@ def test_the_same_graph_gives_the_same_gates_in_training():
     assert torch.equal(conv(x, EDGES), conv(x, EDGES))
 
 
+def test_gates_can_read_the_pairs_in_the_order_of_the_senders():
+    # 4, 0 and 2 send to 1, and 1 to 3; the sequences are (0, 2, 4) and (1).
+    edges, x = torch.tensor([[4, 1, 0, 2], [1, 3, 1, 1]]), torch.randn(5, 3)
+    conv = GatedConv(3, 2, 4, context="lstm")
+    assert conv.lstm is not None
+    own, signature = conv.receiver(x), conv.signature(x)
+    pair = (own[edges[1]] + conv.sender(signature)[edges[0]]).relu()
+    first, second = conv.lstm(pair[[2, 3, 0]])[0], conv.lstm(pair[[1]])[0]
+    expected = conv.gate(torch.stack([first[2], second[0], first[0], first[1]]))[:, 0]
+    assert torch.allclose(conv.scores(own, signature, edges), expected, atol=1e-6)
+    assert conv(x, NONE).shape == (5, 2)
+
+
+def test_gates_can_be_sampled_in_training(monkeypatch):
+    # Logistic noise log(u / (1 - u)): of u = 0.1 it is -ln 9, which closes a gate of score 1.
+    conv, x = by_hand(bias=1.0), torch.zeros(3, 1)
+    conv.gate_noise = True
+    monkeypatch.setattr(torch, "rand_like", lambda x: torch.full_like(x, 0.1))
+    assert not conv.train().attention(x, EDGES)[0].any()
+    conv.gate.bias.data.fill_(2.2)
+    assert (conv.attention(x, EDGES)[0] > 0).all()
+    conv.gate.bias.data.fill_(1.0)
+    assert (conv.eval().attention(x, EDGES)[0] > 0).all()
+
+
 def test_nothing_is_sent_over_a_closed_edge():
     x = torch.tensor([[0.0], [1.0], [2.0]])
     conv = by_hand(gate=-1.0, bias=3.0)

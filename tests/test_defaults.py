@@ -14,6 +14,7 @@ from graphmarl.experiment import ablate, communication, evaluate, grid_runs, pol
 from graphmarl.experiment.train import train
 from graphmarl.methods import METHODS
 from graphmarl.methods.nvif_stages import CodeStage, FlowStage
+from graphmarl.methods.ppo_agents import PPOAgents
 from graphmarl.methods.q_agents import QAgents, make_mixer
 from graphmarl.nn import (
     ActorCritic,
@@ -40,7 +41,7 @@ PAIRS: list[tuple[Callable[..., Any], Callable[..., Any], dict[str, str]]] = [
     (M["vpp"], NeighborCritic, {}),
     (M["vpp"], NeighborValue, {}),
     (M["mamba"], WorldModel, {}),
-    (M["mamba"], LatentAgent, {}),
+    (M["mamba"], LatentAgent, {"policy": ""}),
     (M["mamba"], LatentCritic, {}),
     (M["nvif_dqn"], FlowEncoder, {"flow_hidden": "hidden", "hidden": ""}),
     (M["nvif_dqn"], FlowStage, {}),
@@ -56,7 +57,8 @@ PAIRS: list[tuple[Callable[..., Any], Callable[..., Any], dict[str, str]]] = [
     (M["coma"], CounterfactualCritic, {"critic_hidden": "hidden"}),
     (M["qtran"], JointCritic, {}),
     (M["g2anet"], GatedConv, {"key": ""}),
-    (M["ippo"], ActorCritic, {}),
+    (PPOAgents, ActorCritic, {}),
+    (M["nvif_ppo"], PPOAgents, {}),
     (QAgents, QNetwork, {}),
     # A run takes the threads of its process, a grid one for each process.
     (train, grid_runs.Settings, {"threads": ""}),

@@ -1,5 +1,7 @@
 """A small game in batched tensors that has everything a method may meet."""
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 
@@ -10,24 +12,34 @@ class Toy(Environment):
     """Say your neighbour's bit: agent i is paid for naming the bit that agent i + 1 sees.
 
     Agents wander; the last action is legal from the third step on and kills who takes it. An
-    episode is truncated at the horizon and terminates when fewer than two agents live.
+    episode is truncated at the horizon and terminates when fewer than two agents live. Continuous
+    actions are two numbers: the sign of the first names the bit, and a second one above 0.6 is the
+    last action, from the third step on.
 
     Args:
         num_envs: copies.
         num_agents: agents in each copy.
         horizon: steps in an episode.
+        action: discrete or continuous.
     """
 
-    def __init__(self, num_envs: int = 4, num_agents: int = 3, horizon: int = 6) -> None:
+    def __init__(
+        self,
+        num_envs: int = 4,
+        num_agents: int = 3,
+        horizon: int = 6,
+        action: Literal["discrete", "continuous"] = "discrete",
+    ) -> None:
         self.num_envs = num_envs
         self.spec = Spec(
             num_agents=num_agents,
             obs_shape=(6,),
-            num_actions=3,
+            num_actions=3 if action == "discrete" else 2,
             horizon=horizon,
+            action=action,
             layout={"view": slice(0, 4), "position": slice(4, 6)},
             state_size=num_agents,
-            has_available=True,
+            has_available=action == "discrete",
         )
         self.generators: list[torch.Generator] = []
 
@@ -57,6 +69,9 @@ class Toy(Environment):
 
     def step(self, action: Tensor) -> Step:
         check_action(action, self.spec, self.num_envs)
+        if self.spec.action == "continuous":
+            last = (action[..., 1] > 0.6) & (self.time >= 2)[:, None]
+            action = torch.where(last, 2, (action[..., 0] > 0).long())
         begins = self.done
         named = (action == self.bits.roll(-1, 1)).float()
         reward = torch.where(self.alive & ~begins[:, None], named, 0.0)
@@ -88,7 +103,7 @@ class Toy(Environment):
             truncated=truncated,
             time=self.time.clone(),
             position=self.place.clone(),
-            available=legal,
+            available=legal if self.spec.has_available else None,
             state=self.bits.float(),
             info={"living": self.alive.sum(1).float()},
         )

@@ -75,6 +75,15 @@ TEAMS = {
     "pic": Setting(f"pic:{PARTICLE_OFF_POLICY}", "team"),
     "maddpg": Setting(f"maddpg:{PARTICLE_OFF_POLICY}", "team"),
 }
+# Two forces in [-1, 1] instead of five discrete actions.
+CONTINUOUS = {
+    "ippo": Setting(f"ippo:{ON_POLICY}", "difference"),
+    "ippo-beta": Setting(f"ippo:{ON_POLICY},policy=beta", "difference"),
+    "mappo": Setting(f"mappo:{ON_POLICY}", "difference"),
+    "commnet": Setting(f"commnet:{ON_POLICY}", "difference"),
+    "vpp-exact-quiet": Setting(f"vpp:{EXACT_QUIET}", "difference"),
+    "pic": Setting(f"pic:{PARTICLE_OFF_POLICY}", "team"),
+}
 JUNGLE_ROWS = ("vpp", "vpp-exact-quiet", "dgn", "mfq", "independent-sac")
 JUNGLE = {name: NAVIGATION[name] for name in JUNGLE_ROWS}
 
@@ -99,6 +108,14 @@ PARTICLE = {
     "grid-10x10": Benchmark("grid_agreement:num_envs=64,rows=10,columns=10", 60_000, AGREEMENT),
     "heterogeneous": Benchmark(
         "heterogeneous_navigation:num_envs=32,reward={reward}", 100_000, NAVIGATION
+    ),
+    "navigation-continuous": Benchmark(
+        "navigation:action=continuous,num_envs=32,reward={reward}", 100_000, CONTINUOUS
+    ),
+    "heterogeneous-16-continuous": Benchmark(
+        "heterogeneous_navigation:num_agents=16,action=continuous,num_envs=32,reward={reward}",
+        100_000,
+        CONTINUOUS,
     ),
     "push": Benchmark("push:num_envs=32,reward={reward}", 100_000, TEAMS),
     "prey-predator": Benchmark("prey_predator:num_envs=32,reward={reward}", 100_000, TEAMS),

@@ -18,7 +18,7 @@ from graphmarl.learners.imagination import (
 )
 from graphmarl.learners.model_based import ModelBased
 from graphmarl.learners.sequences import adjacency_over, unroll
-from graphmarl.nn import BlockMask, LatentAgent, LatentCritic
+from graphmarl.nn import BlockMask, LatentAgent, LatentCritic, action_log_prob, choose_action
 from graphmarl.ranges import (
     LearningRate,
     NonNegativeFloat,
@@ -50,7 +50,7 @@ class Dreamer(ModelBased):
         gae_lambda: lambda of the returns.
         reward: imagined reward: `team` is the mean over agents, `agent` each agent's own;
             `team_to_end` is the mean, which dead agents receive too until all agents have ended.
-        imagined_actions: available actions in imagination: `drawn` from their predicted
+        imagined_actions: available discrete actions in imagination: `drawn` from their predicted
             probabilities, or the `likely` ones of probability 1/2 or more, so that the policy does
             not rely on actions that are rarely available.
         normalize_advantage: standardise the advantages of a rollout, as in the paper's code on SMAC
@@ -128,7 +128,7 @@ class Dreamer(ModelBased):
         output, memory = self.network.infer(graph, memory, sample=not greedy)
         policy = output.distribution
         assert policy is not None, "an actor has a policy"
-        return policy.mode if greedy else policy.sample(), {}, memory
+        return choose_action(policy, greedy)[0], {}, memory
 
     def learn_policy(self) -> Tensor:
         """One imagined rollout, and several epochs of PPO over it; returns metrics."""
@@ -174,7 +174,8 @@ class Dreamer(ModelBased):
         features, alive = imagined.features[pick], imagined.alive[pick]
         available = None if imagined.available is None else imagined.available[pick]
         policy = self.network.policy(features, available)
-        log_ratio = policy.log_prob(imagined.action[pick]) - imagined.log_prob[pick]
+        action = imagined.action[pick]
+        log_ratio = action_log_prob(policy, action, action) - imagined.log_prob[pick]
         gain = masked_mean(clipped_surrogate(log_ratio, advantage[pick], self.clip_range), alive)
         entropy = masked_mean(policy.entropy(), alive)
         bonus = self.entropy_coef * self.entropy_decay ** int(self.minibatches)

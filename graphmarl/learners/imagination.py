@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from graphmarl.functional import lambda_return, mean_of_live
-from graphmarl.nn import Adjacency, LatentAgent, LatentCritic
+from graphmarl.nn import Adjacency, LatentAgent, LatentCritic, action_log_prob, choose_action
 
 ImaginedActions = Literal["drawn", "likely"]
 ImaginedReward = Literal["team", "team_to_end", "agent"]
@@ -22,7 +22,7 @@ class ImaginedRollout:
     Args:
         features: latent features.
         alive: mask of live agents.
-        action: sampled actions.
+        action: sampled actions, before they are squashed.
         log_prob: log-probabilities of the actions.
         available: mask of the available actions, or None if all are.
         value: values by the critic.
@@ -44,7 +44,7 @@ class ImaginedStep(NamedTuple):
     Args:
         features: latent features before the step.
         alive: mask of live agents.
-        action: sampled actions.
+        action: sampled actions, before they are squashed.
         log_prob: log-probabilities of the actions.
         available: mask of the available actions, or None if all are.
         reward: predicted rewards, 0 for dead agents.
@@ -146,10 +146,13 @@ def imagine_step(
     if logits is not None:
         available = logits > (torch.rand_like(logits).logit() if legal == "drawn" else 0.0)
     policy = agent.policy(rows, available)
-    action = policy.sample()
-    one_hot = torch.nn.functional.one_hot(action, model.num_actions).to(rows.dtype)
+    action, drawn = choose_action(policy, greedy=False)
+    done = action
+    if model.discrete:
+        done = torch.nn.functional.one_hot(action, model.num_actions).to(rows.dtype)
+    action = drawn.get("gaussian_action", action)
     latent = model.split(rows)
-    h = model.advance(latent, one_hot, adjacency, agents)
+    h = model.advance(latent, done, adjacency, agents)
     reward, continues = model.predict(latent.z, h)
 
     def joint(value: Tensor) -> Tensor:
@@ -159,7 +162,7 @@ def imagine_step(
         features,
         alive,
         joint(action),
-        joint(policy.log_prob(action)),
+        joint(action_log_prob(policy, action, action)),
         None if available is None else joint(available),
         joint(reward) * alive,
         joint(continues.sigmoid()),

@@ -216,7 +216,7 @@ def own_reward(
     return mean[..., None].expand_as(batch.reward)
 
 
-def one_hot_action(action: Tensor, spec: Spec) -> Float[Tensor, "row action"]:
+def one_hot_action(action: Tensor, spec: Spec) -> Float[Tensor, "*axes action"]:
     """Actions as critic inputs: one-hot if they are discrete."""
     if spec.action == "continuous":
         return action

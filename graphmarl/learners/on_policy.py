@@ -11,7 +11,7 @@ from torch_geometric.data import Data
 
 from graphmarl.data import Trajectory
 from graphmarl.learners.base import Learner
-from graphmarl.nn import AgentNetwork, Output
+from graphmarl.nn import AgentNetwork, Output, action_log_prob
 
 
 class OnPolicy(Learner):
@@ -114,5 +114,6 @@ class OnPolicy(Learner):
         policy = output.distribution
         assert policy is not None, "an actor has a policy"
         value = self.value_of(graph, output, graph.action)
-        log_prob = policy.log_prob(graph.action)
+        gaussian = graph.gaussian_action if "gaussian_action" in graph else None
+        log_prob = action_log_prob(policy, graph.action, gaussian)
         return log_prob, policy.entropy(), value, output.extra, next_memory

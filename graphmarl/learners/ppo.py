@@ -24,7 +24,7 @@ from graphmarl.learners.diagnostics import gradient_cosine
 from graphmarl.learners.minibatch import Minibatch
 from graphmarl.learners.on_policy import OnPolicy
 from graphmarl.learners.value_normalizer import ValueNormalizer
-from graphmarl.nn import AgentNetwork, Output
+from graphmarl.nn import AgentNetwork, Output, action_log_prob, choose_action
 from graphmarl.ranges import (
     LearningRate,
     NonNegativeFloat,
@@ -133,7 +133,8 @@ class PPO(OnPolicy):
         output, next_memory = self.network(graph, memory)
         policy = output.distribution
         assert policy is not None, "an actor has a policy"
-        action = policy.mode if greedy else policy.sample()
+        action, drawn = choose_action(policy, greedy)
+        output.stored |= drawn
         stored = output.stored | self.stored_outputs(graph, output, action)
         if self.chunk_length:
             stored["memory"] = memory
@@ -142,7 +143,8 @@ class PPO(OnPolicy):
     def stored_outputs(self, graph: Data, output: Output, action: Tensor) -> dict[str, Tensor]:
         """Tensors to store with an action: its log-probability and the value."""
         assert output.distribution is not None, "an actor has a policy"
-        log_prob = output.distribution.log_prob(action)
+        gaussian = output.stored.get("gaussian_action")
+        log_prob = action_log_prob(output.distribution, action, gaussian)
         return {"log_prob": log_prob, "value": self.value_of(graph, output, action)}
 
     def values(self, output: Float[Tensor, "*axes"]) -> Float[Tensor, "*axes"]:

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from graphmarl.agent_graph import scaled
 from graphmarl.data import Trajectory
 from graphmarl.functional import balanced_kl
+from graphmarl.learners.off_policy import one_hot_action
 from graphmarl.nn import Adjacency, BlockMask, Latent, WorldModel, adjacency_of
 
 PredictionLoss = Literal["smooth_l1", "squared"]
@@ -26,7 +27,7 @@ class Sequences:
 
     Args:
         obs: (time, row, obs).
-        previous_action: (time, row, action), one-hot; zeros at the start of an episode.
+        previous_action: (time, row, action), one-hot if discrete; zeros at the start of an episode.
         same_episode: (time, row, 1), 1 if the previous state belongs to the same episode.
         active: (time, row), agents that are not inactive.
         has_previous: (time, row), active agents with a previous action in the same episode.
@@ -70,7 +71,7 @@ class Sequences:
         active = batch.alive & ~ended[..., None]
         obs = torch.where(active[..., None], scaled(batch.obs).flatten(3), 0.0)
         assert batch.last_action is not None, "actions are kept"
-        previous_action = F.one_hot(batch.last_action, batch.spec.num_actions).float()
+        previous_action = one_hot_action(batch.last_action, batch.spec)
         previous_action = previous_action * ~begins[..., None, None]
         acted, continues = batch.acted[:-1], batch.survived & ~batch.terminated[..., None]
         agents = batch.spec.num_agents
@@ -155,7 +156,8 @@ def model_losses(
     """Losses of the world model, by name.
 
     Means over all agents and states, where masked entries count as 0. The KL divergence is averaged
-    over categoricals; the losses of observation and available actions are summed over entries.
+    over categoricals; the losses of observation, available actions and continuous previous actions
+    (half the squared error) are summed over entries.
 
     Args:
         model: the world model.
@@ -186,10 +188,25 @@ def model_losses(
         error = F.binary_cross_entropy_with_logits(available, seq.available, reduction="none")
         losses["available"] = (error.sum(-1) * seq.active).mean()
     if information:
-        logits, label = decoded.previous_action.movedim(-1, 1), seq.previous_action.argmax(-1)
-        error = F.cross_entropy(logits, label, reduction="none")
+        error = action_error(decoded.previous_action, seq.previous_action, model.discrete)
         losses["information"] = information * (error * seq.has_previous).mean()
     return losses
+
+
+def action_error(prediction: Tensor, action: Tensor, discrete: bool) -> Tensor:
+    """Negative log-likelihood of actions: categorical, or of a Gaussian of unit variance.
+
+    The constant of the Gaussian is left out.
+
+    Args:
+        prediction: logits, or continuous actions.
+        action: what was done, one-hot if discrete.
+        discrete: kind of the actions.
+    """
+    if discrete:
+        logits, label = prediction.movedim(-1, 1), action.argmax(-1)
+        return F.cross_entropy(logits, label, reduction="none")
+    return ((prediction - action) ** 2).sum(-1) / 2
 
 
 def prediction_error(prediction: Tensor, target: Tensor, kind: PredictionLoss) -> Tensor:

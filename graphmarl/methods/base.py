@@ -9,6 +9,7 @@ from typing import ClassVar, Literal
 from graphmarl.learners import Learner
 from graphmarl.step import Spec
 
+Action = Literal["discrete", "continuous"]
 Support = Literal["default", "option"]
 
 
@@ -51,11 +52,25 @@ class Method(Learner):
         name = cls.__name__
         if not (cls.discrete if spec.action == "discrete" else cls.continuous):
             takes = "discrete" if cls.discrete else "continuous"
-            raise ValueError(f"{name} takes {takes} actions; this environment has {spec.action}")
+            raise ValueError(
+                f"{name} takes {takes} actions; this environment has {spec.action} ones, which"
+                f" {', '.join(methods_for(spec.action))} take"
+            )
         if cls.needs_state is True and not spec.state_size:
             raise ValueError(f"{name} needs a global state; this environment has none")
         if cls.needs_position and not spec.has_position:
             raise ValueError(f"{name} needs positions; the agents of this environment have none")
+
+
+def methods_for(action: Action) -> list[str]:
+    """Names of the methods that take a kind of action.
+
+    Args:
+        action: discrete or continuous.
+    """
+    from graphmarl.methods import METHODS
+
+    return [name for name, cls in METHODS.items() if getattr(cls, action, False)]
 
 
 COLUMNS = {

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphmarl.learners import PPO
-from graphmarl.methods.base import Method
-from graphmarl.nn import ActorCritic, CommNetCommunication
+from graphmarl.methods.ppo_agents import PPOAgents
+from graphmarl.nn import CommNetCommunication
 from graphmarl.ranges import Layers, Width
 from graphmarl.step import Spec
 
 
-class CommNet(Method, PPO):
+class CommNet(PPOAgents):
     r"""PPO with rounds of mean-aggregated communication of hidden states.
 
     .. math::
@@ -26,38 +25,28 @@ class CommNet(Method, PPO):
 
     Args:
         spec: specification of the environment.
-        hidden: width of every layer.
         message: message size, the size of h_i.
         rounds: communication rounds per step, with separate weights.
         skip: skip connection from h_i^0 to every round.
-        recurrent: recurrent agents (GRU), whose messages depend on the memory.
-        learner: arguments of `PPO`.
+        agents: arguments of `PPOAgents`.
 
     Raises:
-        ValueError: fewer than one round, or actions that are not discrete.
+        ValueError: fewer than one round.
     """
 
     default_graph = "complete"
-    recurrent = "option"
     sends_messages = True
 
     def __init__(
         self,
         spec: Spec,
-        hidden: Width = 128,
         message: Width = 64,
         rounds: Layers = 2,
         skip: bool = True,
-        recurrent: bool = False,
-        **learner: Any,
+        **agents: Any,
     ) -> None:
-        self.check_spec(spec)
-        input_size = spec.obs_size + (hidden if recurrent else 0)
-        network = ActorCritic(
-            spec.obs_size,
-            spec.num_actions,
-            hidden=hidden,
-            communication=CommNetCommunication(input_size, message, rounds, skip),
-            recurrent=recurrent,
+        super().__init__(
+            spec,
+            lambda input_size: CommNetCommunication(input_size, message, rounds, skip),
+            **agents,
         )
-        super().__init__(network, **learner)

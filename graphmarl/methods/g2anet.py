@@ -4,20 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from graphmarl.learners import PPO
-from graphmarl.methods.base import Method
-from graphmarl.nn import (
-    ActorCritic,
-    AttentionCommunication,
-    EncodedCommunication,
-    GateContext,
-    GatedConv,
-)
+from graphmarl.methods.ppo_agents import PPOAgents
+from graphmarl.nn import AttentionCommunication, EncodedCommunication, GateContext, GatedConv
 from graphmarl.ranges import PositiveFloat, Width
 from graphmarl.step import Spec
 
 
-class G2ANet(Method, PPO):
+class G2ANet(PPOAgents):
     """PPO with hard attention that gates edges and soft attention that weights them.
 
     The GA-Comm variant of the paper: the attention output is concatenated to the observation.
@@ -35,12 +28,10 @@ class G2ANet(Method, PPO):
         context: a gate reads the `mean` over all pairs of the receiver, or a bidirectional `lstm`
             over them in the order of the agent indices, as in the paper.
         gate_noise: sample gates in training, as in the paper.
-        recurrent: recurrent agents (GRU), whose messages depend on the memory.
-        learner: arguments of `PPO`.
+        agents: arguments of `PPOAgents`.
     """
 
     default_graph = "complete"
-    recurrent = "option"
     sends_messages = True
 
     def __init__(
@@ -52,20 +43,11 @@ class G2ANet(Method, PPO):
         temperature: PositiveFloat = 1.0,
         context: GateContext = "mean",
         gate_noise: bool = False,
-        recurrent: bool = False,
-        **learner: Any,
+        **agents: Any,
     ) -> None:
-        self.check_spec(spec)
-        input_size = spec.obs_size + (hidden if recurrent else 0)
-        conv = GatedConv(hidden, message, key, temperature, context, gate_noise)
-        network = ActorCritic(
-            spec.obs_size,
-            spec.num_actions,
-            hidden=hidden,
-            communication=EncodedCommunication(
-                input_size, hidden, AttentionCommunication(conv, message)
-            ),
-            recurrent=recurrent,
-        )
-        network.ordered = context == "lstm"
-        super().__init__(network, **learner)
+        def communication(input_size: int) -> EncodedCommunication:
+            conv = GatedConv(hidden, message, key, temperature, context, gate_noise)
+            return EncodedCommunication(input_size, hidden, AttentionCommunication(conv, message))
+
+        super().__init__(spec, communication, hidden=hidden, **agents)
+        self.network.ordered = context == "lstm"

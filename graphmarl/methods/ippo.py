@@ -2,14 +2,11 @@
 
 from typing import Any
 
-from graphmarl.learners import PPO
-from graphmarl.methods.base import Method
-from graphmarl.nn import ActorCritic
-from graphmarl.ranges import Width
+from graphmarl.methods.ppo_agents import PPOAgents
 from graphmarl.step import Spec
 
 
-class IPPO(Method, PPO):
+class IPPO(PPOAgents):
     """Independent PPO: decentralised actors and critics with shared parameters.
 
     Policy and value depend on the agent's own observation only; rewards are the agents' own. Reads
@@ -17,16 +14,8 @@ class IPPO(Method, PPO):
 
     Args:
         spec: specification of the environment.
-        hidden: width of every layer.
-        recurrent: recurrent agents (GRU).
-        learner: arguments of `PPO`.
+        agents: arguments of `PPOAgents`.
     """
 
-    recurrent = "option"
-
-    def __init__(
-        self, spec: Spec, hidden: Width = 128, recurrent: bool = False, **learner: Any
-    ) -> None:
-        self.check_spec(spec)
-        network = ActorCritic(spec.obs_size, spec.num_actions, hidden=hidden, recurrent=recurrent)
-        super().__init__(network, **learner)
+    def __init__(self, spec: Spec, **agents: Any) -> None:
+        super().__init__(spec, **agents)

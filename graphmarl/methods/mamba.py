@@ -7,7 +7,15 @@ from typing import Any, Literal
 from graphmarl.learners import Dreamer
 from graphmarl.learners.imagination import ImaginedActions, ImaginedReward
 from graphmarl.methods.base import Method
-from graphmarl.nn import Hops, LatentAgent, LatentCritic, WorldModel
+from graphmarl.nn import (
+    ContinuousPolicy,
+    Hops,
+    LatentAgent,
+    LatentCritic,
+    LogStd,
+    Std,
+    WorldModel,
+)
 from graphmarl.ranges import (
     Layers,
     LearningRate,
@@ -30,7 +38,8 @@ class MAMBA(Method, Dreamer):
     `positional=false`. As in the paper's code, local graphs are used in acting only, unless
     `masked_training`. Unlike the paper, each agent processes the messages of its neighbours by
     itself unless `hops` is `layer` (`CommunicationTransformer`), dead agents are masked unless they
-    are `absorbing`, and no embedding table limits the number of agents.
+    are `absorbing`, no embedding table limits the number of agents, and actions may be continuous:
+    messages hold them as they are, and their prediction is the mean of a Gaussian.
 
     Args:
         spec: specification of the environment.
@@ -50,12 +59,18 @@ class MAMBA(Method, Dreamer):
             of all that were played; unlike the paper, for observations of different scales.
         hops: messages travel a `single` hop in each step, or one in each `layer` of the
             transformer, as in the paper's code.
+        policy: policy of continuous actions in [-1, 1]: `squashed` is a Gaussian squashed by tanh,
+            `beta` a beta distribution.
+        std: the standard deviation of the Gaussian is one `free` parameter of each action
+            component, or depends on the `state`.
+        log_std_init: its initial logarithm.
         learner: arguments of `Dreamer`.
 
     Raises:
-        ValueError: a number out of range, or the actions are not discrete.
+        ValueError: a number out of range.
     """
 
+    continuous = True
     default_graph = "complete"
     recurrent = True
     sends_messages = True
@@ -76,27 +91,30 @@ class MAMBA(Method, Dreamer):
         critic_input: Literal["latent", "stochastic"] = "latent",
         normalize_observations: bool = False,
         hops: Hops = "single",
+        policy: ContinuousPolicy = "squashed",
+        std: Std = "free",
+        log_std_init: LogStd = 0.0,
         **learner: Any,
     ) -> None:
         self.check_spec(spec)
+        latent = {"recurrent": recurrent, "categoricals": categoricals, "classes": classes}
+        block = {"layers": layers, "heads": heads, "dropout": dropout, "positional": positional}
         model = WorldModel(
             spec.obs_size,
             spec.num_actions,
+            spec.action,
             hidden=hidden,
-            recurrent=recurrent,
-            categoricals=categoricals,
-            classes=classes,
-            layers=layers,
-            heads=heads,
-            dropout=dropout,
-            positional=positional,
-            has_available=spec.has_available,
+            **latent,
+            **block,
+            has_available=spec.has_available and spec.action == "discrete",
             normalize_observations=normalize_observations,
             hops=hops,
         )
+        form = {"policy": policy, "std": std, "log_std_init": log_std_init}
+        agent = LatentAgent(model, hidden, policy_gain, form)
         read = model.size if critic_input == "latent" else model.stochastic
         critic = LatentCritic(read, hidden, heads)
-        super().__init__(LatentAgent(model, hidden, policy_gain), critic, **learner)
+        super().__init__(agent, critic, **learner)
 
 
 class MAMBASmall(MAMBA):

@@ -2,14 +2,11 @@
 
 from typing import Any
 
-from graphmarl.learners import PPO
-from graphmarl.methods.base import Method
-from graphmarl.nn import ActorCritic
-from graphmarl.ranges import Width
+from graphmarl.methods.ppo_agents import PPOAgents
 from graphmarl.step import Spec
 
 
-class MAPPO(Method, PPO):
+class MAPPO(PPOAgents):
     """Multi-agent PPO with a centralised critic.
 
     The critic reads the global state together with the observation. Reads no edges. Unlike the
@@ -20,24 +17,11 @@ class MAPPO(Method, PPO):
 
     Args:
         spec: specification of the environment, which must have a global state.
-        hidden: width of every layer.
-        recurrent: recurrent agents (GRU).
-        learner: arguments of `PPO`.
+        agents: arguments of `PPOAgents`.
     """
 
     needs_state = True
-    recurrent = "option"
     any_number = False
 
-    def __init__(
-        self, spec: Spec, hidden: Width = 128, recurrent: bool = False, **learner: Any
-    ) -> None:
-        self.check_spec(spec)
-        network = ActorCritic(
-            spec.obs_size,
-            spec.num_actions,
-            hidden=hidden,
-            state_size=spec.state_size,
-            recurrent=recurrent,
-        )
-        super().__init__(network, **learner)
+    def __init__(self, spec: Spec, **agents: Any) -> None:
+        super().__init__(spec, None, spec.state_size, **agents)

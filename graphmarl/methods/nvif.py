@@ -9,7 +9,16 @@ from typing import Any, ClassVar, Literal
 from graphmarl.learners import PPO, QLearning, Stage
 from graphmarl.methods.base import Method
 from graphmarl.methods.nvif_stages import CodeStage, FlowStage
-from graphmarl.nn import ActorCritic, FlowEncoder, MeanObservation, QNetwork, Trunk
+from graphmarl.nn import (
+    ActorCritic,
+    ContinuousPolicy,
+    FlowEncoder,
+    LogStd,
+    MeanObservation,
+    QNetwork,
+    Std,
+    Trunk,
+)
 from graphmarl.ranges import FileName, Layers, NonNegativeFloat, PositiveInt, UnitInterval, Width
 from graphmarl.step import Spec
 
@@ -128,18 +137,31 @@ class NVIFPPO(NVIF, PPO):
     Args:
         spec: specification of the environment.
         separate_critic: actor and critic share no layer, as in the paper.
+        policy: policy of continuous actions, see `PPOAgents`.
+        std: standard deviation of the Gaussian, see `PPOAgents`.
+        log_std_init: its initial logarithm.
         options: arguments of `NVIF` and `PPO`.
     """
 
-    agent_options = ("separate_critic",)
+    agent_options = ("separate_critic", "policy")
+    continuous = True
 
-    def __init__(self, spec: Spec, separate_critic: bool = False, **options: Any) -> None:
-        super().__init__(spec, separate_critic=separate_critic, **options)
+    def __init__(
+        self,
+        spec: Spec,
+        separate_critic: bool = False,
+        policy: ContinuousPolicy = "squashed",
+        std: Std = "free",
+        log_std_init: LogStd = 0.0,
+        **options: Any,
+    ) -> None:
+        form = {"policy": policy, "std": std, "log_std_init": log_std_init}
+        super().__init__(spec, separate_critic=separate_critic, policy=form, **options)
 
     @staticmethod
     def agents(spec: Spec, **trunk: Any) -> ActorCritic:
         """Policy and value pi(a | o_i, s_i), V(o_i, s_i)."""
-        return ActorCritic(spec.obs_size, spec.num_actions, **trunk)
+        return ActorCritic(spec.obs_size, spec.num_actions, spec.action, **trunk)
 
 
 class NVIFDQN(NVIF, QLearning):

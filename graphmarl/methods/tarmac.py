@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from graphmarl.learners import PPO
-from graphmarl.methods.base import Method
+from graphmarl.methods.ppo_agents import PPOAgents
 from graphmarl.methods.q_agents import Mixing, QAgents, make_mixer
-from graphmarl.nn import ActorCritic, AttentionCommunication, AttentionConv
+from graphmarl.nn import AttentionCommunication, AttentionConv
 from graphmarl.ranges import Layers, Width, WidthOrZero
 from graphmarl.step import Spec
 
 
-class TarMAC(Method, PPO):
+class TarMAC(PPOAgents):
     """PPO with targeted communication: attention by signatures and queries.
 
     Implements eqs. 3-4, by default with one round of messages per step. Unlike the paper, which
@@ -22,46 +21,36 @@ class TarMAC(Method, PPO):
 
     Args:
         spec: specification of the environment.
-        hidden: width of every layer.
         message: message size.
         key: size of signatures and queries.
         rounds: rounds of messages in each step.
-        recurrent: recurrent agents (GRU), whose messages depend on the memory.
         central: the critic also reads the global state.
-        learner: arguments of `PPO`.
+        agents: arguments of `PPOAgents`.
     """
 
     default_graph = "complete"
-    recurrent = "option"
     sends_messages = True
     needs_state = "option"
 
     def __init__(
         self,
         spec: Spec,
-        hidden: Width = 128,
         message: Width = 32,
         key: Width = 16,
         rounds: Layers = 1,
-        recurrent: bool = False,
         central: bool = False,
-        **learner: Any,
+        **agents: Any,
     ) -> None:
-        self.check_spec(spec)
         if central and not spec.state_size:
             raise ValueError("a central critic reads the global state; this environment has none")
-        input_size = spec.obs_size + (hidden if recurrent else 0)
-        network = ActorCritic(
-            spec.obs_size,
-            spec.num_actions,
-            hidden=hidden,
-            state_size=spec.state_size if central else 0,
-            communication=AttentionCommunication(
+        super().__init__(
+            spec,
+            lambda input_size: AttentionCommunication(
                 AttentionConv(input_size, message, key=key), message, rounds, input_size
             ),
-            recurrent=recurrent,
+            spec.state_size if central else 0,
+            **agents,
         )
-        super().__init__(network, **learner)
 
 
 class TarMACQMIX(QAgents):

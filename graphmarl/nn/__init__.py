@@ -50,13 +50,23 @@ from graphmarl.nn.critics.counterfactual import CounterfactualCritic
 from graphmarl.nn.critics.joint import JointCritic
 from graphmarl.nn.critics.latent import LatentCritic
 from graphmarl.nn.critics.neighbor import NeighborCritic, NeighborValue
+from graphmarl.nn.distributions import (
+    ContinuousHead,
+    ContinuousPolicy,
+    LogStd,
+    ScaledBeta,
+    SquashedNormal,
+    Std,
+    action_log_prob,
+    choose_action,
+)
 from graphmarl.nn.inference import Aggregator, Approximation, First, InferencePolicy
 from graphmarl.nn.latent_agent import LatentAgent
 from graphmarl.nn.linear import AgentLinear, KindLinear, own_weights
 from graphmarl.nn.mixers import Mixer, MonotonicMixer, SumMixer
 from graphmarl.nn.moments import RunningMoments
 from graphmarl.nn.network import AgentNetwork, Output, batch_of, mlp, orthogonal_linear
-from graphmarl.nn.policy import PolicyHead, SquashedNormal
+from graphmarl.nn.policy import PolicyHead
 from graphmarl.nn.q_network import QNetwork
 from graphmarl.nn.state_messages import StateAggregator, StateMessages
 from graphmarl.nn.tree_encoder import TreeEncoder
@@ -64,6 +74,13 @@ from graphmarl.nn.trunk import AgentInput, Trunk
 from graphmarl.nn.world_model import Latent, WorldModel
 
 __all__ = [
+    "ContinuousHead",
+    "ContinuousPolicy",
+    "LogStd",
+    "ScaledBeta",
+    "Std",
+    "action_log_prob",
+    "choose_action",
     "Actor",
     "AgentConcatCritic",
     "ActorCritic",

@@ -1,5 +1,6 @@
 """Actor and actor-critic networks."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -20,6 +21,7 @@ class Actor(Trunk):
         num_actions: number of actions, or of action components.
         action: discrete or continuous.
         hidden: width of every layer.
+        policy: form of a continuous policy; arguments of `ContinuousHead`.
         trunk: communication, memory and inputs; arguments of `Trunk`.
 
     Shapes:
@@ -33,10 +35,11 @@ class Actor(Trunk):
         action: Action = "discrete",
         *,
         hidden: int = 128,
+        policy: Mapping[str, Any] | None = None,
         **trunk: Any,
     ) -> None:
         super().__init__(obs_size, hidden=hidden, **trunk)
-        self.actor = PolicyHead(hidden, num_actions, action, hidden)
+        self.actor = PolicyHead(hidden, num_actions, action, hidden, **(policy or {}))
 
     def forward(
         self, graph: Data, memory: Float[Tensor, "row memory"]
@@ -57,11 +60,12 @@ class ActorCritic(Actor):
 
     Args:
         obs_size: size of an agent's observation o_i.
-        num_actions: number of actions.
+        num_actions: number of actions, or of action components.
+        action: discrete or continuous.
         hidden: width of every layer.
         state_size: size of the global state for the critic; 0 for a critic of o_i and s_i alone.
         separate_critic: the critic shares no layer with the policy, which may have no memory.
-        trunk: communication, memory and inputs; arguments of `Trunk`.
+        trunk: policy, communication, memory and inputs; arguments of `Actor`.
 
     Shapes:
         graph.x (row, obs_size), memory (row, memory_size); value (row,), distribution over rows.
@@ -74,13 +78,14 @@ class ActorCritic(Actor):
         self,
         obs_size: int,
         num_actions: int,
+        action: Action = "discrete",
         *,
         hidden: int = 128,
         state_size: int = 0,
         separate_critic: bool = False,
         **trunk: Any,
     ) -> None:
-        super().__init__(obs_size, num_actions, hidden=hidden, **trunk)
+        super().__init__(obs_size, num_actions, action, hidden=hidden, **trunk)
         if separate_critic and self.gru is not None:
             raise ValueError("separate_critic is True; it needs agents without a memory")
         self.state_size, self.keeps_inputs = state_size, separate_critic

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
-from torch.distributions import Categorical
+from torch.distributions import Distribution
 from torch_geometric.data import Data
 
-from graphmarl.functional import mask_logits
 from graphmarl.nn.communication.modules import last_action
-from graphmarl.nn.network import AgentNetwork, Output, count_graphs, mlp
+from graphmarl.nn.network import AgentNetwork, Output, count_graphs
+from graphmarl.nn.policy import PolicyHead
 from graphmarl.nn.world_model import WorldModel
 
 
@@ -27,6 +30,7 @@ class LatentAgent(AgentNetwork):
         model: the world model.
         hidden: width of the two hidden layers of the policy.
         policy_gain: gain of the orthogonal initialisation of its last layer.
+        policy: form of a continuous policy; arguments of `ContinuousHead`.
 
     Attributes:
         absorbing: whether dead agents go on exchanging messages with all others.
@@ -37,11 +41,19 @@ class LatentAgent(AgentNetwork):
 
     sequential = True
 
-    def __init__(self, model: WorldModel, hidden: int = 256, policy_gain: float = 0.01) -> None:
+    def __init__(
+        self,
+        model: WorldModel,
+        hidden: int = 256,
+        policy_gain: float = 0.01,
+        policy: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__()
         self.model, self.absorbing = model, False
         self.rounds = model.communication.rounds
-        self.actor = mlp(model.size, hidden, hidden, model.num_actions, last_gain=policy_gain)
+        action = "discrete" if model.discrete else "continuous"
+        shape = (model.size, model.num_actions, action, hidden)
+        self.actor = PolicyHead(*shape, layers=2, gain=policy_gain, **(policy or {}))
         self.memory_size = model.size
         self.ordered = model.communication.positional
 
@@ -70,10 +82,9 @@ class LatentAgent(AgentNetwork):
         policy = self.policy(features, graph.available if "available" in graph else None)
         return Output(distribution=policy, features=features, latent=messages), features
 
-    def policy(self, features: Tensor, available: Tensor | None) -> Categorical:
+    def policy(self, features: Tensor, available: Tensor | None) -> Distribution:
         """Policy at the given latent features."""
-        logits = mask_logits(self.actor(features), available)
-        return Categorical(logits=logits, validate_args=False)
+        return self.actor.policy(features, available)
 
 
 def with_dead(

@@ -13,6 +13,7 @@ from graphmarl.nn.adjacency import Adjacency
 from graphmarl.nn.conv.transformer import CommunicationTransformer, Hops
 from graphmarl.nn.moments import RunningMoments
 from graphmarl.nn.network import mlp
+from graphmarl.nn.policy import Action
 
 
 class Latent(NamedTuple):
@@ -37,7 +38,7 @@ class Prediction(NamedTuple):
 
     Args:
         obs: reconstructed observation.
-        previous_action: logits of the previous action.
+        previous_action: logits of the previous action, or a continuous one.
     """
 
     obs: Tensor
@@ -58,7 +59,8 @@ class WorldModel(nn.Module):
 
     Args:
         obs_size: size of an agent's observation.
-        num_actions: number of actions.
+        num_actions: number of actions, or of action components.
+        action: discrete or continuous.
         hidden: width of all layers, H.
         recurrent: size of h.
         categoricals: number of categorical variables of z.
@@ -83,6 +85,7 @@ class WorldModel(nn.Module):
         self,
         obs_size: int,
         num_actions: int,
+        action: Action = "discrete",
         *,
         hidden: int = 256,
         recurrent: int = 256,
@@ -105,7 +108,8 @@ class WorldModel(nn.Module):
         self.shape = (categoricals, classes)
         self.stochastic, self.recurrent = categoricals * classes, recurrent
         self.size, self.num_actions = self.stochastic + recurrent, num_actions
-        alphabet = (*(classes,) * categoricals, num_actions)
+        self.discrete = action == "discrete"
+        alphabet = (*(classes,) * categoricals, num_actions) if self.discrete else ()
         block = (layers, heads, dropout, positional, alphabet, hops)
         self.communication = CommunicationTransformer(self.stochastic + num_actions, hidden, *block)
         self.gru = nn.GRUCell(hidden, recurrent)
@@ -150,11 +154,11 @@ class WorldModel(nn.Module):
         num_agents: int,
         drop: bool = False,
     ) -> Tensor:
-        """Next deterministic state h after the joint action (row, action), one-hot.
+        """Next deterministic state h after the joint action (row, action).
 
         Args:
             latent: latent states.
-            action: one-hot actions of all agents.
+            action: actions of all agents, one-hot if discrete.
             adjacency: edges of the messages.
             num_agents: rows per graph.
             drop: apply dropout.

@@ -96,18 +96,21 @@ def test_the_same_seed_gives_the_same_parameters_and_another_seed_others(name, t
 INTERRUPTED = [(name, 4, {}) for name in METHODS]
 INTERRUPTED += [(name, moment, {}) for name in ("nvif_ppo", "ndq") for moment in (1, 2)]
 INTERRUPTED += [(name, 4, {"recurrent": True}) for name in ("ippo", "ndq")]
+INTERRUPTED += [("ippo", 4, {"action": "continuous"})]
 
 
 @pytest.mark.parametrize(("name", "trajectory", "options"), INTERRUPTED)
 def test_interrupted_and_resumed_equals_never_interrupted(
     name, trajectory, options, tmp_path, monkeypatch
 ):
-    graph, method = "random:k=1,refresh=2,drop=0.2", small(name, **options)
-    whole = start(tmp_path, "whole", graph=graph, method=method)
+    env = {"name": "toy:Toy", "action": options.get("action", "discrete")}
+    method = small(name, **{k: v for k, v in options.items() if k != "action"})
+    setting: Any = {"graph": "random:k=1,refresh=2,drop=0.2", "method": method, "env": env}
+    whole = start(tmp_path, "whole", **setting)
     with monkeypatch.context() as patch:
         interrupt(patch, callbacks.MetricsWriter, "on_train_batch_end", trajectory)
         with pytest.raises(InterruptionError):
-            start(tmp_path, "broken", graph=graph, method=method)
+            start(tmp_path, "broken", **setting)
     again = resume(tmp_path / "broken", trust=True, progress=False)
     assert same(whole, again)
     assert (whole.path / "metrics.csv").read_text() == (again.path / "metrics.csv").read_text()

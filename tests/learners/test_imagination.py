@@ -8,6 +8,7 @@ import torch
 from batches import batch
 from torch import nn
 from torch.distributions import Categorical
+from torch_geometric.data import Data
 from toy import Toy
 
 from graphmarl.data import Collector
@@ -15,9 +16,16 @@ from graphmarl.functional import mean_of_live
 from graphmarl.graphs import make_graph
 from graphmarl.learners import imagination, model_based
 from graphmarl.learners.imagination import imagine_rollout, imagine_step
-from graphmarl.learners.sequences import Sequences, model_losses, unroll
+from graphmarl.learners.sequences import Sequences, action_error, model_losses, unroll
 from graphmarl.methods import MAMBASmall
-from graphmarl.nn import BlockMask, LatentAgent, LatentCritic, WorldModel
+from graphmarl.nn import (
+    BlockMask,
+    LatentAgent,
+    LatentCritic,
+    WorldModel,
+    action_log_prob,
+    last_action,
+)
 from graphmarl.step import Environment, Spec, Step
 
 SMALL: dict[str, Any] = {"hidden": 16, "recurrent": 8, "heads": 2, "layers": 1}
@@ -369,9 +377,37 @@ def test_bad_input_fails_at_the_door(options, message):
         MAMBASmall(Toy().spec, **options)
 
 
-def test_continuous_actions_are_refused():
-    with pytest.raises(ValueError, match="MAMBASmall takes discrete actions"):
-        MAMBASmall(Spec(2, (3,), 2, 5, action="continuous"))
+def test_continuous_actions_are_predicted_by_a_gaussian_and_sent_as_they_are():
+    # Half the squared error of each component: (0.5^2 + 1^2) / 2.
+    prediction, action = torch.tensor([[0.5, -0.5]]), torch.tensor([[1.0, 0.5]])
+    assert action_error(prediction, action, discrete=False).tolist() == [0.625]
+    model = WorldModel(3, 2, "continuous", categoricals=2, classes=1, dropout=0.0, **SMALL)
+    assert model.communication.alphabet == ()
+    graph = Data(last_action=action.repeat(2, 1), time=torch.tensor([0, 3]), num_nodes=2)
+    graph.batch = torch.arange(2)
+    assert last_action(graph, 2).tolist() == [[0.0, 0.0], [1.0, 0.5]]
+
+
+@pytest.mark.parametrize("form", ["squashed", "beta"])
+def test_imagined_continuous_actions_have_the_probability_with_which_they_are_trained(form):
+    torch.manual_seed(0)
+    model = WorldModel(3, 2, "continuous", categoricals=2, classes=2, dropout=0.0, **SMALL)
+    agent, alive = LatentAgent(model, 16, policy={"policy": form}), torch.ones(5, 2).bool()
+    sent: list[torch.Tensor] = []
+    advance = model.advance
+    model.advance = lambda latent, action, *others: (  # type: ignore[method-assign]
+        sent.append(action),
+        advance(latent, action, *others),
+    )[1]
+    features = torch.randn(5, 2, model.size)
+    step, _ = imagine_step(agent, features, alive, BlockMask.complete(alive))
+    policy = agent.policy(features, None)
+    again = action_log_prob(policy, step.action, step.action)
+    assert torch.allclose(again, step.log_prob, atol=1e-5)
+    done = step.action.tanh() if form == "squashed" else step.action
+    assert torch.equal(sent[0], done.flatten(0, 1)) and done.abs().max() <= 1
+    assert torch.allclose(policy.log_prob(done), step.log_prob, atol=1e-3)
+    assert step.available is None
 
 
 class Ring(Environment):

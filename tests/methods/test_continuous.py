@@ -9,11 +9,15 @@ from graphmarl.results.checkpoints import load_checkpoint
 
 ENV = "navigation:num_agents=3,num_envs=4,action=continuous"
 METHODS = ["vpp", "vpp:approximation=bethe,target_entropy=0.5", "ip", "maddpg", "pic"]
+METHODS += ["ippo:rollout_length=8,minibatch_size=48"]
+METHODS += ["mappo:policy=beta,rollout_length=8,minibatch_size=48"]
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_two_hundred_steps_are_finite_and_change_the_policy(method, tmp_path):
-    method += ("," if ":" in method else ":") + "learning_starts=64,batch_size=16,gradient_steps=1"
+    if "rollout_length" not in method:
+        method += "," if ":" in method else ":"
+        method += "learning_starts=64,batch_size=16,gradient_steps=1"
     options = {"runs": str(tmp_path), "progress": False, "checkpoint_every": 32}
     run = train(method, ENV, None, 200, name="a", **options)
     numbers = run.metrics()[-1]

@@ -11,6 +11,7 @@ from graphmarl.graphs import GRAPHS, make_graph
 from graphmarl.learners import Learner
 from graphmarl.methods import METHODS
 from graphmarl.nn import AttentionConv, Channel, Cut, GatedConv
+from graphmarl.nn.policy import parameters_of
 from graphmarl.resolver import construct, hints_of, options_of
 
 RING = torch.tensor([[0, 1, 1, 2, 2, 3, 3, 4], [1, 0, 2, 1, 3, 2, 4, 3]])
@@ -29,6 +30,12 @@ WORLD |= {
     "epochs": 1,
     "sequence_length": 6,
     "imagination_horizon": 3,
+}
+# Forms with continuous actions.
+CONTINUOUS = {
+    "ippo-squashed": ("ippo", {"std": "state"}),
+    "commnet-beta": ("commnet", {"policy": "beta"}),
+    "mamba-continuous": ("mamba", WORLD),
 }
 # Forms of a method that have laws of their own, by what they are called here.
 FORMS = {name: (name, {}) for name in METHODS} | {
@@ -50,6 +57,7 @@ FORMS = {name: (name, {}) for name in METHODS} | {
     "mamba_small": ("mamba_small", WORLD),
     "mamba-masked": ("mamba", {**WORLD, "masked_training": True, "positional": False}),
 }
+FORMS |= CONTINUOUS
 RECURRENT = [
     name
     for name, (method, _) in FORMS.items()
@@ -63,7 +71,8 @@ every_method = pytest.mark.parametrize("name", FORMS)
 
 
 def make(name: str, num_agents: int = 5, seed: int = 1, **options) -> tuple[Learner, Toy]:
-    env = Toy(num_envs=2, num_agents=num_agents)
+    action = "continuous" if name in CONTINUOUS else "discrete"
+    env = Toy(num_envs=2, num_agents=num_agents, action=action)
     torch.manual_seed(seed)
     method, form = FORMS[name]
     known = options_of(METHODS[method])
@@ -82,10 +91,28 @@ def takes_any_number(learner: Learner) -> None:
 def line_of(env: Toy, seed: int = 0) -> Data:
     """Both copies of the game with its agents in a line, each receiving from the next."""
     last_action = torch.tensor([[0, 1, 2, 1, 0], [2, 2, 1, 0, 1]])
-    graph = agent_graph(env.reset(seed), env.spec, last_action)
+    graph = agent_graph(env.reset(seed), env.spec, as_action(last_action, env))
     graph["time"] += 1
     graph.edge_index = torch.cat([RING, RING + 5], 1)
     return graph
+
+
+def as_action(number: torch.Tensor, env: Toy) -> torch.Tensor:
+    """Actions from numbers, of either kind."""
+    if env.spec.action == "discrete":
+        return number
+    return torch.stack([number / 2 - 0.5, 0.5 - number / 4], -1)
+
+
+def other_action(action: torch.Tensor) -> torch.Tensor:
+    """Other actions than these, of either kind."""
+    return -action if action.is_floating_point() else (action + 1) % 3
+
+
+def rows_of(graph: Data) -> list[str]:
+    """Names of what a graph holds of each agent."""
+    names = ("x", "pos", "alive", "kind", "available", "last_action")
+    return [name for name in names if name in graph]
 
 
 def outputs(learner: Learner, graph: Data) -> dict[str, torch.Tensor]:
@@ -93,7 +120,7 @@ def outputs(learner: Learner, graph: Data) -> dict[str, torch.Tensor]:
     output, memory = learner.network(graph, memory)
     found = {"memory": memory}
     if output.distribution is not None:
-        found["logits"] = output.distribution.logits
+        found["policy"] = parameters_of(output.distribution)
     for field in ("value", "q", "latent", "features"):
         if getattr(output, field) is not None:
             found[field] = getattr(output, field)
@@ -110,7 +137,7 @@ def test_renumbering_agents_renumbers_the_output(name):
     order = torch.tensor([3, 0, 4, 1, 2, 8, 9, 5, 7, 6])
     place = torch.argsort(order)
     renumbered = graph.clone()
-    for key in ("x", "pos", "alive", "kind", "available", "last_action"):
+    for key in rows_of(graph):
         renumbered[key] = graph[key][order]
     assert graph.edge_index is not None
     renumbered.edge_index = place[graph.edge_index]
@@ -126,7 +153,7 @@ def test_a_batch_of_graphs_equals_each_graph_alone(name):
     for b in range(2):
         graph = line_of(env)
         alone = Data(edge_index=RING, num_nodes=5)
-        for key in ("x", "pos", "alive", "kind", "available", "last_action"):
+        for key in rows_of(graph):
             alone[key] = graph[key][b * 5 : b * 5 + 5]
         for key in ("state", "time"):
             alone[key] = graph[key][b : b + 1]
@@ -148,7 +175,7 @@ def test_a_dead_agent_changes_nothing_for_live_agents_and_gets_no_gradient(name)
         assert torch.equal(value[graph.alive], after[key][graph.alive]), key
     graph.x.requires_grad_()
     found = outputs(learner, graph)
-    live = found["logits" if "logits" in found else "q"][graph.alive].sum()
+    live = found["policy" if "policy" in found else "q"][graph.alive].sum()
     (gradient,) = torch.autograd.grad(live, graph.x)
     assert gradient[2].abs().sum() == 0
 
@@ -172,7 +199,7 @@ def test_no_information_crosses_a_missing_edge(name):
         moved = graph.clone()
         assert moved.x is not None
         moved.x[agent] += 0.3
-        moved.last_action[agent] = (moved.last_action[agent] + 1) % 3
+        moved.last_action[agent] = other_action(moved.last_action[agent])
         after = torch.cat([v[0].flatten() for v in outputs(learner, moved).values()])
         # An agent may send its last action without its observation (MFQ).
         assert (agent <= rounds) == (not torch.equal(before, after)), agent
@@ -198,13 +225,13 @@ def test_no_information_crosses_a_cut_message(name):
             torch.nn.init.zeros_(layer.signature.weight)
     graph, moved = line_of(env), line_of(env)
     moved.x = graph["x"] + 0.3
-    moved.last_action = (graph.last_action + 1) % 3
+    moved.last_action = other_action(graph.last_action)
     for field in ("x", "last_action"):
         moved[field][0] = graph[field][0]
     received = outputs(learner, graph), outputs(learner, moved)
     with channel:
         cut = outputs(learner, graph), outputs(learner, moved)
-    read = "q" if "q" in received[0] else "logits"
+    read = "q" if "q" in received[0] else "policy"
     assert not torch.equal(received[0][read][0], received[1][read][0])
     assert not torch.equal(received[0][read][0], cut[0][read][0])
     for key, value in cut[0].items():
@@ -224,7 +251,7 @@ def outputs_with_gradient(learner: Learner, graph: Data) -> list[torch.Tensor]:
 def test_one_agent_acts_alike_on_every_graph(name):
     learner, env = make(name, 1)
     step = env.reset(0).replace(links=torch.empty(2, 0, dtype=torch.long))
-    agents = agent_graph(step, env.spec, torch.ones(step.alive.shape, dtype=torch.long))
+    agents = agent_graph(step, env.spec, as_action(torch.ones_like(step.alive).long(), env))
     required = {"radius": {"r": 0.5}, "random": {"k": 2}}
     alone = outputs(learner, make_graph("none")(agents))
     for graph in GRAPHS:
@@ -301,7 +328,7 @@ def test_the_same_weights_run_with_another_number_of_agents(name):
     if getattr(small.network, "state_size", 0):
         pytest.skip("the state of this game grows with its agents")
     large.network.load_state_dict(small.network.state_dict())
-    last_action = torch.ones(2, 8, dtype=torch.long)
+    last_action = as_action(torch.ones(2, 8, dtype=torch.long), env)
     assert outputs(large, make_graph("knn:k=2")(agent_graph(env.reset(0), env.spec, last_action)))
 
 

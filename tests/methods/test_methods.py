@@ -88,11 +88,11 @@ def test_the_table_has_a_row_for_each_method_made_from_its_class():
 
 def test_a_learner_of_a_user_needs_no_declarations():
     assert method_table({"mine": Learner})[0]["needs state"] == ""
-    assert not accepts("ippo", action="continuous")
-    with pytest.raises(
-        ValueError, match="IPPO takes discrete actions; this environment has contin"
-    ):
-        build("ippo", action="continuous")
+    with pytest.raises(ValueError, match="COMA takes discrete actions; .* continuous ones") as no:
+        build("coma", action="continuous")
+    named = str(no.value).partition("which ")[2].removesuffix(" take").split(", ")
+    assert named == [name for name in METHODS if declared(name).continuous]
+    assert {"ippo", "mappo", "vpp"} <= set(named)
 
 
 def test_toy_is_an_environment_that_every_method_takes():

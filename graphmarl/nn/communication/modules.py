@@ -265,8 +265,10 @@ class MeanAction(CommunicationModule):
 
 
 def last_action(graph: Data, num_actions: int) -> Float[Tensor, "row action"]:
-    """Previous action of each agent, one-hot; zeros at the start of an episode."""
-    chosen = F.one_hot(graph.last_action, num_actions).float()
+    """Previous action of each agent, one-hot if discrete; zeros at the start of an episode."""
+    chosen = graph.last_action
+    if not chosen.is_floating_point():
+        chosen = F.one_hot(chosen, num_actions).float()
     return chosen * (graph["time"] > 0)[batch_of(graph)][:, None]
 
 

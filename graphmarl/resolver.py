@@ -131,6 +131,7 @@ def construct(
         if option not in known:
             there = ", ".join([*known, *others])
             near = hint(option, [*known, *others])
+            near += getattr(cls, "others_with", lambda _: "")(option)
             raise ValueError(
                 f"{what} {name!r} has no option {option!r}; its options are {there}{near}"
             )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, fields, replace
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, UInt8
 from torch import Tensor
 from torch_geometric.data import Data
 
@@ -23,7 +23,7 @@ class Trajectory:
     Args:
         spec: shapes of the environment.
         edges: edges of the agent graphs, graph `t * B + b` for time t of environment b.
-        obs: observations, of any floating type; graphs have float32.
+        obs: observations, of any floating type, or pictures as bytes; graphs have float32.
         alive: live agents.
         time: steps since the episode began.
         action: action of each agent.
@@ -45,7 +45,7 @@ class Trajectory:
 
     spec: Spec
     edges: Edges
-    obs: Float[Tensor, "time env agent ..."]
+    obs: Float[Tensor, "time env agent ..."] | UInt8[Tensor, "time env agent ..."]
     alive: Bool[Tensor, "time env agent"]
     time: Int[Tensor, "time env"]
     action: Tensor

@@ -14,7 +14,14 @@ from torch_geometric.data import Data
 from graphmarl.data import Trajectory
 from graphmarl.functional import linear, masked_mean
 from graphmarl.learners.off_policy import OffPolicy, one_hot_action, team_reward
-from graphmarl.nn import AgentNetwork, CentralCritic, SquashedNormal, no_memory
+from graphmarl.nn import (
+    Actor,
+    AgentNetwork,
+    CentralCritic,
+    FrozenEncoder,
+    SquashedNormal,
+    no_memory,
+)
 from graphmarl.ranges import NonNegativeFloat, PositiveFloat, UnitInterval
 
 
@@ -85,6 +92,18 @@ class DDPG(OffPolicy):
         self.gamma, self.gumbel_temperature, self.shuffle = gamma, gumbel_temperature, shuffle
         self.noise, self.final_noise = noise, final_noise
         self.regulariser, self.reward_scale = regulariser, reward_scale
+
+    def share_encoder(self) -> None:
+        """Let actors read pictures by the encoders of the critics, current and target.
+
+        An encoder is trained by the loss of the critic alone, as in DrQ.
+        """
+        pairs = [(self.network, self.critic)]
+        if self.target_actor:
+            pairs.append((self.targets["network"], self.targets["critic"]))  # type: ignore[arg-type]
+        for actor, critic in pairs:
+            assert isinstance(actor, Actor), "made by the method"
+            actor.inputs.observation = FrozenEncoder(critic.observation)
 
     def act(
         self, graph: Data, memory: Float[Tensor, "row memory"], greedy: bool = False

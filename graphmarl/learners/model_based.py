@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
+from graphmarl.agent_graph import scaled
 from graphmarl.data import Replay, Trajectory
 from graphmarl.learners.base import Learner
 from graphmarl.learners.sequences import PredictionLoss, Sequences, model_losses, unroll
@@ -129,7 +130,7 @@ class ModelBased(Learner):
             self.replay.add(trajectory)
             if self.network.model.moments is not None:
                 self.network.model.moments.update(
-                    trajectory.obs.flatten(3)[trajectory.alive].float()
+                    scaled(trajectory.obs).flatten(3)[trajectory.alive]
                 )
         rows = []
         while self._due(trajectory):

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 from graphmarl.learners import Learner
+from graphmarl.nn import Encoder, ObsSize
+from graphmarl.resolver import options_of
 from graphmarl.step import Spec
 
 Action = Literal["discrete", "continuous"]
@@ -28,6 +30,7 @@ class Method(Learner):
         recurrent: whether agents have a memory, or may have one by an option; False by default.
         sends_messages: whether information travels along the edges; False by default. Such a method
             sets `default_graph`, for example to "complete".
+        pictures: whether observations can be read by convolutions; False by default.
         any_number: whether trained weights run with another number of agents; True by default.
     """
 
@@ -37,6 +40,7 @@ class Method(Learner):
     needs_position: ClassVar[bool] = False
     recurrent: ClassVar[bool | Support] = False
     sends_messages: ClassVar[bool] = False
+    pictures: ClassVar[bool | Support] = False
     any_number: ClassVar[bool | Support] = True
 
     @classmethod
@@ -61,6 +65,28 @@ class Method(Learner):
         if cls.needs_position and not spec.has_position:
             raise ValueError(f"{name} needs positions; the agents of this environment have none")
 
+    @staticmethod
+    def observed(spec: Spec, encoder: Encoder) -> ObsSize:
+        """What the networks are to read: vectors, or pictures that they encode by themselves.
+
+        Args:
+            spec: shapes of the environment.
+            encoder: `mlp` for flattened observations, `cnn` for pictures.
+        """
+        return spec.obs_size if encoder == "mlp" else spec.obs_shape
+
+    @staticmethod
+    def others_with(option: str) -> str:
+        """Names of the methods that have an option, to be added to a message; empty if none has.
+
+        Args:
+            option: its name.
+        """
+        from graphmarl.methods import METHODS
+
+        names = [name for name, cls in METHODS.items() if option in options_of(cls)]
+        return f"; methods that have it: {', '.join(names)}" if names else ""
+
 
 def methods_for(action: Action) -> list[str]:
     """Names of the methods that take a kind of action.
@@ -79,6 +105,7 @@ COLUMNS = {
     "needs_state": "needs state",
     "recurrent": "recurrent",
     "sends_messages": "messages",
+    "pictures": "pictures",
     "any_number": "any number of agents",
     "needs_position": "needs positions",
 }

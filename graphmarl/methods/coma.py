@@ -24,8 +24,10 @@ from graphmarl.nn import (
     CommunicationModule,
     CounterfactualCritic,
     EncodedCommunication,
+    Encoder,
     GatedConv,
     Output,
+    encoded_size,
 )
 from graphmarl.ranges import (
     LearningRate,
@@ -74,6 +76,7 @@ class COMA(Method, A2C):
         reward: `team` as in the paper, `team_to_end` if agents can die, or `agent`; see `PPO`.
         gae_lambda: lambda of the critic's returns.
         max_grad_norm: maximum gradient norm.
+        encoder: `mlp` reads flattened observations, `cnn` reads pictures by convolutions first.
         learner: arguments of `A2C`.
 
     Raises:
@@ -82,6 +85,7 @@ class COMA(Method, A2C):
 
     needs_state = True
     recurrent = "option"
+    pictures = "option"
     any_number = False
 
     def __init__(
@@ -102,12 +106,15 @@ class COMA(Method, A2C):
         reward: Reward = "team",
         gae_lambda: UnitInterval = 0.8,
         max_grad_norm: PositiveFloat = 10.0,
+        encoder: Encoder = "mlp",
         **learner: Any,
     ) -> None:
         self.check_spec(spec)
-        shapes = (spec.obs_size, spec.num_actions)
+        shapes = (self.observed(spec, encoder), spec.num_actions)
         agents = spec.num_agents
-        module = make_communication(communication, spec.obs_size + agents + hidden * recurrent)
+        module = make_communication(
+            communication, encoded_size(shapes[0]) + agents + hidden * recurrent
+        )
         trunk: dict[str, Any] = {"communication": module, "agent_id": agents}
         network = MixedActor(*shapes, hidden=hidden, recurrent=recurrent, **trunk)
         network.uniform.fill_(epsilon)

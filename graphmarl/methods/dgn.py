@@ -15,7 +15,17 @@ from graphmarl.functional import masked_mean
 from graphmarl.learners import QLearning
 from graphmarl.learners.transitions import edges_that_stay
 from graphmarl.methods.base import Method
-from graphmarl.nn import AgentNetwork, AttentionConv, Output, mlp, orthogonal_linear
+from graphmarl.nn import (
+    AgentNetwork,
+    AttentionConv,
+    Encoder,
+    ObsSize,
+    Output,
+    encoded_size,
+    mlp,
+    observation_encoder,
+    orthogonal_linear,
+)
 from graphmarl.ranges import Layers, NonNegativeFloat, Width
 from graphmarl.step import Spec
 
@@ -44,9 +54,9 @@ class DGNNetwork(AgentNetwork):
     """Q-network with stacked attention blocks and a head on the features of all layers.
 
     Args:
-        obs_size: size of an agent's observation.
+        obs_size: size of an agent's observation, or the shape of pictures.
         num_actions: number of actions.
-        encoder: width of the encoder's first layer.
+        encoder_hidden: width of the encoder's first layer.
         hidden: size of the features.
         heads: attention heads per convolution.
         layers: number of convolutions, that is hops of information.
@@ -56,10 +66,18 @@ class DGNNetwork(AgentNetwork):
     """
 
     def __init__(
-        self, obs_size: int, num_actions: int, encoder: int, hidden: int, heads: int, layers: int
+        self,
+        obs_size: ObsSize,
+        num_actions: int,
+        encoder_hidden: int,
+        hidden: int,
+        heads: int,
+        layers: int,
     ) -> None:
         super().__init__()
-        self.encoder = nn.Sequential(mlp(obs_size, encoder, hidden), nn.ReLU())
+        self.observation = observation_encoder(obs_size)
+        size = encoded_size(obs_size)
+        self.encoder = nn.Sequential(mlp(size, encoder_hidden, hidden), nn.ReLU())
         self.blocks = nn.ModuleList(AttentionBlock(hidden, heads) for _ in range(layers))
         self.head = orthogonal_linear(hidden * (layers + 1), num_actions, 1.0)
         self.rounds = layers
@@ -67,7 +85,7 @@ class DGNNetwork(AgentNetwork):
     def attend(self, graph: Data) -> tuple[list[Tensor], tuple[Tensor, Tensor]]:
         """Features of every layer, and the attention of the last layer."""
         assert graph.x is not None, "the agent graph carries observations"
-        features = [self.encoder(graph.x.flatten(1))]
+        features = [self.encoder(self.observation(graph.x.flatten(1)))]
         alpha = (features[0], features[0])
         for block in self.blocks:
             h, alpha = block(features[-1], graph)
@@ -94,32 +112,36 @@ class DGN(Method, QLearning):
 
     Args:
         spec: specification of the environment.
-        encoder: width of the encoder's first layer.
+        encoder_hidden: width of the encoder's first layer.
         hidden: size of the features.
         heads: attention heads per convolution.
         layers: number of convolutions.
         temporal: weight of the temporal relation regularisation; 0.03 in the paper.
         next_graph: edges of the next state in targets: its `own`, or the `same` as before the
             transition, less those of agents that have died, which needs single transitions.
+        encoder: `mlp` reads flattened observations, `cnn` reads pictures by convolutions first.
         learner: arguments of `QLearning`.
     """
 
     default_graph = "knn:k=3"
     sends_messages = True
+    pictures = "option"
 
     def __init__(
         self,
         spec: Spec,
-        encoder: Width = 512,
+        encoder_hidden: Width = 512,
         hidden: Width = 128,
         heads: Layers = 8,
         layers: Layers = 2,
         temporal: NonNegativeFloat = 0.0,
         next_graph: Literal["own", "same"] = "own",
+        encoder: Encoder = "mlp",
         **learner: Any,
     ) -> None:
         self.check_spec(spec)
-        network = DGNNetwork(spec.obs_size, spec.num_actions, encoder, hidden, heads, layers)
+        sizes = (encoder_hidden, hidden, heads, layers)
+        network = DGNNetwork(self.observed(spec, encoder), spec.num_actions, *sizes)
         super().__init__(network, None, **learner)
         self.temporal, self.next_graph = temporal, next_graph
         if next_graph == "same" and self.episodic:

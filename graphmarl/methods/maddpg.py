@@ -6,7 +6,7 @@ from typing import Any
 
 from graphmarl.learners import DDPG
 from graphmarl.methods.base import Method
-from graphmarl.nn import Actor, AgentConcatCritic, ConcatCritic, own_weights
+from graphmarl.nn import Actor, AgentConcatCritic, ConcatCritic, Encoder, own_weights
 from graphmarl.ranges import Width
 from graphmarl.step import Spec
 
@@ -24,23 +24,34 @@ class MADDPG(Method, DDPG):
         hidden: width of every layer.
         shared: share an actor and a critic between all agents; otherwise each agent index has its
             own, and its critic learns from the agent's own reward.
+        encoder: `mlp` reads flattened observations, `cnn` reads pictures by convolutions first, of
+            which the actor shares those of the critic.
         learner: arguments of `DDPG` and `OffPolicy`.
     """
 
     continuous = True
+    pictures = "option"
     any_number = False
 
     def __init__(
-        self, spec: Spec, hidden: Width = 128, *, shared: bool = True, **learner: Any
+        self,
+        spec: Spec,
+        hidden: Width = 128,
+        *,
+        shared: bool = True,
+        encoder: Encoder = "mlp",
+        **learner: Any,
     ) -> None:
         self.check_spec(spec)
-        shapes = (spec.obs_size, spec.num_actions)
+        shapes = (self.observed(spec, encoder), spec.num_actions)
         actor = Actor(*shapes, spec.action, hidden=hidden)
         critic = (ConcatCritic if shared else AgentConcatCritic)(*shapes, spec.num_agents, hidden)
         if not shared:
             actor = own_weights(actor, spec.num_agents)
             actor.num_agents = spec.num_agents
         super().__init__(actor, critic, **learner)
+        if encoder == "cnn":
+            self.share_encoder()
 
 
 class MADDPGS(MADDPG):

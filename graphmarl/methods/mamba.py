@@ -9,6 +9,7 @@ from graphmarl.learners.imagination import ImaginedActions, ImaginedReward
 from graphmarl.methods.base import Method
 from graphmarl.nn import (
     ContinuousPolicy,
+    Encoder,
     Hops,
     LatentAgent,
     LatentCritic,
@@ -64,6 +65,7 @@ class MAMBA(Method, Dreamer):
         std: the standard deviation of the Gaussian is one `free` parameter of each action
             component, or depends on the `state`.
         log_std_init: its initial logarithm.
+        encoder: `mlp` reads flattened observations, `cnn` reads pictures by convolutions first.
         learner: arguments of `Dreamer`.
 
     Raises:
@@ -71,6 +73,7 @@ class MAMBA(Method, Dreamer):
     """
 
     continuous = True
+    pictures = "option"
     default_graph = "complete"
     recurrent = True
     sends_messages = True
@@ -94,18 +97,18 @@ class MAMBA(Method, Dreamer):
         policy: ContinuousPolicy = "squashed",
         std: Std = "free",
         log_std_init: LogStd = 0.0,
+        encoder: Encoder = "mlp",
         **learner: Any,
     ) -> None:
         self.check_spec(spec)
         latent = {"recurrent": recurrent, "categoricals": categoricals, "classes": classes}
         block = {"layers": layers, "heads": heads, "dropout": dropout, "positional": positional}
         model = WorldModel(
-            spec.obs_size,
+            self.observed(spec, encoder),
             spec.num_actions,
             spec.action,
             hidden=hidden,
-            **latent,
-            **block,
+            **(latent | block),
             has_available=spec.has_available and spec.action == "discrete",
             normalize_observations=normalize_observations,
             hops=hops,

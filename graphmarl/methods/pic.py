@@ -6,7 +6,7 @@ from typing import Any
 
 from graphmarl.learners import DDPG
 from graphmarl.methods.base import Method
-from graphmarl.nn import Actor, PooledCritic
+from graphmarl.nn import Actor, Encoder, PooledCritic
 from graphmarl.ranges import Layers, Width
 from graphmarl.step import Spec
 
@@ -22,11 +22,14 @@ class PIC(Method, DDPG):
         hidden: width of every layer.
         layers: number of graph convolutions of the critic.
         normalise: divide each convolution by the number of agents, as in the paper's code.
+        encoder: `mlp` reads flattened observations, `cnn` reads pictures by convolutions first, of
+            which the actor shares those of the critic.
         learner: arguments of `DDPG` and `OffPolicy`.
     """
 
     default_graph = "complete"
     continuous = True
+    pictures = "option"
 
     def __init__(
         self,
@@ -34,11 +37,15 @@ class PIC(Method, DDPG):
         hidden: Width = 128,
         layers: Layers = 2,
         normalise: bool = True,
+        encoder: Encoder = "mlp",
         **learner: Any,
     ) -> None:
         self.check_spec(spec)
-        actor = Actor(spec.obs_size, spec.num_actions, spec.action, hidden=hidden)
+        obs_size = self.observed(spec, encoder)
+        actor = Actor(obs_size, spec.num_actions, spec.action, hidden=hidden)
         critic = PooledCritic(
-            spec.obs_size, spec.num_actions, len(spec.kinds), hidden, layers, normalise=normalise
+            obs_size, spec.num_actions, len(spec.kinds), hidden, layers, normalise=normalise
         )
         super().__init__(actor, critic, **learner)
+        if encoder == "cnn":
+            self.share_encoder()

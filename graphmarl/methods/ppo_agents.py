@@ -7,7 +7,15 @@ from typing import Any
 
 from graphmarl.learners import PPO
 from graphmarl.methods.base import Method
-from graphmarl.nn import ActorCritic, CommunicationModule, ContinuousPolicy, LogStd, Std
+from graphmarl.nn import (
+    ActorCritic,
+    CommunicationModule,
+    ContinuousPolicy,
+    Encoder,
+    LogStd,
+    Std,
+    encoded_size,
+)
 from graphmarl.ranges import Width
 from graphmarl.step import Spec
 
@@ -26,11 +34,13 @@ class PPOAgents(Method, PPO):
         std: the standard deviation of the Gaussian is one `free` parameter of each action
             component, or depends on the `state`.
         log_std_init: its initial logarithm.
+        encoder: `mlp` reads flattened observations, `cnn` reads pictures by convolutions first.
         learner: arguments of `PPO`.
     """
 
     continuous = True
     recurrent = "option"
+    pictures = "option"
 
     def __init__(
         self,
@@ -43,12 +53,14 @@ class PPOAgents(Method, PPO):
         policy: ContinuousPolicy = "squashed",
         std: Std = "free",
         log_std_init: LogStd = 0.0,
+        encoder: Encoder = "mlp",
         **learner: Any,
     ) -> None:
         self.check_spec(spec)
-        input_size = spec.obs_size + (hidden if recurrent else 0)
+        obs_size = self.observed(spec, encoder)
+        input_size = encoded_size(obs_size) + (hidden if recurrent else 0)
         network = ActorCritic(
-            spec.obs_size,
+            obs_size,
             spec.num_actions,
             spec.action,
             hidden=hidden,

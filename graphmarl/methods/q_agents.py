@@ -7,7 +7,15 @@ from typing import Any, Literal, get_args
 
 from graphmarl.learners import QLearning
 from graphmarl.methods.base import Method
-from graphmarl.nn import CommunicationModule, Mixer, MonotonicMixer, QNetwork, SumMixer
+from graphmarl.nn import (
+    CommunicationModule,
+    Encoder,
+    Mixer,
+    MonotonicMixer,
+    QNetwork,
+    SumMixer,
+    encoded_size,
+)
 from graphmarl.ranges import Width
 from graphmarl.step import Spec
 
@@ -23,6 +31,7 @@ class QAgents(Method, QLearning):
         recurrent: recurrent agents (GRU), as in PyMARL.
         last_action: append the last action to the input.
         agent_id: append the agent index to the input, which fixes the number of agents.
+        encoder: `mlp` reads flattened observations, `cnn` reads pictures by convolutions first.
         learner: arguments of `QLearning`.
 
     Raises:
@@ -30,6 +39,7 @@ class QAgents(Method, QLearning):
     """
 
     recurrent = "option"
+    pictures = "option"
 
     network: QNetwork
 
@@ -43,14 +53,16 @@ class QAgents(Method, QLearning):
         recurrent: bool = False,
         last_action: bool = False,
         agent_id: bool = False,
+        encoder: Encoder = "mlp",
         **learner: Any,
     ) -> None:
         self.check_spec(spec)
         actions = spec.num_actions if last_action else 0
         agents = spec.num_agents if agent_id else 0
-        input_size = spec.obs_size + actions + agents + (hidden if recurrent else 0)
+        obs_size = self.observed(spec, encoder)
+        input_size = encoded_size(obs_size) + actions + agents + (hidden if recurrent else 0)
         network = QNetwork(
-            spec.obs_size,
+            obs_size,
             spec.num_actions,
             hidden=hidden,
             communication=communication(input_size) if communication else None,

@@ -9,7 +9,9 @@ from graphmarl.methods.base import Method
 from graphmarl.nn import (
     Aggregator,
     Approximation,
+    Encoder,
     First,
+    FrozenEncoder,
     InferencePolicy,
     NeighborCritic,
     NeighborValue,
@@ -50,6 +52,8 @@ class VPP(Method, SAC):
         damping: share of old messages that is kept in each round of `bethe`.
         reweight: rho of tree-reweighted belief propagation with `bethe`; 1 is Bethe.
         critics: number of Q-functions, of which the minimum is used.
+        encoder: `mlp` reads flattened observations, `cnn` reads pictures by convolutions first, of
+            which the policy shares those of the first critic.
         learner: arguments of `SAC` and `OffPolicy`.
 
     Raises:
@@ -58,6 +62,7 @@ class VPP(Method, SAC):
 
     default_graph = "knn:k=4,refresh=5"
     continuous = True
+    pictures = "option"
     any_number = "default"
     sends_messages = True
 
@@ -82,6 +87,7 @@ class VPP(Method, SAC):
         damping: UnitInterval = 0.0,
         reweight: NonNegativeFloat = 1.0,
         critics: Layers = 1,
+        encoder: Encoder = "mlp",
         **learner: Any,
     ) -> None:
         self.check_spec(spec)
@@ -91,19 +97,11 @@ class VPP(Method, SAC):
         states = {"messages": state_messages, "aggregator": state_aggregator}
         states |= {"with_first": own_state, "num_agents": 0 if shared else spec.num_agents}
         common = {"rounds": rounds, "hidden": hidden, "states": states}
-        policy = self._policy(spec, size=size, **form, **attention, **messages, **common)
-        critics_and_value = self._critics(spec, critics, size=critic_size or size, **common)
-        super().__init__(policy, *critics_and_value, **learner)
-
-    @staticmethod
-    def _policy(spec: Spec, **options: Any) -> InferencePolicy:
-        world = (spec.obs_size, spec.num_actions, spec.action, len(spec.kinds))
-        return InferencePolicy(*world, **options)
-
-    @staticmethod
-    def _critics(
-        spec: Spec, count: int, **options: Any
-    ) -> tuple[list[NeighborCritic], NeighborValue]:
-        world = (spec.obs_size, spec.num_actions, spec.action, len(spec.kinds))
-        critics = [NeighborCritic(*world, **options) for _ in range(count)]
-        return critics, NeighborValue(spec.obs_size, len(spec.kinds), **options)
+        obs_size, kinds = self.observed(spec, encoder), len(spec.kinds)
+        world = (obs_size, spec.num_actions, spec.action, kinds)
+        policy = InferencePolicy(*world, size=size, **form, **attention, **messages, **common)
+        common["size"] = critic_size or size
+        q = [NeighborCritic(*world, **common) for _ in range(critics)]
+        if encoder == "cnn":
+            policy.states.observation = FrozenEncoder(q[0].states.observation)
+        super().__init__(policy, q, NeighborValue(obs_size, kinds, **common), **learner)

@@ -66,6 +66,14 @@ from graphmarl.nn.linear import AgentLinear, KindLinear, own_weights
 from graphmarl.nn.mixers import Mixer, MonotonicMixer, SumMixer
 from graphmarl.nn.moments import RunningMoments
 from graphmarl.nn.network import AgentNetwork, Output, batch_of, mlp, orthogonal_linear
+from graphmarl.nn.picture_encoder import (
+    Encoder,
+    FrozenEncoder,
+    ObsSize,
+    PictureEncoder,
+    encoded_size,
+    observation_encoder,
+)
 from graphmarl.nn.policy import PolicyHead
 from graphmarl.nn.q_network import QNetwork
 from graphmarl.nn.state_messages import StateAggregator, StateMessages
@@ -74,6 +82,12 @@ from graphmarl.nn.trunk import AgentInput, Trunk
 from graphmarl.nn.world_model import Latent, WorldModel
 
 __all__ = [
+    "Encoder",
+    "FrozenEncoder",
+    "ObsSize",
+    "PictureEncoder",
+    "encoded_size",
+    "observation_encoder",
     "ContinuousHead",
     "ContinuousPolicy",
     "LogStd",

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch_geometric.data import Data
 
 from graphmarl.nn.network import Output, batch_of, mlp, orthogonal_linear
+from graphmarl.nn.picture_encoder import ObsSize
 from graphmarl.nn.policy import Action, PolicyHead
 from graphmarl.nn.trunk import Trunk
 
@@ -30,7 +31,7 @@ class Actor(Trunk):
 
     def __init__(
         self,
-        obs_size: int,
+        obs_size: ObsSize,
         num_actions: int,
         action: Action = "discrete",
         *,
@@ -76,7 +77,7 @@ class ActorCritic(Actor):
 
     def __init__(
         self,
-        obs_size: int,
+        obs_size: ObsSize,
         num_actions: int,
         action: Action = "discrete",
         *,

@@ -14,6 +14,7 @@ from torch_geometric.data import Data
 from graphmarl.nn.adjacency import CSRMatrix, DenseMatrix, adjacency_matrix, has_hooks
 from graphmarl.nn.conv import AttentionConv, BetheConv, SumConv
 from graphmarl.nn.network import AgentNetwork, Output, mlp, orthogonal_linear
+from graphmarl.nn.picture_encoder import ObsSize
 from graphmarl.nn.policy import Action, PolicyHead, parameters_of
 from graphmarl.nn.state_messages import StateMessages
 
@@ -121,7 +122,7 @@ class InferencePolicy(AgentNetwork):
 
     def __init__(
         self,
-        obs_size: int,
+        obs_size: ObsSize,
         num_actions: int,
         action: Action = "discrete",
         kinds: int = 1,

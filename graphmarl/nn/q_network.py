@@ -7,6 +7,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from graphmarl.nn.network import Output, mlp
+from graphmarl.nn.picture_encoder import ObsSize
 from graphmarl.nn.trunk import Trunk
 
 
@@ -26,7 +27,7 @@ class QNetwork(Trunk):
 
     def __init__(
         self,
-        obs_size: int,
+        obs_size: ObsSize,
         num_actions: int,
         *,
         hidden: int = 64,

@@ -14,6 +14,7 @@ from graphmarl.nn.adjacency import CSRMatrix, DenseMatrix, adjacency_matrix
 from graphmarl.nn.conv import SumConv
 from graphmarl.nn.linear import AgentLinear, KindLinear
 from graphmarl.nn.network import fused_linear, orthogonal_linear
+from graphmarl.nn.picture_encoder import ObsSize, encoded_size, observation_encoder
 
 StateAggregator = Literal["sum", "mean"]
 
@@ -41,7 +42,7 @@ class StateMessages(nn.Module):
 
     def __init__(
         self,
-        obs_size: int,
+        obs_size: ObsSize,
         size: int,
         rounds: int,
         kinds: int = 1,
@@ -51,6 +52,7 @@ class StateMessages(nn.Module):
         num_agents: int = 0,
     ) -> None:
         super().__init__()
+        self.observation, obs_size = observation_encoder(obs_size), encoded_size(obs_size)
         self.inputs: nn.Module | None = None
         if num_agents:
             self.inputs = AgentLinear(num_agents, obs_size, size)
@@ -86,7 +88,7 @@ class StateMessages(nn.Module):
     def _first(self, graph: Data) -> Tensor:
         """s^0 of every agent."""
         assert graph.x is not None, "the agent graph carries observations"
-        x = graph.x.flatten(1)
+        x = self.observation(graph.x.flatten(1))
         if isinstance(self.inputs, AgentLinear):
             return F.relu(self.inputs(x))
         return x if self.inputs is None else F.relu(self.inputs(x, graph))

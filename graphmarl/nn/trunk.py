@@ -8,6 +8,7 @@ from torch_geometric.data import Data
 
 from graphmarl.nn.communication.modules import CommunicationModule, last_action
 from graphmarl.nn.network import AgentNetwork, Output, batch_of, orthogonal_linear
+from graphmarl.nn.picture_encoder import ObsSize, encoded_size, observation_encoder
 
 
 class AgentInput(nn.Module):
@@ -24,15 +25,16 @@ class AgentInput(nn.Module):
         graph.x (row, obs_size); out (row, size).
     """
 
-    def __init__(self, obs_size: int, last_action: int = 0, agent_id: int = 0) -> None:
+    def __init__(self, obs_size: ObsSize, last_action: int = 0, agent_id: int = 0) -> None:
         super().__init__()
+        self.observation = observation_encoder(obs_size)
         self.last_action, self.agent_id = last_action, agent_id
-        self.size = obs_size + last_action + agent_id
+        self.size = encoded_size(obs_size) + last_action + agent_id
 
     def forward(self, graph: Data) -> Float[Tensor, "row size"]:
         """Input of every agent."""
         assert graph.x is not None, "the agent graph carries observations"
-        parts = [graph.x.flatten(1)]
+        parts = [self.observation(graph.x.flatten(1))]
         if self.last_action:
             parts.append(last_action(graph, self.last_action))
         if self.agent_id:
@@ -69,7 +71,7 @@ class Trunk(AgentNetwork):
 
     def __init__(
         self,
-        obs_size: int,
+        obs_size: ObsSize,
         *,
         hidden: int = 128,
         communication: CommunicationModule | None = None,

@@ -13,6 +13,7 @@ from graphmarl.nn.adjacency import Adjacency
 from graphmarl.nn.conv.transformer import CommunicationTransformer, Hops
 from graphmarl.nn.moments import RunningMoments
 from graphmarl.nn.network import mlp
+from graphmarl.nn.picture_encoder import ObsSize, encoded_size, flat_size, observation_encoder
 from graphmarl.nn.policy import Action
 
 
@@ -83,7 +84,7 @@ class WorldModel(nn.Module):
 
     def __init__(
         self,
-        obs_size: int,
+        obs_size: ObsSize,
         num_actions: int,
         action: Action = "discrete",
         *,
@@ -113,11 +114,12 @@ class WorldModel(nn.Module):
         block = (layers, heads, dropout, positional, alphabet, hops)
         self.communication = CommunicationTransformer(self.stochastic + num_actions, hidden, *block)
         self.gru = nn.GRUCell(hidden, recurrent)
-        self.encoder = mlp(obs_size, hidden, hidden, hidden)
+        self.observation = observation_encoder(obs_size)
+        self.encoder = mlp(encoded_size(obs_size), hidden, hidden, hidden)
         self.prior = mlp(recurrent, hidden, self.stochastic)
         self.posterior = mlp(recurrent + hidden, hidden, self.stochastic)
-        self._add_heads(obs_size, hidden, has_available)
-        self.moments = RunningMoments(obs_size) if normalize_observations else None
+        self._add_heads(flat_size(obs_size), hidden, has_available)
+        self.moments = RunningMoments(flat_size(obs_size)) if normalize_observations else None
         xavier(self)
 
     def _add_heads(self, obs_size: int, hidden: int, has_available: bool) -> None:
@@ -135,7 +137,7 @@ class WorldModel(nn.Module):
 
     def encode(self, obs: Tensor) -> Tensor:
         """Features of observations."""
-        return self.encoder(self.standardise(obs))
+        return self.encoder(self.observation(self.standardise(obs)))
 
     def initial(self, rows: int) -> Latent:
         """Initial latent state of zeros."""

@@ -77,9 +77,14 @@ def upgraded_config(config: Mapping[str, Any]) -> dict[str, Any]:
     if type(version) is not int or not 1 <= version <= FORMAT:
         raise ValueError(f"the configuration has format {version!r}; allowed are 1 to {FORMAT}")
     method = config.get("method")
-    if version == FORMAT or not isinstance(method, Mapping):
+    if not isinstance(method, Mapping):
         return config
     options = dict(method)
+    # A width is that of DGN's first layer; today `encoder` is the kind of encoder.
+    if type(options.get("encoder")) is int:
+        options["encoder_hidden"] = options.pop("encoder")
+    if version == FORMAT:
+        return config | {"method": options}
     # Two names of format 1 mean something else today; their types tell them apart.
     if isinstance(options.get("exploration"), float):
         options["exploration_fraction"] = options.pop("exploration")

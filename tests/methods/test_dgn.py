@@ -96,7 +96,7 @@ def test_divergence_is_a_mean_over_heads_and_stands_zeros():
 
 def test_it_is_never_negative_and_pulls_the_present_alone():
     env = Toy(num_agents=5)
-    learner = DGN(env.spec, encoder=8, hidden=8, heads=2, temporal=1.0, rollout_length=9)
+    learner = DGN(env.spec, encoder_hidden=8, hidden=8, heads=2, temporal=1.0, rollout_length=9)
     losses = []
     for trajectory in Collector(env, make_graph("knn:k=2"), learner, 150, 9):
         loss = learner.extra_losses(trajectory, OTHERS, OTHERS)["temporal"]

@@ -15,16 +15,24 @@ from graphmarl.nn.adjacency import adjacency_matrix
 from graphmarl.nn.conv import SumConv
 from graphmarl.nn.linear import own_weights
 from graphmarl.nn.network import batch_of, count_graphs, mlp, orthogonal_linear
+from graphmarl.nn.picture_encoder import ObsSize, encoded_size, observation_encoder
 
 
 class CentralCritic(nn.Module):
     """Base class of centralised critics, Q(s, a) from all observations and actions.
+
+    Args:
+        obs_size: the shape of pictures; of vectors the size is not needed.
 
     Attributes:
         num_agents: required number of agents; 0 for any number.
     """
 
     num_agents: int = 0
+
+    def __init__(self, obs_size: ObsSize = 0) -> None:
+        super().__init__()
+        self.observation = observation_encoder(obs_size)
 
     @abstractmethod
     def forward(
@@ -52,6 +60,12 @@ class CentralCritic(nn.Module):
         """
         return self(graph, action, order)
 
+    def observed(self, graph: Data, action: Tensor) -> Float[Tensor, "row both"]:
+        """Observation and action of live agents; zeros for dead agents."""
+        assert graph.x is not None, "the agent graph carries observations"
+        both = torch.cat([self.observation(graph.x.flatten(1)), action], 1)
+        return torch.where(graph.alive[:, None], both, torch.zeros_like(both))
+
 
 class ConcatCritic(CentralCritic):
     """Centralised critic on concatenated observations and actions (MADDPG: Lowe et al. 2017).
@@ -68,10 +82,12 @@ class ConcatCritic(CentralCritic):
         graph.x (row, obs_size), action (row, num_actions); out (graph,).
     """
 
-    def __init__(self, obs_size: int, num_actions: int, num_agents: int, hidden: int = 128) -> None:
-        super().__init__()
+    def __init__(
+        self, obs_size: ObsSize, num_actions: int, num_agents: int, hidden: int = 128
+    ) -> None:
+        super().__init__(obs_size)
         self.num_agents = num_agents
-        size = num_agents * (obs_size + num_actions)
+        size = num_agents * (encoded_size(obs_size) + num_actions)
         self.layers = mlp(size, hidden, hidden, 1, last_gain=1.0)
 
     def forward(
@@ -81,7 +97,7 @@ class ConcatCritic(CentralCritic):
         order: Int[Tensor, " agent"] | None = None,
     ) -> Float[Tensor, " graph"]:
         """Q-value of each graph."""
-        each = _observed(graph, action).unflatten(0, (-1, self.num_agents))
+        each = self.observed(graph, action).unflatten(0, (-1, self.num_agents))
         if order is not None:
             each = each[:, order]
         return self.layers(each.flatten(1)).squeeze(-1)
@@ -100,10 +116,12 @@ class AgentConcatCritic(CentralCritic):
         graph.x (row, obs_size), action (row, num_actions); out (graph, num_agents).
     """
 
-    def __init__(self, obs_size: int, num_actions: int, num_agents: int, hidden: int = 128) -> None:
-        super().__init__()
+    def __init__(
+        self, obs_size: ObsSize, num_actions: int, num_agents: int, hidden: int = 128
+    ) -> None:
+        super().__init__(obs_size)
         self.num_agents = num_agents
-        size = num_agents * (obs_size + num_actions)
+        size = num_agents * (encoded_size(obs_size) + num_actions)
         self.layers = own_weights(mlp(size, hidden, hidden, 1, last_gain=1.0), num_agents)
 
     def forward(
@@ -124,7 +142,7 @@ class AgentConcatCritic(CentralCritic):
     ) -> Float[Tensor, "graph agent"]:
         """Q-value of each agent's own action beside the actions that the others have done."""
         shape = (-1, 1, self.num_agents)
-        own, others = (_observed(graph, part).unflatten(0, shape) for part in (action, done))
+        own, others = (self.observed(graph, part).unflatten(0, shape) for part in (action, done))
         eye = torch.eye(self.num_agents, dtype=torch.bool, device=done.device)[..., None]
         each = torch.where(eye, own, others)
         each = each if order is None else each[:, :, order]
@@ -155,7 +173,7 @@ class PooledCritic(CentralCritic):
 
     def __init__(
         self,
-        obs_size: int,
+        obs_size: ObsSize,
         num_actions: int,
         kinds: int = 1,
         hidden: int = 128,
@@ -163,10 +181,10 @@ class PooledCritic(CentralCritic):
         kind_size: int = 8,
         normalise: bool = True,
     ) -> None:
-        super().__init__()
+        super().__init__(obs_size)
         self.normalise = normalise
         self.kind = nn.Embedding(kinds, kind_size) if kinds > 1 else None
-        first = obs_size + num_actions + (kind_size if kinds > 1 else 0)
+        first = encoded_size(obs_size) + num_actions + (kind_size if kinds > 1 else 0)
         sizes = [first] + [hidden] * (layers - 1)
         self.others = nn.ModuleList(SumConv(size, hidden) for size in sizes)
         self.own = nn.ModuleList(orthogonal_linear(size, hidden) for size in sizes)
@@ -179,7 +197,7 @@ class PooledCritic(CentralCritic):
         order: Int[Tensor, " agent"] | None = None,
     ) -> Float[Tensor, " graph"]:
         """Q-value of each graph; independent of the order."""
-        h, number = _observed(graph, action), (graph.num_nodes or 0) // count_graphs(graph)
+        h, number = self.observed(graph, action), (graph.num_nodes or 0) // count_graphs(graph)
         if self.kind is not None:
             h = torch.cat([h, self.kind(graph.kind)], 1)
         matrix = adjacency_matrix(graph)
@@ -192,10 +210,3 @@ class PooledCritic(CentralCritic):
             h * graph.alive[:, None], batch_of(graph), dim_size=count_graphs(graph), reduce="max"
         )
         return self.head(pooled).squeeze(-1)
-
-
-def _observed(graph: Data, action: Tensor) -> Float[Tensor, "row both"]:
-    """Observation and action of live agents; zeros for dead agents."""
-    assert graph.x is not None, "the agent graph carries observations"
-    both = torch.cat([graph.x.flatten(1), action], 1)
-    return torch.where(graph.alive[:, None], both, torch.zeros_like(both))

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 from torch_geometric.data import Data
 
 from graphmarl.nn.network import batch_of, mlp
+from graphmarl.nn.picture_encoder import ObsSize, encoded_size, observation_encoder
 from graphmarl.nn.trunk import agent_index
 
 
@@ -31,11 +32,17 @@ class CounterfactualCritic(nn.Module):
     """
 
     def __init__(
-        self, num_agents: int, state_size: int, obs_size: int, num_actions: int, hidden: int = 128
+        self,
+        num_agents: int,
+        state_size: int,
+        obs_size: ObsSize,
+        num_actions: int,
+        hidden: int = 128,
     ) -> None:
         super().__init__()
         self.num_agents, self.num_actions = num_agents, num_actions
-        size = state_size + obs_size + num_agents * (num_actions + 1)
+        self.observation = observation_encoder(obs_size)
+        size = state_size + encoded_size(obs_size) + num_agents * (num_actions + 1)
         self.layers = mlp(size, hidden, hidden, num_actions, last_gain=1.0)
 
     def forward(self, graph: Data, action: Int[Tensor, " row"]) -> Float[Tensor, "row action"]:
@@ -45,5 +52,6 @@ class CounterfactualCritic(nn.Module):
         index = F.one_hot(agent_index(graph), self.num_agents)
         joint = taken.view(-1, self.num_agents, self.num_actions)[batch_of(graph)]
         others = joint * (1 - index)[..., None]
-        inputs = (graph.state[batch_of(graph)], graph.x.flatten(1), others.flatten(1), index)
+        x = self.observation(graph.x.flatten(1))
+        inputs = (graph.state[batch_of(graph)], x, others.flatten(1), index)
         return self.layers(torch.cat([part.float() for part in inputs], 1))

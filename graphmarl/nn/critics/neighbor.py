@@ -12,6 +12,7 @@ from torch_geometric.data import Data
 
 from graphmarl.nn.conv import PairConv
 from graphmarl.nn.network import fused_linear, mlp, orthogonal_linear
+from graphmarl.nn.picture_encoder import ObsSize
 from graphmarl.nn.policy import Action
 from graphmarl.nn.state_messages import StateMessages
 
@@ -40,7 +41,7 @@ class NeighborCritic(nn.Module):
 
     def __init__(
         self,
-        obs_size: int,
+        obs_size: ObsSize,
         num_actions: int,
         action: Action = "discrete",
         kinds: int = 1,
@@ -105,7 +106,7 @@ class NeighborValue(nn.Module):
 
     def __init__(
         self,
-        obs_size: int,
+        obs_size: ObsSize,
         kinds: int = 1,
         *,
         rounds: int = 2,

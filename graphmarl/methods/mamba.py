@@ -102,7 +102,12 @@ class MAMBA(Method, Dreamer):
     ) -> None:
         self.check_spec(spec)
         latent = {"recurrent": recurrent, "categoricals": categoricals, "classes": classes}
-        block = {"layers": layers, "heads": heads, "dropout": dropout, "positional": positional}
+        block: dict[str, Any] = {
+            "layers": layers,
+            "heads": heads,
+            "dropout": dropout,
+            "positional": positional,
+        }
         model = WorldModel(
             self.observed(spec, encoder),
             spec.num_actions,
@@ -182,7 +187,12 @@ class MAMBASmall(MAMBA):
         reward: ImaginedReward = "team_to_end",
         **mamba: Any,
     ) -> None:
-        size = {"hidden": hidden, "recurrent": recurrent, "layers": layers, "heads": heads}
+        size: dict[str, Any] = {
+            "hidden": hidden,
+            "recurrent": recurrent,
+            "layers": layers,
+            "heads": heads,
+        }
         size |= {"categoricals": categoricals, "classes": classes}
         updates: dict[str, Any] = {"train_interval": train_interval, "batch_size": batch_size}
         updates |= {"model_gradient_steps": model_gradient_steps, "kl_coef": kl_coef}

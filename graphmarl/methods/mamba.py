@@ -101,7 +101,11 @@ class MAMBA(Method, Dreamer):
         **learner: Any,
     ) -> None:
         self.check_spec(spec)
-        latent = {"recurrent": recurrent, "categoricals": categoricals, "classes": classes}
+        latent: dict[str, Any] = {
+            "recurrent": recurrent,
+            "categoricals": categoricals,
+            "classes": classes,
+        }
         block = {"layers": layers, "heads": heads, "dropout": dropout, "positional": positional}
         model = WorldModel(
             self.observed(spec, encoder),

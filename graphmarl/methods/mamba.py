@@ -101,11 +101,7 @@ class MAMBA(Method, Dreamer):
         **learner: Any,
     ) -> None:
         self.check_spec(spec)
-        latent: dict[str, Any] = {
-            "recurrent": recurrent,
-            "categoricals": categoricals,
-            "classes": classes,
-        }
+        latent: dict[str, Any] = {"recurrent": recurrent, "categoricals": categoricals}
         block = {"layers": layers, "heads": heads, "dropout": dropout, "positional": positional}
         model = WorldModel(
             self.observed(spec, encoder),
@@ -113,6 +109,7 @@ class MAMBA(Method, Dreamer):
             spec.action,
             hidden=hidden,
             **(latent | block),
+            classes=classes,
             has_available=spec.has_available and spec.action == "discrete",
             normalize_observations=normalize_observations,
             hops=hops,
@@ -120,8 +117,7 @@ class MAMBA(Method, Dreamer):
         form = {"policy": policy, "std": std, "log_std_init": log_std_init}
         agent = LatentAgent(model, hidden, policy_gain, form)
         read = model.size if critic_input == "latent" else model.stochastic
-        critic = LatentCritic(read, hidden, heads)
-        super().__init__(agent, critic, **learner)
+        super().__init__(agent, LatentCritic(read, hidden, heads), **learner)
 
 
 class MAMBASmall(MAMBA):

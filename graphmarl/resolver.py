@@ -12,7 +12,7 @@ from typing import Any, TypeVar, get_type_hints
 
 from graphmarl.checks import check_option
 from graphmarl.ranges import is_file
-from graphmarl.texts import Text, from_text
+from graphmarl.texts import Text, from_text, shown
 
 T = TypeVar("T")
 
@@ -44,8 +44,9 @@ def lookup(
             raise ValueError(f"{attribute!r} is no option; write name=value, as in knn:k=3")
         try:
             found = getattr(importlib.import_module(module), attribute)
-        except (ImportError, AttributeError) as error:
-            raise ValueError(f"{what} {name!r} cannot be imported: {error}") from error
+        except Exception as error:  # whatever the module raises while it is imported
+            reason = " ".join(str(error).split()) or type(error).__name__
+            raise ValueError(f"{what} {name!r} cannot be imported: {reason}") from error
         if base is not None and not (isinstance(found, type) and issubclass(found, base)):
             kind = "class" if isinstance(found, type) else type(found).__name__
             raise ValueError(
@@ -195,7 +196,7 @@ def _absolute(name: str) -> str:
     return name
 
 
-def split_name(value: str | Mapping[str, Any], what: str) -> tuple[str, dict[str, Any]]:
+def split_name(value: object, what: str) -> tuple[str, dict[str, Any]]:
     """A name and its options.
 
     Args:
@@ -206,6 +207,8 @@ def split_name(value: str | Mapping[str, Any], what: str) -> tuple[str, dict[str
     Raises:
         ValueError: no name, or an option without a value.
     """
+    if not isinstance(value, (str, Mapping)):
+        raise ValueError(f"{what} is {shown(value)}; allowed are a name, or a mapping with name")
     if not isinstance(value, str):
         options = dict(value)
         if "name" not in options:

@@ -1,7 +1,11 @@
 """Who may import whom, and how large things may be."""
 
 import ast
+import builtins
+import dis
+import importlib
 import re
+import types
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -75,6 +79,27 @@ def test_the_top_of_the_package_is_one_short_listing():
     entries = [path for path in SOURCE.iterdir() if path.name != "__pycache__"]
     assert len(entries) <= ROOMS_AT_MOST
     assert {room(path) for path in files()} - {"__init__", "__main__"} <= set(ARROWS)
+
+
+def codes(code: types.CodeType) -> list[types.CodeType]:
+    inner = [each for each in code.co_consts if isinstance(each, types.CodeType)]
+    return [code, *(found for each in inner for found in codes(each))]
+
+
+def test_every_global_name_is_defined():
+    # Annotations are strings of shapes, so that neither ruff nor the type checker looks for these.
+    for path in files():
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        if name.endswith("__main__"):
+            continue
+        known = set(vars(importlib.import_module(name))) | set(dir(builtins))
+        used = {
+            each.argval
+            for code in codes(compile(path.read_text(), str(path), "exec"))
+            for each in dis.get_instructions(code)
+            if each.opname == "LOAD_GLOBAL"
+        }
+        assert used <= known, (name, sorted(used - known))
 
 
 def test_shared_code_names_no_method_and_no_environment():

@@ -56,8 +56,11 @@ def check_env(
         kept.append(_clone(played[-1]))
         played.append(env.step(action))
     kept.append(_clone(played[-1]))
+    names = played[0].info.keys()
     for step, copy in zip(played, kept, strict=True):
         _check_shapes(step, env)
+        other = min(step.info.keys() ^ names, default="")
+        _require(not other, f"info[{other!r}] is in some steps only; metrics are in every step")
         _require_equal(step, copy, "a step's tensors changed after later steps: they are aliased")
     _check_first(played[0])
     gone = torch.zeros_like(played[0].alive)

@@ -10,6 +10,7 @@ import torch
 from graphmarl.checks import check_option
 from graphmarl.envs import find_env, make_env
 from graphmarl.experiment.finite import OnNaN
+from graphmarl.experiment.trust import with_names
 from graphmarl.graphs import GraphBuilder, make_graph, typed_graph
 from graphmarl.learners import Learner
 from graphmarl.methods import find_method
@@ -60,7 +61,7 @@ class Config:
         self.method_options = defaults_of(learner, 1) | typed(learner, self.method_options)
         self.method_options = with_absolute_files(learner, self.method_options, 1)
         self.env_options = defaults_of(env) | typed(env, self.env_options)
-        self.env_options = with_absolute_files(env, self.env_options)
+        self.env_options = with_names(env, with_absolute_files(env, self.env_options))
         graph = self._learner.default_graph if config["graph"] is None else config["graph"]
         sends = getattr(self._learner, "sends_messages", False)
         if config["graph"] is None and graph == "none" and sends:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
@@ -62,3 +63,33 @@ def check_trust(config: Mapping[str, Any], path: str | Path) -> None:
             f"{path} names {', '.join(found)} from outside graphmarl, whose code would run; "
             "allow it by --trust true (trust=True) if you know where it is from"
         )
+
+
+def with_names(cls: type, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options in which functions stand as `module:function`, which a run folder can keep.
+
+    Args:
+        cls: the class whose options they are.
+        options: arguments by name.
+
+    Raises:
+        ValueError: a function that cannot be imported by its name.
+    """
+    hints = hints_of(cls)
+    return {
+        name: _name_of(name, value)
+        if callable(value) and not isinstance(value, str) and names_code(hints.get(name))
+        else value
+        for name, value in options.items()
+    }
+
+
+def _name_of(option: str, function: Any) -> str:
+    """`module:function`, if that names the function."""
+    module, name = getattr(function, "__module__", ""), getattr(function, "__qualname__", "")
+    if module and getattr(sys.modules.get(module), name, None) is function:
+        return f"{module}:{name}"
+    raise ValueError(
+        f"{option} is {function!r}, which has no name at the top of a module, where a run could "
+        "find it again; write it there, or as 'module:function'"
+    )

@@ -65,6 +65,13 @@ class Aliased(Counter):
         return super()._make().obs
 
 
+class Sometimes(Counter):
+    def _make(self):
+        step = super()._make()
+        late = {"late": step.time.float()} if (step.time > 2).any() else {}
+        return replace(step, info={**step.info, **late})
+
+
 class NotANumber(Counter):
     def _make(self):
         step = super()._make()
@@ -149,6 +156,7 @@ class Entangled(Counter):
 
 BROKEN = {
     Aliased: "aliased",
+    Sometimes: "'late'. is in some steps only",
     NotANumber: "obs of copy .*contains NaN",
     WrongShape: r"obs has shape \(2, 3, 7\)",
     WrongType: "reward has type torch.float64",

@@ -236,3 +236,19 @@ def test_positions_by_name():
     assert step.spec.has_position and step.reset(0).position is not None
     with pytest.raises(ValueError, match="position 'parallel_games:plces' cannot be imported"):
         FromPettingZoo("parallel_games:walk", position="parallel_games:plces")
+
+
+def test_functions_are_kept_by_their_names(tmp_path):
+    from parallel_games import places, walk
+
+    from graphmarl.experiment.evaluate import evaluate
+    from graphmarl.experiment.train import train
+
+    method = {"name": "ippo", "rollout_length": 5, "hidden": 8}
+    env = {"name": "pettingzoo", "make": walk, "position": places, "num_envs": 2}
+    run = train(method, env, steps=20, runs=str(tmp_path), name="a", progress=False)
+    kept = run.config()["env"]
+    assert (kept["make"], kept["position"]) == ("parallel_games:walk", "parallel_games:places")
+    assert len(evaluate(run, 2, graph="knn:k=1").returns) == 2
+    with pytest.raises(ValueError, match="no name at the top of a module"):
+        train(method, {**env, "make": lambda: walk()}, runs=str(tmp_path), name="b")

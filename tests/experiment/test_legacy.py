@@ -1,0 +1,70 @@
+"""Run folders of version 0.1, one of which was trained by that version, are read and evaluated."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from graphmarl.experiment.evaluate import evaluate
+from graphmarl.experiment.train import resume
+from graphmarl.results.checkpoints import CheckpointError
+from graphmarl.results.legacy import FORMAT, upgraded_config, upgraded_weights
+from graphmarl.results.run import Run
+
+OLD = Path(__file__).parent / "run_0_1"
+# What `graphmarl evaluate RUN --episodes 8` of version 0.1 printed for it.
+SAID = "return 3.75 +- 4.33, steps 2.12 +- 0.94 over 8 episodes; "
+SAID += "per step 2.00 messages, 4.00 bits, 32.00 bytes"
+
+
+@pytest.mark.filterwarnings("ignore:.*before checksums")
+def test_a_run_of_version_0_1_is_evaluated_as_that_version_did():
+    assert "rollout" in (OLD / "config.yaml").read_text()
+    assert Run(OLD).config()["method"]["rollout_length"] == 8
+    assert str(evaluate(OLD, 8)) == SAID
+
+
+@pytest.mark.filterwarnings("ignore:.*before checksums")
+def test_it_cannot_be_resumed(tmp_path):
+    shutil.copytree(OLD, tmp_path / "run")
+    with pytest.raises(CheckpointError, match="format 1, of an older version: it can be evaluated"):
+        resume(tmp_path / "run", steps=500, progress=False)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ({"batch": 8, "clip": None}, {"batch_size": 8, "clip_range": None}),
+        ({"exploration": 0.5}, {"exploration_fraction": 0.5}),
+        ({"explore": "boltzmann"}, {"exploration": "boltzmann"}),
+        ({"sample": True, "kl": 2.0}, {"sample_latent": True, "kl_coef": 2.0}),
+        ({"sample": "episode"}, {"sample": "episode"}),
+    ],
+)
+def test_options_of_format_1_have_their_names_of_today(old, new):
+    assert upgraded_config({"method": {"name": "x", **old}})["method"] == {"name": "x", **new}
+    kept = {"method": {"name": "x", **old}, "format": FORMAT}
+    assert upgraded_config(kept)["method"] == {"name": "x", **old}
+
+
+@pytest.mark.parametrize("version", [0, FORMAT + 1, "2", True, None])
+def test_another_format_is_refused(version):
+    with pytest.raises(ValueError, match=f"allowed are 1 to {FORMAT}"):
+        upgraded_config({"format": version})
+
+
+def test_parameters_of_format_1_have_their_names_of_today():
+    names = {
+        "network.context.context.conv.key.bias": "network.communication.module.conv.key.bias",
+        "targets.network.context.embed.0.bias": "targets.network.communication.embed.0.bias",
+        "network.model.talk.embed.weight": "network.model.communication.embed.weight",
+        "network.model.goes_on.0.weight": "network.model.continues.0.weight",
+        "critics.1.told.weight": "critics.1.neighbor_action.weight",
+        "network.relations.0.out.0.bias": "network.blocks.0.out.0.bias",
+        "network.judge.root.bias": "network.critic_encoder.root.bias",
+    }
+    weights = {name: torch.tensor(float(i)) for i, name in enumerate(names)}
+    found = upgraded_weights({"state_dict": weights})["state_dict"]
+    assert list(found) == list(names.values())
+    assert [int(value) for value in found.values()] == list(range(len(names)))

@@ -14,7 +14,7 @@ from graphmarl.checks import check_option
 from graphmarl.envs import ENVS, find_env
 from graphmarl.experiment.train import train
 from graphmarl.graphs import GRAPHS, WRAPPERS, find_graph
-from graphmarl.methods import METHODS, find_method
+from graphmarl.methods import METHODS, Method, find_method
 from graphmarl.ranges import Copies
 from graphmarl.resolver import hint as nearest
 from graphmarl.resolver import hints_of, options_of
@@ -160,6 +160,7 @@ def _unknown(name: str, known: Sequence[str]) -> str:
         form = f"'{{{option}: ...}}'" if part == "env" else f"NAME:{option}=..."
         return f"no option is called {name}; write --{part} {form}"
     near = nearest(option, same).replace("mean '", f"mean '--{group}")
+    near += Method.others_with(option) if group == "method." else ""
     return f"no option is called {name}{near}; there are {', '.join(f'--{group}{n}' for n in same)}"
 
 

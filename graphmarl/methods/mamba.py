@@ -101,19 +101,15 @@ class MAMBA(Method, Dreamer):
         **learner: Any,
     ) -> None:
         self.check_spec(spec)
-        latent = {"recurrent": recurrent, "categoricals": categoricals, "classes": classes}
-        block: dict[str, Any] = {
-            "layers": layers,
-            "heads": heads,
-            "dropout": dropout,
-            "positional": positional,
-        }
+        latent: dict[str, Any] = {"recurrent": recurrent, "categoricals": categoricals}
+        block = {"layers": layers, "heads": heads, "dropout": dropout, "positional": positional}
         model = WorldModel(
             self.observed(spec, encoder),
             spec.num_actions,
             spec.action,
             hidden=hidden,
             **(latent | block),
+            classes=classes,
             has_available=spec.has_available and spec.action == "discrete",
             normalize_observations=normalize_observations,
             hops=hops,
@@ -121,8 +117,7 @@ class MAMBA(Method, Dreamer):
         form = {"policy": policy, "std": std, "log_std_init": log_std_init}
         agent = LatentAgent(model, hidden, policy_gain, form)
         read = model.size if critic_input == "latent" else model.stochastic
-        critic = LatentCritic(read, hidden, heads)
-        super().__init__(agent, critic, **learner)
+        super().__init__(agent, LatentCritic(read, hidden, heads), **learner)
 
 
 class MAMBASmall(MAMBA):
@@ -187,12 +182,7 @@ class MAMBASmall(MAMBA):
         reward: ImaginedReward = "team_to_end",
         **mamba: Any,
     ) -> None:
-        size: dict[str, Any] = {
-            "hidden": hidden,
-            "recurrent": recurrent,
-            "layers": layers,
-            "heads": heads,
-        }
+        size = {"hidden": hidden, "recurrent": recurrent, "layers": layers, "heads": heads}
         size |= {"categoricals": categoricals, "classes": classes}
         updates: dict[str, Any] = {"train_interval": train_interval, "batch_size": batch_size}
         updates |= {"model_gradient_steps": model_gradient_steps, "kl_coef": kl_coef}

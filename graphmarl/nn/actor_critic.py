@@ -18,7 +18,7 @@ class Actor(Trunk):
     """Policy pi(a_i | o_i, s_i), shared by all agents.
 
     Args:
-        obs_size: size of an agent's observation o_i.
+        obs_size: size of an agent's observation o_i, or the shape of pictures.
         num_actions: number of actions, or of action components.
         action: discrete or continuous.
         hidden: width of every layer.
@@ -60,7 +60,7 @@ class ActorCritic(Actor):
     the critic has an input layer of its own.
 
     Args:
-        obs_size: size of an agent's observation o_i.
+        obs_size: size of an agent's observation o_i, or the shape of pictures.
         num_actions: number of actions, or of action components.
         action: discrete or continuous.
         hidden: width of every layer.

@@ -93,7 +93,7 @@ class InferencePolicy(AgentNetwork):
     (Section 4). Each agent then samples its action from its own q_i.
 
     Args:
-        obs_size: size of an agent's observation o_i.
+        obs_size: size of an agent's observation o_i, or the shape of pictures.
         num_actions: number of actions, or of action components.
         action: discrete or continuous.
         kinds: number of kinds of agent.

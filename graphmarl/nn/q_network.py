@@ -15,7 +15,7 @@ class QNetwork(Trunk):
     """Q-network Q_i(o_i, s_i, a) with parameters shared by all agents.
 
     Args:
-        obs_size: size of an agent's observation o_i.
+        obs_size: size of an agent's observation o_i, or the shape of pictures.
         num_actions: number of actions.
         hidden: width of every layer.
         layers: linear layers of the head; 1 as in PyMARL.

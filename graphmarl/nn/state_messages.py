@@ -27,7 +27,7 @@ class StateMessages(nn.Module):
     agent. Without `messages` every s^m is s^0.
 
     Args:
-        obs_size: size of an agent's observation.
+        obs_size: size of an agent's observation, or the shape of pictures.
         size: width of s^m for m > 0.
         rounds: number of rounds, M.
         kinds: number of kinds of agent.

@@ -15,7 +15,7 @@ class AgentInput(nn.Module):
     """Input of an agent: its observation, optionally with its last action and agent index.
 
     Args:
-        obs_size: size of an agent's observation o_i.
+        obs_size: size of an agent's observation o_i, or the shape of pictures.
         last_action: number of actions, to append the one-hot last action (zeros at the start of an
             episode); 0 omits it.
         agent_id: number of agents, to append the one-hot agent index, which fixes the number of
@@ -52,7 +52,7 @@ class Trunk(AgentNetwork):
     """Input layer on o_i and the communication s_i, optionally followed by a GRU.
 
     Args:
-        obs_size: size of an agent's observation o_i.
+        obs_size: size of an agent's observation o_i, or the shape of pictures.
         hidden: width of the features.
         communication: module that computes s_i; None for no communication.
         recurrent: add a GRU after the input layer.

@@ -59,7 +59,7 @@ class WorldModel(nn.Module):
     which depends on the action.
 
     Args:
-        obs_size: size of an agent's observation.
+        obs_size: size of an agent's observation, or the shape of pictures.
         num_actions: number of actions, or of action components.
         action: discrete or continuous.
         hidden: width of all layers, H.

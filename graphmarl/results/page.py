@@ -59,8 +59,10 @@ PARTICLE = """
 episodes, greedy and stochastic, the best stochastic row first. Each row has one setting, in
 `graphmarl/experiment/suite.py`; none was tuned beyond it. Navigation (N = 15, 25 steps), baselines
 without learning (`scripts/baselines_particle.py --keep`): {baselines}; `difference` rewards an
-agent with what the team would lose without it, `team` is the papers' reward. Minutes were measured
-beside other work.
+agent with what the team would lose without it, `team` is the papers' reward. Tasks that end in
+`continuous` have two forces in [-1, 1] as actions; baselines there (`--action continuous`):
+{continuous}; heterogeneous navigation of 16 agents: {heterogeneous}. Minutes were measured beside
+other work.
 """
 TRAFFIC = """
 ## Traffic
@@ -128,7 +130,10 @@ def results_page(folder: Path) -> str:
     head = HEAD.format(changes="\n".join(changes(folder)))
     parts = [head, GATHER.format(baselines=baselines(folder, "gather normal-24", "return"))]
     parts += [block(gather_table(folder)), DIDACTIC, block(didactic_table(folder))]
-    parts += [PARTICLE.format(baselines=navigation)]
+    tasks = {"continuous": "navigation-15-continuous"}
+    tasks |= {"heterogeneous": "heterogeneous-16-continuous"}
+    forces = {name: baselines(folder, task, "team_return") for name, task in tasks.items()}
+    parts += [PARTICLE.format(baselines=navigation, **forces)]
     parts += [block(benchmark_tables(folder / "measured_mpe.csv", {"return": ""}))]
     parts += [TRAFFIC.format(baselines=traffic)]
     metrics = {"average_travel_time": "travel time, ", "queue": "queue, "}

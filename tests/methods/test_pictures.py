@@ -9,6 +9,7 @@ import torch
 from toy import Toy
 
 from graphmarl.agent_graph import agent_graph, scaled
+from graphmarl.cli import main
 from graphmarl.data import Collector
 from graphmarl.graphs import make_graph
 from graphmarl.learners import SAC
@@ -183,6 +184,11 @@ def test_what_is_no_picture_is_refused(shape):
 def test_a_method_that_reads_no_pictures_names_those_that_do(name):
     with pytest.raises(ValueError, match=r"no option 'encoder'; .*methods that have it: ippo, "):
         construct("method", name, METHODS[name], {"encoder": "cnn"}, Pictures().spec)
+
+
+def test_the_command_line_names_the_methods_that_read_pictures(capsys):
+    assert main(["train", "--method", "neurcomm", "--method.encoder", "cnn"])
+    assert "methods that have it: ippo, mappo, coma, iql" in capsys.readouterr().err
 
 
 def test_the_option_is_declared_where_it_is():

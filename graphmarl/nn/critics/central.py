@@ -73,7 +73,7 @@ class ConcatCritic(CentralCritic):
     Dead agents are zeros. The number of agents is fixed, and their order matters.
 
     Args:
-        obs_size: size of an agent's observation.
+        obs_size: size of an agent's observation, or the shape of pictures.
         num_actions: number of actions, or of action components.
         num_agents: number of agents, N.
         hidden: width of both layers.
@@ -107,7 +107,7 @@ class AgentConcatCritic(CentralCritic):
     """A centralised critic for each agent, with weights of its own (MADDPG: Lowe et al. 2017).
 
     Args:
-        obs_size: size of an agent's observation.
+        obs_size: size of an agent's observation, or the shape of pictures.
         num_actions: number of actions, or of action components.
         num_agents: number of agents, N.
         hidden: width of both layers.
@@ -159,7 +159,7 @@ class PooledCritic(CentralCritic):
     max-pooled over agents. `normalise` is the division of each layer by N in the paper's code.
 
     Args:
-        obs_size: size of an agent's observation.
+        obs_size: size of an agent's observation, or the shape of pictures.
         num_actions: number of actions, or of action components.
         kinds: number of kinds of agent; with several, an embedding of the kind is appended.
         hidden: width of the layers.

@@ -22,7 +22,7 @@ class CounterfactualCritic(nn.Module):
     Args:
         num_agents: number of agents, N.
         state_size: size of the global state.
-        obs_size: size of an agent's observation.
+        obs_size: size of an agent's observation, or the shape of pictures.
         num_actions: number of actions.
         hidden: width of both layers.
 

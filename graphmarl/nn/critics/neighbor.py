@@ -25,7 +25,7 @@ class NeighborCritic(nn.Module):
     inputs do not depend on that action.
 
     Args:
-        obs_size: size of an agent's observation.
+        obs_size: size of an agent's observation, or the shape of pictures.
         num_actions: number of actions, or of action components.
         action: discrete or continuous.
         kinds: number of kinds of agent.
@@ -93,7 +93,7 @@ class NeighborValue(nn.Module):
     """State value V_i(s) after M rounds of state messages.
 
     Args:
-        obs_size: size of an agent's observation.
+        obs_size: size of an agent's observation, or the shape of pictures.
         kinds: number of kinds of agent.
         rounds: number of rounds, M.
         size: width of the states.

@@ -36,7 +36,10 @@ SMALL |= {
     "imagination_horizon": 3,
 }
 SMALL |= {"train_interval": 30, "sequence_length": 6}
-every_method = pytest.mark.parametrize("name", METHODS)
+# One method of each learner, and one with a stage, in the fast suite; the others in the slow one.
+FAST = ("ippo", "coma", "ndq", "vpp", "pic", "mamba_small", "nvif_ppo")
+NAMES = [name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in METHODS]
+every_method = pytest.mark.parametrize("name", NAMES)
 
 
 def small(name: str, **options: Any) -> dict[str, Any]:
@@ -93,7 +96,10 @@ def test_the_same_seed_gives_the_same_parameters_and_another_seed_others(name, t
 
 
 # Every method once, and one of each learner at other moments too, with memory and without.
-INTERRUPTED = [(name, 4, {}) for name in METHODS]
+INTERRUPTED: list[Any] = [
+    (name, 4, {}) if name in FAST else pytest.param(name, 4, {}, marks=pytest.mark.slow)
+    for name in METHODS
+]
 INTERRUPTED += [(name, moment, {}) for name in ("nvif_ppo", "ndq") for moment in (1, 2)]
 INTERRUPTED += [(name, 4, {"recurrent": True}) for name in ("ippo", "ndq")]
 INTERRUPTED += [("ippo", 4, {"action": "continuous"})]

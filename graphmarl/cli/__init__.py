@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Sequence
+from typing import Any
 
 USAGE = """usage: graphmarl COMMAND [OPTIONS]
 
@@ -58,8 +60,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         allowed = f"there are {', '.join(COMMANDS)}{hint(command, COMMANDS)}"
         print(f"graphmarl: no command is called {command!r}; {allowed}", file=sys.stderr)
         return 2
+
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        print(f"graphmarl {command}: warning: {message}", file=sys.stderr)
+
     try:
-        return COMMANDS[command](rest) or 0
+        with warnings.catch_warnings():
+            warnings.showwarning = show
+            return COMMANDS[command](rest) or 0
     except KeyboardInterrupt as error:
         text = str(error) or "interrupted; saved files are complete"
         print(f"graphmarl {command}: {text}", file=sys.stderr)

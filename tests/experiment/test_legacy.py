@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from graphmarl.cli import main
 from graphmarl.experiment.evaluate import evaluate
 from graphmarl.experiment.train import resume
 from graphmarl.results.checkpoints import CheckpointError
@@ -68,3 +69,13 @@ def test_parameters_of_format_1_have_their_names_of_today():
     found = upgraded_weights({"state_dict": weights})["state_dict"]
     assert list(found) == list(names.values())
     assert [int(value) for value in found.values()] == list(range(len(names)))
+
+
+@pytest.mark.filterwarnings("default:.*before checksums")
+def test_a_warning_of_a_command_is_one_line(capsys):
+    assert main(["evaluate", str(OLD), "--episodes", "8"]) == 0
+    said = capsys.readouterr()
+    assert said.out.strip() == SAID
+    (line,) = said.err.strip().splitlines()
+    assert line.startswith("graphmarl evaluate: warning: checkpoint ")
+    assert line.endswith("was written before checksums; its bytes cannot be verified")

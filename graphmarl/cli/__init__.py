@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 USAGE = """usage: graphmarl COMMAND [OPTIONS]
@@ -53,13 +53,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     # Commands import PyTorch, which `--help` and `--version` do not need.
     from graphmarl.cli.commands import COMMANDS
-    from graphmarl.experiment.interrupts import Terminated
     from graphmarl.resolver import hint
 
     if command not in COMMANDS:
         allowed = f"there are {', '.join(COMMANDS)}{hint(command, COMMANDS)}"
         print(f"graphmarl: no command is called {command!r}; {allowed}", file=sys.stderr)
         return 2
+    return _run(command, COMMANDS[command], rest)
+
+
+def _run(command: str, call: Callable[[list[str]], int | None], words: list[str]) -> int:
+    """Run a command; its warnings and a user's mistakes are one line each."""
+    from graphmarl.experiment.interrupts import Terminated
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
         print(f"graphmarl {command}: warning: {message}", file=sys.stderr)
@@ -67,7 +72,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with warnings.catch_warnings():
             warnings.showwarning = show
-            return COMMANDS[command](rest) or 0
+            return call(words) or 0
     except KeyboardInterrupt as error:
         text = str(error) or "interrupted; saved files are complete"
         print(f"graphmarl {command}: {text}", file=sys.stderr)

@@ -65,19 +65,15 @@ Seed = Annotated[int, Range(low=0, high=2**63 - 1)]
 """Seed of a random generator."""
 Threads = Annotated[int, Range(low=1, high=1_024)]
 """Threads of PyTorch."""
-ImportName = Annotated[str, "module:name"]
-"""Name of a class or function that is imported."""
 LearningRate = Annotated[float, Range(above=0, high=100)]
 """Learning rate; larger ones can only diverge."""
 
 
-@dataclass(frozen=True)
-class File:
-    """Metadata of the type of an option that may be the path of a file."""
-
-
-FileName = Annotated[str, File()]
+FILE, CODE = "file", "code"
+FileName = Annotated[str, FILE]
 """A name, or the path of a file; a run keeps the absolute path."""
+ImportName = Annotated[str, CODE]
+"""Name of a class or function, `module:name`, that is imported."""
 
 
 class Devices:
@@ -113,13 +109,12 @@ def unwrapped(hint: Any) -> tuple[Any, Any]:
     return kind, next((each for each in metadata if isinstance(each, (Range, Devices))), None)
 
 
-def is_file(hint: Any) -> bool:
-    """Whether a value of a type may be the path of a file.
+def marked(hint: Any, mark: str) -> bool:
+    """Whether a value of a type may be the name of a file (`FILE`) or of code (`CODE`).
 
     Args:
         hint: a type, or a union of types.
+        mark: the metadata of the annotated type.
     """
     members = get_args(hint) if get_origin(hint) in (Union, types.UnionType) else (hint,)
-    return any(
-        isinstance(each, File) for member in members for each in getattr(member, "__metadata__", ())
-    )
+    return any(mark in getattr(member, "__metadata__", ()) for member in members)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
 from graphmarl.checks import check_option
-from graphmarl.ranges import is_file
+from graphmarl.ranges import FILE, marked
 from graphmarl.texts import Text, from_text, shown
 
 T = TypeVar("T")
@@ -42,11 +42,7 @@ def lookup(
         module, _, attribute = name.partition(":")
         if module in table:
             raise ValueError(f"{attribute!r} is no option; write name=value, as in knn:k=3")
-        try:
-            found = getattr(importlib.import_module(module), attribute)
-        except Exception as error:  # whatever the module raises while it is imported
-            reason = " ".join(str(error).split()) or type(error).__name__
-            raise ValueError(f"{what} {name!r} cannot be imported: {reason}") from error
+        found = imported(what, name)
         if base is not None and not (isinstance(found, type) and issubclass(found, base)):
             kind = "class" if isinstance(found, type) else type(found).__name__
             raise ValueError(
@@ -57,6 +53,26 @@ def lookup(
     raise ValueError(
         f"no {what} is called {name!r}; there are {', '.join(sorted(table))}{hint(name, table)}"
     )
+
+
+def imported(what: str, name: str) -> Any:
+    """What a name `module:attribute` stands for.
+
+    Args:
+        what: kind of thing, for messages.
+        name: the name.
+
+    Raises:
+        ValueError: it is no such name, or cannot be imported.
+    """
+    module, colon, attribute = name.partition(":")
+    if not colon:
+        raise ValueError(f"{what} is {name!r}; write it as 'package.module:function'")
+    try:
+        return getattr(importlib.import_module(module), attribute)
+    except Exception as error:  # whatever the module raises while it is imported
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(f"{what} {name!r} cannot be imported: {reason}") from error
 
 
 def hint(name: str, allowed: Iterable[str]) -> str:
@@ -140,6 +156,7 @@ def construct(
             raise ValueError(f"{what} {name!r} needs the option {option!r}")
     values = typed(cls, options, len(given))
     hints = hints_of(cls)
+    # The constructor would refuse them too, but by the name of its class, which nobody typed.
     for key, value in values.items():
         check_option(f"{what} {name!r}", key, value, hints.get(key, Any))
     return cls(*given, **values)
@@ -182,9 +199,9 @@ def with_absolute_files(cls: type, options: Mapping[str, Any], given: int = 0) -
         options: arguments by name.
         given: number of first arguments that are no options.
     """
-    hints = dict(list(hints_of(cls).items())[given:])
+    files = [name for name, kind in list(hints_of(cls).items())[given:] if marked(kind, FILE)]
     return {
-        name: _absolute(value) if isinstance(value, str) and is_file(hints.get(name)) else value
+        name: _absolute(value) if name in files and isinstance(value, str) else value
         for name, value in options.items()
     }
 

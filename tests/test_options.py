@@ -2,6 +2,7 @@
 
 import inspect
 import math
+import re
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import pytest
@@ -97,7 +98,7 @@ def test_a_text_becomes_the_value_of_its_type(text, hint, value):
 def test_what_is_no_value_of_a_type_is_refused(value, hint):
     assert not fits(value, hint)
     with pytest.raises(ValueError, match="allowed are"):
-        Options(**{"anything": value}) if hint is Any else take(hint, value)
+        take(hint, value)
 
 
 def take(hint: Any, value: object) -> None:
@@ -154,7 +155,7 @@ def test_help_shows_ranges_and_defaults(capsys):
         main(["train", "--method", "vpp", "--env", "navigation", "--help"])
     text = " ".join(capsys.readouterr().out.split())
     assert "discount. (numbers from 0 to 1; default 0.95)" in text
-    assert "rebuild every n steps (whole numbers from 1)" in text or "(whole numbers from 1" in text
+    assert re.search(r"--graph\.refresh REFRESH [^()]*\(whole numbers from 1\)", text)
 
 
 @pytest.mark.parametrize("method", ["vpp", "ip", "dgn", "neurcomm"])

@@ -186,6 +186,8 @@ def train_parser(names: dict[str, str]) -> Parser:
         parser.add_argument(f"--{part}", metavar="NAME", default=argparse.SUPPRESS, help=text)
     parser.add_options(train, skip=PARTS)
     parser.add_option("evaluate", Copies, EVALUATE)
+    # Taken from the command line before, as the names are.
+    parser.add_option("trust", bool, "import code that the file of --config names", False)
     for part, (_, _, find) in PARTS.items():
         parser.add_options(find(names[part]), part, skip=("spec",))
         if part == "graph":

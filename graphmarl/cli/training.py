@@ -62,10 +62,13 @@ def _configuration(chosen: dict[str, str | None], rest: list[str]) -> dict[str, 
         default = inspect.signature(train).parameters[part].default
         value = chosen[part] or config.pop(part, None) or default
         parts[part] = ("", {}) if value is None else split_name(value, PARTS[part].title)
-    if not parts["graph"][0]:
-        own = find_method(parts["method"][0]).default_graph
-        parts["graph"] = split_name(own, "graph")
+    learner, named = find_method(parts["method"][0]), bool(parts["graph"][0])
+    if not named:
+        parts["graph"] = split_name(learner.graph_for(parts["method"][1]), "graph")
     given = parse(train_parser({part: name for part, (name, _) in parts.items()}), rest)
+    if not named:
+        options = {**parts["method"][1], **given.get("method", {})}
+        parts["graph"] = split_name(learner.graph_for(options), "graph")
     for part, (name, options) in parts.items():
         config[part] = {"name": name, **options, **given.pop(part, {})}
     known = inspect.signature(train).parameters

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pickle
 from collections.abc import Callable, Mapping
 from functools import partial
-from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from graphmarl.envs.pettingzoo_slots import (
 from graphmarl.envs.vector import Vector
 from graphmarl.envs.workers import EngineStep, SingleEngine
 from graphmarl.ranges import Copies, ImportName, NonNegativeInt, PositiveInt
+from graphmarl.resolver import imported
 from graphmarl.step import Scene
 
 
@@ -182,13 +182,7 @@ def resolve(function: Callable[..., Any] | ImportName, option: str) -> Callable[
     """
     if not isinstance(function, str):
         return function
-    module, colon, name = function.partition(":")
-    if not colon:
-        raise ValueError(f"{option} is {function!r}; write it as 'package.module:function'")
-    try:
-        found = getattr(import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
-        raise ValueError(f"{option} {function!r} cannot be imported: {error}") from error
+    found = imported(option, function)
     if not callable(found):
         raise ValueError(f"{option} {function!r} is a {type(found).__name__}, not a function")
     return found

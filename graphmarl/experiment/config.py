@@ -62,7 +62,7 @@ class Config:
         self.method_options = with_absolute_files(learner, self.method_options, 1)
         self.env_options = defaults_of(env) | typed(env, self.env_options)
         self.env_options = with_names(env, with_absolute_files(env, self.env_options))
-        graph = self._learner.default_graph if config["graph"] is None else config["graph"]
+        graph = config["graph"] or learner.graph_for(self.method_options)
         sends = getattr(self._learner, "sends_messages", False)
         if config["graph"] is None and graph == "none" and sends:
             raise ValueError(f"{self.method} sends messages and has no default graph; name a graph")

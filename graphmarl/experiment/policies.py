@@ -14,7 +14,7 @@ from graphmarl.checks import checked
 from graphmarl.data import PolicyRunner, random_action
 from graphmarl.experiment.config import Config, Named
 from graphmarl.experiment.fitter import header
-from graphmarl.experiment.trust import check_trust
+from graphmarl.experiment.trust import trusted_config
 from graphmarl.graphs import GraphBuilder, make_graph
 from graphmarl.learners import Learner
 from graphmarl.nn import CUTS, AgentNetwork, Channel, Cut
@@ -74,11 +74,8 @@ def load_policy(
     """
     run = run if isinstance(run, Run) else Run(run, trust)
     rule = make_cut(cut) if isinstance(cut, str) else cut
-    found = run.config()
-    if not (run.trust or trust):
-        check_trust(found, run.path)
-    # What is given here is trusted.
-    config = Config(found | ({} if graph is None else {"graph": graph}))
+    # The graph that is given here is trusted.
+    config = Config(trusted_config(run, trust) | ({} if graph is None else {"graph": graph}))
     path = run.last() if checkpoint is None else Path(checkpoint)
     options = {**(env or {}), "num_envs": episodes}
     with torch.random.fork_rng(), closing(config.environment(**options)) as environment:

@@ -82,10 +82,12 @@ def grid(
     axes = varied(vary)
     cells = []
     for method, graph in product(methods, graphs or [None]):
-        name, _ = split_name(method, "method")
-        own = find_method(name).default_graph if graph is None else graph
+        name, options = split_name(method, "method")
         choices = [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
-        cells += [_cell(method, env, own, choice) for choice in choices]
+        for choice in choices:
+            given = options | {k[7:]: v for k, v in choice.items() if k.startswith("method.")}
+            own = find_method(name).graph_for(given) if graph is None else graph
+            cells.append(_cell(method, env, own, choice))
     met: dict[str, Cell] = {}
     for cell in cells:
         # Values are compared, not texts: `no` and `false` are one.

@@ -21,7 +21,7 @@ from graphmarl.experiment.config import Config, Named
 from graphmarl.experiment.finite import OnNaN
 from graphmarl.experiment.fitter import Fitter
 from graphmarl.experiment.interrupts import Interrupts
-from graphmarl.experiment.trust import check_trust
+from graphmarl.experiment.trust import trusted_config
 from graphmarl.learners import Learner, Stage
 from graphmarl.ranges import Device, PositiveInt, Seed, Threads
 from graphmarl.results.checkpoints import load_checkpoint, load_weights
@@ -119,11 +119,7 @@ def resume(
         ValueError: the run has as many steps already, or names code from outside the library.
     """
     run = path if isinstance(path, Run) else Run(path, trust)
-    found = run.config()
-    found |= {} if steps is None else {"steps": steps}
-    if not (run.trust or trust):
-        check_trust(found, run.path)
-    config = Config(found)
+    config = Config(trusted_config(run, trust) | ({} if steps is None else {"steps": steps}))
     done = int(run.saved()[-1].stem.removeprefix("step_")) if run.saved() else 0
     if steps is not None and steps <= done:
         raise ValueError(f"steps is {steps}; {run.path} has {done:,} already, allowed are more")

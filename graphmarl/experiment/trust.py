@@ -5,13 +5,14 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from graphmarl.envs import ENVS
 from graphmarl.graphs import GRAPHS
 from graphmarl.methods import METHODS
-from graphmarl.ranges import ImportName
+from graphmarl.ranges import CODE, marked
 from graphmarl.resolver import hints_of, options_of, split_name
+from graphmarl.results.run import Run
 
 TABLES: dict[str, Mapping[str, type]] = {"method": METHODS, "env": ENVS, "graph": GRAPHS}
 
@@ -33,18 +34,9 @@ def foreign_names(config: Mapping[str, Any]) -> list[str]:
         known = options_of(table[name])
         for option, hint in hints_of(table[name]).items():
             value = options.get(option)
-            if names_code(hint) and isinstance(value, str) and value != known[option].default:
+            if marked(hint, CODE) and isinstance(value, str) and value != known[option].default:
                 found.append(value)
     return found
-
-
-def names_code(hint: Any) -> bool:
-    """Whether an option takes the name of a class or function.
-
-    Args:
-        hint: its annotated type.
-    """
-    return hint == ImportName or any(names_code(each) for each in get_args(hint))
 
 
 def check_trust(config: Mapping[str, Any], path: str | Path) -> None:
@@ -78,7 +70,7 @@ def with_names(cls: type, options: Mapping[str, Any]) -> dict[str, Any]:
     hints = hints_of(cls)
     return {
         name: _name_of(name, value)
-        if callable(value) and not isinstance(value, str) and names_code(hints.get(name))
+        if callable(value) and not isinstance(value, str) and marked(hints.get(name), CODE)
         else value
         for name, value in options.items()
     }
@@ -93,3 +85,20 @@ def _name_of(option: str, function: Any) -> str:
         f"{option} is {function!r}, which has no name at the top of a module, where a run could "
         "find it again; write it there, or as 'module:function'"
     )
+
+
+def trusted_config(run: Run, trust: bool) -> dict[str, Any]:
+    """The configuration of a run, if the code that it names is trusted.
+
+    Args:
+        run: the run folder.
+        trust: allow code from outside the library.
+
+    Raises:
+        FileNotFoundError: the folder holds no run.
+        ValueError: it names code that is not trusted.
+    """
+    config = run.config()
+    if not (run.trust or trust):
+        check_trust(config, run.path)
+    return config

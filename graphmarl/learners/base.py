@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +42,15 @@ class Learner(Checked, LightningModule):
         self.updated_last = True
         self.timer = Timer()
         self.automatic_optimization = False
+
+    @classmethod
+    def graph_for(cls, options: Mapping[str, Any]) -> str:
+        """Default graph builder of a run with some options of the method.
+
+        Args:
+            options: options that were given.
+        """
+        return cls.default_graph
 
     @property
     def memory_size(self) -> int:

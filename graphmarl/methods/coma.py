@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import torch
@@ -61,8 +62,8 @@ class COMA(Method, A2C):
         hidden: width of the actor's layers.
         recurrent: recurrent actor (GRU), as in the paper.
         communication: how the actors communicate: `commnet` or `g2anet`, as in the code of the
-            baselines of the MAMBA paper, with the sizes of these methods; name a graph for it, such
-            as `complete`.
+            baselines of the MAMBA paper, with the sizes of these methods; the default graph is then
+            `complete`.
         critic_first: train the critic on a trajectory before the advantages are computed.
         epsilon: initial share of uniform actions in the policy.
         final_epsilon: share at the end of the run, to which it changes linearly.
@@ -142,6 +143,11 @@ class COMA(Method, A2C):
         assert isinstance(policy, torch.distributions.Categorical), "the actor's"
         value = taken(self.targets["critic"](graph, action), action)
         return {"log_prob": policy.log_prob(action), "policy": policy.probs, "value": value}
+
+    @classmethod
+    def graph_for(cls, options: Mapping[str, Any]) -> str:
+        """`complete` for actors that communicate, else none."""
+        return "none" if options.get("communication", "none") == "none" else "complete"
 
     def value_of(self, graph: Data, output: Output, action: Tensor) -> Float[Tensor, " row"]:
         """Q_i(s, u) of the critic."""

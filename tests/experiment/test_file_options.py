@@ -1,5 +1,7 @@
 """A run keeps the absolute paths of the files that its options name."""
 
+from typing import Any
+
 import pytest
 
 from graphmarl.envs import ENVS
@@ -7,7 +9,7 @@ from graphmarl.envs.traffic.files import CityFlowConfig, write_task
 from graphmarl.envs.traffic.grid import Grid
 from graphmarl.experiment.config import Config
 from graphmarl.methods import METHODS
-from graphmarl.ranges import FileName, is_file
+from graphmarl.ranges import FILE, FileName, marked
 from graphmarl.resolver import hints_of, with_absolute_files
 
 MAP = """
@@ -43,10 +45,12 @@ def test_names_and_files_that_do_not_exist_stay_as_they_are(tmp_path, monkeypatc
 
 
 def test_options_that_name_files_are_marked():
-    marked = {
-        name: [option for option, hint in hints_of(cls).items() if is_file(hint)]
+    named = {
+        name: [option for option, hint in hints_of(cls).items() if marked(hint, FILE)]
         for name, cls in (ENVS | METHODS).items()
     }
-    assert (marked["traffic"], marked["skirmish"]) == (["task"], ["map"])
-    assert (marked["nvif_ppo"], marked["nvif_dqn"], marked["ippo"]) == (["flow"], ["flow"], [])
-    assert is_file(FileName | None) and not is_file(str) and not is_file(str | None)
+    assert (named["traffic"], named["skirmish"]) == (["task"], ["map"])
+    assert (named["nvif_ppo"], named["nvif_dqn"], named["ippo"]) == (["flow"], ["flow"], [])
+    either: Any = FileName
+    assert marked(either | None, FILE)
+    assert not marked(str, FILE) and not marked(str | None, FILE)

@@ -150,9 +150,7 @@ class Stuck(Toy):
         return step.replace(available=torch.zeros_like(step.available))  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize(
-    "name", ["", ".", "..", "a/b", "../x", "/tmp/x", "a\\b", "a\nb", "x" * 201]
-)
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "../x", "/x", "a\\b", "a\nb", "x" * 201])
 def test_names_stay_in_their_folder(name, tmp_path):
     with pytest.raises(ValueError, match="allowed are names of a folder"):
         train(SMALL, "toy:Toy", steps=20, runs=str(tmp_path), name=name)

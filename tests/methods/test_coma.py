@@ -9,12 +9,14 @@ from torch_geometric.data import Data
 from toy import Toy
 
 from graphmarl.agent_graph import agent_graph
+from graphmarl.cli import main
 from graphmarl.data import Collector
 from graphmarl.experiment.evaluate import evaluate
 from graphmarl.experiment.train import train
 from graphmarl.graphs import make_graph
 from graphmarl.methods import COMA
 from graphmarl.nn import CounterfactualCritic
+from graphmarl.results.run import Run
 from graphmarl.step import Spec
 
 SPEC = Spec(num_agents=3, obs_shape=(6,), num_actions=3, horizon=6, state_size=3)
@@ -208,3 +210,19 @@ def test_sensors_learn_to_scan_the_area_that_surely_holds_a_target(tmp_path):
     )
     # 20 for the target less 5 for each of two scans; a policy that has learned nothing has -9.
     assert evaluate(run, 2048).mean_return.mean >= 9.5
+
+
+@pytest.mark.parametrize(
+    ("words", "graph"),
+    [
+        (["--method", "coma"], "none"),
+        (["--method", "coma", "--method.communication", "commnet"], "complete"),
+        (["--method", "coma:communication=g2anet"], "complete"),
+        (["--method", "coma:communication=g2anet", "--graph", "none"], "none"),
+    ],
+)
+def test_actors_that_communicate_have_a_graph_by_default(words, graph, tmp_path):
+    words = ["train", *words, "--env", "hallway:num_envs=2", "--steps", "8", "--progress", "no"]
+    words += ["--method.rollout_length", "4", "--method.hidden", "8"]
+    assert main([*words, "--runs", str(tmp_path), "--name", "a"]) == 0
+    assert Run(tmp_path / "a").config()["graph"] == {"name": graph}

@@ -113,6 +113,10 @@ class Step:
         return replace(self, **changes)
 
 
+TYPES = {name: (torch.float32,) for name in ("reward", "position", "state")}
+TYPES |= {name: (torch.bool,) for name in ("alive", "terminated", "truncated", "available")}
+TYPES |= {"time": (torch.int64,), "links": (torch.int64,), "obs": (torch.float32, torch.uint8)}
+"""Types of the fields of a step."""
 Weighted = tuple[Float[Tensor, "_ ..."], Float[Tensor, " _"]]
 
 
@@ -219,7 +223,7 @@ def check_action(action: Tensor, spec: Spec, num_envs: int) -> None:
 
 
 def check_step(step: Step, spec: Spec, num_envs: int) -> None:
-    """Refuse a step with other shapes than the spec, or with NaN or infinity.
+    """Refuse a step that contradicts the spec in itself: fields, numbers, masks, links, metrics.
 
     Args:
         step: the step.
@@ -241,19 +245,46 @@ def check_step(step: Step, spec: Spec, num_envs: int) -> None:
         "available": (*pair, spec.num_actions) if spec.has_available else None,
         "state": (num_envs, spec.state_size) if spec.state_size else None,
     }
-    for name, shape in shapes.items():
-        value = getattr(step, name)
-        if (came := None if value is None else tuple(value.shape)) != shape:
-            raise ValueError(f"{name} has shape {came}; its spec says {shape}")
-    for name in ("obs", "reward", "position", "state"):
-        value = getattr(step, name)
-        if value is None or not value.is_floating_point():
-            continue
-        if not (finite := torch.isfinite(value)).all():
-            copy, *rest = (~finite).nonzero()[0].tolist()
-            agent = f", agent {rest[0]}" if name != "state" else ""
-            number = value[(~finite)][0].item()
-            raise ValueError(
-                f"{name} of copy {copy}{agent} contains NaN or infinity: {number} at time "
-                f"{int(step.time[copy])}"
-            )
+    for name, types in TYPES.items():
+        value: Any = getattr(step, name)
+        if value is not None and not isinstance(value, Tensor):
+            raise ValueError(f"{name} is {type(value).__name__}; it must be a tensor")
+        came = None if value is None else tuple(value.shape)
+        if name in shapes and came != shapes[name]:
+            raise ValueError(f"{name} has shape {came}; its spec says {shapes[name]}")
+        if value is not None and value.dtype not in types:
+            raise ValueError(f"{name} has type {value.dtype}; allowed is {types[0]}")
+        if value is not None and value.is_floating_point():
+            _check_finite(name, value, step.time)
+    if step.available is not None and (stuck := step.alive & ~step.available.any(-1)).any():
+        copy, agent = stuck.nonzero()[0].tolist()
+        raise ValueError(f"agent {agent} of copy {copy} is alive and has no legal action")
+    if step.links is not None:
+        _check_links(step.links, *pair)
+    for name, value in step.info.items():
+        came = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
+        if not isinstance(value, Tensor) or not value.dim() or len(value) != num_envs:
+            allowed = f"a tensor with num_envs = {num_envs} entries"
+            raise ValueError(f"info[{name!r}] is {came}; it must be {allowed}")
+
+
+def _check_finite(name: str, value: Tensor, time: Tensor) -> None:
+    if (finite := torch.isfinite(value)).all():
+        return
+    copy, *rest = (~finite).nonzero()[0].tolist()
+    agent = f", agent {rest[0]}" if name != "state" else ""
+    number = value[~finite][0].item()
+    where = f"{name} of copy {copy}{agent}"
+    raise ValueError(f"{where} contains NaN or infinity: {number} at time {int(time[copy])}")
+
+
+def _check_links(links: Tensor, num_envs: int, agents: int) -> None:
+    if links.dim() != 2 or len(links) != 2:
+        raise ValueError(f"links has shape {tuple(links.shape)}; allowed is (2, edges)")
+    if not links.numel():
+        return
+    low, high, rows = int(links.min()), int(links.max()), num_envs * agents - 1
+    if low < 0 or high > rows:
+        raise ValueError(f"links has rows {low} to {high}; allowed are 0 to {rows}")
+    if (links[0] // agents != links[1] // agents).any():
+        raise ValueError("links joins agents of different copies")

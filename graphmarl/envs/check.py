@@ -15,19 +15,6 @@ from torch import Tensor
 
 from graphmarl.step import Environment, Spec, Step, check_step
 
-KINDS = {
-    "obs": torch.float32,
-    "alive": torch.bool,
-    "reward": torch.float32,
-    "terminated": torch.bool,
-    "truncated": torch.bool,
-    "time": torch.long,
-    "position": torch.float32,
-    "available": torch.bool,
-    "state": torch.float32,
-    "links": torch.long,
-}
-
 
 def check_env(
     env: Environment,
@@ -135,25 +122,6 @@ def _check_shapes(step: Step, env: Environment) -> None:
     check_step(step, env.spec, env.num_envs)
     devices = {value.device for value in _tensors(step).values()}
     _require(len(devices) == 1, f"a step is on one device; this one is on {devices}")
-    for name, kind in KINDS.items():
-        value = getattr(step, name)
-        if value is not None:
-            _require(
-                value.dtype == kind, f"{name} has type {value.dtype}; the contract requires {kind}"
-            )
-    if step.available is not None:
-        legal = step.available.any(-1) | ~step.alive
-        _require(legal.all(), "a live agent has no legal action")
-    if step.links is not None and step.links.numel():
-        rows = env.num_envs * env.spec.num_agents
-        owner = step.links // env.spec.num_agents
-        inside = (step.links >= 0).all() & (step.links < rows).all()
-        _require(inside & (owner[0] == owner[1]).all(), "links must join agents of one copy")
-    for name, value in step.info.items():
-        _require(
-            value.ndim > 0 and len(value) == env.num_envs,
-            f"info[{name!r}] has shape {tuple(value.shape)}; it must begin with num_envs",
-        )
 
 
 def _check_first(step: Step) -> None:

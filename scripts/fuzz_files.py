@@ -11,11 +11,8 @@ Examples:
 import argparse
 import json
 import random
-import signal
 import tempfile
 import time
-import traceback
-import warnings
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +20,7 @@ from typing import Any
 
 import torch
 import yaml
+from fuzzing import Outcome, outcome
 
 from graphmarl.envs.skirmish import Skirmish
 from graphmarl.envs.traffic import Traffic
@@ -63,7 +61,6 @@ shield_unit: 80
 center: [16, 16]
 """,
 )
-Outcome = tuple[str, str]
 
 
 def spot(tree: Any, rng: random.Random) -> tuple[Any, Any] | None:
@@ -130,30 +127,16 @@ def mutated(text: str, dump: Callable[[Any], str], rng: random.Random) -> bytes:
     return changed.replace(f'"{DEEP}"', deep).replace(DEEP, deep).encode(errors="replace")
 
 
-def outcome(make: Callable[[], Environment]) -> Outcome:
+def played(make: Callable[[], Environment]) -> Outcome:
     """Build an environment and play it; what came of it, and the message."""
 
-    def late(*_: object) -> None:
-        raise TimeoutError(f"longer than {SECONDS} s")
+    def use() -> str:
+        env = make()
+        finite = play(env)
+        env.close()
+        return "played" if finite else "not finite"
 
-    signal.signal(signal.SIGALRM, late)
-    signal.alarm(SECONDS)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            env = make()
-            finite = play(env)
-            env.close()
-    except TimeoutError:
-        return "hang", traceback.format_exc()
-    except ValueError as error:
-        lines = len(str(error).splitlines())
-        return ("refused" if lines == 1 else f"refused with {lines} lines"), str(error)
-    except Exception:
-        return "traceback", traceback.format_exc()
-    finally:
-        signal.alarm(0)
-    return ("played" if finite else "not finite"), ""
+    return outcome(use, SECONDS)
 
 
 def play(env: Environment) -> bool:
@@ -194,14 +177,14 @@ def traffic_outcome(folder: Path, texts: dict[str, str], rng: random.Random) -> 
         "lane_change": rng.choice(("file", "ignore")),
     }
     path = str(folder / "config.json")
-    return outcome(lambda: Traffic(path, num_envs=1, decision=3, yellow=1, **options))
+    return played(lambda: Traffic(path, num_envs=1, decision=3, yellow=1, **options))
 
 
 def map_outcome(folder: Path, rng: random.Random) -> Outcome:
     """Mutate a skirmish map, and load and play it."""
     path = folder / "map.yaml"
     path.write_bytes(mutated(rng.choice(MAP_TEXTS), yaml.safe_dump, rng))
-    return outcome(lambda: Skirmish(str(path), num_envs=2))
+    return played(lambda: Skirmish(str(path), num_envs=2))
 
 
 def fuzz(files: str, count: int, seed: int, folder: Path) -> tuple[Counter[str], list[str]]:

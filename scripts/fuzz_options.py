@@ -12,17 +12,16 @@ Examples:
 import argparse
 import math
 import random
-import signal
 import time
-import traceback
 import types
-import warnings
 from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import closing
+from functools import partial
 from typing import Any, Literal, Union, get_args, get_origin
 
 import numpy as np
+from fuzzing import outcome
 
 from graphmarl.checks import fits
 from graphmarl.data import Collector
@@ -37,6 +36,7 @@ from graphmarl.resolver import hints_of, options_of
 from graphmarl.texts import Text, from_text
 
 SECONDS = 60
+REFUSALS = (ValueError, ImportError, OSError, MemoryError)
 HOSTILE: tuple[Any, ...] = (
     *(None, True, False, 0, 1, -1, 2, 2.5, -0.5, 1e-12, 1e30, 10**10, -(10**10), 10**400),
     *(math.nan, math.inf, -math.inf, "", "no", "yes", "abc", "1", "none", "os:system", "\x00"),
@@ -149,28 +149,10 @@ def build(part: str, name: str, option: str, value: Any, train: bool) -> None:
 CONTINUOUS = ("vpp", "ip", "maddpg", "maddpgs", "pic")
 
 
-def outcome(make: Callable[[], None], valid: bool) -> tuple[str, str]:
-    """What came of a value, and the message."""
-
-    def late(*_: object) -> None:
-        raise TimeoutError(f"longer than {SECONDS} s")
-
-    signal.signal(signal.SIGALRM, late)
-    signal.alarm(SECONDS)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            make()
-    except TimeoutError:
-        return "hang", traceback.format_exc()
-    except (ValueError, ImportError, OSError, MemoryError) as error:
-        lines = len(str(error).splitlines())
-        return ("refused" if lines == 1 else f"refused with {lines} lines"), str(error)
-    except Exception:
-        return "traceback", traceback.format_exc()
-    finally:
-        signal.alarm(0)
-    return ("constructed" if valid else "silent acceptance"), ""
+def tried(case: tuple[str, str, str, Any], train: bool, good: bool) -> str:
+    """Build what a case describes, which only a value in its range should allow."""
+    build(*case, train)
+    return "constructed" if good else "silent acceptance"
 
 
 def fuzz(count: int, seed: int, report: Callable[[str], Any] = print) -> Counter[str]:
@@ -185,11 +167,9 @@ def fuzz(count: int, seed: int, report: Callable[[str], Any] = print) -> Counter
     for number in range(count):
         part, name, option, hint, value = cases(rng)
         meant = from_text(value, hint) if isinstance(value, Text) else value
-        train = number % 20 == 0
-        made, said = outcome(
-            lambda p=part, n=name, o=option, v=value, t=train: build(p, n, o, v, t),
-            part == "cut" or fits(meant, hint),
-        )
+        good = part == "cut" or fits(meant, hint)
+        use = partial(tried, (part, name, option, value), number % 20 == 0, good)
+        made, said = outcome(use, SECONDS, REFUSALS)
         counts[made] += 1
         if made not in ("refused", "constructed"):
             report(f"{made}: {part} {name} {option}={value!r}\n{said[-600:]}")

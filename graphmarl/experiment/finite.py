@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Mapping
 from typing import Any, Literal
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
-from torch import nn
+from torch import Tensor, nn
 
 from graphmarl.results.run import Run
 
 OnNaN = Literal["stop", "warn"]
+Place = tuple[str, Mapping[str, Tensor | None], str]
+"""Name of a parameter or buffer, the dictionary that holds it and its key there."""
 
 
 class FiniteCheck(Callback):
@@ -28,6 +31,8 @@ class FiniteCheck(Callback):
 
     def __init__(self, run: Run, on_nan: OnNaN = "stop") -> None:
         self.run, self.on_nan, self.warned = run, on_nan, False
+        self.module: nn.Module | None = None
+        self.places: list[Place] = []
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -52,7 +57,9 @@ class FiniteCheck(Callback):
             return
         metrics: dict[str, float] = getattr(module, "metrics", {})
         found = [f"{name} is {x}" for name, x in metrics.items() if not math.isfinite(x)]
-        found += not_finite(module)
+        if module is not self.module:
+            self.module, self.places = module, places_of(module)
+        found += not_finite(self.places)
         if not found:
             return
         saved = self.run.saved()
@@ -65,15 +72,35 @@ class FiniteCheck(Callback):
         warnings.warn(text, stacklevel=2)
 
 
-@torch.no_grad()
-def not_finite(module: nn.Module) -> list[str]:
-    """Names of the parameters and buffers with an entry that is NaN or infinite.
+def places_of(module: nn.Module) -> list[Place]:
+    """Where the parameters and buffers of a module stand.
+
+    A walk through the modules costs more than the check itself, so it is made once. The tensors
+    are read anew at each check, since a module may replace a buffer.
 
     Args:
         module: the module.
     """
-    tensors = dict(module.named_parameters()) | dict(module.named_buffers())
-    tensors = {n: t for n, t in tensors.items() if t.is_floating_point() and t.numel()}
+    return [
+        (f"{prefix}.{key}" if prefix else key, table, key)
+        for prefix, part in module.named_modules()
+        for table in (part._parameters, part._buffers)
+        for key in table
+    ]
+
+
+@torch.no_grad()
+def not_finite(places: list[Place]) -> list[str]:
+    """Names of the parameters and buffers with an entry that is NaN or infinite.
+
+    Args:
+        places: see `places_of`.
+    """
+    tensors = {
+        name: tensor
+        for name, table, key in places
+        if (tensor := table[key]) is not None and tensor.is_floating_point() and tensor.numel()
+    }
     if not tensors:
         return []
     # The largest magnitude of a tensor is NaN or infinite exactly if one of its entries is.

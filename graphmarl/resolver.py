@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import importlib
 import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar, get_type_hints
 
 from graphmarl.checks import check_option
@@ -162,7 +164,8 @@ def construct(
     return cls(*given, **values)
 
 
-def hints_of(cls: type) -> dict[str, Any]:
+@functools.cache
+def hints_of(cls: type) -> Mapping[str, Any]:
     """The annotated types of a constructor's options, with those of its base classes.
 
     Args:
@@ -173,7 +176,7 @@ def hints_of(cls: type) -> dict[str, Any]:
         if "__init__" in vars(base) and base is not object:
             with suppress(NameError, TypeError):  # a type that is imported for type checkers only
                 hints |= get_type_hints(base.__init__, include_extras=True)
-    return {name: hints.get(name, Any) for name in options_of(cls)}
+    return MappingProxyType({name: hints.get(name, Any) for name in options_of(cls)})
 
 
 def typed(cls: type, options: Mapping[str, Any], given: int = 0) -> dict[str, Any]:

@@ -13,4 +13,4 @@ fi
 .venv/bin/ruff check .
 .venv/bin/ruff format --check .
 .venv/bin/basedpyright
-exec .venv/bin/python -m pytest -q -n 2 --dist loadfile "${all[@]}" "$@"
+exec .venv/bin/python -m pytest -q -n 2 --dist worksteal "${all[@]}" "$@"

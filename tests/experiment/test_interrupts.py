@@ -22,6 +22,7 @@ from graphmarl.results.csv_table import LostRowsError
 from graphmarl.results.lock import LockedError, RunLock
 from graphmarl.results.run import Run
 
+pytestmark = pytest.mark.usefixtures("unchecked")
 SMALL: dict[str, Any] = {"name": "ippo", "rollout_length": 5, "minibatch_size": 60, "hidden": 8}
 
 

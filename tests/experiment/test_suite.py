@@ -16,6 +16,8 @@ from graphmarl.methods import METHODS
 from graphmarl.resolver import options_of
 from graphmarl.step import Spec
 
+pytestmark = pytest.mark.usefixtures("unchecked")
+
 
 def config(method: str, env: str, graph: str | None = None) -> Config:
     return Config({"method": method, "env": env, "graph": graph, "seed": 0, "steps": 1})

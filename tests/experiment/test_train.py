@@ -1,6 +1,7 @@
 """Whole runs: what they leave behind, how they repeat, and how they go on after an interruption."""
 
 import errno
+import functools
 import os
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from graphmarl.resolver import options_of
 from graphmarl.results.checkpoints import CheckpointError, load_checkpoint
 from graphmarl.results.run import Run
 
+pytestmark = pytest.mark.usefixtures("unchecked")
 # Small enough for a toy; of each method what it has of these.
 SMALL = {
     "rollout_length": 10,
@@ -61,6 +63,13 @@ def start(folder: Path, name: str, learns: str = "ippo", **changes: Any) -> Run:
     return train(runs=str(folder), name=name, **options | changes)
 
 
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """Runs that were never interrupted and that no test alters, each trained once."""
+    folder = tmp_path_factory.mktemp("whole")
+    return functools.cache(lambda learns: start(folder, learns, learns))
+
+
 def weights(run: Run) -> dict[str, torch.Tensor]:
     return load_checkpoint(run.last())["state_dict"]
 
@@ -88,8 +97,8 @@ def interrupt(monkeypatch: pytest.MonkeyPatch, kind: type, hook: str, call: int)
 
 
 @every_method
-def test_the_same_seed_gives_the_same_parameters_and_another_seed_others(name, tmp_path):
-    first, second = start(tmp_path, "a", name), start(tmp_path, "b", name)
+def test_the_same_seed_gives_the_same_parameters_and_another_seed_others(name, whole, tmp_path):
+    first, second = whole(name), start(tmp_path, "b", name)
     assert same(first, second)
     assert (first.path / "metrics.csv").read_text() == (second.path / "metrics.csv").read_text()
     assert not same(first, start(tmp_path, "c", name, seed=1))
@@ -135,17 +144,17 @@ def equal(one: Any, two: Any) -> bool:
 
 
 @pytest.mark.parametrize("epoch", [1, 2, 3, 4, 5])
-def test_an_interrupted_stage_goes_on(epoch, tmp_path, monkeypatch):
-    whole = start(tmp_path, "whole", "nvif_ppo")
+def test_an_interrupted_stage_goes_on(epoch, whole, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         interrupt(patch, callbacks.StageSaver, "on_train_epoch_end", epoch)
         with pytest.raises(InterruptionError):
             start(tmp_path, "broken", "nvif_ppo")
-    assert same(whole, resume(tmp_path / "broken", trust=True, progress=False))
+    resumed = resume(tmp_path / "broken", trust=True, progress=False)
+    assert same(whole("nvif_ppo"), resumed)
 
 
-def test_a_trained_flow_is_used_again(tmp_path):
-    first = start(tmp_path, "first", "nvif_ppo")
+def test_a_trained_flow_is_used_again(whole, tmp_path):
+    first = whole("nvif_ppo")
     flow = first.checkpoints / "flow.ckpt"
     method = small("nvif_ppo", flow=str(flow))
     second = start(tmp_path, "second", method=method)
@@ -154,8 +163,8 @@ def test_a_trained_flow_is_used_again(tmp_path):
 
 
 @pytest.mark.parametrize("graph", [g for g in GRAPHS if g not in ("radius", "links")])
-def test_a_method_that_reads_no_edges_is_the_same_on_every_graph(graph, tmp_path):
-    assert same(start(tmp_path, "a"), start(tmp_path, "b", graph=graph))
+def test_a_method_that_reads_no_edges_is_the_same_on_every_graph(graph, whole, tmp_path):
+    assert same(whole("ippo"), start(tmp_path, "b", graph=graph))
 
 
 @pytest.mark.parametrize("graph", ["knn:k=1", "radius:r=0.4", "complete", "random:k=1", "none"])
@@ -166,15 +175,15 @@ def test_nvif_trains_on_any_graph(graph, tmp_path):
 
 
 @pytest.mark.parametrize("options", [{"communication": "mean"}, {"alpha": 0.0}, {"layers": 3}])
-def test_the_ablations_of_nvif_are_flags(options, tmp_path):
+def test_the_ablations_of_nvif_are_flags(options, whole, tmp_path):
     method = small("nvif_ppo", **options)
     run = start(tmp_path, "a", method=method)
-    assert not same(run, start(tmp_path, "b", "nvif_ppo"))
+    assert not same(run, whole("nvif_ppo"))
     assert (run.checkpoints / "flow.ckpt").exists() == ("communication" not in options)
 
 
-def test_the_folder_gives_the_run_back(tmp_path):
-    run = start(tmp_path, "a")
+def test_the_folder_gives_the_run_back(whole, tmp_path):
+    run = whole("ippo")
     config = run.config()
     assert config["method"]["gamma"] == 0.97, "defaults are written out"
     again = train(**config, runs=str(tmp_path), name="again", progress=False)
@@ -184,8 +193,8 @@ def test_the_folder_gives_the_run_back(tmp_path):
     assert len(run.saved()) == 2
 
 
-def test_evaluation_plays_one_episode_per_copy_and_repeats(tmp_path):
-    run = start(tmp_path, "a")
+def test_evaluation_plays_one_episode_per_copy_and_repeats(whole):
+    run = whole("ippo")
     state = torch.get_rng_state()
     first, second = evaluate(run, 5), evaluate(run, 5)
     assert first == second

@@ -2,8 +2,8 @@
 
 The batch is one trajectory of the toy, or one sample of a replay of it, and target networks are not
 updated. 50 steps at a learning rate of 1e-2 bring every loss below half of its first value, for
-each of three seeds; below three quarters for MAPPO, whose value does not read the actions that the
-returns depend on, so that noise is left.
+each of three seeds (two of them in the slow suite); below three quarters for MAPPO, whose value
+does not read the actions that the returns depend on, so that noise is left.
 """
 
 from typing import Any
@@ -17,7 +17,10 @@ from graphmarl.graphs import make_graph
 from graphmarl.methods import METHODS
 from graphmarl.resolver import construct
 
+pytestmark = pytest.mark.usefixtures("unchecked")
 STEPS = 50
+LATER = [pytest.param(seed, marks=pytest.mark.slow) for seed in (1, 2)]
+each_seed = pytest.mark.parametrize("seed", [0, *LATER])
 RATE = {"learning_rate": 1e-2}
 STILL = {"target": "hard", "target_update_interval": 10**6, "learning_starts": 0, "batch_size": 64}
 
@@ -36,7 +39,7 @@ def collect(learner: Any, env: Toy, seed: int, steps: int = 40):
     return next(iter(Collector(env, make_graph("complete"), learner, 10**6, steps, seed)))
 
 
-@pytest.mark.parametrize("seed", range(3))
+@each_seed
 @pytest.mark.parametrize(
     ("name", "share", "options"),
     [
@@ -52,7 +55,7 @@ def test_on_policy_values_fit_the_returns_of_a_trajectory(name, share, options, 
     assert 0 <= losses[-1] < share * losses[0]
 
 
-@pytest.mark.parametrize("seed", range(3))
+@each_seed
 @pytest.mark.parametrize(
     ("name", "loss", "options"),
     [
@@ -75,7 +78,7 @@ def test_off_policy_values_fit_a_batch_of_the_replay(name, loss, options, seed, 
     assert 0 <= losses[-1] < 0.5 * losses[0]
 
 
-@pytest.mark.parametrize("seed", range(3))
+@each_seed
 def test_a_world_model_fits_a_batch_of_sequences(seed, monkeypatch):
     options = {"hidden": 32, "recurrent": 16, "categoricals": 4, "classes": 4, "layers": 1}
     options |= {"heads": 2, "batch_size": 16, "sequence_length": 6, "model_learning_rate": 1e-2}

@@ -118,12 +118,13 @@ class Frugal(IPPO):
 
 
 @pytest.mark.parametrize("recurrent", [False, True])
+@pytest.mark.usefixtures("unchecked")
 def test_a_further_loss_of_ppo_is_reported_and_trained_on(recurrent, monkeypatch):
     sizes = []
     for weight in (0.0, 10.0):
         env = Toy(num_envs=4)
         torch.manual_seed(0)
-        learner = Frugal(env.spec, weight, recurrent=recurrent, learning_rate=1e-2)
+        learner = Frugal(env.spec, weight, recurrent=recurrent, learning_rate=1e-2, epochs=4)
         optimizer = learner.configure_optimizers()
         monkeypatch.setattr(learner, "optimizers", lambda made=optimizer: made)
         monkeypatch.setattr(learner, "manual_backward", lambda loss: loss.backward())

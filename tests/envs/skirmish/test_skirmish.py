@@ -18,6 +18,8 @@ from graphmarl.envs.skirmish.terrain import TERRAINS
 from graphmarl.experiment.evaluate import play
 from graphmarl.experiment.policies import random_policy
 
+pytestmark = pytest.mark.usefixtures("unchecked")
+
 
 def randomly(env, steps, seed=0):
     """Each step of random legal play, with the field before it and after."""

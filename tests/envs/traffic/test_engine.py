@@ -9,6 +9,8 @@ from graphmarl.envs.traffic.engine import EmbeddedEngine
 from graphmarl.envs.traffic.files import Flow, LaneLink, Phase, VehicleKind
 from graphmarl.envs.traffic.grid import Grid
 
+pytestmark = pytest.mark.usefixtures("unchecked")
+
 LORRY = VehicleKind(
     length=10.0, max_acceleration=1.5, usual_acceleration=1.2, usual_deceleration=3.0,
     max_deceleration=4.0, max_speed=9.0, min_gap=3.0,

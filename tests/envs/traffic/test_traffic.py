@@ -17,6 +17,8 @@ from graphmarl.envs.traffic.files import CityFlowConfig, Flow, VehicleKind, writ
 from graphmarl.envs.traffic.grid import Grid
 from graphmarl.envs.traffic.junctions import Junctions
 
+pytestmark = pytest.mark.usefixtures("unchecked")
+
 TRACES = Path(__file__).parent / "traces"
 
 

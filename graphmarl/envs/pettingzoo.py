@@ -99,8 +99,22 @@ class ParallelEngine:
             for name, place in self.slots.locate(self.env).items():
                 out.position[self.slots.names.index(name)] = place
         if out.state is not None:
-            joined = self.slots.state == "joined"
-            out.state[...] = out.obs.reshape(-1) if joined else own_state(self.env)
+            self._write_state(out, out.state)
+
+    def _write_state(self, out: EngineStep, state: NDArray[Any]) -> None:
+        if self.slots.state == "joined":
+            state[...] = out.obs.reshape(-1)
+            return
+        found = own_state(self.env)
+        if found.size == state.size:
+            state[...] = found
+        elif self.env.agents or found.size:
+            raise ValueError(
+                f"state() has {found.size} numbers, and had {state.size} after the first reset; "
+                "pass state='joined' or state='none'"
+            )
+        elif not self.alive.any():
+            state[...] = 0  # nobody is left whose value depends on it
 
     def _write_obs(self, out: EngineStep, slot: int, seen: Any) -> None:
         space = self.slots.seen[slot]
@@ -196,7 +210,8 @@ class FromPettingZoo(Vector):
     `layout` holds the slice in use for each kind. Pictures of bytes stay bytes, of shape (height,
     width, channels), if all agents see such of one shape. Action masks in observations or infos,
     and action spaces smaller than the largest, become `available`. Actions in boxes are scaled from
-    [-1, 1]. An agent that is truncated without a last observation keeps the one before.
+    [-1, 1]. An agent that is truncated without a last observation keeps the one before, and so
+    does the global state of an environment whose `state()` is empty once all agents have left.
 
     The constructor builds one environment, resets it to read its agents, spaces and masks, and
     closes it.

@@ -91,6 +91,26 @@ class StateOnly(Plain):
         return np.full((2, 2), self.time, np.float64)
 
 
+class StateOfAgents(Plain):
+    """The state has two numbers of each agent that is left."""
+
+    def state(self) -> Any:
+        return np.full(2 * len(self.agents), self.time, np.float32)
+
+
+class AllDie(StateOfAgents):
+    def step(self, actions: Any) -> Any:
+        obs, reward, ended, cut, info = super().step(actions)
+        return obs, reward, cut, ended, info
+
+
+class OneLeaves(StateOfAgents):
+    def step(self, actions: Any) -> Any:
+        found = super().step(actions)
+        self.agents = self.agents[:2]
+        return found
+
+
 class Camera(Plain):
     def observation_space(self, agent: Any) -> Any:
         return spaces.Box(0, 255, (6, 5, 3), np.uint8)
@@ -196,6 +216,12 @@ def test_global_states():
     assert FromPettingZoo(Plain).spec.state_size == 0
 
 
+def test_a_state_that_is_empty_after_the_end_is_kept_where_it_is_bootstrapped_from():
+    cut, dead = played(StateOfAgents)[-1], played(AllDie)[-1]
+    assert cut.truncated.all() and cut.state[0].tolist() == [7.0] * 6
+    assert dead.terminated.all() and dead.state[0].tolist() == [0.0] * 6
+
+
 def test_pictures_stay_bytes_and_are_scaled_when_they_are_read():
     from graphmarl.agent_graph import agent_graph
 
@@ -217,6 +243,10 @@ def test_pictures_stay_bytes_and_are_scaled_when_they_are_read():
         (LateMask, "the infos of agent_0 contain an action_mask; pass masked=True"),
         (ShortMask, "the action_mask of agent_0 has 2 entries; it has 4 actions"),
         (OldReset, "reset returned dict; a parallel environment returns observations and infos"),
+        (
+            OneLeaves,
+            r"state\(\) has 4 numbers, and had 6 after the first reset; pass state='joined'",
+        ),
         (Infinite, "obs of copy 0, agent 0 contains NaN or infinity: inf"),
         (Many, "the action spaces are MultiDiscrete; all Discrete or all Box are allowed"),
         (lambda: 3, "make returned int, which has no reset"),

@@ -112,6 +112,13 @@ class Step:
         """A copy with some fields changed."""
         return replace(self, **changes)
 
+    def clone(self) -> Step:
+        """A copy with tensors of its own."""
+        named = {
+            name: value.clone() for name, value in vars(self).items() if torch.is_tensor(value)
+        }
+        return replace(self, **named, info={name: x.clone() for name, x in self.info.items()})
+
 
 TYPES = {name: (torch.float32,) for name in ("reward", "position", "state")}
 TYPES |= {name: (torch.bool,) for name in ("alive", "terminated", "truncated", "available")}

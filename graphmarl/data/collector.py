@@ -93,8 +93,7 @@ class Collector(LightningDataModule):
 
     def _begin(self) -> None:
         with self.timer.part("engine"):
-            step = self.env.reset(self.seed)
-        self.gate.begin(step)
+            step = self.gate.begin(self.env.reset(self.seed))
         self.returns = torch.zeros(step.alive.shape, dtype=torch.float64)
         self.runner = self._new_runner()
         self._observe(self.runner, step)

@@ -13,7 +13,8 @@ from graphmarl.step import Environment, Step, check_step
 class StepGate:
     """Checks the steps of an environment, each in itself and after the one before.
 
-    Messages name the environment, the copy and the agent.
+    Messages name the environment, the copy and the agent. Steps of environments from outside the
+    library are copied, since many write each step into the tensors of the one before.
 
     Args:
         env: the environment, whose steps are passed in order.
@@ -21,6 +22,7 @@ class StepGate:
 
     def __init__(self, env: Environment) -> None:
         self.env, self.name = env, type(env).__name__
+        self.copies = not type(env).__module__.startswith("graphmarl.")
         self.time: Tensor | None = None
         self.metrics: set[str] | None = None
 
@@ -28,7 +30,7 @@ class StepGate:
         """Check the step that `reset` or `load_state_dict` returned.
 
         Args:
-            step: the step, which is returned.
+            step: the step, which is returned or copied.
 
         Raises:
             ValueError: names what is wrong with it.
@@ -40,7 +42,7 @@ class StepGate:
         """Check the next step.
 
         Args:
-            step: the step, which is returned.
+            step: the step, which is returned or copied.
 
         Raises:
             ValueError: names what is wrong with it.
@@ -54,7 +56,7 @@ class StepGate:
             self.refuse(str(error))
         self._check_time(step)
         self._check_metrics(step)
-        return step
+        return step.clone() if self.copies else step
 
     def refuse(self, reason: str) -> NoReturn:
         """Raise the error of a step.

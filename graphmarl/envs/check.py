@@ -40,9 +40,9 @@ def check_env(
     plan = random_actions(env, seed, steps)
     played, kept = [env.reset(seed)], []
     for action in plan:
-        kept.append(_clone(played[-1]))
+        kept.append(played[-1].clone())
         played.append(env.step(action))
-    kept.append(_clone(played[-1]))
+    kept.append(played[-1].clone())
     names = played[0].info.keys()
     for step, copy in zip(played, kept, strict=True):
         _check_shapes(step, env)
@@ -92,12 +92,6 @@ def _tensors(step: Step) -> dict[str, Tensor]:
     info = named.pop("info")
     named |= {f"info['{name}']": value for name, value in info.items()}
     return {name: value for name, value in named.items() if value is not None}
-
-
-def _clone(step: Step) -> Step:
-    named: dict[str, Any] = {name: value.clone() for name, value in _tensors(step).items()}
-    info = {name: named.pop(name) for name in list(named) if name.startswith("info[")}
-    return Step(**named, info={name[6:-2]: value for name, value in info.items()})
 
 
 def _require_equal(one: Step, other: Step, rule: str) -> None:

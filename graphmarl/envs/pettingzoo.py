@@ -17,6 +17,8 @@ from graphmarl.envs.pettingzoo_slots import (
     Slots,
     State,
     own_state,
+    parts_of,
+    reward_of,
     seen_and_mask,
 )
 from graphmarl.envs.vector import Vector
@@ -53,21 +55,21 @@ class ParallelEngine:
         out.obs[...] = 0
         if out.position is not None:
             out.position[...] = 0
-        self._write(out, obs, info)
+        self._write(out, obs, info or {})
 
     def step(self, action: NDArray[Any], out: EngineStep) -> tuple[bool, bool]:
         """Advance; the episode ends when no agent is left, by truncation if one was truncated."""
         names, before, act = self.slots.names, self.alive, self.slots.action
         sent = {name: act(slot, action) for slot, name in enumerate(names) if before[slot]}
-        obs, reward, terminated, truncated, info = self.env.step(sent)
-        paid = [reward.get(name, 0) if before[slot] else 0 for slot, name in enumerate(names)]
-        out.reward[...] = [_number(value, names[slot]) for slot, value in enumerate(paid)]
+        obs, reward, terminated, truncated, info = parts_of(self.env.step(sent))
+        for slot, name in enumerate(names):
+            out.reward[slot] = reward_of(name, reward) if before[slot] else 0
         ended, cut = (np.array([bool(d.get(n)) for n in names]) for d in (terminated, truncated))
         here, over = self._present(), not self.env.agents
         was_cut = bool((before & cut & ~ended).any())
         # A truncated agent has not died: its last observation is bootstrapped from.
         self.alive = before & ~ended & cut if over else here & ~ended
-        self._write(out, obs, info)
+        self._write(out, obs, info, last=over)
         return over and not was_cut, over and was_cut
 
     def _present(self) -> NDArray[np.bool_]:
@@ -81,7 +83,13 @@ class ParallelEngine:
             )
         return np.array([name in present for name in self.slots.names])
 
-    def _write(self, out: EngineStep, obs: Mapping[Any, Any], info: Mapping[Any, Any]) -> None:
+    def _write(
+        self,
+        out: EngineStep,
+        obs: Mapping[Any, Any],
+        info: Mapping[Any, Any],
+        last: bool = False,
+    ) -> None:
         out.obs[~self.alive] = 0
         out.alive[...] = self.alive
         if out.available is not None:
@@ -89,6 +97,8 @@ class ParallelEngine:
         for slot in self.alive.nonzero()[0].tolist():
             name = self.slots.names[slot]
             # An agent that is truncated without a last observation keeps the one before.
+            if name not in obs and not last:
+                raise ValueError(f"there is no observation of agent {name}, which takes part")
             seen, mask = seen_and_mask(obs[name]) if name in obs else (None, None)
             if seen is not None:
                 self._write_obs(out, slot, seen)
@@ -147,14 +157,6 @@ class ParallelEngine:
     def close(self) -> None:
         """Close the environment."""
         self.env.close()
-
-
-def _number(value: Any, name: Any) -> float:
-    """A reward as a number; one in an array is taken out of it."""
-    found = np.asarray(value, float)
-    if found.size != 1:
-        raise ValueError(f"the reward of {name} has shape {found.shape}; it must be one number")
-    return float(found.reshape(()))
 
 
 def parallel(env: Any) -> Any:

@@ -161,3 +161,44 @@ def own_state(env: Any) -> NDArray[Any]:
     if space is not None:
         return np.asarray(spaces.flatten(space, state), np.float32)
     return np.asarray(state, np.float32).reshape(-1)
+
+
+def parts_of(found: Any) -> tuple[Mapping[Any, Any], ...]:
+    """Observations, rewards, terminations, truncations and infos that a step returned.
+
+    Args:
+        found: what it returned.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    names = ("observations", "rewards", "terminations", "truncations", "infos")
+    if not isinstance(found, tuple) or len(found) != len(names):
+        came = f"{len(found)} values" if isinstance(found, tuple) else type(found).__name__
+        raise ValueError(f"step returned {came}; a parallel environment returns {', '.join(names)}")
+    parts = (*found[:-1], found[-1] or {})
+    for name, part in zip(names, parts, strict=True):
+        if not isinstance(part, Mapping):
+            raise ValueError(f"step returned {name} as {type(part).__name__}; they are by agent")
+    return parts
+
+
+def reward_of(name: Any, rewards: Mapping[Any, Any]) -> float:
+    """The reward of an agent as a number; one in an array is taken out of it.
+
+    Args:
+        name: the agent.
+        rewards: rewards by agent.
+
+    Raises:
+        ValueError: there is none, or it is no number.
+    """
+    if name not in rewards:
+        raise ValueError(f"there is no reward of agent {name}, which took part")
+    try:
+        found = np.asarray(rewards[name], float)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"the reward of {name} must be one number: {error}") from error
+    if found.size != 1:
+        raise ValueError(f"the reward of {name} has shape {found.shape}; it must be one number")
+    return float(found.reshape(()))

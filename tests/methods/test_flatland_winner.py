@@ -7,6 +7,7 @@ import torch
 from torch_geometric.data import Data
 
 from graphmarl.methods import FlatlandWinner
+from graphmarl.methods.flatland_winner import ways
 from graphmarl.step import Spec
 
 PARTS = {"own": slice(0, 9), "tree": slice(9, 205)}
@@ -50,9 +51,30 @@ def test_the_tree_may_stand_anywhere():
     assert torch.equal(output.features[:, :128], thought)
 
 
+def test_signals_are_attended_to_with_the_way_to_where_their_sender_was_met():
+    assert ways(2).tolist() == [[-1, 0], [1, 0], [-1, -1], [-1, 1], [1, -1], [1, 1]]
+    parts = {"own": slice(0, 3), "tree": slice(3, 15), "met": slice(15, 21)}
+    spec = Spec(3, (21,), 3, 9, layout=parts)
+    network: Any = FlatlandWinner(spec, depth=2, met="met").network
+    x = torch.randn(3, 21)
+    x[:, 2] = torch.tensor([0.1, 0.2, 0.3])
+    x[:, 15:] = -1
+    x[0, 15:] = torch.tensor([-1, 0.3, -1, 0.2, 0.3, -1])
+    graph = Data(x=x, edge_index=torch.tensor([[1, 2, 0], [0, 0, 1]]), num_nodes=3)
+    assert network.way(x, graph.edge_index).tolist() == [[-1, 1], [1, 0], [0, 0]]
+    before, _ = network(graph, torch.zeros(3, 0))
+    x[0, 18], x[0, 19] = 0.3, 0.2
+    after, _ = network(graph, torch.zeros(3, 0))
+    assert not torch.equal(before.latent[0], after.latent[0])
+    assert torch.equal(before.latent[1:], after.latent[1:])
+    assert torch.equal(before.value, after.value), "the critic reads the tree only"
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"met": "met"}, "met is 'met'; the layout of the observation names own, tree"),
+        ({"met": "own"}, "own has 9 numbers; the tree has 14 nodes"),
         ({"tree": "wood"}, "tree is 'wood'; the layout of the observation names own, tree"),
         ({"depth": 0}, "depth is 0; allowed are whole numbers from 1"),
         ({"depth": 4}, "tree has 196 numbers, which 30 nodes cannot share"),

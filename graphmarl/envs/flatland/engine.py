@@ -30,9 +30,11 @@ class RailEngine:
 
     Args:
         make: function that builds flatland's `RailEnv`.
+        met: append the handles of the trains met on the tree to the observations.
     """
 
-    def __init__(self, make: Callable[[], Any]) -> None:
+    def __init__(self, make: Callable[[], Any], met: bool = False) -> None:
+        self.met = met
         with kept_random():
             self.env: Any = make()
         self.time = 0
@@ -120,7 +122,8 @@ class RailEngine:
 
     def _write(self, out: EngineStep) -> None:
         trains, alive = self.trains, self.trains.alive
-        obs, links = observe(self.rails, trains)
+        obs, links, met = observe(self.rails, trains)
+        obs = np.concatenate([obs, met], 1) if self.met else obs
         out.obs[...] = obs * alive[:, None]
         out.alive[...] = alive
         assert out.links is not None and out.position is not None, "the environment has both"

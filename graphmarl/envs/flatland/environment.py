@@ -8,12 +8,16 @@ from typing import Any, NamedTuple
 
 from graphmarl.checks import check_choice
 from graphmarl.envs.flatland.engine import INFO, STATE_SIZE, RailEngine
+from graphmarl.envs.flatland.rails import NODES
 from graphmarl.envs.flatland.simulator import load_flatland, make_rail_env
 from graphmarl.envs.flatland.tree import OBS_SIZE, ROOT
 from graphmarl.envs.vector import Vector
 from graphmarl.envs.workers import SingleEngine
 from graphmarl.ranges import Agents, Copies, NonNegativeInt, PositiveInt, Size, UnitInterval
 from graphmarl.step import Spec
+
+LAYOUT = {"own": slice(0, ROOT), "tree": slice(ROOT, OBS_SIZE)}
+MET = {"met": slice(OBS_SIZE, OBS_SIZE + NODES)}
 
 
 class FlatlandTask(NamedTuple):
@@ -76,6 +80,8 @@ class Flatland(Vector):
         rails_between: maximum number of rails between two cities.
         rail_pairs: maximum number of pairs of parallel rails in a city.
         horizon: steps of an episode; by default int(8 (width + height + num_agents / 3)).
+        met: append to each observation, as `met`, the handle of the first train on each of the 14
+            segments, -1 where there is none. The handle of a train itself is its number 2.
 
     Raises:
         ImportError: flatland-rl is not installed.
@@ -83,7 +89,7 @@ class Flatland(Vector):
             fit on the map.
 
     Shapes:
-        obs (B, N, 205), state (B, 13 N), position (B, N, 2).
+        obs (B, N, 205), or 219 with `met`, state (B, 13 N), position (B, N, 2).
     """
 
     def __init__(
@@ -100,6 +106,7 @@ class Flatland(Vector):
         rails_between: Size = 2,
         rail_pairs: Size = 2,
         horizon: PositiveInt | None = None,
+        met: bool = False,
     ) -> None:
         check_choice("task", task, TASKS)
         given = FlatlandTask(height, width, num_agents, cities, malfunction_rate)  # type: ignore[arg-type]
@@ -114,12 +121,13 @@ class Flatland(Vector):
         agents = int(sizes["num_agents"])
         if horizon is None:
             horizon = int(8 * (sizes["width"] + sizes["height"] + agents / 3))
+        self.met, layout = met, LAYOUT | MET if met else LAYOUT
         spec = Spec(
             num_agents=agents,
-            obs_shape=(OBS_SIZE,),
+            obs_shape=(OBS_SIZE + met * NODES,),
             num_actions=3,
             horizon=horizon,
-            layout={"own": slice(0, ROOT), "tree": slice(ROOT, OBS_SIZE)},
+            layout=layout,
             kinds=("train",),
             state_size=STATE_SIZE * agents,
         )
@@ -127,7 +135,7 @@ class Flatland(Vector):
 
     def engine_maker(self) -> Callable[[], SingleEngine]:
         """One copy of the engine."""
-        return partial(RailEngine, self._make)
+        return partial(RailEngine, self._make, self.met)
 
 
 def _check(malfunction_rate: float, **sizes: int) -> None:

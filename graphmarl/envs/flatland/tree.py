@@ -57,7 +57,9 @@ def scaled(distance: NDArray[np.floating]) -> NDArray[np.floating]:
     return np.where(np.isinf(distance), 0, distance / 100 - 10)
 
 
-def observe(rails: Rails, trains: Trains) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+def observe(
+    rails: Rails, trains: Trains
+) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float32]]:
     """Observations, and links from the first train on a segment to the observer of the segment.
 
     Segments behind one with a deadlocked train are not observed, and a train does not observe
@@ -68,8 +70,9 @@ def observe(rails: Rails, trains: Trains) -> tuple[NDArray[np.float32], NDArray[
         trains: state of all trains.
 
     Returns:
-        obs (train, 205): 9 features of the train and 14 of each of 14 nodes, and links (train,
-        train) as [sender, receiver].
+        obs (train, 205): 9 features of the train and 14 of each of 14 nodes; links (train, train)
+        as [sender, receiver]; and the handle of the first train on each node (train, 14), -1 where
+        there is none.
     """
     start = rails.tree[trains.place]
     count = len(start)
@@ -98,7 +101,8 @@ def observe(rails: Rails, trains: Trains) -> tuple[NDArray[np.float32], NDArray[
     looks, at = anyone.nonzero()
     links[first[looks, at], looks] = True
     root = _root(rails, trains, start)
-    return np.concatenate([root, features.reshape(count, -1)], 1), links
+    handles = np.where(anyone, trains.handle[first], -1).astype(np.float32)
+    return np.concatenate([root, features.reshape(count, -1)], 1), links, handles
 
 
 def _root(rails: Rails, trains: Trains, start: NDArray[np.integer]) -> NDArray[np.float32]:

@@ -21,6 +21,9 @@ class AttentionConv(MessagePassing):
         \alpha_{ij} = \mathrm{softmax}_j \left( q_i^T k_j / \sqrt{d} \right), \quad
         c_i = \alpha_{ii} v_i + \sum_j \alpha_{ij} v_j
 
+    Features e_ij of an edge, if there are any, are added to k_j and v_j by linear maps, as in
+    `TransformerConv` of PyTorch Geometric.
+
     An agent without neighbours attends to itself alone; if `include_self` is off, its output is
     zeros. The message from agent j to agent i is its signature k_j and alpha_ij v_j. A cut never
     removes signatures, so that attention is not renormalised.
@@ -33,9 +36,11 @@ class AttentionConv(MessagePassing):
         activation: applied to queries, keys and values, as in DGN's code; None for none.
         include_self: attend to the agent itself too.
         scale: divisor of the scores; None is the root of the key size d.
+        edge_dim: size of the features of an edge; None for none.
 
     Shapes:
-        x (row, in_channels), edge_index (2, edge); alpha (edge, heads); out (row, out_channels).
+        x (row, in_channels), edge_index (2, edge), edge_attr (edge, edge_dim); alpha (edge, heads);
+        out (row, out_channels).
     """
 
     def __init__(
@@ -47,6 +52,7 @@ class AttentionConv(MessagePassing):
         activation: nn.Module | None = None,
         include_self: bool = True,
         scale: float | None = None,
+        edge_dim: int | None = None,
     ) -> None:
         if out_channels % heads:
             raise ValueError(
@@ -62,6 +68,9 @@ class AttentionConv(MessagePassing):
         self.query = orthogonal_linear(in_channels, heads * self.key, 1.0)
         self.signature = orthogonal_linear(in_channels, heads * self.key, 1.0)
         self.value = orthogonal_linear(in_channels, out_channels, 1.0)
+        if edge_dim is not None:
+            self.edge_key = orthogonal_linear(edge_dim, heads * self.key, 1.0)
+            self.edge_value = orthogonal_linear(edge_dim, out_channels, 1.0)
 
     def forward_matrix(
         self, x: Float[Tensor, "row in"], matrix: DenseMatrix | CSRMatrix
@@ -91,11 +100,21 @@ class AttentionConv(MessagePassing):
         return out, alpha.transpose(0, 1).flatten(1)[:, matrix.flat_index].t()
 
     def attention(
-        self, x: Float[Tensor, "row in"], edge_index: Int[Tensor, "2 edge"]
+        self,
+        x: Float[Tensor, "row in"],
+        edge_index: Int[Tensor, "2 edge"],
+        edge_attr: Float[Tensor, "edge attribute"] | None = None,
     ) -> tuple[Float[Tensor, "edge head"], Float[Tensor, "row head"]]:
         """Attention of each agent to its neighbours (per edge) and to itself (per row)."""
         sender, receiver = edge_index
-        return self._normalised(x, sender, receiver, lambda q, k: (q[receiver] * k[sender]).sum(-1))
+
+        def product(q: Tensor, k: Tensor) -> Tensor:
+            key = k[sender]
+            if edge_attr is not None:
+                key = key + self.edge_key(edge_attr).view_as(key)
+            return (q[receiver] * key).sum(-1)
+
+        return self._normalised(x, sender, receiver, product)
 
     def _normalised(
         self,
@@ -121,17 +140,24 @@ class AttentionConv(MessagePassing):
         x: Float[Tensor, "row in"],
         edge_index: Int[Tensor, "2 edge"],
         alpha: tuple[Tensor, Tensor] | None = None,
+        edge_attr: Float[Tensor, "edge attribute"] | None = None,
     ) -> Float[Tensor, "row out"]:
         """Attend; pass `alpha` if the attention is computed already."""
-        edge_alpha, self_alpha = self.attention(x, edge_index) if alpha is None else alpha
+        if alpha is None:
+            alpha = self.attention(x, edge_index, edge_attr)
+        edge_alpha, self_alpha = alpha
         v = self.activation(self.value(x)).view(-1, self.heads, self.width)
-        aggregated = self.propagate(edge_index, v=v.flatten(1), alpha=edge_alpha)
+        e = None if edge_attr is None else self.edge_value(edge_attr)
+        aggregated = self.propagate(edge_index, v=v.flatten(1), alpha=edge_alpha, e=e)
         return aggregated + (self_alpha[..., None] * v).flatten(1)
 
-    def message(self, v_j: Tensor, alpha: Tensor) -> Tensor:
+    def message(self, v_j: Tensor, alpha: Tensor, e: Tensor | None = None) -> Tensor:
         """Value of sender j, weighted by the attention of receiver i."""
-        return (alpha[..., None] * v_j.view(-1, self.heads, self.width)).flatten(1)
+        value = v_j if e is None else v_j + e
+        return (alpha[..., None] * value.view(-1, self.heads, self.width)).flatten(1)
 
-    def importance(self, message: Tensor, v_j: Tensor, alpha: Tensor) -> Tensor:
+    def importance(
+        self, message: Tensor, v_j: Tensor, alpha: Tensor, e: Tensor | None = None
+    ) -> Tensor:
         """Importance of all bits of a head: its attention."""
         return alpha.repeat_interleave(self.width, 1)

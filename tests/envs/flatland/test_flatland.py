@@ -42,7 +42,7 @@ def seen(grid, starts, stuck=()):
     place = np.array([tables.number[start] for start in starts])
     target = tables.cell_at(np.array([(1, 9)] * len(starts)))
     trains = Trains(place, ~no, no, no, no, stuck, no.astype(float), target)
-    obs, links = observe(tables, trains)
+    obs, links, _ = observe(tables, trains)
     return obs[:, ROOT:].reshape(len(starts), -1, FEATURES), links
 
 
@@ -92,7 +92,7 @@ def test_bad_options_are_refused(options, message):
 
 @pytest.mark.parametrize(("seed", "options"), [(0, {}), (1, {"task": "flatland-10"})])
 def test_observations_and_links_are_those_found_by_walking(seed, options):
-    env = Flatland(num_envs=1, malfunction_rate=0.05, **options)
+    env = Flatland(num_envs=1, malfunction_rate=0.05, met=True, **options)
     generator = torch.Generator().manual_seed(seed)
     step = env.reset(seed)
     engine = engine_of(env)
@@ -106,7 +106,9 @@ def test_observations_and_links_are_those_found_by_walking(seed, options):
             links = set()
             for agent in step.alive[0].nonzero().flatten().tolist():
                 numbers, hears = walker.look(agent)
-                assert np.allclose(step.obs[0, agent].numpy(), numbers, atol=1e-5), (time, agent)
+                own, met = step.obs[0, agent].numpy()[:205], step.obs[0, agent, 205:].tolist()
+                assert np.allclose(own, numbers, atol=1e-5), (time, agent)
+                assert {x for x in met if x >= 0} == {step.obs[0, j, 2].item() for j in hears}
                 links |= {(other, agent) for other in hears if step.alive[0, other]}
             assert step.links is not None
             assert set(map(tuple, step.links.T.tolist())) == links

@@ -235,7 +235,12 @@ def split_name(value: object, what: str) -> tuple[str, dict[str, Any]]:
             raise ValueError(f"{what} {options} has no 'name'")
         name, inner = split_name(options.pop("name"), what)
         return name, joined(inner, options)
-    head, _, text = value.strip().rpartition(":") if "=" in value else (value.strip(), "", "")
+    head, text = value.strip(), ""
+    if "=" in head:
+        # The name ends before the first option; colons may stand in both.
+        first, _, _ = head.partition("=")
+        name = first.rpartition(":")[0]
+        head, text = name, head[len(name) :].removeprefix(":")
     if not head:
         raise ValueError(f"{value!r} names no {what}; write NAME:{value or 'option=value'}")
     options = {}

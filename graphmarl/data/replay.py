@@ -128,7 +128,12 @@ class Replay:
         if self.half and values["obs"].is_floating_point():
             kinds["obs"] = torch.float16
         shapes = {n: (pages * self.length, *value.shape[1:]) for n, value in values.items()}
-        check_memory(sum(math.prod(shapes[n]) * kinds[n].itemsize for n in shapes), self.capacity)
+        size = sum(math.prod(shapes[name]) * kinds[name].itemsize for name in shapes)
+        if trajectory.progress:
+            # A run of fewer steps fills a part; at least every second step of it counts.
+            run = 2 * trajectory.env_steps / trajectory.progress / trajectory.num_envs
+            size = int(size * min(1.0, (run + self.length) / (pages * self.length)))
+        check_memory(size, self.capacity)
         for name, shape in shapes.items():
             self.rings[name] = torch.empty(shape, dtype=kinds[name])
 

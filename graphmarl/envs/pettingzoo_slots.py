@@ -158,9 +158,10 @@ def own_state(env: Any) -> NDArray[Any]:
         state = env.state()
     except (AttributeError, NotImplementedError):
         return np.zeros(0, np.float32)
-    if space is not None:
-        return np.asarray(spaces.flatten(space, state), np.float32)
-    return np.asarray(state, np.float32).reshape(-1)
+    flat = np.asarray(state if space is None else spaces.flatten(space, state))
+    # Pictures of bytes are scaled to [0, 1], as they are in observations.
+    scale = 255 if flat.dtype == np.uint8 else 1
+    return flat.reshape(-1).astype(np.float32) / np.float32(scale)
 
 
 def parts_of(found: Any) -> tuple[Mapping[Any, Any], ...]:

@@ -18,6 +18,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from graphmarl.envs.worker_signals import blocked_signals, ignore_signals
 from graphmarl.ranges import PositiveInt
 from graphmarl.step import Scene
 
@@ -175,12 +176,17 @@ def serve(
     layout: Layout,
     *share: Any,
 ) -> None:
-    """Loop of a worker process: one command, one reply; ends when the parent exits."""
+    """Loop of a worker process: one command, one reply; ends when the parent exits.
+
+    Signals are left to the parent: those of a terminal reach all its processes, and the parent
+    saves a run, for which it needs its workers.
+    """
+    ignore_signals()
     served: EngineGroup | None = None
     while True:
         try:
             method, args = connection.recv()
-        except (EOFError, ConnectionResetError, KeyboardInterrupt):
+        except (EOFError, ConnectionResetError):
             return
         try:
             served = served or EngineGroup(make, carve(memory, layout), *share)
@@ -189,7 +195,7 @@ def serve(
             reply = (_portable(error), traceback.format_exc())
         try:
             connection.send(reply)
-        except (BrokenPipeError, KeyboardInterrupt):
+        except BrokenPipeError:
             return
         if method == "close":
             return
@@ -235,7 +241,8 @@ class Workers:
             here, there = context.Pipe()
             args = (there, make, memory, layout, range(first, last), horizon)
             process = context.Process(target=serve, args=args, daemon=True)
-            process.start()
+            with blocked_signals():
+                process.start()
             there.close()
             self.links.append(here)
             self.processes.append(process)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,23 @@ from graphmarl.experiment.interrupts import InterruptedTrainingError, Interrupts
 from graphmarl.learners import Learner, Stage
 from graphmarl.results.csv_table import Table
 from graphmarl.results.run import Run
+
+
+class ConfigWriter(Callback):
+    """Writes the configuration of a resumed run, once its checkpoint and tables are loaded.
+
+    Args:
+        run: the run folder.
+        config: the configuration.
+    """
+
+    def __init__(self, run: Run, config: Mapping[str, Any]) -> None:
+        self.run, self.config = run, config
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Write it if it is another."""
+        if self.run.config() != self.config:
+            self.run.configure(self.config)
 
 
 class MetricsWriter(Callback):

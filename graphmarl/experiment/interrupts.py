@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Sequence
 from types import FrameType
 from typing import Any
 
@@ -31,8 +32,21 @@ class Terminated(SystemExit):
         return self.message
 
 
-class InterruptedTrainingError(Exception):
-    """Ends Lightning's loop after a checkpoint was saved; `Interrupts` turns it into its signal."""
+class InterruptedTrainingError(BaseException):
+    """Ends Lightning's loop after a checkpoint was saved; `Interrupts` turns it into its signal.
+
+    No `Exception`, so that code that reports errors, as of a file that is read, lets it pass.
+    """
+
+
+def handled(numbers: Sequence[int]) -> dict[int, Any]:
+    """Handlers of signals, without those that are ignored (as under nohup) or not Python's.
+
+    Args:
+        numbers: the signals.
+    """
+    found = {number: signal.getsignal(number) for number in numbers}
+    return {number: h for number, h in found.items() if h not in (signal.SIG_IGN, None)}
 
 
 class Interrupts:
@@ -42,7 +56,7 @@ class Interrupts:
     and raises `InterruptedTrainingError`. A second one ends the run at once, where it is. At the
     end of the block, SIGINT is raised as `KeyboardInterrupt`, the others as `Terminated`, and the
     handlers are those of before. Outside the main thread, which alone receives signals, nothing is
-    changed.
+    changed; nor are signals that are ignored when the block begins.
 
     Attributes:
         received: the signal that arrived; None before.
@@ -58,7 +72,7 @@ class Interrupts:
 
     def __enter__(self) -> Interrupts:
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.getsignal(number) for number in SIGNALS}
+            self._before = handled(SIGNALS)
             self.install()
         return self
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from graphmarl.experiment.interrupts import PARENT, SIGNALS, Terminated
+from graphmarl.experiment.interrupts import PARENT, SIGNALS, Terminated, handled
 
 GRACE_SECONDS = 20.0
 """Seconds between the signals that terminate and kill a process."""
@@ -53,7 +53,9 @@ def run_jobs(
     """
     waiting, failed = list(jobs), []
     running: list[tuple[Job, subprocess.Popen[bytes]]] = []
-    before = {number: signal.signal(number, _terminate) for number in SIGNALS[1:]}
+    before = handled(SIGNALS[1:])
+    for number in before:
+        signal.signal(number, _terminate)
     try:
         while waiting or running:
             while waiting and len(running) < at_once:
@@ -88,7 +90,14 @@ def _start(job: Job, threads: int) -> subprocess.Popen[bytes]:
     environment |= {"OMP_NUM_THREADS": str(threads), PARENT: str(os.getpid())}
     command = [sys.executable, "-m", "graphmarl", *job.words]
     with open(job.log, "ab") as log:
-        return subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
+        # A terminal's signals reach this process alone, which passes on one of them.
+        return subprocess.Popen(
+            command,
+            env=environment,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
 
 
 def _reason(process: subprocess.Popen[bytes], job: Job) -> str:

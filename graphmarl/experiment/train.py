@@ -16,7 +16,13 @@ import torch
 
 from graphmarl.checks import checked
 from graphmarl.data import Collector, RandomEpisodes
-from graphmarl.experiment.callbacks import MetricsWriter, ProgressBar, Saver, StageSaver
+from graphmarl.experiment.callbacks import (
+    ConfigWriter,
+    MetricsWriter,
+    ProgressBar,
+    Saver,
+    StageSaver,
+)
 from graphmarl.experiment.config import Config, Named
 from graphmarl.experiment.finite import OnNaN
 from graphmarl.experiment.fitter import Fitter
@@ -190,8 +196,6 @@ def _train(
 ) -> Run:
     """Train the stages and the learner, from the last checkpoint if there is one."""
     with RunLock(run.path), Interrupts() as interrupts:
-        if run.config() != config.config:
-            run.configure(config.config)
         fitter = Fitter(run, config, env.spec, interrupts, progress)
         saved = run.saved()
         for number, stage in enumerate(learner.stages()):
@@ -204,10 +208,12 @@ def _train(
         builder, length = config.builder(), learner.rollout_length
         collector = Collector(env, builder, learner, steps, length, config.seed)
         writer = MetricsWriter(run, collector, lost_rows)
+        keeper = ConfigWriter(run, config.config)
         if not saved:
             writer.clear()
         saver = Saver(run, collector, every, interrupts)
-        fitter.fit(learner, collector, [writer, saver], ProgressBar(writer), 1, run.last_or_none())
+        callbacks, bar = [writer, saver, keeper], ProgressBar(writer)
+        fitter.fit(learner, collector, callbacks, bar, 1, run.last_or_none())
     return run
 
 

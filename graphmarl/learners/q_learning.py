@@ -21,7 +21,7 @@ from graphmarl.functional import (
 )
 from graphmarl.learners.off_policy import OffPolicy, own_reward, team_reward
 from graphmarl.nn import AgentNetwork, Mixer, Output
-from graphmarl.ranges import PositiveFloat, UnitInterval
+from graphmarl.ranges import NonNegativeFloat, PositiveFloat, UnitInterval
 
 
 class QLearning(OffPolicy):
@@ -63,8 +63,8 @@ class QLearning(OffPolicy):
         td_lambda: UnitInterval = 0.0,
         double_q: bool = True,
         exploration: Literal["epsilon", "boltzmann"] = "epsilon",
-        epsilon: UnitInterval = 1.0,
-        final_epsilon: UnitInterval = 0.05,
+        epsilon: NonNegativeFloat = 1.0,
+        final_epsilon: NonNegativeFloat = 0.05,
         exploration_fraction: UnitInterval = 0.5,
         reward_scale: PositiveFloat = 1.0,
         reward: Literal["agent", "team"] = "agent",
@@ -76,10 +76,11 @@ class QLearning(OffPolicy):
             raise ValueError(
                 f"td_lambda is {td_lambda}; without sample 'episode' nothing follows a step"
             )
-        if exploration == "boltzmann":
-            for name, value in {"epsilon": epsilon, "final_epsilon": final_epsilon}.items():
-                if not value > 0:
-                    raise ValueError(f"{name} is {value}; a temperature must be positive")
+        for name, value in {"epsilon": epsilon, "final_epsilon": final_epsilon}.items():
+            if exploration == "boltzmann" and not value > 0:
+                raise ValueError(f"{name} is {value}; a temperature must be positive")
+            if exploration == "epsilon" and value > 1:
+                raise ValueError(f"{name} is {value}; allowed are probabilities, from 0 to 1")
         self.mixer = mixer
         if mixer is not None:
             self.add_target("mixer", mixer)

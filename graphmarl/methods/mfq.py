@@ -8,7 +8,7 @@ from torch import Tensor
 from graphmarl.data import Trajectory
 from graphmarl.methods.q_agents import QAgents
 from graphmarl.nn import MeanAction
-from graphmarl.ranges import UnitInterval
+from graphmarl.ranges import NonNegativeFloat
 from graphmarl.step import Spec
 
 
@@ -39,7 +39,7 @@ class MFQ(QAgents):
         self,
         spec: Spec,
         exploration: Literal["boltzmann", "epsilon"] = "boltzmann",
-        final_epsilon: UnitInterval = 0.1,
+        final_epsilon: NonNegativeFloat = 0.1,
         next_value: Literal["greedy", "expected"] = "greedy",
         **agents: Any,
     ) -> None:

@@ -93,7 +93,10 @@ class ScaledBeta(Distribution):
     def mode(self) -> Tensor:
         """The mode of each component."""
         alpha, beta = self.beta.concentration1, self.beta.concentration0
-        return (alpha - beta) / (alpha + beta - 2)
+        span = alpha + beta - 2
+        share = (alpha - beta) / span.clamp(min=torch.finfo(span.dtype).tiny)
+        # Concentrations of 1, which is a uniform distribution, have no mode: the centre is taken.
+        return torch.where(span > 0, share, 0)
 
     def rsample(self, sample_shape: Any = ()) -> Tensor:
         """A reparametrised sample."""

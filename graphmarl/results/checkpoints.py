@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import warnings
@@ -105,6 +106,10 @@ def _sync_folder(folder: Path) -> None:
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)
+    except OSError as error:
+        # Some file systems cannot do this for folders.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
     finally:
         os.close(descriptor)
 
@@ -170,7 +175,7 @@ def load_checkpoint(
     if intact is None and HEADER in found:
         raise CheckpointError(f"checkpoint {path} was altered: it lost its checksum{hint}")
     _check_header(path, found.get(HEADER), header)
-    return upgraded_weights(found)
+    return upgraded_weights(found, "" if header is None else header["method"])
 
 
 def _check_header(path: Path, found: Any, wanted: Mapping[str, Any] | None) -> None:

@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import csv
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import nan
 from pathlib import Path
 
 
 class LostRowsError(ValueError):
     """A table that is shorter than a checkpoint remembers."""
+
+
+def _cell(value: float) -> str:
+    """A number as text: whole ones in full, others with eight digits, NaN as nothing."""
+    if isinstance(value, int):
+        return str(value)
+    return format(value, ".8g") if value == value else ""
 
 
 class Table:
@@ -36,18 +43,14 @@ class Table:
         if not self.names and self.path.exists() and self.path.stat().st_size:
             with open(self.path, newline="") as file:
                 self.names = next(csv.reader(file))
-        new = [] if self.names else [",".join(row)]
+        new: list[Sequence[str]] = [] if self.names else [list(row)]
         self.names = self.names or list(row)
         unknown = [name for name in row if name not in self.names]
         if unknown:
             raise ValueError(f"{self.path} has no column {unknown[0]!r}; it has {self.names}")
-        new.append(
-            ",".join(
-                format(row[n], ".8g") if row.get(n, nan) == row.get(n) else "" for n in self.names
-            )
-        )
-        with open(self.path, "a") as file:
-            file.write("\n".join(new) + "\n")
+        new.append([_cell(row.get(name, nan)) for name in self.names])
+        with open(self.path, "a", newline="") as file:
+            csv.writer(file, lineterminator="\n").writerows(new)
 
     def size(self) -> int:
         """Size of the file in bytes."""

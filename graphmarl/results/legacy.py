@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+import torch
+
 FORMAT = 2
 """Version of the format of run folders and checkpoints."""
 HEADER = "graphmarl"
@@ -47,6 +49,10 @@ OPTIONS = {
     "legal": "imagined_actions",
 }
 """Options of methods in format 1, and their names today."""
+FORMS: dict[str, dict[str, Any]] = {"ip": {"critic_size": None}}
+"""Options that format 1 did not have, where its form is not the default of today."""
+ZEROS = {"coma": ("network.uniform",)}
+"""Numbers in checkpoints that format 1 did not have, as they were 0."""
 PARAMETERS = {
     r"\bcontext\.context\b": "communication.module",
     r"\b(context|talk)\b": "communication",
@@ -86,18 +92,23 @@ def upgraded_config(config: Mapping[str, Any]) -> dict[str, Any]:
     if version == FORMAT:
         return config | {"method": options}
     # Two names of format 1 mean something else today; their types tell them apart.
-    if isinstance(options.get("exploration"), float):
+    if type(options.get("exploration")) in (int, float):
         options["exploration_fraction"] = options.pop("exploration")
     if isinstance(options.get("sample"), bool):
         options["sample_latent"] = options.pop("sample")
-    return config | {"method": {OPTIONS.get(key, key): value for key, value in options.items()}}
+    name = str(options.get("name"))
+    options = FORMS.get(name, {}) | options
+    if ":" not in name:
+        options = {OPTIONS.get(key, key): value for key, value in options.items()}
+    return config | {"method": options}
 
 
-def upgraded_weights(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+def upgraded_weights(checkpoint: Mapping[str, Any], method: str = "") -> dict[str, Any]:
     """A checkpoint of any format with the names that parameters have today.
 
     Args:
         checkpoint: content of the file.
+        method: name of the method.
     """
     if HEADER in checkpoint:
         return dict(checkpoint)
@@ -106,4 +117,5 @@ def upgraded_weights(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
         for old, new in PARAMETERS.items():
             name = re.sub(old, new, name)
         weights[name] = value
+    weights |= {each: torch.zeros(()) for each in ZEROS.get(method, ())}
     return {**checkpoint, "state_dict": weights}

@@ -225,6 +225,9 @@ def read_config(path: str | Path) -> dict[str, Any]:
     if not isinstance(found, dict) or not all(isinstance(name, str) for name in found):
         kind = "empty" if found is None else f"a {type(found).__name__}"
         raise ValueError(f"{path} is {kind}; a configuration is a mapping of names")
+    beside = Path(path).parent
+    if not any((beside / name).exists() for name in ("versions.yaml", "checkpoints")):
+        found.setdefault("format", FORMAT)  # written by hand; the runs of format 1 do not say it
     return upgraded_config(found)
 
 

@@ -118,6 +118,9 @@ class Camera(Plain):
     def see(self, agent: Any) -> Any:
         return np.full((6, 5, 3), 51, np.uint8)
 
+    def state(self) -> Any:
+        return np.full((2, 2), 51, np.uint8)
+
 
 class WideReward(ArrayReward):
     def step(self, actions: Any) -> Any:
@@ -231,6 +234,7 @@ def test_pictures_stay_bytes_and_are_scaled_when_they_are_read():
     x = agent_graph(step, env.spec).x
     assert x is not None and x.shape == (3, 6, 5, 3)
     assert x.unique().tolist() == pytest.approx([0.2])
+    assert step.state is not None and step.state.unique().tolist() == pytest.approx([0.2])
 
 
 @pytest.mark.parametrize(

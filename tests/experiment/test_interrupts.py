@@ -18,9 +18,10 @@ from graphmarl.experiment.finite import FiniteCheck
 from graphmarl.experiment.interrupts import PARENT, Interrupts, Terminated
 from graphmarl.experiment.train import check_name, preserved, resume, train
 from graphmarl.results.checkpoints import CheckpointError, load_checkpoint
-from graphmarl.results.csv_table import LostRowsError
+from graphmarl.results.csv_table import LostRowsError, Table
 from graphmarl.results.lock import LockedError, RunLock
 from graphmarl.results.run import Run
+from graphmarl.results.tables import read_rows
 
 pytestmark = pytest.mark.usefixtures("unchecked")
 SMALL: dict[str, Any] = {"name": "ippo", "rollout_length": 5, "minibatch_size": 60, "hidden": 8}
@@ -36,6 +37,14 @@ class Slow(Toy):
         if Slow.count == 30 and Slow.signal:
             os.kill(os.getpid(), Slow.signal)
         return super().step(action)
+
+
+@pytest.fixture(autouse=True)
+def interruptible():
+    """SIGINT is ignored in what a shell runs in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture
@@ -87,6 +96,58 @@ def test_a_second_signal_ends_at_once_and_a_lost_parent_is_a_signal(monkeypatch)
     monkeypatch.setenv(PARENT, "1" if os.getppid() != 1 else "2")
     with pytest.raises(Terminated, match="SIGHUP"), Interrupts() as orphan:
         assert orphan.due()
+
+
+def test_signals_that_are_ignored_stay_ignored():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Interrupts() as interrupts:
+            signal.raise_signal(signal.SIGHUP)
+            assert not interrupts.due()
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_all_processes_saves_a_run_with_workers(number, tmp_path):
+    pytest.importorskip("magent2")
+    words = [sys.executable, "-m", "graphmarl", "train", "--method", "ippo:hidden=8", "--env"]
+    words += ["gather:workers=2,num_envs=2", "--steps", "1_000_000", "--runs", str(tmp_path)]
+    words += ["--name", "a", "--method.rollout_length", "8", "--progress", "no"]
+    quiet = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(words, start_new_session=True, **quiet) as process:  # type: ignore[call-overload]
+        while process.poll() is None and not (tmp_path / "a" / "metrics.csv").exists():
+            time.sleep(0.05)
+        os.killpg(process.pid, number)
+        _, said = process.communicate(timeout=60)
+    assert process.returncode == 128 + number, said
+    assert said.count("\n") == 1 and "a checkpoint was saved at" in said
+
+
+def test_a_signal_while_a_checkpoint_is_read_is_no_damage(tmp_path, monkeypatch):
+    run = start(tmp_path, "a", checkpoint_every=100)
+    monkeypatch.setattr(torch, "load", lambda *_, **__: signal.raise_signal(signal.SIGTERM))
+    with pytest.raises(Terminated, match="saved files are complete"):
+        resume(run, steps=800, progress=False)
+
+
+def test_a_refused_resumption_changes_nothing(tmp_path):
+    run = start(tmp_path, "a", checkpoint_every=100)
+    before = (run.path / "config.yaml").read_text()
+    (run.path / "metrics.csv").write_text("env_steps\n")
+    with pytest.raises(LostRowsError):
+        resume(run, steps=800, progress=False)
+    assert (run.path / "config.yaml").read_text() == before
+
+
+def test_tables_hold_large_counts_and_any_names(tmp_path):
+    table = Table(tmp_path / "a.csv")
+    table.add({"env_steps": 123_456_789, "win, rate": 0.25})
+    Table(table.path).add({"env_steps": 123_456_790, "win, rate": float("nan")})
+    rows = read_rows(table.path)
+    assert [row["env_steps"] for row in rows] == ["123456789", "123456790"]
+    assert [row["win, rate"] for row in rows] == ["0.25", ""]
 
 
 def test_signals_of_other_threads_are_left_alone():

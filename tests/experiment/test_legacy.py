@@ -11,7 +11,7 @@ from graphmarl.experiment.evaluate import evaluate
 from graphmarl.experiment.train import resume
 from graphmarl.results.checkpoints import CheckpointError
 from graphmarl.results.legacy import FORMAT, upgraded_config, upgraded_weights
-from graphmarl.results.run import Run
+from graphmarl.results.run import Run, read_config
 
 OLD = Path(__file__).parent / "run_0_1"
 # What `graphmarl evaluate RUN --episodes 8` of version 0.1 printed for it.
@@ -38,6 +38,7 @@ def test_it_cannot_be_resumed(tmp_path):
     [
         ({"batch": 8, "clip": None}, {"batch_size": 8, "clip_range": None}),
         ({"exploration": 0.5}, {"exploration_fraction": 0.5}),
+        ({"exploration": 1}, {"exploration_fraction": 1}),
         ({"explore": "boltzmann"}, {"exploration": "boltzmann"}),
         ({"sample": True, "kl": 2.0}, {"sample_latent": True, "kl_coef": 2.0}),
         ({"sample": "episode"}, {"sample": "episode"}),
@@ -47,6 +48,23 @@ def test_options_of_format_1_have_their_names_of_today(old, new):
     assert upgraded_config({"method": {"name": "x", **old}})["method"] == {"name": "x", **new}
     kept = {"method": {"name": "x", **old}, "format": FORMAT}
     assert upgraded_config(kept)["method"] == {"name": "x", **old}
+
+
+def test_forms_that_are_new_are_those_of_format_1():
+    # IP's critics were as wide as its embeddings; COMA's policy had no uniform share.
+    assert upgraded_config({"method": {"name": "ip"}})["method"]["critic_size"] is None
+    weights = upgraded_weights({"state_dict": {}}, "coma")["state_dict"]
+    assert weights == {"network.uniform": torch.zeros(())}
+
+
+def test_options_of_other_classes_and_of_files_by_hand_are_not_renamed(tmp_path):
+    own = {"name": "mine:Method", "clip": 1.0}
+    assert upgraded_config({"method": own})["method"] == own
+    file = tmp_path / "config.yaml"
+    file.write_text("method: {name: g2anet, context: lstm}")
+    assert read_config(file)["method"]["context"] == "lstm"
+    (tmp_path / "checkpoints").mkdir()
+    assert "communication" in read_config(file)["method"], "in a run folder it is of format 1"
 
 
 @pytest.mark.parametrize("version", [0, FORMAT + 1, "2", True, None])

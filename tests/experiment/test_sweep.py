@@ -46,6 +46,8 @@ def test_what_is_written_is_read_back(options, text):
     assert written("a", options) == text
     typed = {"k": "3", "p": "0.5", "on": "true", "no": "none"}
     assert split_name(text, "graph") == ("a", typed if options else {})
+    name = ("mine:Env", {"make": "games:walk", "k": "3"})
+    assert split_name("mine:Env:make=games:walk,k=3", "environment") == name
     with pytest.raises(ValueError, match="cannot be written as one word"):
         written("a", {"lengths": [6, 6]})
 

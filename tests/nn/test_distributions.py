@@ -73,6 +73,13 @@ def test_the_mode_of_a_squashed_policy_is_the_squashed_mean():
     assert torch.equal(OURS["squashed"].mode, MEAN.tanh())
 
 
+def test_the_mode_of_a_uniform_policy_is_its_centre():
+    # Softplus of -20 is lost beside 1 in single precision.
+    head = ContinuousHead(2, "beta")
+    policy = head(torch.full((1, head.size), -20.0))
+    assert policy.mode.tolist() == [[0.0, 0.0]]
+
+
 def test_the_mode_of_a_beta_policy_has_the_highest_density():
     mode = OURS["beta"].mode
     for step in (-1e-2, 1e-2):

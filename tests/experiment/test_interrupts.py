@@ -109,7 +109,9 @@ def test_signals_that_are_ignored_stay_ignored():
         signal.signal(signal.SIGHUP, before)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
+)
 def test_a_signal_to_all_processes_saves_a_run_with_workers(number, tmp_path):
     pytest.importorskip("magent2")
     words = [sys.executable, "-m", "graphmarl", "train", "--method", "ippo:hidden=8", "--env"]

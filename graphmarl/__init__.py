@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from graphmarl.envs import make_env as make_env
     from graphmarl.experiment.ablate import ablate as ablate
     from graphmarl.experiment.evaluate import evaluate as evaluate
+    from graphmarl.experiment.inspection import inspect as inspect
     from graphmarl.experiment.train import resume as resume
     from graphmarl.experiment.train import train as train
     from graphmarl.graphs import GRAPHS as GRAPHS
@@ -26,6 +27,7 @@ _HOME = {
     "resume": "graphmarl.experiment.train",
     "evaluate": "graphmarl.experiment.evaluate",
     "ablate": "graphmarl.experiment.ablate",
+    "inspect": "graphmarl.experiment.inspection",
     "load": "graphmarl.results.run",
     "Run": "graphmarl.results.run",
     "make_env": "graphmarl.envs",
@@ -39,6 +41,7 @@ __all__ = [
     "resume",
     "evaluate",
     "ablate",
+    "inspect",
     "load",
     "Run",
     "make_env",

@@ -10,7 +10,15 @@ from graphmarl.envs import ENVS, SMAC, Batched, FromPettingZoo, Vector
 from graphmarl.envs.particle.covering import Covering
 from graphmarl.envs.particle.world import Particle
 from graphmarl.envs.skirmish.base import SkirmishBase
-from graphmarl.experiment import ablate, communication, evaluate, grid_runs, policies, recording
+from graphmarl.experiment import (
+    ablate,
+    communication,
+    evaluate,
+    grid_runs,
+    inspection,
+    policies,
+    recording,
+)
 from graphmarl.experiment.train import train
 from graphmarl.methods import METHODS
 from graphmarl.methods.nvif_stages import CodeStage, FlowStage
@@ -68,6 +76,7 @@ PAIRS: list[tuple[Callable[..., Any], Callable[..., Any], dict[str, str]]] = [
     (evaluate.evaluate, policies.load_policy, {}),
     # Messages are recorded of one episode, unless more are asked for.
     (communication.record_messages, evaluate.evaluate, {"episodes": ""}),
+    (inspection.inspect, evaluate.evaluate, {"episodes": ""}),
     (recording.record_episode, evaluate.evaluate, {}),
 ]
 # The base class of each environment.

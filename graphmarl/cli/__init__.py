@@ -16,6 +16,7 @@ commands:
   report     print the table of an ablation and plot its results again
   messages   plot the return of a run against the percentage of message bits cut
   animate    animate an episode of a run with its agent graph and attention
+  inspect    tables and graphs of what a policy sends and computes
   methods    list the methods and what they support
   envs       list the environments
   graphs     list the graph builders

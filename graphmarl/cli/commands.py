@@ -17,6 +17,7 @@ from graphmarl.experiment.ablate import write_report
 from graphmarl.experiment.communication import cut_curve
 from graphmarl.experiment.evaluate import evaluate
 from graphmarl.experiment.grid_runs import Settings, commands, run_grid, runs_of
+from graphmarl.experiment.inspection import Inspection, inspect
 from graphmarl.experiment.recording import record_episode
 from graphmarl.experiment.sweep import grid
 from graphmarl.methods import METHODS, method_table
@@ -133,6 +134,22 @@ def animate_command(words: list[str]) -> None:
     print(f"{run.path / 'episode.gif'} {run.path / 'episode.png'}")
 
 
+def inspect_command(words: list[str]) -> None:
+    """Record episodes of a run; writes tables of edges, agents and steps, and graphs."""
+    text = "Record what a policy computes, as tables of edges, agents and steps, and as graphs."
+    examples = ["inspect runs/NAME --episodes 10", "inspect runs/NAME --graph knn:k=2 --format csv"]
+    parser = Parser("inspect", text, examples)
+    parser.add_argument("run", help="the run folder")
+    parser.add_options(Inspection.write, skip=("self", "folder"))
+    parser.add_options(inspect, skip=("run",))
+    given = parse(parser, words)
+    run, form = Run(given.pop("run")), given.pop("format", "parquet")
+    inspection = inspect(run, **given)
+    print(inspection)
+    for path in inspection.write(run.path / "inspection", form):
+        print(path)
+
+
 def info_command(words: list[str]) -> None:
     """Print versions of packages, devices and threads."""
     parse(Parser("info", "Print versions of packages, devices and threads.", ["info"]), words)
@@ -208,6 +225,7 @@ COMMANDS: dict[str, Command] = {
     "report": report_command,
     "messages": messages_command,
     "animate": animate_command,
+    "inspect": inspect_command,
     "methods": methods_command,
     **LISTINGS,
     "info": info_command,

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 import networkx as nx
 import torch
-from torch import Tensor
 
 from graphmarl.checks import checked
-from graphmarl.data import first_episodes
 from graphmarl.experiment.config import Named
 from graphmarl.experiment.evaluate import evaluate
 from graphmarl.experiment.policies import load_policy
-from graphmarl.nn import Cut, LayerMessages
+from graphmarl.experiment.recording import RecordedStep, record
+from graphmarl.nn import Cut
 from graphmarl.ranges import Percent
 from graphmarl.results.run import Run
 from graphmarl.results.tables import read_rows
-from graphmarl.step import Step
 
 PERCENTS = (0, 20, 40, 60, 80, 90, 100)
 CUT_COLUMNS = ("return", "half_width", "win", "messages", "bits", "bytes")
@@ -101,24 +98,6 @@ def measure_cuts(run: Run, cuts: Sequence[str], episodes: int = 4096) -> list[di
     return read_rows(path)
 
 
-@dataclass(frozen=True)
-class RecordedStep:
-    """One step of some episodes, with its messages.
-
-    Args:
-        step: the environment's step.
-        action: the actions in it.
-        messages: the messages before the action, one entry for each layer and round.
-        running: copies that are in their first episode.
-    """
-
-    step: Step
-    action: Tensor
-    messages: list[LayerMessages]
-    running: Tensor
-
-
-@torch.inference_mode()
 def record_messages(
     run: str | Path | Run,
     episodes: int = 1,
@@ -140,14 +119,10 @@ def record_messages(
     Raises:
         ValueError: the method sends no messages.
     """
-    recorded = []
     with load_policy(run, episodes, graph, cut=cut) as loaded:
         if loaded.channel is None:
             raise ValueError("this method sends no messages")
-        for step, action, _, running in first_episodes(loaded.env, loaded.policy, seed, steps):
-            recorded.append(RecordedStep(step, action, list(loaded.channel.messages), running))
-            loaded.channel.take(episodes)
-    return recorded
+        return record(loaded, seed, steps)
 
 
 def message_graph(recorded: Sequence[RecordedStep], num_agents: int) -> nx.DiGraph:

@@ -27,6 +27,34 @@ from graphmarl.step import Environment, Step
 Policy = Callable[[Step], Tensor]
 
 
+class LearnerPolicy:
+    """A policy with memory, for one pass through the first episodes of an environment.
+
+    Args:
+        env: environment copies.
+        learner: chooses the actions.
+        builder: builds the agent graph of each step.
+        greedy: take the most likely or most valuable action; otherwise act as in training.
+
+    Attributes:
+        stored: what the learner stores with its last actions, such as `value`.
+    """
+
+    def __init__(
+        self, env: Environment, learner: Learner, builder: GraphBuilder, greedy: bool
+    ) -> None:
+        self.learner, self.greedy = learner, greedy
+        self.runner = PolicyRunner(env.spec, env.num_envs, learner, builder)
+        self.stored: dict[str, Tensor] = {}
+
+    def __call__(self, step: Step) -> Tensor:
+        """Actions in a step."""
+        # After the end of an episode no messages are sent.
+        self.runner.observe(step.replace(alive=step.alive & ~step.done[:, None]))
+        action, self.stored = self.runner.act(greedy=self.greedy)
+        return action
+
+
 class LoadedPolicy(NamedTuple):
     """A trained policy in an environment.
 
@@ -38,7 +66,7 @@ class LoadedPolicy(NamedTuple):
     """
 
     env: Environment
-    policy: Policy
+    policy: LearnerPolicy
     channel: Channel | None
     network: AgentNetwork
 
@@ -54,6 +82,7 @@ def load_policy(
     env: dict[str, Any] | None = None,
     cut: str | Cut | None = None,
     trust: bool = False,
+    attention: bool = False,
 ) -> Iterator[LoadedPolicy]:
     """A policy from a checkpoint, in an environment that is closed at the end.
 
@@ -66,6 +95,7 @@ def load_policy(
         env: options of the environment to change.
         cut: which bits of the messages are not sent, as in `evaluate`.
         trust: import classes and functions from outside the library that the run names.
+        attention: the channel keeps the attention of transformers.
 
     Raises:
         FileNotFoundError: the folder holds no run or no checkpoint.
@@ -83,7 +113,7 @@ def load_policy(
         content = load_checkpoint(path, header=header(config.method, environment.spec))
         load_weights(learner, path, content)
         policy = learner_policy(environment, learner.eval(), config.builder(), greedy)
-        with Channel(learner.network, environment.spec.num_agents, rule) as channel:
+        with Channel(learner.network, environment.spec.num_agents, rule, attention) as channel:
             if rule is not None and not channel.layers:
                 raise ValueError(f"{config.method} sends no messages that could be cut")
             used = channel if channel.layers else None
@@ -110,7 +140,7 @@ def make_cut(text: str) -> Cut:
 
 def learner_policy(
     env: Environment, learner: Learner, builder: GraphBuilder | str, greedy: bool
-) -> Policy:
+) -> LearnerPolicy:
     """A policy with memory, for one pass through the first episodes of an environment.
 
     Args:
@@ -120,14 +150,7 @@ def learner_policy(
         greedy: take the most likely or most valuable action; otherwise act as in training.
     """
     builder = make_graph(builder) if isinstance(builder, str) else builder
-    runner = PolicyRunner(env.spec, env.num_envs, learner, builder)
-
-    def act(step: Step) -> Tensor:
-        # After the end of an episode no messages are sent.
-        runner.observe(step.replace(alive=step.alive & ~step.done[:, None]))
-        return runner.act(greedy=greedy)[0]
-
-    return act
+    return LearnerPolicy(env, learner, builder, greedy)
 
 
 def random_policy(env: Environment, seed: int = 0) -> Policy:

@@ -1,25 +1,129 @@
-"""Recording of an episode of a trained policy, for animations."""
+"""Recording of episodes of a trained policy: steps, messages, outputs and what is drawn."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch_geometric.data import Data
+from torch import Tensor
 
+from graphmarl.agent_graph import agent_graph
 from graphmarl.checks import checked
 from graphmarl.data import first_episodes
 from graphmarl.experiment.config import Named
-from graphmarl.experiment.policies import load_policy
-from graphmarl.nn import Output
+from graphmarl.experiment.policies import LoadedPolicy, load_policy
+from graphmarl.nn import LayerMessages, Output
 from graphmarl.ranges import PositiveInt, Seed
 from graphmarl.results.run import Run
+from graphmarl.step import Environment, Scene, Spec, Step
 from graphmarl.visualization.animation import Frame
 from graphmarl.visualization.graphs import one_graph
 
 
+@dataclass(frozen=True)
+class RecordedStep:
+    """One step of some episodes, with its messages.
+
+    Args:
+        step: the environment's step.
+        action: the actions in it.
+        messages: the messages before the action, one entry for each layer and round.
+        running: copies that are in their first episode.
+        edge_index: edges of the agent graph, over the rows of all copies.
+        output: output of the network; None if it was not recorded.
+        value: value of each agent, in units of the rewards; None without a critic that acts.
+        reward: rewards that the actions led to.
+        info: metrics of the environment after the actions.
+        scene: map and objects of the first copy; None if it has none or was not recorded.
+    """
+
+    step: Step
+    action: Tensor
+    messages: list[LayerMessages]
+    running: Tensor
+    edge_index: Tensor = field(default_factory=lambda: torch.empty(2, 0, dtype=torch.long))
+    output: Output | None = None
+    value: Tensor | None = None
+    reward: Tensor | None = None
+    info: dict[str, Tensor] = field(default_factory=dict)
+    scene: Scene | None = None
+
+
 @torch.inference_mode()
+def record(
+    loaded: LoadedPolicy, seed: int = 0, steps: int | None = None, scenes: bool = False
+) -> list[RecordedStep]:
+    """Play the first episode of every copy, and keep each step.
+
+    What is kept is what the network computes to act: nothing is computed a second time.
+
+    Args:
+        loaded: policy and environment.
+        seed: seed of the episodes and of sampling.
+        steps: stop after so many steps, or when the last episode has ended.
+        scenes: keep the map and objects of the first copy.
+    """
+    outputs: list[Output] = []
+    drawn: list[Scene | None] = []
+
+    def keep(_: object, inputs: object, found: tuple[Output, Tensor]) -> None:
+        outputs.append(found[0])
+
+    def act(step: Step) -> Tensor:
+        drawn.append(scene_of(loaded.env) if scenes else None)
+        return loaded.policy(step)
+
+    recorded: list[RecordedStep] = []
+    handle = loaded.network.register_forward_hook(keep)
+    try:
+        for step, action, after, running in first_episodes(loaded.env, act, seed, steps):
+            messages: list[LayerMessages] = []
+            if loaded.channel is not None:
+                messages = list(loaded.channel.messages)
+                loaded.channel.take(loaded.env.num_envs)
+            graph = loaded.policy.runner.graph
+            assert graph is not None and graph.edge_index is not None, "the policy has acted"
+            recorded.append(
+                RecordedStep(
+                    *(step, action, messages, running, graph.edge_index, outputs[-1]),
+                    value=value_of(loaded, outputs[-1]),
+                    reward=after.reward,
+                    info=after.info,
+                    scene=drawn[-1],
+                )
+            )
+            outputs.clear()
+    finally:
+        handle.remove()
+    return recorded
+
+
+def scene_of(env: Environment) -> Scene | None:
+    """Map and objects of the first copy; None if the environment has none.
+
+    Args:
+        env: the environment.
+    """
+    try:
+        return env.scene(0)
+    except NotImplementedError:
+        return None
+
+
+def value_of(loaded: LoadedPolicy, output: Output) -> Tensor | None:
+    """Value of each agent in the step in which a policy has just acted; None without one.
+
+    Args:
+        loaded: the policy.
+        output: output of its network.
+    """
+    value = loaded.policy.stored.get("value", output.value)
+    units = getattr(loaded.policy.learner, "values", None)
+    return value if value is None or units is None else units(value)
+
+
 @checked
 def record_episode(
     run: str | Path | Run,
@@ -44,23 +148,23 @@ def record_episode(
     Raises:
         ValueError: the agents have no positions, so that there is nothing to draw.
     """
-    frames: list[Frame] = []
-    with load_policy(run, 1, graph, greedy, env=env, trust=trust) as loaded:
-        environment = loaded.env
-        if not environment.spec.has_position:
+    with load_policy(run, 1, graph, greedy, env=env, trust=trust, attention=True) as loaded:
+        spec = loaded.env.spec
+        if not spec.has_position:
             raise ValueError("the agents of this environment have no positions; nothing to draw")
+        return [frame_of(each, spec) for each in record(loaded, seed, steps, scenes=True)]
 
-        def keep(_: object, inputs: tuple[Data, Any], outputs: tuple[Output, Any]) -> None:
-            attention = outputs[0].attention
-            try:
-                scene = environment.scene(0)
-            except NotImplementedError:
-                scene = None
-            agents = one_graph(inputs[0], 0, environment.spec.num_agents)
-            frames.append(Frame(agents, scene, None if attention is None else attention.mean(1)))
 
-        # The scene is that of the step in which the network acts.
-        loaded.network.register_forward_hook(keep)
-        for _ in first_episodes(environment, loaded.policy, seed, steps):
-            pass
-    return frames
+def frame_of(recorded: RecordedStep, spec: Spec) -> Frame:
+    """A step of the first copy as it is drawn, with the attention of the last layer that has some.
+
+    Args:
+        recorded: the step.
+        spec: shapes of the environment.
+    """
+    attended = [each for each in recorded.messages if each.attention is not None]
+    agents = agent_graph(recorded.step, spec)
+    agents.edge_index = attended[-1].edge_index if attended else recorded.edge_index
+    alpha = attended[-1].attention if attended else None
+    graph = one_graph(agents, 0, spec.num_agents)
+    return Frame(graph, recorded.scene, None if alpha is None else alpha.mean(1))

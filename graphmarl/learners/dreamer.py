@@ -125,7 +125,7 @@ class Dreamer(ModelBased):
         self, graph: Data, memory: Float[Tensor, "row memory"], greedy: bool = False
     ) -> tuple[Tensor, dict[str, Tensor], Float[Tensor, "row memory"]]:
         """Sample from posterior and policy, or take the mode of both."""
-        output, memory = self.network.infer(graph, memory, sample=not greedy)
+        output, memory = self.network(graph, memory, sample=not greedy)
         policy = output.distribution
         assert policy is not None, "an actor has a policy"
         return choose_action(policy, greedy)[0], {}, memory

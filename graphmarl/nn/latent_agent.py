@@ -58,15 +58,17 @@ class LatentAgent(AgentNetwork):
         self.ordered = model.communication.positional
 
     def forward(
-        self, graph: Data, memory: Float[Tensor, "row memory"]
+        self, graph: Data, memory: Float[Tensor, "row memory"], sample: bool | None = None
     ) -> tuple[Output, Float[Tensor, "row memory"]]:
-        """Policy and next memory; states are sampled in training mode, else the mode is taken."""
-        return self.infer(graph, memory, self.training)
+        """Policy and next memory.
 
-    def infer(
-        self, graph: Data, memory: Float[Tensor, "row memory"], sample: bool
-    ) -> tuple[Output, Float[Tensor, "row memory"]]:
-        """Policy and next memory, with posterior states sampled or at their mode."""
+        Args:
+            graph: agent graph.
+            memory: latent state of each agent.
+            sample: sample the posterior states instead of taking their mode; by default in training
+                mode only.
+        """
+        sample = self.training if sample is None else sample
         assert graph.x is not None and graph.edge_index is not None, "a builder has set the edges"
         model, previous = self.model, self.model.split(memory)
         previous_action = last_action(graph, model.num_actions)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -31,6 +31,9 @@ class LayerMessages:
         keep: mask of the bits that were sent.
         header: additional numbers per message that are never cut.
         alphabet: sizes of the one-hot symbols of a message; empty for messages of numbers.
+        layer: name of the layer in its network.
+        round: how often the layer sent messages in this step before.
+        attention: attention of the receiver to each message, by head; None without attention.
     """
 
     edge_index: Int[Tensor, "2 edge"]
@@ -38,6 +41,14 @@ class LayerMessages:
     keep: Bool[Tensor, "edge bit"]
     header: int = 0
     alphabet: tuple[int, ...] = ()
+    layer: str = ""
+    round: int = 0
+    attention: Float[Tensor, "edge head"] | None = None
+
+    @property
+    def open(self) -> Bool[Tensor, " edge"]:
+        """Whether a part of the message was sent: its gate."""
+        return self.keep.any(1)
 
     @property
     def bits(self) -> Float[Tensor, " edge"]:
@@ -58,6 +69,23 @@ class LayerMessages:
 def symbol_bits(size: int) -> int:
     """Binary digits of a symbol from an alphabet of the given size."""
     return max(size - 1, 0).bit_length()
+
+
+def attention_of(
+    layer: nn.Module, arguments: dict[str, Any], edges: int
+) -> Float[Tensor, "edge head"] | None:
+    """Attention to each message of a layer; None for a layer without attention.
+
+    Args:
+        layer: the layer.
+        arguments: arguments of its `message`.
+        edges: number of messages.
+    """
+    alpha = arguments.get("alpha")
+    alpha = getattr(layer, "_alpha", None) if alpha is None else alpha
+    if not isinstance(alpha, Tensor) or not alpha.ndim or len(alpha) != edges:
+        return None
+    return alpha.reshape(edges, -1) if edges else alpha.flatten(1)
 
 
 class Channel:
@@ -82,27 +110,48 @@ class Channel:
     - `alphabet`: sizes of the one-hot symbols of a message. A symbol from an alphabet of n takes
       log2(n) binary digits, rounded up, which are its bits, and is sent or cut as a whole; all
       symbols have the same importance. The state of a world model with 32 categoricals of 32
-      classes takes 160 bits.
+      classes takes 160 bits;
+    - `attention_weights`: attention of each layer of a transformer inside, (edge, head) each, which
+      is kept if its `keeps_attention` is set.
+
+    The attention of other layers is the argument `alpha` of `message`, as in PyTorch Geometric, or
+    the attribute `_alpha` of its transformer layer.
 
     Args:
         network: network whose PyTorch Geometric layers are hooked.
         num_agents: rows per graph.
         cut: decides which bits are sent; None sends all.
+        attention: keep the attention of transformers.
     """
 
-    def __init__(self, network: nn.Module, num_agents: int, cut: Cut | None = None) -> None:
-        self.layers = [m for m in network.modules() if isinstance(m, MessagePassing)]
-        self.num_agents, self.cut = num_agents, cut
+    def __init__(
+        self,
+        network: nn.Module,
+        num_agents: int,
+        cut: Cut | None = None,
+        attention: bool = False,
+    ) -> None:
+        named = network.named_modules()
+        self.names: dict[nn.Module, str] = {
+            m: name for name, m in named if isinstance(m, MessagePassing)
+        }
+        self.layers = [layer for layer in self.names if isinstance(layer, MessagePassing)]
+        self.num_agents, self.cut, self.attention = num_agents, cut, attention
         self.messages: list[LayerMessages] = []
         self._edges: dict[nn.Module, Tensor] = {}
         self._stack = ExitStack()
 
     def __enter__(self) -> Channel:
         for layer in self.layers:
-            for handle in (
+            handles = [
                 layer.register_propagate_forward_pre_hook(self._before),
                 layer.register_message_forward_hook(self._message),
-            ):
+            ]
+            if self.attention and hasattr(layer, "keeps_attention"):
+                setattr(layer, "keeps_attention", True)  # noqa: B010
+                handles.append(layer.register_forward_hook(self._attended))
+                self._stack.callback(setattr, layer, "keeps_attention", False)
+            for handle in handles:
                 self._stack.callback(handle.remove)
         return self
 
@@ -115,33 +164,66 @@ class Channel:
 
     def _message(self, layer: nn.Module, inputs: tuple[Any, ...], message: Tensor) -> Tensor:
         """Cut the messages of one layer and record the rest."""
-        edge_index = self._edges[layer]
+        edge_index, arguments = self._edges[layer], inputs[0]
         flat = message.flatten(1) if message.ndim > 1 else message[:, None]
-        alphabet: tuple[int, ...] = getattr(layer, "alphabet", ())
-        sends: Callable[..., Tensor] | None = getattr(layer, "sends", None)
-        keep = torch.ones_like(flat, dtype=torch.bool)
-        if sends is not None:
-            keep = sends(message, **inputs[0]).reshape(flat.shape)
         # A self-loop that a layer adds is no message.
         between = edge_index[0] != edge_index[1]
-        ranked = torch.ones_like(between) if getattr(layer, "cuts_self", False) else between
-        if self.cut is not None:
-            score: Callable[..., Tensor] | None = getattr(layer, "importance", None)
-            importance = score(message, **inputs[0]) if score else message.abs()
-            importance = importance.reshape(flat.shape)[ranked]
-            if alphabet:
-                importance = importance.new_ones(len(importance), len(alphabet))
-            cut = self.cut(importance, edge_index[1][ranked] // self.num_agents)
-            if alphabet:
-                size = torch.tensor(alphabet, device=cut.device)
-                cut = cut.repeat_interleave(size, 1)
-            keep = keep.clone()
-            keep[ranked] &= cut
+        keep = self._kept(layer, message, arguments, between)
         flat = torch.where(keep, flat, torch.zeros_like(flat))
-        header = getattr(layer, "header", 0)
-        parts = edge_index[:, between], flat[between], keep[between]
-        self.messages.append(LayerMessages(*parts, header, alphabet))
+        alpha = attention_of(layer, arguments, len(flat))
+        name = self.names[layer]
+        self.messages.append(
+            LayerMessages(
+                edge_index[:, between],
+                flat[between],
+                keep[between],
+                getattr(layer, "header", 0),
+                getattr(layer, "alphabet", ()),
+                name,
+                sum(each.layer == name for each in self.messages),
+                None if alpha is None else alpha[between],
+            )
+        )
         return flat.view(message.shape)
+
+    def _kept(
+        self, layer: nn.Module, message: Tensor, arguments: dict[str, Any], between: Tensor
+    ) -> Tensor:
+        """Mask of the numbers that are sent, by the layer's gates and by the cut."""
+        shape = message.flatten(1).shape if message.ndim > 1 else (len(message), 1)
+        sends: Callable[..., Tensor] | None = getattr(layer, "sends", None)
+        keep = torch.ones(shape, dtype=torch.bool, device=message.device)
+        if sends is not None:
+            keep = sends(message, **arguments).reshape(shape)
+        if self.cut is None:
+            return keep
+        ranked = torch.ones_like(between) if getattr(layer, "cuts_self", False) else between
+        score: Callable[..., Tensor] | None = getattr(layer, "importance", None)
+        importance = score(message, **arguments) if score else message.abs()
+        importance = importance.reshape(shape)[ranked]
+        alphabet: tuple[int, ...] = getattr(layer, "alphabet", ())
+        if alphabet:
+            importance = importance.new_ones(len(importance), len(alphabet))
+        cut = self.cut(importance, self._edges[layer][1][ranked] // self.num_agents)
+        if alphabet:
+            cut = cut.repeat_interleave(torch.tensor(alphabet, device=cut.device), 1)
+        keep = keep.clone()
+        keep[ranked] &= cut
+        return keep
+
+    def _attended(self, layer: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> None:
+        """Record the attention of a transformer, whose layers after the first send nothing."""
+        name, rounds = self.names[layer], self.messages
+        last = max(i for i, each in enumerate(rounds) if each.layer == name)
+        weights: list[Tensor] = getattr(layer, "attention_weights")  # noqa: B009
+        first, *others = weights
+        sent = rounds[last]
+        rounds[last] = replace(sent, attention=first)
+        empty = sent.message[:, :0]
+        for number, alpha in enumerate(others, 1):
+            named = f"{name}.layers.{number}"
+            parts = sent.edge_index, empty, empty.bool()
+            rounds.append(LayerMessages(*parts, layer=named, attention=alpha))
 
     def take(self, num_graphs: int) -> dict[str, Float[Tensor, " graph"]]:
         """Messages, bits and bytes of each graph since the last call."""

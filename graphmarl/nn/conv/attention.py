@@ -21,8 +21,8 @@ class AttentionConv(MessagePassing):
         \alpha_{ij} = \mathrm{softmax}_j \left( q_i^T k_j / \sqrt{d} \right), \quad
         c_i = \alpha_{ii} v_i + \sum_j \alpha_{ij} v_j
 
-    Features e_ij of an edge, if there are any, are added to k_j and v_j by linear maps, as in
-    `TransformerConv` of PyTorch Geometric.
+    Features e_ij of an edge, if there are any, are added to k_j and v_j by linear maps, as in the
+    transformer layer of PyTorch Geometric.
 
     An agent without neighbours attends to itself alone; if `include_self` is off, its output is
     zeros. The message from agent j to agent i is its signature k_j and alpha_ij v_j. A cut never

@@ -46,6 +46,7 @@ class TransformerLayer(nn.Module):
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout is {dropout}; allowed is 0 up to less than 1")
         self.heads, self.dropout = heads, dropout
+        self.keeps_attention, self.weights = False, torch.empty(0)
         self.attended = nn.Linear(size, 3 * size)
         self.joined = nn.Linear(size, size)
         self.first_norm, self.second_norm = nn.LayerNorm(size), nn.LayerNorm(size)
@@ -83,6 +84,8 @@ class TransformerLayer(nn.Module):
         # PyTorch's softmax is slow over rows as short as these.
         weight = (scores - scores.detach().amax(-1, keepdim=True)).exp()
         alpha = dropped(weight / weight.sum(-1, keepdim=True), p)
+        if self.keeps_attention:
+            self.weights = alpha
         return self.joined((alpha @ v).transpose(1, 2).flatten(2))
 
 
@@ -133,6 +136,10 @@ class CommunicationTransformer(MessagePassing):
             digits; empty for messages of numbers.
         hops: information travels a `single` hop, or one hop in each `layer`.
 
+    Attributes:
+        keeps_attention: whether `attention_weights` are kept.
+        attention_weights: of the last call, by layer: weight of each edge, (edge, heads).
+
     Shapes:
         x (row, in_channels), edge_index (2, edge); out (row, out_channels).
 
@@ -159,6 +166,8 @@ class CommunicationTransformer(MessagePassing):
         self.alphabet, self.positional = tuple(alphabet), positional
         relays = layers - 1 if hops == "layer" else 0
         self.relays, self.rounds = nn.ModuleList(TokenConv() for _ in range(relays)), 1 + relays
+        self.keeps_attention = False
+        self.attention_weights: list[Tensor] = []
         self.embed = nn.Linear(in_channels, out_channels)
         self.layers = nn.ModuleList(
             TransformerLayer(out_channels, heads, dropout=dropout) for _ in range(layers)
@@ -174,27 +183,40 @@ class CommunicationTransformer(MessagePassing):
             edge_index: senders and receivers.
             num_agents: rows per graph; 0 if all rows are one graph.
         """
-        num_agents = num_agents or max(1, len(x))
+        layers = [layer for layer in self.layers if isinstance(layer, TransformerLayer)]
+        for layer in layers:
+            layer.keeps_attention = self.keeps_attention
+        out, place = self._transform(x, edge_index, num_agents or max(1, len(x)))
+        if self.keeps_attention:
+            group, query, token = place
+            self.attention_weights = [each.weights[group, :, query, token] for each in layers]
+        return out
+
+    def _transform(
+        self, x: Tensor, edge_index: Tensor, num_agents: int
+    ) -> tuple[Tensor, tuple[Tensor, Tensor, Tensor]]:
+        """Output, and where the weight of each edge is: its group, query and token."""
+        sender, receiver = edge_index
         received = self.propagate(edge_index, x=x)
         tokens = self.tokens(x, num_agents)
         # If messages were cut, the members of a clique no longer receive the same.
-        if not self.relays and torch.equal(received, x[edge_index[0]]):
+        if not self.relays and torch.equal(received, x[sender]):
             cliques = BlockMask.of(edge_index, len(x) // num_agents, num_agents)
             if cliques is not None:
-                return self.encode(tokens, cliques)
+                at = receiver // num_agents, receiver % num_agents, sender % num_agents
+                return self.encode(tokens, cliques), at
         lists, slot = NeighborLists.of(edge_index, len(x))
-        embedded = F.relu(self.embed(received)) + self.positional_encoding(
-            edge_index[0] % num_agents
-        )
-        place = (edge_index[1], slot)
+        embedded = F.relu(self.embed(received)) + self.positional_encoding(sender % num_agents)
+        place, at = (receiver, slot), (receiver, torch.zeros_like(slot), slot)
         if not self.relays:
-            return self._encode_lists(beside(tokens, embedded, place, lists), lists.mask)
+            listed = beside(tokens, embedded, place, lists)
+            return self._encode_lists(listed, lists.mask), at
         for number, layer in enumerate(self.layers):
             if number:
                 embedded = self.relays[number - 1](tokens, edge_index)
             listed = beside(tokens, embedded, place, lists)
             tokens = layer(listed, lists.mask[:, None], queries=1)[:, 0]
-        return tokens
+        return tokens, at
 
     def message(self, x_j: Tensor) -> Tensor:
         """Features of sender j."""

@@ -1,0 +1,213 @@
+"""Tables of recorded steps: edges, agents and steps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
+from torch import Tensor
+
+from graphmarl.experiment.recording import RecordedStep
+from graphmarl.nn import LayerMessages
+from graphmarl.nn.policy import parameters_of
+from graphmarl.step import Spec
+
+Columns = dict[str, NDArray[Any]]
+
+
+def edge_table(
+    recorded: Sequence[RecordedStep], num_agents: int, messages: bool = False
+) -> pd.DataFrame:
+    """One row for each edge, layer, round and step; see `Inspection.edges`.
+
+    Args:
+        recorded: the steps.
+        num_agents: slots for agents, N.
+        messages: also the numbers of the messages.
+    """
+    parts: dict[tuple[str, int], list[Columns]] = {}
+    for moment in recorded:
+        for sent in moment.messages or [unsent(moment.edge_index)]:
+            columns = _edges_of(moment, sent, num_agents, messages)
+            parts.setdefault((sent.layer, sent.round), []).append(columns)
+    tables = [
+        pd.DataFrame(joined(columns)).assign(layer=layer, round=number)
+        for (layer, number), columns in parts.items()
+    ]
+    whole = pd.concat(tables, ignore_index=True)
+    first = ["episode", "time", "layer", "round", "sender", "receiver"]
+    return in_order(whole.reindex(columns=[*first, *(c for c in whole if c not in first)]))
+
+
+def in_order(table: pd.DataFrame) -> pd.DataFrame:
+    """A table sorted by episode and time.
+
+    Args:
+        table: the table.
+    """
+    order = np.lexsort((table["time"].to_numpy(), table["episode"].to_numpy()))
+    return table.iloc[order].reset_index(drop=True)
+
+
+def unsent(edge_index: Tensor) -> LayerMessages:
+    """Edges of a graph along which nothing is sent.
+
+    Args:
+        edge_index: senders and receivers.
+    """
+    nothing = torch.empty(edge_index.shape[1], 0)
+    return LayerMessages(edge_index, nothing, nothing.bool())
+
+
+def _edges_of(
+    moment: RecordedStep, sent: LayerMessages, num_agents: int, messages: bool
+) -> Columns:
+    """The columns of one layer and round in one step."""
+    copy = sent.edge_index[1] // num_agents
+    there = moment.running[copy]
+    copy, (sender, receiver) = copy[there], sent.edge_index[:, there] % num_agents
+    columns = {"episode": copy, "time": moment.step.time[copy]}
+    columns |= {"sender": sender, "receiver": receiver}
+    if sent.attention is not None:
+        alpha = sent.attention[there]
+        columns["attention"] = alpha.mean(1)
+        columns |= numbered("attention", alpha) if alpha.shape[1] > 1 else {}
+    if sent.keep.shape[1]:
+        message = sent.message[there]
+        columns |= {"gate": sent.open[there], "norm": message.norm(dim=1)}
+        columns["bits"] = sent.bits[there]
+        columns |= numbered("message", message) if messages else {}
+    return {name: value.detach().cpu().numpy() for name, value in columns.items()}
+
+
+def agent_table(recorded: Sequence[RecordedStep], spec: Spec) -> pd.DataFrame:
+    """One row for each agent and step; see `Inspection.agents`.
+
+    Args:
+        recorded: the steps.
+        spec: shapes of the environment.
+    """
+    return in_order(pd.DataFrame(joined([_agents_of(moment, spec) for moment in recorded])))
+
+
+def _agents_of(moment: RecordedStep, spec: Spec) -> Columns:
+    """The columns of one step."""
+    step, (copies, agents) = moment.step, moment.step.alive.shape
+    kind = torch.tensor(spec.kind or (0,) * agents)
+    columns: dict[str, Tensor] = {
+        "episode": torch.arange(copies).repeat_interleave(agents),
+        "time": step.time.repeat_interleave(agents),
+        "agent": torch.arange(agents).repeat(copies),
+        "kind": kind.repeat(copies),
+        "alive": step.alive.flatten(),
+    }
+    if step.position is not None:
+        columns |= {"x": step.position[..., 0].flatten(), "y": step.position[..., 1].flatten()}
+    action = moment.action.flatten(0, 1)
+    columns |= {"action": action} if action.ndim == 1 else numbered("action", action)
+    if moment.reward is not None:
+        columns["reward"] = moment.reward.flatten()
+    if moment.value is not None:
+        columns["value"] = moment.value.flatten()
+    if (output := moment.output) is not None:
+        policy = output.distribution
+        found = {"policy": None if policy is None else parameters_of(policy)}
+        found |= {"q": output.q, "latent": output.latent}
+        for name, rows in found.items():
+            columns |= {} if rows is None else numbered(name, rows)
+    there = moment.running.repeat_interleave(agents)
+    return {name: value[there].cpu().numpy() for name, value in columns.items()}
+
+
+def step_table(recorded: Sequence[RecordedStep], num_agents: int) -> pd.DataFrame:
+    """One row for each episode and step; see `Inspection.steps`.
+
+    Args:
+        recorded: the steps.
+        num_agents: slots for agents, N.
+    """
+    rows = [row for each in recorded for row in _steps_of(each, num_agents)]
+    return in_order(pd.DataFrame(rows))
+
+
+def _steps_of(moment: RecordedStep, num_agents: int) -> Iterator[dict[str, Any]]:
+    """The rows of one step."""
+    owner = (moment.edge_index[1] // num_agents).cpu()
+    sums = {"messages": torch.zeros(len(moment.running)), "bits": torch.zeros(len(moment.running))}
+    for sent in moment.messages:
+        graph = (sent.edge_index[1] // num_agents).cpu()
+        sums["bits"].index_add_(0, graph, sent.bits.cpu())
+        sums["messages"].index_add_(0, graph, sent.open.float().cpu())
+    for copy in moment.running.nonzero().flatten().tolist():
+        edges = moment.edge_index[:, owner == copy] % num_agents
+        alive = moment.step.alive[copy]
+        row: dict[str, Any] = {"episode": copy, "time": int(moment.step.time[copy])}
+        if moment.reward is not None:
+            row["reward"] = float(moment.reward[copy].sum())
+        row |= shape_of(edges, alive)
+        row |= {name: float(total[copy]) for name, total in sums.items()}
+        row["entropy"] = _entropy(moment.messages, copy, num_agents)
+        yield row | {name: float(each[copy]) for name, each in moment.info.items()}
+
+
+def shape_of(edges: Tensor, alive: Tensor) -> dict[str, float]:
+    """Number of live agents and of edges, degree, reciprocity and components of a graph.
+
+    Args:
+        edges: senders and receivers, of one graph.
+        alive: mask of live agents.
+    """
+    live, count = int(alive.sum()), edges.shape[1]
+    sender, receiver = edges.cpu().numpy()
+    size = len(alive)
+    pairs, reverse = sender * size + receiver, receiver * size + sender
+    matrix = coo_array((np.ones(count), (sender, receiver)), shape=(size, size))
+    components = connected_components(matrix, directed=True, connection="weak")[0]
+    return {
+        "agents": live,
+        "edges": count,
+        "degree": count / max(live, 1),
+        "reciprocity": float(np.isin(reverse, pairs).mean()) if count else float("nan"),
+        "components": components - (size - live),
+    }
+
+
+def _entropy(sent: Sequence[LayerMessages], copy: int, num_agents: int) -> float:
+    """Mean entropy of the attention of agents to their neighbours, over layers and heads."""
+    found = []
+    for each in sent:
+        own = each.edge_index[1] // num_agents == copy
+        if each.attention is None or not own.any():
+            continue
+        receiver, alpha = each.edge_index[1][own] % num_agents, each.attention[own]
+        total = alpha.new_zeros(num_agents, alpha.shape[1]).index_add_(0, receiver, alpha)
+        share = alpha / total[receiver].clamp(min=torch.finfo(alpha.dtype).tiny)
+        terms = torch.zeros_like(total).index_add_(0, receiver, -torch.xlogy(share, share))
+        found.append(terms[total > 0])
+    values = torch.cat(found) if found else torch.empty(0)
+    return float(values.mean()) if len(values) else float("nan")
+
+
+def numbered(name: str, rows: Tensor) -> dict[str, Tensor]:
+    """The columns of a matrix by name and number.
+
+    Args:
+        name: their name.
+        rows: the matrix.
+    """
+    return {f"{name}_{i}": column for i, column in enumerate(rows.flatten(1).unbind(1))}
+
+
+def joined(parts: Sequence[Columns]) -> Columns:
+    """Columns of several parts, one below the other.
+
+    Args:
+        parts: columns by name, the same in each.
+    """
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}

@@ -1,0 +1,240 @@
+"""What a policy computes is recorded as it acts: tables, graphs and files of it."""
+
+from typing import Any
+
+import networkx as nx
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+from torch_geometric.nn import GATv2Conv, MessagePassing, TransformerConv
+from toy import Toy
+
+import graphmarl as gm
+from graphmarl.cli import main
+from graphmarl.experiment.inspection import Inspection
+from graphmarl.experiment.inspection_tables import edge_table, shape_of
+from graphmarl.experiment.policies import LoadedPolicy, learner_policy
+from graphmarl.experiment.recording import RecordedStep, record
+from graphmarl.methods import METHODS, G2ANet
+from graphmarl.nn import Channel
+from graphmarl.nn.conv import CommunicationTransformer as Transformer
+from graphmarl.nn.conv import GatedConv
+from graphmarl.resolver import construct, options_of
+
+ATTENTION = {"dgn", "tarmac", "tarmac_qmix", "g2anet", "vpp", "mamba", "mamba_small"}
+ATTENTION |= {"flatland_winner"}
+SILENT = {"ippo", "mappo", "iql", "vdn", "qmix", "qtran", "coma", "maddpg", "maddpgs", "pic"}
+SMALL: dict[str, Any] = {"hidden": 16, "tree": "view", "depth": 1, "recurrent": 16, "layers": 2}
+SMALL |= {"categoricals": 3, "classes": 4, "heads": 2}
+WORLD = ("recurrent", "layers", "heads")
+
+
+def inspected(name: str, **options: Any) -> Inspection:
+    """Two episodes of the toy with a policy that was never trained."""
+    env, known = Toy(num_envs=2), options_of(METHODS[name])
+    small = {k: v for k, v in SMALL.items() if k in known}
+    if "categoricals" not in known:
+        small = {k: v for k, v in small.items() if k not in WORLD}
+    torch.manual_seed(0)
+    learner = construct("method", name, METHODS[name], {**small, **options}, env.spec).eval()
+    with Channel(learner.network, 3, attention=True) as channel:
+        policy = learner_policy(env, learner, "complete", greedy=True)
+        used = channel if channel.layers else None
+        loaded = LoadedPolicy(env, policy, used, learner.network)
+        return Inspection(record(loaded, 3), env.spec, name)
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_every_method_is_recorded_with_what_it_has(name):
+    found, again = inspected(name), inspected(name)
+    edges, agents, steps = found.edges(messages=True), found.agents(), found.steps()
+    for one, two in ((edges, again.edges(messages=True)), (agents, again.agents())):
+        pd.testing.assert_frame_equal(one, two, check_exact=True)
+    assert found.contents["attention"] == (name in ATTENTION) == ("attention" in edges)
+    assert found.contents["messages"] == (name not in SILENT) == ("norm" in edges)
+    assert np.all(edges["sender"].to_numpy() != edges["receiver"].to_numpy())
+    live = agents[agents["alive"]].groupby(["episode", "time"]).size()
+    # On the complete graph each agent receives from every other one.
+    assert steps["edges"].tolist() == [count * (count - 1) for count in live.tolist()]
+    assert steps["reward"].to_numpy() == pytest.approx(
+        agents.groupby(["episode", "time"])["reward"].sum().to_numpy()
+    )
+    policy = [column for column in agents if column.startswith(("policy_", "q_"))]
+    assert len(policy) == 3, "three actions"
+    if "policy_0" in agents:
+        assert agents[policy].sum(axis=1).to_numpy() == pytest.approx(1, abs=1e-5)
+    assert name in repr(found)
+
+
+@pytest.mark.parametrize("name", sorted(ATTENTION - {"g2anet"}))
+def test_attention_is_a_share(name):
+    # Layers without attention have none in their rows.
+    table = inspected(name).edges().dropna(subset="attention")
+    heads = [column for column in table if column.startswith("attention")]
+    keys = ["episode", "time", "layer", "round", "receiver"]
+    total = table.groupby(keys)[heads].sum()
+    assert total.to_numpy().min() > 0 and total.to_numpy().max() < 1, "the rest is for itself"
+
+
+def test_a_gate_that_is_shut_is_told_from_one_that_is_open():
+    opened, shut = inspected("g2anet").edges(), with_shut_gates()
+    assert set(opened["gate"]) == {True}, "gates are open at initialisation"
+    assert set(shut["gate"]) == {False} and set(shut["attention"]) == set(shut["bits"]) == {0}
+
+
+def with_shut_gates() -> pd.DataFrame:
+    env = Toy(num_envs=2)
+    learner = G2ANet(env.spec).eval()
+    conv: Any = next(m for m in learner.modules() if isinstance(m, GatedConv))
+    nn.init.constant_(conv.gate.bias, -1.0)
+    with Channel(learner.network, 3) as channel:
+        policy = learner_policy(env, learner, "complete", greedy=True)
+        loaded = LoadedPolicy(env, policy, channel, learner.network)
+        return Inspection(record(loaded, 3), env.spec, "g2anet").edges()
+
+
+class Known(MessagePassing):
+    """Sends x_j, weighted by given numbers of two heads."""
+
+    def __init__(self) -> None:
+        super().__init__(aggr="sum")
+
+    def forward(self, x: torch.Tensor, edge_index: torch.Tensor, alpha: torch.Tensor) -> Any:
+        return self.propagate(edge_index, x=x, alpha=alpha)
+
+    def message(self, x_j: torch.Tensor, alpha: torch.Tensor) -> torch.Tensor:
+        return (alpha[:, :, None] * x_j[:, None]).flatten(1)
+
+
+def moment_of(network: nn.Module, *inputs: torch.Tensor) -> RecordedStep:
+    with Channel(network, 3) as channel:
+        network(*inputs)
+        step = Toy(2).reset(0)
+        return RecordedStep(step, torch.zeros(2, 3), channel.messages, torch.tensor([True, False]))
+
+
+def test_the_table_of_edges_holds_the_numbers_of_a_network():
+    x = torch.tensor([[1.0, 2.0], [3.0, 4.0], [6.0, 8.0], [0, 0], [0, 0], [0, 0]])
+    # Copy 1 has ended.
+    edges = torch.tensor([[1, 2, 0, 4], [0, 0, 2, 3]])
+    alpha = torch.tensor([[0.25, 0.75], [0.5, 0.0], [1.0, 1.0], [0.1, 0.2]])
+    table = edge_table([moment_of(Known(), x, edges, alpha)], 3, messages=True)
+    assert table[["episode", "time", "sender", "receiver"]].to_numpy().tolist() == [
+        [0, 0, 1, 0],
+        [0, 0, 2, 0],
+        [0, 0, 0, 2],
+    ]
+    assert table[["attention", "attention_0", "attention_1"]].to_numpy().tolist() == [
+        [0.5, 0.25, 0.75],
+        [0.25, 0.5, 0.0],
+        [1.0, 1.0, 1.0],
+    ]
+    sent = table[[f"message_{i}" for i in range(4)]].to_numpy().tolist()
+    assert sent == [[0.75, 1.0, 2.25, 3.0], [3.0, 4.0, 0.0, 0.0], [1.0, 2.0, 1.0, 2.0]]
+    assert table["norm"].to_numpy() == pytest.approx(np.linalg.norm(sent, axis=1))
+    assert table["bits"].tolist() == [4, 4, 4] and set(table["gate"]) == {True}
+
+
+@pytest.mark.parametrize("layer", [GATv2Conv(4, 3, heads=2), TransformerConv(4, 3, heads=2)])
+def test_attention_of_layers_of_pytorch_geometric_is_recorded(layer):
+    x, edges = torch.randn(6, 4), torch.tensor([[1, 2, 0, 1], [0, 0, 2, 2]])
+    table = edge_table([moment_of(layer, x, edges)], 3)
+    _, (index, alpha) = layer(x, edges, return_attention_weights=True)
+    between = index[0] != index[1]
+    assert table[["sender", "receiver"]].to_numpy().tolist() == index[:, between].T.tolist()
+    found = table[["attention_0", "attention_1"]].to_numpy()
+    assert found == pytest.approx(alpha[between].detach().numpy())
+
+
+@pytest.mark.parametrize("edges", [[[0, 1, 2, 0, 1, 2], [1, 0, 0, 2, 2, 1]], [[0, 1], [1, 2]]])
+def test_the_attention_of_a_transformer_is_that_of_its_queries_and_keys(edges):
+    torch.manual_seed(0)
+    conv, x, index = Transformer(4, 8, layers=1, heads=1), torch.randn(3, 4), torch.tensor(edges)
+    conv.keeps_attention = True
+    conv(x, index)
+    (found,) = conv.attention_weights
+    layer: Any = conv.layers[0]
+    q, k, _ = layer.attended(conv.tokens(x, 3)).split(8, -1)
+    scores = (q @ k.T / 8**0.5).exp().detach()
+    for (sender, receiver), alpha in zip(index.T.tolist(), found[:, 0].tolist(), strict=True):
+        heard = [receiver, *(s for s, r in index.T.tolist() if r == receiver)]
+        share = scores[receiver, sender] / scores[receiver, heard].sum()
+        assert alpha == pytest.approx(float(share), rel=1e-5)
+
+
+def test_statistics_of_a_graph():
+    # 0 <-> 1 -> 2, and 3 alone; 4 is dead.
+    alive = torch.tensor([True, True, True, True, False])
+    found = shape_of(torch.tensor([[0, 1, 1], [1, 0, 2]]), alive)
+    assert found == {
+        "agents": 4,
+        "edges": 3,
+        "degree": 3 / 4,
+        "reciprocity": pytest.approx(2 / 3),
+        "components": 2,
+    }
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    method = {"name": "dgn", "hidden": 16, "learning_starts": 20, "batch_size": 4}
+    folder = str(tmp_path_factory.mktemp("runs"))
+    options: dict[str, Any] = {"runs": folder, "name": "a", "progress": False}
+    return gm.train(method, "toy:Toy", "complete", steps=60, **options)
+
+
+def test_recording_gives_the_returns_of_an_evaluation(run):
+    played, found = gm.evaluate(run, 4), gm.inspect(run, 4)
+    returns = found.agents().groupby("episode")["reward"].sum()
+    assert returns.tolist() == pytest.approx(played.returns)
+    assert found.steps().groupby("episode").size().tolist() == played.lengths
+    bits = found.steps().groupby("episode")["bits"].mean()
+    assert bits.tolist() == pytest.approx(played.sent["bits"])
+    layers = found.edges()["layer"].unique().tolist()
+    assert layers == list(found.layers) and len(layers) == 2, "DGN has two layers"
+
+
+def test_graphs_of_a_step_hold_what_the_tables_do(run):
+    found = gm.inspect(run, 2)
+    network, data = found.to_networkx(1, 1), found.to_pyg(1, 1)
+    assert data.edge_index is not None
+    edges = found.edges().query("episode == 1 and time == 1")
+    assert network.number_of_edges() == len(edges) == 2 * data.num_edges
+    last = edges[edges["layer"] == found.layers[-1]]
+    ends = zip(last["sender"].tolist(), last["receiver"].tolist(), strict=True)
+    assert data.edge_index.T.tolist() == [list(pair) for pair in ends]
+    assert data.attention.mean(1).tolist() == pytest.approx(last["attention"].tolist())
+    key = f"{found.layers[-1]}:0"
+    for _, row in last.iterrows():
+        attributes = network.edges[row["sender"], row["receiver"], key]
+        assert attributes["attention"] == row["attention"]
+    with pytest.raises(ValueError, match="step 99 of episode 0 was not recorded; allowed are"):
+        found.to_pyg(99)
+
+
+def test_a_cut_message_has_no_bits_and_no_open_gate(run):
+    table = gm.inspect(run, 2, cut="rank=100").edges()
+    assert set(table["gate"]) == {False} and set(table["bits"]) == set(table["norm"]) == {0}
+
+
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_the_command_writes_tables_and_graphs(run, form, capsys):
+    if form == "parquet":
+        pytest.importorskip("pyarrow")
+    words = ["inspect", str(run.path), "--episodes", "2", "--format", form, "--trust", "yes"]
+    assert main(words) == 0
+    said, folder = capsys.readouterr().out, run.path / "inspection"
+    assert "2 episodes" in said and "attention, messages" in said
+    read = pd.read_csv if form == "csv" else pd.read_parquet
+    table, found = read(folder / f"edges.{form}"), gm.inspect(run, 2).edges(messages=True)
+    pd.testing.assert_frame_equal(table, found, check_dtype=False)
+    network = nx.read_graphml(folder / "graphs" / "step_0.graphml")
+    assert len(network) == 3 and network.nodes["0"]["reward"] in (0.0, 1.0)
+
+
+def test_parquet_without_its_extra_is_refused_by_name(run, monkeypatch, tmp_path):
+    monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
+    with pytest.raises(ImportError, match=r"graphmarl\[inspect\]"):
+        gm.inspect(run).write(tmp_path)

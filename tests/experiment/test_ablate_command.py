@@ -34,6 +34,7 @@ def without_times(path: Path) -> list[dict[str, str]]:
     return [{k: v for k, v in row.items() if k not in TIMES} for row in read_rows(path)]
 
 
+@pytest.mark.slow
 def test_a_killed_run_is_reported_and_the_same_command_goes_on(tmp_path, capsys, monkeypatch):
     began = jobs._start
 

@@ -15,7 +15,7 @@ from toy import Toy
 
 from graphmarl.cli import main
 from graphmarl.experiment.finite import FiniteCheck
-from graphmarl.experiment.interrupts import PARENT, Interrupts, Terminated
+from graphmarl.experiment.interrupts import PARENT, SIGNALS, Interrupts, Terminated
 from graphmarl.experiment.train import check_name, preserved, resume, train
 from graphmarl.results.checkpoints import CheckpointError, load_checkpoint
 from graphmarl.results.csv_table import LostRowsError, Table
@@ -60,7 +60,11 @@ def start(folder: Path, name: str, env: Any = "toy:Toy", steps: int = 400, **mor
 
 @pytest.mark.parametrize(
     ("number", "ended"),
-    [(signal.SIGINT, KeyboardInterrupt), (signal.SIGTERM, Terminated), (signal.SIGHUP, Terminated)],
+    [
+        (signal.SIGINT, KeyboardInterrupt),
+        (signal.SIGTERM, Terminated),
+        pytest.param(signal.SIGHUP, Terminated, marks=pytest.mark.slow),
+    ],
 )
 def test_a_signal_saves_and_the_run_goes_on_as_if_never_interrupted(number, ended, tmp_path, armed):
     before = [signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
@@ -77,7 +81,9 @@ def test_a_signal_saves_and_the_run_goes_on_as_if_never_interrupted(number, ende
     assert (broken.path / "metrics.csv").read_text() == (whole.path / "metrics.csv").read_text()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "number", [*(pytest.param(n, marks=pytest.mark.slow) for n in SIGNALS[:2]), signal.SIGHUP]
+)
 def test_exit_codes_of_the_command_line(number, tmp_path, capsys, armed):
     words = ["train", "--method", "ippo:rollout_length=5,minibatch_size=60,hidden=8", "--env"]
     words += [f"{__name__}:Slow", "--steps", "400", "--progress"]
@@ -109,9 +115,8 @@ def test_signals_that_are_ignored_stay_ignored():
         signal.signal(signal.SIGHUP, before)
 
 
-@pytest.mark.parametrize(
-    "number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_to_all_processes_saves_a_run_with_workers(number, tmp_path):
     pytest.importorskip("magent2")
     words = [sys.executable, "-m", "graphmarl", "train", "--method", "ippo:hidden=8", "--env"]

@@ -13,7 +13,6 @@ import yaml
 from graphmarl.experiment import callbacks
 from graphmarl.experiment.evaluate import evaluate
 from graphmarl.experiment.train import resume, train
-from graphmarl.graphs import GRAPHS
 from graphmarl.methods import METHODS
 from graphmarl.resolver import options_of
 from graphmarl.results.checkpoints import CheckpointError, load_checkpoint
@@ -40,7 +39,9 @@ SMALL |= {
 SMALL |= {"train_interval": 30, "sequence_length": 6}
 # One method of each learner, and one with a stage, in the fast suite; the others in the slow one.
 FAST = ("ippo", "coma", "ndq", "vpp", "pic", "mamba_small", "nvif_ppo")
-NAMES = [name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in METHODS]
+# Equality of a resumed run with a whole one is repetition too.
+ONCE = ("ippo", "ndq", "nvif_ppo")
+NAMES = [name if name in ONCE else pytest.param(name, marks=pytest.mark.slow) for name in METHODS]
 every_method = pytest.mark.parametrize("name", NAMES)
 
 
@@ -109,8 +110,9 @@ INTERRUPTED: list[Any] = [
     (name, 4, {}) if name in FAST else pytest.param(name, 4, {}, marks=pytest.mark.slow)
     for name in METHODS
 ]
-INTERRUPTED += [(name, moment, {}) for name in ("nvif_ppo", "ndq") for moment in (1, 2)]
-INTERRUPTED += [(name, 4, {"recurrent": True}) for name in ("ippo", "ndq")]
+FURTHER: list[Any] = [(name, time, {}) for name in ("nvif_ppo", "ndq") for time in (1, 2)]
+FURTHER += [(name, 4, {"recurrent": True}) for name in ("ippo", "ndq")]
+INTERRUPTED += [pytest.param(*case, marks=pytest.mark.slow) for case in FURTHER]
 INTERRUPTED += [("ippo", 4, {"action": "continuous"})]
 
 
@@ -143,7 +145,11 @@ def equal(one: Any, two: Any) -> bool:
     return torch.equal(one, two) if isinstance(one, torch.Tensor) else one == two
 
 
-@pytest.mark.parametrize("epoch", [1, 2, 3, 4, 5])
+# Two epochs of the first stage and three of the second.
+LATER = [pytest.param(epoch, marks=pytest.mark.slow) for epoch in (2, 3, 5)]
+
+
+@pytest.mark.parametrize("epoch", [1, 4, *LATER])
 def test_an_interrupted_stage_goes_on(epoch, whole, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         interrupt(patch, callbacks.StageSaver, "on_train_epoch_end", epoch)
@@ -162,12 +168,15 @@ def test_a_trained_flow_is_used_again(whole, tmp_path):
     assert same(first, second)
 
 
-@pytest.mark.parametrize("graph", [g for g in GRAPHS if g not in ("radius", "links")])
+@pytest.mark.parametrize("graph", ["knn", "complete"])
 def test_a_method_that_reads_no_edges_is_the_same_on_every_graph(graph, whole, tmp_path):
     assert same(whole("ippo"), start(tmp_path, "b", graph=graph))
 
 
-@pytest.mark.parametrize("graph", ["knn:k=1", "radius:r=0.4", "complete", "random:k=1", "none"])
+OTHERS = [pytest.param(g, marks=pytest.mark.slow) for g in ("knn:k=1", "radius:r=0.4", "complete")]
+
+
+@pytest.mark.parametrize("graph", ["random:k=1", "none", *OTHERS])
 def test_nvif_trains_on_any_graph(graph, tmp_path):
     run = start(tmp_path, "a", "nvif_ppo", graph=graph)
     assert run.config()["graph"]["name"] == graph.partition(":")[0]

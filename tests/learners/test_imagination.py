@@ -456,6 +456,7 @@ class Scripted(LatentAgent):
         return Categorical(probs=nn.functional.one_hot(self.scripted, 2).float())
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("unchecked")
 def test_a_trained_model_imagines_the_rewards_that_were_recorded(monkeypatch):
     torch.manual_seed(0)

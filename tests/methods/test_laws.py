@@ -263,9 +263,16 @@ def play(learner: Learner, env: Toy) -> Collector:
     return Collector(env, make_graph("knn:k=2"), learner, 64, learner.rollout_length, seed=4)
 
 
+CASES = [(name, {}) for name in FORMS] + [(name, {"recurrent": True}) for name in RECURRENT]
+# In the fast suite each method once.
 every_case = pytest.mark.parametrize(
     ("name", "options"),
-    [(name, {}) for name in FORMS] + [(name, {"recurrent": True}) for name in RECURRENT],
+    [
+        (name, options)
+        if name in METHODS and not options
+        else pytest.param(name, options, marks=pytest.mark.slow)
+        for name, options in CASES
+    ],
 )
 
 

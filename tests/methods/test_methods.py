@@ -117,7 +117,7 @@ class Frugal(IPPO):
         return {"size": self.weight * masked_mean(extra["size"], rows.acted)}
 
 
-@pytest.mark.parametrize("recurrent", [False, True])
+@pytest.mark.parametrize("recurrent", [False, pytest.param(True, marks=pytest.mark.slow)])
 @pytest.mark.usefixtures("unchecked")
 def test_a_further_loss_of_ppo_is_reported_and_trained_on(recurrent, monkeypatch):
     sizes = []

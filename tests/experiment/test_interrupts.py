@@ -189,7 +189,7 @@ def test_a_second_writer_is_refused_and_told_who_writes(tmp_path):
         pass
 
 
-@pytest.mark.parametrize("lost", [0, 50])
+@pytest.mark.parametrize("lost", [0, pytest.param(50, marks=pytest.mark.slow)])
 def test_lost_rows_are_refused_and_never_padded(lost, tmp_path):
     run = start(tmp_path, "a")
     table = run.path / "metrics.csv"

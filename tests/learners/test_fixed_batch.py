@@ -45,7 +45,12 @@ def collect(learner: Any, env: Toy, seed: int, steps: int = 40):
     [
         ("mappo", 0.75, {"final_learning_rate": 1.0, "epochs": 1}),
         # A2C with a critic that reads the actions of neighbours.
-        ("neurcomm", 0.5, {"final_learning_rate": 1.0, "rollout_length": 12, "optimizer": "adam"}),
+        pytest.param(
+            "neurcomm",
+            0.5,
+            {"final_learning_rate": 1.0, "rollout_length": 12, "optimizer": "adam"},
+            marks=pytest.mark.slow,
+        ),
     ],
 )
 def test_on_policy_values_fit_the_returns_of_a_trajectory(name, share, options, seed, monkeypatch):

@@ -13,6 +13,7 @@ METHODS += ["ippo:rollout_length=8,minibatch_size=48"]
 METHODS += ["mappo:policy=beta,rollout_length=8,minibatch_size=48"]
 
 
+@pytest.mark.usefixtures("unchecked")
 @pytest.mark.parametrize("method", METHODS)
 def test_two_hundred_steps_are_finite_and_change_the_policy(method, tmp_path):
     if "rollout_length" not in method:

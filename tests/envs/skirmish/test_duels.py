@@ -35,6 +35,7 @@ DUELS = {
 }
 
 
+@pytest.mark.usefixtures("unchecked")
 def test_each_duel_takes_so_many_attacks_and_so_long(monkeypatch):
     monkeypatch.setattr("graphmarl.envs.skirmish.combat.ZERG_RATE", 0.0)
     loops(monkeypatch, 1)

@@ -11,6 +11,8 @@ from test_didactic import combinations
 
 from graphmarl.envs import GridAgreement
 
+pytestmark = pytest.mark.usefixtures("unchecked")
+
 SIDES = (1, 5, 7, 3)  # in a circle, so that a corner lies between each and the next
 
 

@@ -11,6 +11,8 @@ from graphmarl.graphs import agents as agents_module
 from graphmarl.graphs import sectors as sectors_module
 from graphmarl.graphs.sectors import HalfPlanes, Quadrants, nearest_below, nearest_in_sectors
 
+pytestmark = pytest.mark.usefixtures("unchecked")
+
 
 def use(form: str, monkeypatch) -> None:
     """Build in the dense form, or through the tree, whatever the size."""

@@ -1,5 +1,7 @@
 """Laws that every method obeys; a new one joins by being in METHODS."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch_geometric.data import Data
@@ -67,7 +69,12 @@ RECURRENT = [
 SMALL = {"rollout_length": 8, "learning_starts": 8, "batch_size": 4, "test_noise": False}
 # The toy's view as a tree of two nodes.
 SMALL |= {"tree": "view", "depth": 1}
-every_method = pytest.mark.parametrize("name", FORMS)
+UNCHECKED = pytest.mark.usefixtures("unchecked")
+
+
+def every_method(test: Any) -> Any:
+    """Each form; shapes are checked where each method is updated."""
+    return UNCHECKED(pytest.mark.parametrize("name", FORMS)(test))
 
 
 def make(name: str, num_agents: int = 5, seed: int = 1, **options) -> tuple[Learner, Toy]:

@@ -7,6 +7,8 @@ import torch
 
 from graphmarl.envs.traffic.parity import compare
 
+pytestmark = pytest.mark.usefixtures("unchecked")
+
 TRACES = Path(__file__).parent / "traces"
 # Average travel times were recorded to three decimals, in single precision.
 ROUNDED = 1e-5

@@ -17,6 +17,8 @@ from graphmarl.envs.traffic.engine import EmbeddedEngine
 from graphmarl.envs.traffic.files import read_roadnet, read_task
 from graphmarl.envs.traffic.grid import Grid
 
+pytestmark = pytest.mark.usefixtures("unchecked")
+
 BACK = STRAIGHT[::-1]
 
 

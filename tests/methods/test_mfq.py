@@ -76,3 +76,10 @@ def test_targets_can_be_expected_under_the_policy():
     assert MFQ(spec).state_values(played, q, target)[1].item() == 8
     greedy = MFQ(spec, next_value="expected", exploration="epsilon", epsilon=0.4)
     assert greedy.state_values(played, q, target)[1].item() == pytest.approx(0.2 * 4 + 0.8 * 8)
+
+
+def test_a_temperature_may_be_above_one_and_a_probability_may_not():
+    spec = Spec(3, (2,), 3, 5)
+    assert MFQ(spec, epsilon=20.0, final_epsilon=2.0).exploring == 20.0
+    with pytest.raises(ValueError, match="epsilon is 2.0; allowed are probabilities, from 0 to 1"):
+        MFQ(spec, exploration="epsilon", epsilon=2.0)

@@ -10,16 +10,14 @@ Examples:
   python scripts/fuzz_envs.py --kind pettingzoo --count 200 --seed 1
 """
 
-import argparse
 import random
-import time
 from collections import Counter
 from functools import partial
 from typing import Any
 
 import numpy as np
 import torch
-from fuzzing import outcome
+from fuzzing import outcome, report
 from gymnasium import spaces
 from hostile_envs import BEHAVIOURS, MAY, Counting, Hostile
 from pettingzoo import ParallelEnv
@@ -160,27 +158,5 @@ def fuzz(kind: str, count: int, seed: int) -> tuple[Counter[str], list[str]]:
     return found, bad
 
 
-def main() -> None:
-    """Print one line for each kind of environment, after what went wrong."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    kinds = ("tensors", "pettingzoo")
-    parser.add_argument("--kind", nargs="+", choices=kinds, default=kinds)
-    parser.add_argument("--count", type=int, default=500, help="number of each kind")
-    parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args()
-    torch.set_num_threads(1)
-    failed = False
-    for kind in given.kind:
-        begin = time.perf_counter()
-        found, bad = fuzz(kind, given.count, given.seed)
-        print(*bad, sep="\n", end="\n" if bad else "")
-        counts = ", ".join(f"{number:,} {came}" for came, number in found.most_common())
-        print(f"{kind}: {counts} in {time.perf_counter() - begin:.0f} s", flush=True)
-        failed |= bool(bad)
-    raise SystemExit(failed)
-
-
 if __name__ == "__main__":
-    main()
+    report(__doc__, "kind", ("tensors", "pettingzoo"), fuzz, 500)

@@ -8,11 +8,9 @@ Examples:
   python scripts/fuzz_files.py --files maps --count 500 --seed 1
 """
 
-import argparse
 import json
 import random
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +18,7 @@ from typing import Any
 
 import torch
 import yaml
-from fuzzing import Outcome, outcome
+from fuzzing import Outcome, outcome, report
 
 from graphmarl.envs.skirmish import Skirmish
 from graphmarl.envs.traffic import Traffic
@@ -206,29 +204,11 @@ def fuzz(files: str, count: int, seed: int, folder: Path) -> tuple[Counter[str],
 TRAFFIC = "config.json", "roadnet.json", "flow.json"
 
 
-def main() -> None:
-    """Print one line for each kind of files, after the tracebacks."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument(
-        "--files", nargs="+", choices=("traffic", "maps"), default=["traffic", "maps"]
-    )
-    parser.add_argument("--count", type=int, default=500, help="number of files of each kind")
-    parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args()
-    torch.set_num_threads(1)
-    failed = False
-    for files in given.files:
-        begin = time.perf_counter()
-        with tempfile.TemporaryDirectory() as folder:
-            found, bad = fuzz(files, given.count, given.seed, Path(folder))
-        print(*bad, sep="\n", end="\n" if bad else "")
-        counts = ", ".join(f"{number:,} {kind}" for kind, number in found.most_common())
-        print(f"{files}: {counts} in {time.perf_counter() - begin:.0f} s", flush=True)
-        failed |= bool(bad)
-    raise SystemExit(failed)
+def in_a_folder(files: str, count: int, seed: int) -> tuple[Counter[str], list[str]]:
+    """Fuzz in a temporary folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        return fuzz(files, count, seed, Path(folder))
 
 
 if __name__ == "__main__":
-    main()
+    report(__doc__, "files", ("traffic", "maps"), in_a_folder, 500)

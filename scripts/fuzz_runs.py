@@ -8,18 +8,15 @@ Examples:
   python scripts/fuzz_runs.py --files checkpoints --count 200 --seed 1
 """
 
-import argparse
 import random
 import tempfile
-import time
 import zipfile
 from collections import Counter
 from pathlib import Path
 
-import torch
 import yaml
 from fuzz_files import mutated
-from fuzzing import Outcome, outcome
+from fuzzing import Outcome, outcome, report
 
 import graphmarl as gm
 from graphmarl.results.run import Run
@@ -101,28 +98,11 @@ def fuzz(files: str, count: int, seed: int, folder: Path) -> tuple[Counter[str],
     return found, bad
 
 
-def main() -> None:
-    """Print one line for each kind of files, after the tracebacks."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    kinds = ("configurations", "checkpoints")
-    parser.add_argument("--files", nargs="+", choices=kinds, default=kinds)
-    parser.add_argument("--count", type=int, default=250, help="number of files of each kind")
-    parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args()
-    torch.set_num_threads(1)
-    failed = False
-    for files in given.files:
-        begin = time.perf_counter()
-        with tempfile.TemporaryDirectory() as folder:
-            found, bad = fuzz(files, given.count, given.seed, Path(folder))
-        print(*bad, sep="\n", end="\n" if bad else "")
-        counts = ", ".join(f"{number:,} {kind}" for kind, number in found.most_common())
-        print(f"{files}: {counts} in {time.perf_counter() - begin:.0f} s", flush=True)
-        failed |= bool(bad)
-    raise SystemExit(failed)
+def in_a_folder(files: str, count: int, seed: int) -> tuple[Counter[str], list[str]]:
+    """Fuzz in a temporary folder."""
+    with tempfile.TemporaryDirectory() as folder:
+        return fuzz(files, count, seed, Path(folder))
 
 
 if __name__ == "__main__":
-    main()
+    report(__doc__, "files", ("configurations", "checkpoints"), in_a_folder, 250)

@@ -9,9 +9,8 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import Any
 
-SIGNALS = tuple(
-    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
-)
+from graphmarl.envs.worker_signals import SIGNALS
+
 PARENT = "GRAPHMARL_PARENT"
 """Environment variable with the process without which this one ends."""
 

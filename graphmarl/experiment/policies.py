@@ -33,7 +33,7 @@ class LearnerPolicy:
     Args:
         env: environment copies.
         learner: chooses the actions.
-        builder: builds the agent graph of each step.
+        builder: builds the agent graph of each step, or its name.
         greedy: take the most likely or most valuable action; otherwise act as in training.
 
     Attributes:
@@ -41,8 +41,9 @@ class LearnerPolicy:
     """
 
     def __init__(
-        self, env: Environment, learner: Learner, builder: GraphBuilder, greedy: bool
+        self, env: Environment, learner: Learner, builder: GraphBuilder | str, greedy: bool
     ) -> None:
+        builder = make_graph(builder) if isinstance(builder, str) else builder
         self.learner, self.greedy = learner, greedy
         self.runner = PolicyRunner(env.spec, env.num_envs, learner, builder)
         self.stored: dict[str, Tensor] = {}
@@ -95,7 +96,7 @@ def load_policy(
         env: options of the environment to change.
         cut: which bits of the messages are not sent, as in `evaluate`.
         trust: import classes and functions from outside the library that the run names.
-        attention: the channel keeps the attention of transformers.
+        attention: the channel records the attention of the layers.
 
     Raises:
         FileNotFoundError: the folder holds no run or no checkpoint.
@@ -112,7 +113,7 @@ def load_policy(
         learner = config.learner(environment.spec)
         content = load_checkpoint(path, header=header(config.method, environment.spec))
         load_weights(learner, path, content)
-        policy = learner_policy(environment, learner.eval(), config.builder(), greedy)
+        policy = LearnerPolicy(environment, learner.eval(), config.builder(), greedy)
         with Channel(learner.network, environment.spec.num_agents, rule, attention) as channel:
             if rule is not None and not channel.layers:
                 raise ValueError(f"{config.method} sends no messages that could be cut")
@@ -136,21 +137,6 @@ def make_cut(text: str) -> Cut:
     if name not in options:
         raise ValueError(f"cut {text!r} lacks its number; write {name}=NUMBER")
     return construct("cut", name, kind, joined({first: options.pop(name)}, options))
-
-
-def learner_policy(
-    env: Environment, learner: Learner, builder: GraphBuilder | str, greedy: bool
-) -> LearnerPolicy:
-    """A policy with memory, for one pass through the first episodes of an environment.
-
-    Args:
-        env: environment copies.
-        learner: chooses the actions.
-        builder: builds the agent graph of each step.
-        greedy: take the most likely or most valuable action; otherwise act as in training.
-    """
-    builder = make_graph(builder) if isinstance(builder, str) else builder
-    return LearnerPolicy(env, learner, builder, greedy)
 
 
 def random_policy(env: Environment, seed: int = 0) -> Policy:

@@ -6,7 +6,7 @@ from torch_geometric.data import Data
 from toy import Toy
 
 from graphmarl.data import Collector, PolicyRunner, RandomPolicy
-from graphmarl.experiment.policies import learner_policy
+from graphmarl.experiment.policies import LearnerPolicy
 from graphmarl.graphs import make_graph
 from graphmarl.methods import METHODS
 from graphmarl.resolver import construct
@@ -40,7 +40,7 @@ def test_collection_and_evaluation_act_alike(name, options):
     torch.manual_seed(7)
     trajectory = next(iter(Collector(Toy(4), make_graph(builder), learner, 99, 9, seed=3)))
     env = Toy(4)
-    policy = learner_policy(env, learner, builder, greedy=False)
+    policy = LearnerPolicy(env, learner, builder, greedy=False)
     torch.manual_seed(7)
     with torch.inference_mode():
         step, running = env.reset(3), torch.ones(4, dtype=torch.bool)

@@ -15,7 +15,7 @@ import graphmarl as gm
 from graphmarl.cli import main
 from graphmarl.experiment.inspection import Inspection
 from graphmarl.experiment.inspection_tables import edge_table, shape_of
-from graphmarl.experiment.policies import LoadedPolicy, learner_policy
+from graphmarl.experiment.policies import LearnerPolicy, LoadedPolicy
 from graphmarl.experiment.recording import RecordedStep, record
 from graphmarl.methods import METHODS, G2ANet
 from graphmarl.nn import Channel
@@ -40,7 +40,7 @@ def inspected(name: str, **options: Any) -> Inspection:
     torch.manual_seed(0)
     learner = construct("method", name, METHODS[name], {**small, **options}, env.spec).eval()
     with Channel(learner.network, 3, attention=True) as channel:
-        policy = learner_policy(env, learner, "complete", greedy=True)
+        policy = LearnerPolicy(env, learner, "complete", greedy=True)
         used = channel if channel.layers else None
         loaded = LoadedPolicy(env, policy, used, learner.network)
         return Inspection(record(loaded, 3), env.spec, name)
@@ -89,8 +89,8 @@ def with_shut_gates() -> pd.DataFrame:
     learner = G2ANet(env.spec).eval()
     conv: Any = next(m for m in learner.modules() if isinstance(m, GatedConv))
     nn.init.constant_(conv.gate.bias, -1.0)
-    with Channel(learner.network, 3) as channel:
-        policy = learner_policy(env, learner, "complete", greedy=True)
+    with Channel(learner.network, 3, attention=True) as channel:
+        policy = LearnerPolicy(env, learner, "complete", greedy=True)
         loaded = LoadedPolicy(env, policy, channel, learner.network)
         return Inspection(record(loaded, 3), env.spec, "g2anet").edges()
 
@@ -109,7 +109,7 @@ class Known(MessagePassing):
 
 
 def moment_of(network: nn.Module, *inputs: torch.Tensor) -> RecordedStep:
-    with Channel(network, 3) as channel:
+    with Channel(network, 3, attention=True) as channel:
         network(*inputs)
         step = Toy(2).reset(0)
         return RecordedStep(step, torch.zeros(2, 3), channel.messages, torch.tensor([True, False]))

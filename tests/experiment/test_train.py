@@ -13,6 +13,7 @@ import yaml
 from graphmarl.experiment import callbacks
 from graphmarl.experiment.evaluate import evaluate
 from graphmarl.experiment.train import resume, train
+from graphmarl.graphs import GRAPHS
 from graphmarl.methods import METHODS
 from graphmarl.resolver import options_of
 from graphmarl.results.checkpoints import CheckpointError, load_checkpoint
@@ -168,7 +169,14 @@ def test_a_trained_flow_is_used_again(whole, tmp_path):
     assert same(first, second)
 
 
-@pytest.mark.parametrize("graph", ["knn", "complete"])
+MORE = [
+    pytest.param(graph, marks=pytest.mark.slow)
+    for graph in GRAPHS
+    if graph not in ("radius", "links", "knn", "complete")
+]
+
+
+@pytest.mark.parametrize("graph", ["knn", "complete", *MORE])
 def test_a_method_that_reads_no_edges_is_the_same_on_every_graph(graph, whole, tmp_path):
     assert same(whole("ippo"), start(tmp_path, "b", graph=graph))
 

@@ -121,7 +121,7 @@ class Channel:
         network: network whose PyTorch Geometric layers are hooked.
         num_agents: rows per graph.
         cut: decides which bits are sent; None sends all.
-        attention: keep the attention of transformers.
+        attention: record the attention of the layers.
     """
 
     def __init__(
@@ -148,15 +148,19 @@ class Channel:
                 layer.register_message_forward_hook(self._message),
             ]
             if self.attention and hasattr(layer, "keeps_attention"):
-                setattr(layer, "keeps_attention", True)  # noqa: B010
+                self._keep_attention(layer, True)
                 handles.append(layer.register_forward_hook(self._attended))
-                self._stack.callback(setattr, layer, "keeps_attention", False)
+                self._stack.callback(self._keep_attention, layer, False)
             for handle in handles:
                 self._stack.callback(handle.remove)
         return self
 
     def __exit__(self, *_: object) -> None:
         self._stack.close()
+
+    @staticmethod
+    def _keep_attention(layer: Any, keep: bool) -> None:
+        layer.keeps_attention = keep
 
     def _before(self, layer: nn.Module, inputs: tuple[Any, ...]) -> None:
         """Store the edges of the layer's next messages."""
@@ -170,7 +174,7 @@ class Channel:
         between = edge_index[0] != edge_index[1]
         keep = self._kept(layer, message, arguments, between)
         flat = torch.where(keep, flat, torch.zeros_like(flat))
-        alpha = attention_of(layer, arguments, len(flat))
+        alpha = attention_of(layer, arguments, len(flat)) if self.attention else None
         name = self.names[layer]
         self.messages.append(
             LayerMessages(
@@ -211,12 +215,11 @@ class Channel:
         keep[ranked] &= cut
         return keep
 
-    def _attended(self, layer: nn.Module, inputs: tuple[Any, ...], output: Tensor) -> None:
+    def _attended(self, layer: Any, inputs: tuple[Any, ...], output: Tensor) -> None:
         """Record the attention of a transformer, whose layers after the first send nothing."""
         name, rounds = self.names[layer], self.messages
         last = max(i for i, each in enumerate(rounds) if each.layer == name)
-        weights: list[Tensor] = getattr(layer, "attention_weights")  # noqa: B009
-        first, *others = weights
+        first, *others = layer.attention_weights
         sent = rounds[last]
         rounds[last] = replace(sent, attention=first)
         empty = sent.message[:, :0]

@@ -124,3 +124,23 @@ def test_a_specification_is_checked(changes, message):
     good = {"num_agents": 2, "obs_shape": (3,), "num_actions": 2, "horizon": 5}
     with pytest.raises(ValueError, match=message):
         Spec(**{**good, **changes})
+
+
+class Overwriting(Toy):
+    """Writes each step into the tensors of the first."""
+
+    def reset(self, seed: int) -> Step:
+        self.first = super().reset(seed).clone()
+        return self.first
+
+    def step(self, action: torch.Tensor) -> Step:
+        step = super().step(action)
+        for name in ("obs", "time", "reward", "alive"):
+            getattr(self.first, name).copy_(getattr(step, name))
+        return step.replace(obs=self.first.obs, time=self.first.time)
+
+
+def test_steps_that_are_written_again_are_kept_as_they_were():
+    env = Overwriting(num_envs=1)
+    times = [int(moved.step.time) for moved in list(first_episodes(env, random_policy(env), 0))]
+    assert times == list(range(len(times))) and len(times) > 1

@@ -17,8 +17,8 @@ from graphmarl.experiment import (
     grid_runs,
     inspection,
     policies,
-    recording,
 )
+from graphmarl.experiment.inspection import recording
 from graphmarl.experiment.train import train
 from graphmarl.methods import METHODS
 from graphmarl.methods.nvif_stages import CodeStage, FlowStage

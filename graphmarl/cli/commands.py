@@ -18,7 +18,7 @@ from graphmarl.experiment.communication import cut_curve
 from graphmarl.experiment.evaluate import evaluate
 from graphmarl.experiment.grid_runs import Settings, commands, run_grid, runs_of
 from graphmarl.experiment.inspection import Inspection, inspect
-from graphmarl.experiment.recording import record_episode
+from graphmarl.experiment.inspection.recording import record_episode
 from graphmarl.experiment.sweep import grid
 from graphmarl.methods import METHODS, method_table
 from graphmarl.ranges import PositiveInt, Threads

@@ -13,8 +13,8 @@ import torch
 from graphmarl.checks import checked
 from graphmarl.experiment.config import Named
 from graphmarl.experiment.evaluate import evaluate
+from graphmarl.experiment.inspection.recording import RecordedStep, record
 from graphmarl.experiment.policies import load_policy
-from graphmarl.experiment.recording import RecordedStep, record
 from graphmarl.nn import Cut
 from graphmarl.ranges import Percent
 from graphmarl.results.run import Run

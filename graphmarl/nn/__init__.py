@@ -2,7 +2,7 @@
 
 from graphmarl.nn.actor_critic import Actor, ActorCritic
 from graphmarl.nn.adjacency import Adjacency, BlockMask, NeighborLists, adjacency_of
-from graphmarl.nn.communication.channel import Channel, LayerMessages
+from graphmarl.nn.communication.channel import Channel, LayerMessages, without_noise
 from graphmarl.nn.communication.cuts import CUTS, Cut, Rank
 from graphmarl.nn.communication.flow import (
     FlowDecoder,
@@ -74,7 +74,7 @@ from graphmarl.nn.picture_encoder import (
     encoded_size,
     observation_encoder,
 )
-from graphmarl.nn.policy import PolicyHead
+from graphmarl.nn.policy import PolicyHead, parameters_of, policy_kl, policy_rows
 from graphmarl.nn.q_network import QNetwork
 from graphmarl.nn.state_messages import StateAggregator, StateMessages
 from graphmarl.nn.tree_encoder import TreeEncoder
@@ -145,11 +145,15 @@ __all__ = [
     "AgentLinear",
     "PairConv",
     "PolicyHead",
+    "parameters_of",
+    "policy_kl",
+    "policy_rows",
     "PooledCritic",
     "QNetwork",
     "Rank",
     "RunningMoments",
     "LayerMessages",
+    "without_noise",
     "ConcatConv",
     "SquashedNormal",
     "StateAggregator",

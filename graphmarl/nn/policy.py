@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
-from torch.distributions import Categorical, Distribution
+from torch.distributions import Categorical, Distribution, kl_divergence
 from torch_geometric.data import Data
 
 from graphmarl.functional import mask_logits
@@ -76,3 +76,34 @@ def parameters_of(policy: Distribution) -> Float[Tensor, "row number"]:
         return torch.cat([policy.beta.concentration1, policy.beta.concentration0], -1)
     assert isinstance(policy, Categorical), "a policy head gives one of the three"
     return policy.probs
+
+
+def policy_rows(policy: Distribution, rows: Int[Tensor, " pick"]) -> Distribution:
+    """The policies of some rows.
+
+    Args:
+        policy: of a policy head.
+        rows: their numbers.
+    """
+    if isinstance(policy, SquashedNormal):
+        return SquashedNormal(policy.normal.mean[rows], policy.normal.scale[rows].log())
+    if isinstance(policy, ScaledBeta):
+        return ScaledBeta(policy.beta.concentration1[rows], policy.beta.concentration0[rows])
+    assert isinstance(policy, Categorical), "a policy head gives one of the three"
+    return Categorical(logits=policy.logits[rows], validate_args=False)
+
+
+def policy_kl(p: Distribution, q: Distribution) -> Float[Tensor, " row"]:
+    """KL( p || q ) of each row, in nats.
+
+    The divergence of two squashed Gaussians is that of the Gaussians, as of scaled distributions.
+
+    Args:
+        p: policies of a policy head.
+        q: policies of the same kind.
+    """
+    if isinstance(p, SquashedNormal) and isinstance(q, SquashedNormal):
+        return kl_divergence(p.normal, q.normal).sum(-1)
+    if isinstance(p, ScaledBeta) and isinstance(q, ScaledBeta):
+        return kl_divergence(p.beta, q.beta).sum(-1)
+    return kl_divergence(p, q)

@@ -7,43 +7,29 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from inspected import inspected
 from torch import nn
 from torch_geometric.nn import GATv2Conv, MessagePassing, TransformerConv
 from toy import Toy
 
 import graphmarl as gm
 from graphmarl.cli import main
-from graphmarl.experiment.inspection import Inspection
-from graphmarl.experiment.inspection_tables import edge_table, shape_of
-from graphmarl.experiment.policies import LearnerPolicy, LoadedPolicy
-from graphmarl.experiment.recording import RecordedStep, record
+from graphmarl.experiment.inspection.recording import RecordedStep
+from graphmarl.experiment.inspection.statistics import (
+    graph_statistics,
+    metrics_of,
+    sent_statistics,
+    turnover,
+)
+from graphmarl.experiment.inspection.tables import edge_table
 from graphmarl.methods import METHODS, G2ANet
-from graphmarl.nn import Channel
+from graphmarl.nn import Channel, LayerMessages
 from graphmarl.nn.conv import CommunicationTransformer as Transformer
 from graphmarl.nn.conv import GatedConv
-from graphmarl.resolver import construct, options_of
 
 ATTENTION = {"dgn", "tarmac", "tarmac_qmix", "g2anet", "vpp", "mamba", "mamba_small"}
 ATTENTION |= {"flatland_winner"}
 SILENT = {"ippo", "mappo", "iql", "vdn", "qmix", "qtran", "coma", "maddpg", "maddpgs", "pic"}
-SMALL: dict[str, Any] = {"hidden": 16, "tree": "view", "depth": 1, "recurrent": 16, "layers": 2}
-SMALL |= {"categoricals": 3, "classes": 4, "heads": 2}
-WORLD = ("recurrent", "layers", "heads")
-
-
-def inspected(name: str, **options: Any) -> Inspection:
-    """Two episodes of the toy with a policy that was never trained."""
-    env, known = Toy(num_envs=2), options_of(METHODS[name])
-    small = {k: v for k, v in SMALL.items() if k in known}
-    if "categoricals" not in known:
-        small = {k: v for k, v in small.items() if k not in WORLD}
-    torch.manual_seed(0)
-    learner = construct("method", name, METHODS[name], {**small, **options}, env.spec).eval()
-    with Channel(learner.network, 3, attention=True) as channel:
-        policy = LearnerPolicy(env, learner, "complete", greedy=True)
-        used = channel if channel.layers else None
-        loaded = LoadedPolicy(env, policy, used, learner.network)
-        return Inspection(record(loaded, 3), env.spec, name)
 
 
 @pytest.mark.parametrize("name", METHODS)
@@ -89,10 +75,7 @@ def with_shut_gates() -> pd.DataFrame:
     learner = G2ANet(env.spec).eval()
     conv: Any = next(m for m in learner.modules() if isinstance(m, GatedConv))
     nn.init.constant_(conv.gate.bias, -1.0)
-    with Channel(learner.network, 3, attention=True) as channel:
-        policy = LearnerPolicy(env, learner, "complete", greedy=True)
-        loaded = LoadedPolicy(env, policy, channel, learner.network)
-        return Inspection(record(loaded, 3), env.spec, "g2anet").edges()
+    return inspected("g2anet", env=env, learner=learner).edges()
 
 
 class Known(MessagePassing):
@@ -154,7 +137,8 @@ def test_the_attention_of_a_transformer_is_that_of_its_queries_and_keys(edges):
     conv, x, index = Transformer(4, 8, layers=1, heads=1), torch.randn(3, 4), torch.tensor(edges)
     conv.keeps_attention = True
     conv(x, index)
-    (found,) = conv.attention_weights
+    (given,) = conv.attention_weights
+    found = given()
     layer: Any = conv.layers[0]
     q, k, _ = layer.attended(conv.tokens(x, 3)).split(8, -1)
     scores = (q @ k.T / 8**0.5).exp().detach()
@@ -165,16 +149,47 @@ def test_the_attention_of_a_transformer_is_that_of_its_queries_and_keys(edges):
 
 
 def test_statistics_of_a_graph():
-    # 0 <-> 1 -> 2, and 3 alone; 4 is dead.
-    alive = torch.tensor([True, True, True, True, False])
-    found = shape_of(torch.tensor([[0, 1, 1], [1, 0, 2]]), alive)
-    assert found == {
-        "agents": 4,
-        "edges": 3,
-        "degree": 3 / 4,
-        "reciprocity": pytest.approx(2 / 3),
-        "components": 2,
-    }
+    # Copy 0 is empty. In copy 1: 0 <-> 1 -> 2, and 3 alone; 4 is dead.
+    alive = torch.tensor([[True, False, False, False, False], [True, True, True, True, False]])
+    edges = torch.tensor([[5, 6, 6], [6, 5, 7]])
+    for rounds, around in ((0, 0), (1, 3 / 4), (2, 4 / 4)):
+        found = graph_statistics(edges, alive, rounds)
+        assert {name: value[1] for name, value in found.items()} == {
+            "agents": 4,
+            "edges": 3,
+            "degree": 3 / 4,
+            "reciprocity": pytest.approx(2 / 3),
+            "components": 2,
+            # 1 receives from 0, 0 from 1, 2 from 1 and, in a second round, from 0.
+            "range": around,
+        }
+        empty = {name: value[0] for name, value in found.items() if name != "reciprocity"}
+        assert empty == {"agents": 1, "edges": 0, "degree": 0, "components": 1, "range": 0}
+        assert np.isnan(found["reciprocity"][0])
+
+
+def test_turnover_counts_the_edges_that_only_one_of_two_steps_has():
+    before = torch.tensor([[0, 1, 3], [1, 0, 4]])
+    after = torch.tensor([[0, 2, 3], [1, 0, 4]])
+    assert turnover(after, before, 3, 3).tolist()[:2] == [pytest.approx(2 / 3), 0]
+    assert np.isnan(turnover(after, before, 3, 3)[2]), "no edges in both"
+    assert np.isnan(turnover(after, None, 3, 1)).all()
+
+
+def test_the_entropy_of_attention_is_that_of_its_shares():
+    edges, nothing = torch.tensor([[1, 2, 4], [0, 0, 3]]), torch.zeros(3, 0)
+    alpha = torch.tensor([[0.2, 0.5], [0.6, 0.0], [0.3, 0.3]])
+    sent = LayerMessages(edges, nothing, nothing.bool(), weights=lambda: alpha)
+    found = sent_statistics([sent], 3, 2)["entropy"]
+    # Shares 1/4 and 3/4, and 1 and 0, of agent 0; one neighbour of agent 3.
+    wanted = -(0.25 * np.log(0.25) + 0.75 * np.log(0.75)) / 2
+    assert found == pytest.approx([wanted, 0.0], abs=1e-6)
+
+
+def test_a_metric_of_several_numbers_has_several_columns():
+    info = {"win": torch.tensor([1.0, 0.0]), "queue": torch.tensor([[1.0, 2.0], [3.0, 4.0]])}
+    found = {name: column.tolist() for name, column in metrics_of(info).items()}
+    assert found == {"win": [1, 0], "queue_0": [1, 3], "queue_1": [2, 4]}
 
 
 @pytest.fixture(scope="module")

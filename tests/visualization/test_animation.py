@@ -13,7 +13,7 @@ from torch_geometric.data import Data
 
 from graphmarl.cli import main
 from graphmarl.envs import Hallway
-from graphmarl.experiment.recording import record_episode
+from graphmarl.experiment.inspection.recording import record_episode
 from graphmarl.experiment.train import train
 from graphmarl.step import Scene
 from graphmarl.visualization.animation import Frame, draw_frame, save_animation

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import Any
 
 import torch
@@ -33,7 +34,8 @@ class LayerMessages:
         alphabet: sizes of the one-hot symbols of a message; empty for messages of numbers.
         layer: name of the layer in its network.
         round: how often the layer sent messages in this step before.
-        attention: attention of the receiver to each message, by head; None without attention.
+        weights: gives the attention of the receiver to each message, (edge, head); None without
+            attention. It is called where it is needed, as recording must not slow the policy.
     """
 
     edge_index: Int[Tensor, "2 edge"]
@@ -43,7 +45,12 @@ class LayerMessages:
     alphabet: tuple[int, ...] = ()
     layer: str = ""
     round: int = 0
-    attention: Float[Tensor, "edge head"] | None = None
+    weights: Callable[[], Tensor] | None = None
+
+    @cached_property
+    def attention(self) -> Float[Tensor, "edge head"] | None:
+        """Attention of the receiver to each message, by head; None without attention."""
+        return None if self.weights is None else self.weights()
 
     @property
     def open(self) -> Bool[Tensor, " edge"]:
@@ -88,6 +95,23 @@ def attention_of(
     return alpha.reshape(edges, -1) if edges else alpha.flatten(1)
 
 
+@contextmanager
+def without_noise(network: nn.Module) -> Iterator[None]:
+    """Modules that sample messages in evaluation mode send their means instead.
+
+    Args:
+        network: holds the modules, whose attribute `noise` is set.
+    """
+    noisy: list[Any] = [m for m in network.modules() if getattr(m, "noise", None) is True]
+    try:
+        for module in noisy:
+            module.noise = False
+        yield
+    finally:
+        for module in noisy:
+            module.noise = True
+
+
 class Channel:
     """Counts, and optionally cuts, the messages of all message-passing layers of a network.
 
@@ -105,14 +129,15 @@ class Channel:
       default is its absolute value;
     - `header`: additional numbers per message that are never cut, such as the signatures of
       attention; they count as bytes but not as bits;
+    - `noise`: whether messages are sampled in evaluation mode too; `without_noise` turns it off;
     - `cuts_self`: whether edges from agents to themselves are cut with all others, of which they
       are then a part of the ranking; they are never counted;
     - `alphabet`: sizes of the one-hot symbols of a message. A symbol from an alphabet of n takes
       log2(n) binary digits, rounded up, which are its bits, and is sent or cut as a whole; all
       symbols have the same importance. The state of a world model with 32 categoricals of 32
       classes takes 160 bits;
-    - `attention_weights`: attention of each layer of a transformer inside, (edge, head) each, which
-      is kept if its `keeps_attention` is set.
+    - `attention_weights`: functions that give the attention of each layer of a transformer inside,
+      (edge, head) each, which is kept if its `keeps_attention` is set.
 
     The attention of other layers is the argument `alpha` of `message`, as in PyTorch Geometric, or
     the attribute `_alpha` of its transformer layer.
@@ -175,17 +200,17 @@ class Channel:
         keep = self._kept(layer, message, arguments, between)
         flat = torch.where(keep, flat, torch.zeros_like(flat))
         alpha = attention_of(layer, arguments, len(flat)) if self.attention else None
-        name = self.names[layer]
+        name, parts = self.names[layer], (edge_index, flat, keep)
+        if not between.all():
+            parts = (edge_index[:, between], flat[between], keep[between])
         self.messages.append(
             LayerMessages(
-                edge_index[:, between],
-                flat[between],
-                keep[between],
+                *parts,
                 getattr(layer, "header", 0),
                 getattr(layer, "alphabet", ()),
                 name,
                 sum(each.layer == name for each in self.messages),
-                None if alpha is None else alpha[between],
+                None if alpha is None else partial(alpha.__getitem__, between),
             )
         )
         return flat.view(message.shape)
@@ -221,12 +246,12 @@ class Channel:
         last = max(i for i, each in enumerate(rounds) if each.layer == name)
         first, *others = layer.attention_weights
         sent = rounds[last]
-        rounds[last] = replace(sent, attention=first)
+        rounds[last] = replace(sent, weights=first)
         empty = sent.message[:, :0]
         for number, alpha in enumerate(others, 1):
             named = f"{name}.layers.{number}"
             parts = sent.edge_index, empty, empty.bool()
-            rounds.append(LayerMessages(*parts, layer=named, attention=alpha))
+            rounds.append(LayerMessages(*parts, layer=named, weights=alpha))
 
     def take(self, num_graphs: int) -> dict[str, Float[Tensor, " graph"]]:
         """Messages, bits and bytes of each graph since the last call."""

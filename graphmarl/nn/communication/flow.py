@@ -128,7 +128,7 @@ class FlowEncoder(CommunicationModule):
         self.size = latent + (own if replaces_input else 0)
         self.memory_size = hidden
         self.rounds = layers
-        self.sample_latent = sample_latent
+        self.noise = sample_latent
         self.autoencoder = ObservationAutoencoder(
             view.stop - view.start, code_size, variational=variational_code
         )
@@ -138,12 +138,10 @@ class FlowEncoder(CommunicationModule):
         self.head = nn.Linear(hidden, 2 * latent)
 
     def observe(self, graph: Data) -> Float[Tensor, "row code"]:
-        """Code of the view and unique features, o_i; no gradient reaches the autoencoder."""
+        """Code of the view and unique features, o_i."""
         assert graph.x is not None, "the agent graph carries observations"
         x = graph.x.flatten(1)
-        with torch.no_grad():
-            code = self.autoencoder.encode(x[:, self.view])
-        return torch.cat([code, x[:, self.unique]], 1)
+        return torch.cat([self.autoencoder.encode(x[:, self.view]), x[:, self.unique]], 1)
 
     def inference(
         self,
@@ -164,15 +162,14 @@ class FlowEncoder(CommunicationModule):
         memory: Float[Tensor, "row memory"],
         output: Output,
     ) -> Float[Tensor, "row memory"]:
-        """Set the latent s; returns the next memory, without gradient."""
+        """Set the latent s; returns the next memory."""
         assert graph.edge_index is not None, "a builder has set the edges"
-        with torch.no_grad():
-            norm = symmetric_norm(graph.edge_index, graph.num_nodes or 0)
-            own = self.observe(graph)
-            phi = self.flow_o(own, graph.edge_index, norm)
-            mu, sigma, h = self.inference(phi, memory, graph.edge_index, norm)
-            s = mu + sigma * torch.randn_like(sigma) if self.sample_latent else mu
-            output.latent = torch.cat([s, own], 1) if self.replaces_input else s
+        norm = symmetric_norm(graph.edge_index, graph.num_nodes or 0)
+        own = self.observe(graph)
+        phi = self.flow_o(own, graph.edge_index, norm)
+        mu, sigma, h = self.inference(phi, memory, graph.edge_index, norm)
+        s = mu + sigma * torch.randn_like(sigma) if self.noise else mu
+        output.latent = torch.cat([s, own], 1) if self.replaces_input else s
         return h
 
 

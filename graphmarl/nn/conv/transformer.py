@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Literal
 
 import torch
@@ -138,7 +139,8 @@ class CommunicationTransformer(MessagePassing):
 
     Attributes:
         keeps_attention: whether `attention_weights` are kept.
-        attention_weights: of the last call, by layer: weight of each edge, (edge, heads).
+        attention_weights: of the last call, by layer: a function that gives the weight of each
+            edge, (edge, heads).
 
     Shapes:
         x (row, in_channels), edge_index (2, edge); out (row, out_channels).
@@ -167,7 +169,7 @@ class CommunicationTransformer(MessagePassing):
         relays = layers - 1 if hops == "layer" else 0
         self.relays, self.rounds = nn.ModuleList(TokenConv() for _ in range(relays)), 1 + relays
         self.keeps_attention = False
-        self.attention_weights: list[Tensor] = []
+        self.attention_weights: list[Callable[[], Tensor]] = []
         self.embed = nn.Linear(in_channels, out_channels)
         self.layers = nn.ModuleList(
             TransformerLayer(out_channels, heads, dropout=dropout) for _ in range(layers)
@@ -188,8 +190,7 @@ class CommunicationTransformer(MessagePassing):
             layer.keeps_attention = self.keeps_attention
         out, place = self._transform(x, edge_index, num_agents or max(1, len(x)))
         if self.keeps_attention:
-            group, query, token = place
-            self.attention_weights = [each.weights[group, :, query, token] for each in layers]
+            self.attention_weights = [partial(picked, each.weights, *place) for each in layers]
         return out
 
     def _transform(
@@ -260,6 +261,11 @@ class CommunicationTransformer(MessagePassing):
             last = number == len(self.layers) - 1
             x = layer(x, mask[:, None], drop, queries=1 if last else 0)
         return x[:, 0]
+
+
+def picked(weights: Tensor, group: Tensor, query: Tensor, token: Tensor) -> Tensor:
+    """Attention (edge, head) out of that of all tokens, (group, head, query, token)."""
+    return weights[group, :, query, token]
 
 
 def beside(

@@ -1,4 +1,4 @@
-"""Inspection of a trained policy: who receives what from whom, as tables and graphs."""
+"""Recorded episodes as tables, graphs and files."""
 
 from __future__ import annotations
 
@@ -14,13 +14,10 @@ from torch_geometric.data import Data
 
 from graphmarl.agent_graph import agent_graph
 from graphmarl.checks import checked
-from graphmarl.experiment.config import Named
-from graphmarl.experiment.inspection_tables import agent_table, edge_table, step_table
-from graphmarl.experiment.policies import load_policy
-from graphmarl.experiment.recording import RecordedStep, record
-from graphmarl.nn import Cut
-from graphmarl.ranges import Copies, NonNegativeInt, PositiveInt, Seed
-from graphmarl.results.run import Run
+from graphmarl.experiment.inspection.recording import RecordedStep
+from graphmarl.experiment.inspection.statistics import step_table
+from graphmarl.experiment.inspection.tables import agent_table, edge_table
+from graphmarl.ranges import NonNegativeInt
 from graphmarl.step import Spec
 from graphmarl.visualization.graphs import one_graph
 
@@ -28,7 +25,7 @@ Format = Literal["parquet", "csv"]
 
 
 @dataclass(frozen=True, repr=False)
-class Inspection:
+class Tables:
     """What a policy computed in some episodes: edges, messages, attention, outputs and actions.
 
     Args:
@@ -36,12 +33,14 @@ class Inspection:
         spec: shapes of the environment.
         title: what was played.
         layers: names of the message-passing layers.
+        rounds: hops that information travels along the edges in a step.
     """
 
     recorded: Sequence[RecordedStep]
     spec: Spec
     title: str
     layers: Sequence[str] = ()
+    rounds: int = 0
 
     @property
     def episodes(self) -> int:
@@ -53,7 +52,7 @@ class Inspection:
         """Whether there is attention, a gate that was shut, and messages."""
         sent = [each for step in self.recorded for each in step.messages]
         return {
-            "attention": any(each.attention is not None for each in sent),
+            "attention": any(each.weights is not None for each in sent),
             "gates": any(bool((~each.open).any()) for each in sent if each.keep.shape[1]),
             "messages": any(bool(each.keep.any()) for each in sent),
         }
@@ -93,11 +92,13 @@ class Inspection:
 
         Columns: `episode`, `time`, `reward` of the team, numbers of live `agents` and of `edges`,
         mean in-`degree`, `reciprocity` (share of edges whose reverse is an edge), `components`
-        (weakly connected), `messages` and `bits` sent, mean `entropy` of the attention of an agent
-        to its neighbours in nats (normalised over them), and the metrics of the environment after
-        the actions.
+        (weakly connected), `range` (mean number of other agents whose information reaches an agent
+        within the rounds of the method), `turnover` (share of the edges of this step and the one
+        before that only one of them has), `messages` and `bits` sent, mean `entropy` of the
+        attention of an agent to its neighbours in nats (normalised over them), and the metrics of
+        the environment after the actions.
         """
-        return step_table(self.recorded, self.spec.num_agents)
+        return step_table(self.recorded, self.spec.num_agents, self.rounds)
 
     @checked
     def to_pyg(self, step: NonNegativeInt, episode: NonNegativeInt = 0) -> Data:
@@ -115,7 +116,7 @@ class Inspection:
         """
         recorded = self._at(step, episode)
         graph = agent_graph(recorded.step, self.spec)
-        attended = [each for each in recorded.messages if each.attention is not None]
+        attended = [each for each in recorded.messages if each.weights is not None]
         graph.edge_index = attended[-1].edge_index if attended else recorded.edge_index
         graph.edge_attr = attended[-1].attention if attended else None
         own = graph.edge_index[1] // self.spec.num_agents == episode
@@ -123,7 +124,8 @@ class Inspection:
         part.action = recorded.action[episode]
         if graph.edge_attr is not None:
             part.attention = graph.edge_attr[own]
-        return part
+        # Tensors of a recording take no part in gradients until they are copied.
+        return part.clone()
 
     @checked
     def to_networkx(self, step: NonNegativeInt, episode: NonNegativeInt = 0) -> nx.MultiDiGraph:
@@ -218,43 +220,3 @@ def write_parquet(table: pd.DataFrame, path: Path) -> None:
         text = "Parquet needs pip install 'graphmarl[inspect]'; or choose the format csv"
         raise ImportError(text) from error
     table.to_parquet(path, index=False)
-
-
-@checked
-def inspect(
-    run: str | Path | Run,
-    episodes: Copies = 1,
-    steps: PositiveInt | None = None,
-    seed: Seed = 1_000_000,
-    graph: Named | None = None,
-    greedy: bool = True,
-    checkpoint: str | Path | None = None,
-    env: dict[str, Any] | None = None,
-    cut: str | Cut | None = None,
-    trust: bool = False,
-) -> Inspection:
-    """Play episodes with a checkpoint of a run and record all that its network computes to act.
-
-    Args:
-        run: the run folder.
-        episodes: number of episodes, each the first of an environment copy of its own.
-        steps: stop after so many steps, or when the last episode has ended.
-        seed: seed of the episodes and of sampling.
-        graph: another graph builder than that of the run.
-        greedy: take the most likely or most valuable action; otherwise act as in training.
-        checkpoint: another checkpoint than the last.
-        env: options of the environment to change, as in `{size: 48}`.
-        cut: which bits of the messages are not sent, as in `evaluate`.
-        trust: import classes and functions from outside the library that the run names.
-
-    Raises:
-        FileNotFoundError: the folder holds no run or no checkpoint.
-        CheckpointError: the checkpoint is damaged.
-        ValueError: a name or value that is not allowed.
-    """
-    run = run if isinstance(run, Run) else Run(run, trust)
-    options: Any = (graph, greedy, checkpoint, env, cut, trust)
-    with load_policy(run, episodes, *options, attention=True) as loaded:
-        names = list(loaded.channel.names.values()) if loaded.channel else []
-        recorded = record(loaded, seed, steps, scenes=True)
-        return Inspection(recorded, loaded.env.spec, str(run.path.name), names)

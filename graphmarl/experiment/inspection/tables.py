@@ -1,19 +1,17 @@
-"""Tables of recorded steps: edges, agents and steps."""
+"""Tables of the edges and the agents of recorded steps."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
-from graphmarl.experiment.recording import RecordedStep
+from graphmarl.experiment.inspection.recording import RecordedStep
 from graphmarl.nn import LayerMessages
 from graphmarl.nn.policy import parameters_of
 from graphmarl.step import Spec
@@ -123,75 +121,6 @@ def _agents_of(moment: RecordedStep, spec: Spec) -> Columns:
             columns |= {} if rows is None else numbered(name, rows)
     there = moment.running.repeat_interleave(agents)
     return {name: value[there].cpu().numpy() for name, value in columns.items()}
-
-
-def step_table(recorded: Sequence[RecordedStep], num_agents: int) -> pd.DataFrame:
-    """One row for each episode and step; see `Inspection.steps`.
-
-    Args:
-        recorded: the steps.
-        num_agents: slots for agents, N.
-    """
-    rows = [row for each in recorded for row in _steps_of(each, num_agents)]
-    return in_order(pd.DataFrame(rows))
-
-
-def _steps_of(moment: RecordedStep, num_agents: int) -> Iterator[dict[str, Any]]:
-    """The rows of one step."""
-    owner = (moment.edge_index[1] // num_agents).cpu()
-    sums = {"messages": torch.zeros(len(moment.running)), "bits": torch.zeros(len(moment.running))}
-    for sent in moment.messages:
-        graph = (sent.edge_index[1] // num_agents).cpu()
-        sums["bits"].index_add_(0, graph, sent.bits.cpu())
-        sums["messages"].index_add_(0, graph, sent.open.float().cpu())
-    for copy in moment.running.nonzero().flatten().tolist():
-        edges = moment.edge_index[:, owner == copy] % num_agents
-        alive = moment.step.alive[copy]
-        row: dict[str, Any] = {"episode": copy, "time": int(moment.step.time[copy])}
-        if moment.reward is not None:
-            row["reward"] = float(moment.reward[copy].sum())
-        row |= shape_of(edges, alive)
-        row |= {name: float(total[copy]) for name, total in sums.items()}
-        row["entropy"] = _entropy(moment.messages, copy, num_agents)
-        yield row | {name: float(each[copy]) for name, each in moment.info.items()}
-
-
-def shape_of(edges: Tensor, alive: Tensor) -> dict[str, float]:
-    """Number of live agents and of edges, degree, reciprocity and components of a graph.
-
-    Args:
-        edges: senders and receivers, of one graph.
-        alive: mask of live agents.
-    """
-    live, count = int(alive.sum()), edges.shape[1]
-    sender, receiver = edges.cpu().numpy()
-    size = len(alive)
-    pairs, reverse = sender * size + receiver, receiver * size + sender
-    matrix = coo_array((np.ones(count), (sender, receiver)), shape=(size, size))
-    components = connected_components(matrix, directed=True, connection="weak")[0]
-    return {
-        "agents": live,
-        "edges": count,
-        "degree": count / max(live, 1),
-        "reciprocity": float(np.isin(reverse, pairs).mean()) if count else float("nan"),
-        "components": components - (size - live),
-    }
-
-
-def _entropy(sent: Sequence[LayerMessages], copy: int, num_agents: int) -> float:
-    """Mean entropy of the attention of agents to their neighbours, over layers and heads."""
-    found = []
-    for each in sent:
-        own = each.edge_index[1] // num_agents == copy
-        if each.attention is None or not own.any():
-            continue
-        receiver, alpha = each.edge_index[1][own] % num_agents, each.attention[own]
-        total = alpha.new_zeros(num_agents, alpha.shape[1]).index_add_(0, receiver, alpha)
-        share = alpha / total[receiver].clamp(min=torch.finfo(alpha.dtype).tiny)
-        terms = torch.zeros_like(total).index_add_(0, receiver, -torch.xlogy(share, share))
-        found.append(terms[total > 0])
-    values = torch.cat(found) if found else torch.empty(0)
-    return float(values.mean()) if len(values) else float("nan")
 
 
 def numbered(name: str, rows: Tensor) -> dict[str, Tensor]:

@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch_geometric.data import Data
 
 from graphmarl.agent_graph import agent_graph
 from graphmarl.checks import checked
@@ -37,6 +38,8 @@ class RecordedStep:
         reward: rewards that the actions led to.
         info: metrics of the environment after the actions.
         scene: map and objects of the first copy; None if it has none or was not recorded.
+        graph: the agent graph that the network was given.
+        memory: memory of the agents that it was given.
     """
 
     step: Step
@@ -49,6 +52,8 @@ class RecordedStep:
     reward: Tensor | None = None
     info: dict[str, Tensor] = field(default_factory=dict)
     scene: Scene | None = None
+    graph: Data | None = None
+    memory: Tensor | None = None
 
 
 @torch.inference_mode()
@@ -65,11 +70,11 @@ def record(
         steps: stop after so many steps, or when the last episode has ended.
         scenes: keep the map and objects of the first copy.
     """
-    outputs: list[Output] = []
+    calls: list[tuple[Data, Tensor, Output]] = []
     drawn: list[Scene | None] = []
 
-    def keep(_: object, inputs: object, found: tuple[Output, Tensor]) -> None:
-        outputs.append(found[0])
+    def keep(_: object, inputs: tuple[Data, Tensor], found: tuple[Output, Tensor]) -> None:
+        calls.append((*inputs, found[0]))
 
     def act(step: Step) -> Tensor:
         drawn.append(scene_of(loaded.env) if scenes else None)
@@ -81,20 +86,21 @@ def record(
         for step, action, after, running in first_episodes(loaded.env, act, seed, steps):
             messages: list[LayerMessages] = []
             if loaded.channel is not None:
-                messages = list(loaded.channel.messages)
-                loaded.channel.take(loaded.env.num_envs)
-            graph = loaded.policy.runner.graph
-            assert graph is not None and graph.edge_index is not None, "the policy has acted"
+                messages, loaded.channel.messages = loaded.channel.messages, []
+            graph, memory, output = calls[-1]
+            assert graph.edge_index is not None, "a builder has set the edges"
             recorded.append(
                 RecordedStep(
-                    *(step, action, messages, running, graph.edge_index, outputs[-1]),
-                    value=value_of(loaded, outputs[-1]),
+                    *(step, action, messages, running, graph.edge_index, output),
+                    value=value_of(loaded, output),
                     reward=after.reward,
                     info=after.info,
                     scene=drawn[-1],
+                    graph=graph,
+                    memory=memory,
                 )
             )
-            outputs.clear()
+            calls.clear()
     finally:
         handle.remove()
     return recorded
@@ -162,7 +168,7 @@ def frame_of(recorded: RecordedStep, spec: Spec) -> Frame:
         recorded: the step.
         spec: shapes of the environment.
     """
-    attended = [each for each in recorded.messages if each.attention is not None]
+    attended = [each for each in recorded.messages if each.weights is not None]
     agents = agent_graph(recorded.step, spec)
     agents.edge_index = attended[-1].edge_index if attended else recorded.edge_index
     alpha = attended[-1].attention if attended else None

@@ -1,0 +1,206 @@
+"""Inspection of a trained policy: who receives what from whom, and whether it matters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import pandas as pd
+from torch_geometric.explain import Explainer
+from torch_geometric.explain.algorithm import ExplainerAlgorithm
+
+from graphmarl.checks import checked
+from graphmarl.experiment.config import Named
+from graphmarl.experiment.inspection.agreement import KEYS, agreement_table
+from graphmarl.experiment.inspection.deletion import deletion_curve
+from graphmarl.experiment.inspection.explaining import step_explainer
+from graphmarl.experiment.inspection.importance import importance_table
+from graphmarl.experiment.inspection.probes import latent_samples, message_samples, probe_table
+from graphmarl.experiment.inspection.recorded import Tables
+from graphmarl.experiment.inspection.recording import record
+from graphmarl.experiment.policies import load_policy
+from graphmarl.nn import AgentNetwork, Cut
+from graphmarl.ranges import Copies, NonNegativeInt, PositiveInt, Range, Seed
+from graphmarl.results.run import Run
+
+Folds = Annotated[int, Range(low=2, high=1_000)]
+
+
+@dataclass(frozen=True, repr=False)
+class Inspection(Tables):
+    """What a policy computed in some episodes, and what it depends on.
+
+    Args:
+        network: the network that acted.
+        arguments: arguments of `inspect`.
+    """
+
+    network: AgentNetwork | None = None
+    arguments: dict[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def _importance(self) -> pd.DataFrame:
+        assert self.network is not None, "an inspection of a run has its network"
+        cut = self.arguments.get("cut") is not None
+        return importance_table(self.recorded, self.network, self.spec.num_agents, cut)
+
+    def importance(self) -> pd.DataFrame:
+        """Counterfactual importance of each edge in each step.
+
+        The importance of an edge is the divergence KL( pi_i || pi_i without it ) of the policy of
+        its receiver i, in nats, or the largest absolute change of a Q-value of a legal action, if
+        this edge alone is removed from all layers of the step, with memory as it was. Messages that
+        are sampled are replaced by their means. An edge along which nothing was sent, since its
+        gate was shut or its message was cut, has importance 0, as have all edges of a method whose
+        policy reads none.
+
+        Columns: `episode`, `time`, `sender`, `receiver`, `importance`, `action_changed` (whether
+        the greedy discrete action of the receiver is another one without the edge).
+        """
+        return self._importance.copy()
+
+    def edges(self, messages: bool = False, importance: bool = False) -> pd.DataFrame:
+        """One row for each edge, layer, round and step; see `Tables.edges`.
+
+        Args:
+            messages: also the numbers of the messages, as `message_0` and so on.
+            importance: also `importance` and `action_changed`, of all layers and rounds together.
+        """
+        table = super().edges(messages)
+        return table.merge(self._importance, "left", KEYS) if importance else table
+
+    @checked
+    def agreement(self, by_receiver: bool = False) -> pd.DataFrame:
+        """Whether attention agrees with importance: their rank correlation.
+
+        Spearman's rho over the edges of a step, as a mean over steps and then over episodes.
+        Columns: `layer`, `round`, `head`, `rho` and the `half_width` of its 95 % interval over
+        `episodes`; `groups` counts the steps in which both vary.
+
+        Args:
+            by_receiver: rank the edges of each receiver separately, instead of those of a step.
+
+        Raises:
+            ValueError: the method has no attention.
+        """
+        return agreement_table(self.edges(), self._importance, by_receiver)
+
+    @checked
+    def probe(
+        self,
+        source: Literal["message", "latent"] = "message",
+        targets: Sequence[str] | None = None,
+        by_edge: bool = False,
+        permutations: NonNegativeInt = 20,
+        folds: Folds = 5,
+        samples: PositiveInt = 2_000,
+    ) -> pd.DataFrame:
+        """What messages say about their sender, or latent features about their agent.
+
+        A linear model predicts each target from the numbers of a message (logistic regression of up
+        to 10 values, scored by balanced accuracy; ridge regression of others, scored by R2). The
+        score is cross-validated over episodes, and compared with `chance`, its mean if the targets
+        of episodes are permuted; `p_value` is the share of permutations that are as good.
+
+        Args:
+            source: probe each `message` that was sent, or each agent's `latent` features.
+            targets: parts of the sender's observation by name, `action`, or `state_0` and so on; by
+                default all.
+            by_edge: probe each pair of sender and receiver separately.
+            permutations: number of permutations.
+            folds: folds of the cross-validation.
+            samples: most samples of a probe; of more, these many are drawn.
+
+        Raises:
+            ImportError: scikit-learn is not installed.
+            ValueError: an unknown target, too few episodes, or nothing to probe.
+        """
+        size = self.recorded, self.spec
+        found = latent_samples(*size) if source == "latent" else message_samples(*size, by_edge)
+        table = probe_table(found, targets, permutations, folds, samples)
+        if table.empty:
+            raise ValueError(f"this method has no {source}s to probe")
+        return table
+
+    @checked
+    def deletion_curve(self, **options: Any) -> pd.DataFrame:
+        """Return of the policy against the share of edges removed; see `deletion_curve`.
+
+        Args:
+            options: arguments of `deletion_curve`; those of the inspection are the default.
+        """
+        kept = ("run", "seed", "graph", "greedy", "checkpoint", "env", "trust")
+        own = {name: self.arguments[name] for name in kept if name in self.arguments}
+        return deletion_curve(**(own | options))
+
+    @checked
+    def explainer(
+        self,
+        step: NonNegativeInt = 0,
+        episode: NonNegativeInt = 0,
+        algorithm: ExplainerAlgorithm | None = None,
+        **settings: Any,
+    ) -> Explainer:
+        """An explainer of PyTorch Geometric for the decisions of one step.
+
+        It is called as `explainer(data.x, data.edge_index, index=agent)`, where `data` is
+        `to_pyg(step, episode)`, and explains the logits of policies, or Q-values as a regression.
+
+        Args:
+            step: number of the step.
+            episode: number of the episode.
+            algorithm: how to explain; by default `GNNExplainer`.
+            settings: further arguments of the `Explainer`.
+
+        Raises:
+            ValueError: there is no such step, or the method reads no edges.
+        """
+        assert self.network is not None, "an inspection of a run has its network"
+        place = self._at(step, episode), episode, self.spec.num_agents
+        return step_explainer(self.network, *place, algorithm, settings)
+
+
+@checked
+def inspect(
+    run: str | Path | Run,
+    episodes: Copies = 1,
+    steps: PositiveInt | None = None,
+    seed: Seed = 1_000_000,
+    graph: Named | None = None,
+    greedy: bool = True,
+    checkpoint: str | Path | None = None,
+    env: dict[str, Any] | None = None,
+    cut: str | Cut | None = None,
+    trust: bool = False,
+) -> Inspection:
+    """Play episodes with a checkpoint of a run and record all that its network computes to act.
+
+    Args:
+        run: the run folder.
+        episodes: number of episodes, each the first of an environment copy of its own.
+        steps: stop after so many steps, or when the last episode has ended.
+        seed: seed of the episodes and of sampling.
+        graph: another graph builder than that of the run.
+        greedy: take the most likely or most valuable action; otherwise act as in training.
+        checkpoint: another checkpoint than the last.
+        env: options of the environment to change, as in `{size: 48}`.
+        cut: which bits of the messages are not sent, as in `evaluate`.
+        trust: import classes and functions from outside the library that the run names.
+
+    Raises:
+        FileNotFoundError: the folder holds no run or no checkpoint.
+        CheckpointError: the checkpoint is damaged.
+        ValueError: a name or value that is not allowed.
+    """
+    run = run if isinstance(run, Run) else Run(run, trust)
+    options: dict[str, Any] = {"graph": graph, "greedy": greedy, "checkpoint": checkpoint}
+    options |= {"env": env, "trust": trust}
+    with load_policy(run, episodes, cut=cut, attention=True, **options) as loaded:
+        names = list(loaded.channel.names.values()) if loaded.channel else []
+        recorded = record(loaded, seed, steps, scenes=True)
+        arguments = {"run": run, "seed": seed, "cut": cut} | options
+        shape = loaded.env.spec, str(run.path.name), names, loaded.network.rounds
+        return Inspection(recorded, *shape, loaded.network, arguments)

@@ -1,0 +1,98 @@
+"""Probes find what a message says of its sender, and nothing in noise."""
+
+import numpy as np
+import pytest
+import torch
+from inspected import inspected
+from toy import Toy
+
+from graphmarl.experiment.inspection import Inspection
+from graphmarl.experiment.inspection.probes import permuted, targets_of
+from graphmarl.experiment.inspection.recording import RecordedStep
+from graphmarl.nn import LayerMessages
+from graphmarl.step import Spec, Step
+
+SPEC = Spec(2, (3,), 2, 5, layout={"bit": slice(0, 1), "place": slice(1, 3)})
+EDGES = torch.tensor([[0, 1], [1, 0]])
+
+
+def recording(episodes: int, steps: int = 2) -> Inspection:
+    """Agent 0 sends its bit and twice its place with noise; agent 1 sends noise."""
+    torch.manual_seed(0)
+    recorded = []
+    for time in range(steps):
+        obs = torch.randn(episodes, 2, 3)
+        obs[..., 0] = (obs[..., 0] > 0).float()
+        message = torch.randn(episodes, 2, 3)
+        message[:, 0] = obs[:, 0] * torch.tensor([1.0, 2.0, 2.0]) + 0.1 * message[:, 0]
+        alive = torch.ones(episodes, 2, dtype=torch.bool)
+        none = torch.zeros(episodes, dtype=torch.bool)
+        step = Step(obs, alive, obs[..., 0], none, none, torch.full((episodes,), time))
+        edges = torch.cat([EDGES + 2 * e for e in range(episodes)], 1)
+        flat = message.flatten(0, 1)
+        sent = LayerMessages(edges, flat, torch.ones_like(flat, dtype=torch.bool), layer="conv")
+        action = torch.zeros(episodes, 2, dtype=torch.long)
+        recorded.append(RecordedStep(step, action, [sent], ~none, edges))
+    return Inspection(recorded, SPEC, "by hand")
+
+
+def test_a_probe_finds_what_a_message_says_and_nothing_in_noise():
+    table = recording(60).probe(by_edge=True, permutations=30)
+    table = table.set_index(["sender", "receiver", "target"])
+    # The noise of 0.1 hides no bit, and 0.1^2 / 4 of the place's variance.
+    assert table.loc[(0, 1, "bit"), "score"] > 0.98
+    assert table.loc[(0, 1, "place_0"), "score"] == pytest.approx(1 - 0.01 / 4, abs=0.01)
+    for target in ("bit", "place_0", "place_1"):
+        assert table.loc[(0, 1, target), "p_value"] == pytest.approx(1 / 31)
+        assert table.loc[(1, 0, target), "p_value"] > 0.05
+    assert table.loc[(1, 0, "bit"), "chance"] == pytest.approx(0.5, abs=0.06)
+    assert table.loc[(1, 0, "place_0"), "score"] < 0.1
+    assert table.loc[(0, 1, "action"), "metric"] == "constant"
+    assert set(table["samples"]) == {120}
+
+
+def test_probes_of_all_messages_are_one_row_for_each_layer_and_target():
+    table = recording(20).probe(permutations=2, samples=50)
+    assert table[["layer", "round", "target"]].to_numpy().tolist() == [
+        ["conv", 0, name] for name in ("bit", "place_0", "place_1", "action")
+    ]
+    assert set(table["samples"]) == {50}
+
+
+def test_permuted_targets_are_those_of_whole_episodes():
+    target, group = np.array([1, 1, 2, 2, 3, 3]), np.array([0, 0, 1, 1, 2, 2])
+    found = permuted(target, group, np.random.default_rng(1))
+    assert sorted(found) == [1, 1, 2, 2, 3, 3]
+    assert all(found[i] == found[i + 1] for i in (0, 2, 4))
+
+
+def test_targets_have_the_names_of_the_layout():
+    moment = recording(3).recorded[0]
+    targets = targets_of(moment, SPEC)
+    assert list(targets) == ["bit", "place_0", "place_1", "action"]
+    assert targets["place_1"].tolist() == moment.step.obs[..., 2].flatten().tolist()
+
+
+def test_latent_features_are_probed_by_agent():
+    found = inspected("commnet", env=Toy(num_envs=30))
+    table = found.probe("latent", ["position_0"], permutations=3)
+    (row,) = table.to_dict("records")
+    assert row["metric"] == "R2" and row["score"] > 0.5, "each agent passes its position on"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"targets": ["bits"]}, r"targets are \['bits'\]; there are bit, place_0"),
+        ({"folds": 40}, "a probe with 40 folds needs 80 episodes or more; 20 have samples"),
+        ({"source": "latent"}, "no latents to probe"),
+    ],
+)
+def test_what_a_probe_refuses(options, message):
+    with pytest.raises(ValueError, match=message):
+        recording(20).probe(**options)
+
+
+def test_a_method_without_messages_has_none_to_probe():
+    with pytest.raises(ValueError, match="no messages to probe"):
+        inspected("iql").probe()

@@ -107,10 +107,9 @@ def reach(matrix: csr_array, rounds: int) -> Array:
         matrix: entry (sender, receiver) for each edge.
         rounds: number of hops.
     """
-    rows, _ = matrix.get_shape()
     step = within = csr_array(matrix.astype(bool))
     if not rounds:
-        return np.zeros(rows, dtype=int)
+        return np.zeros(len(step.indptr) - 1, dtype=int)
     last = step
     for _ in range(rounds - 1):
         last = csr_array((last @ step).astype(bool))

@@ -20,11 +20,13 @@ from graphmarl.visualization.arrows import draw_arrows
 from graphmarl.visualization.captions import draw_caption, draw_figure_caption, sentences
 from graphmarl.visualization.graphs import draw_legend
 from graphmarl.visualization.markers import bare, draw_agents, draw_scene, marker_size
-from graphmarl.visualization.recorded_steps import Picture, Recording, recording
+from graphmarl.visualization.recorded_steps import Picture, recording
 from graphmarl.visualization.scales import FONT_SIZE, Scale, draw_colour_bar, scale_of
 
 Limits = tuple[FiniteFloat, FiniteFloat]
 PLAIN = "#5b6470"
+# Inches that a colour bar takes.
+BAR = 0.75
 
 
 @checked
@@ -72,9 +74,9 @@ def draw_step(
     """
     record = recording(agents, edges, episode, column, (layer, round), threshold, most)
     picture, own = record.picture(time), axes is None
-    corners = record.extent if scene is None else (np.array(scene.low), np.array(scene.high))
+    corners = record.corners([] if scene is None else [scene])
     if axes is None:
-        axes = new_axes(width, _height(0.85 * width, corners) + 0.75)
+        axes = new_axes(width, _height(width - (BAR if column else 0.1), corners) + 0.9)
     values = picture.edges.values
     scale = None if values is None else scale_of(values, limits)
     written = _draw(axes, picture, scale, scene, corners, ids, kinds)
@@ -82,7 +84,7 @@ def draw_step(
         draw_colour_bar(axes, scale, column.replace("_", " "), values)
     unwritten = "" if written else "numbers of agents are not shown"
     text = sentences(record.arrow, str(record.edges), picture.left_out, unwritten)
-    draw_caption(axes, text)
+    draw_caption(axes, text, 0.95 * width if own else None)
     axes.set_title(f"step {index(time)}", fontsize=FONT_SIZE + 1)
     if own and len(axes.get_legend_handles_labels()[1]) > 1:
         draw_legend(figure_of(axes), fontsize=FONT_SIZE)
@@ -135,9 +137,10 @@ def draw_steps(
     pictures, scenes = [record.picture(time) for time in times], scenes or {}
     across = min(columns, len(times))
     maps = [scenes.get(index(time)) for time in times]
-    corners = _corners(record, maps)
+    corners = record.corners([scene for scene in maps if scene is not None])
     down = -(-len(times) // across)
-    height = down * (_height(0.88 * width / across, corners) + 0.5) + 0.5
+    each = (width - (BAR if column else 0.1)) / across - 0.08
+    height = down * (_height(each, corners) + 0.25) + 0.7
     figure = new_figure(width, height)
     panels = figure.subplots(down, across, squeeze=False, subplot_kw={"axes_class": NotebookAxes})
     shown = [each.edges.values for each in pictures if each.edges.values is not None]
@@ -154,25 +157,14 @@ def draw_steps(
     unwritten = "" if written else "numbers of agents are not shown"
     draw_figure_caption(figure, sentences(record.arrow, str(record.edges), unwritten))
     if len(panels.flat[0].get_legend_handles_labels()[1]) > 1:
-        draw_legend(figure, fontsize=FONT_SIZE)
+        draw_legend(figure, fontsize=FONT_SIZE, above=True)
     return figure
-
-
-def _corners(
-    record: Recording, maps: Sequence[Scene | None]
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The corners of all steps, those of the maps where there are some."""
-    found = [scene for scene in maps if scene is not None]
-    if not found:
-        return record.extent
-    low, high = [scene.low for scene in found], [scene.high for scene in found]
-    return np.array(low).min(0), np.array(high).max(0)
 
 
 def _height(width: float, corners: tuple[NDArray[Any], NDArray[Any]]) -> float:
     """Height of a map in inches, for its width."""
     across, up = corners[1] - corners[0]
-    return float(np.clip(width * up / across, 0.3 * width, 1.5 * width))
+    return float(np.clip(width * up / across, 0.25 * width, 1.4 * width))
 
 
 def _draw(

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from graphmarl.visualization.scales import Scale
 
-THIN, THICK = 0.5, 2.6
+THIN, THICK = 0.5, 2.2
 BEND = 0.12
 SHORTEST = 5.0
 ALONG = np.linspace(0, 1, 9)
@@ -62,13 +62,16 @@ class Arrows(PolyCollection):
         """
         if self.axes is None or not len(self.start):
             return
-        pixels = renderer.points_to_pixels(1.0)
-        start, stop = map(self.axes.transData.transform, (self.start, self.stop))
+        pixels = float(np.asarray(renderer.points_to_pixels(1.0)))
+        start, stop = (
+            np.asarray(self.axes.transData.transform(x)) for x in (self.start, self.stop)
+        )
         length = np.linalg.norm(stop - start, axis=1) / pixels
         own = (length < 2 * self.radius + SHORTEST) == self.touching
         own &= length > 0
-        self.set_verts(self.polygons(start[own] / pixels, stop[own] / pixels, own) * pixels)
-        self.set_facecolor(self.colours[own])
+        corners = self.polygons(start[own] / pixels, stop[own] / pixels, own) * pixels
+        self.set_verts(list(corners))
+        self.set_facecolor(list(self.colours[own]))
         super().draw(renderer)
 
     def polygons(
@@ -83,7 +86,7 @@ class Arrows(PolyCollection):
         """
         length = np.linalg.norm(stop - start, axis=1)
         width = self.widths[own]
-        # Agents that overlap leave no room between them: then the arrow begins nearer their centres.
+        # Between agents that overlap there is no room: the arrow begins nearer their centres.
         gap = np.minimum(self.radius + 0.5, (length - SHORTEST) / 2)
         room = length - 2 * gap
         head = np.minimum(2.6 + 2.0 * width, 0.6 * room)

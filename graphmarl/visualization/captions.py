@@ -14,15 +14,16 @@ from graphmarl.visualization.scales import FONT_SIZE
 CHARACTER = 0.51
 
 
-def draw_caption(axes: Axes, text: str, share: float = 1.0) -> None:
-    """Write a caption below some axes, wrapped to their width.
+def draw_caption(axes: Axes, text: str, width: float | None = None) -> None:
+    """Write a caption below some axes.
 
     Args:
         axes: the axes.
         text: the caption.
-        share: width of the caption, as a share of that of the axes before their layout.
+        width: of its lines, in inches; that of the axes without it.
     """
-    width = figure_of(axes).get_figwidth() * axes.get_position().width * share
+    if width is None:
+        width = figure_of(axes).get_figwidth() * axes.get_position().width
     options = {"fontsize": FONT_SIZE, "loc": "left", "linespacing": 1.25}
     axes.set_xlabel(wrapped(text, width), **options)  # type: ignore[arg-type]
 

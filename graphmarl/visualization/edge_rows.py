@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from graphmarl.visualization.layout import check_table
+from graphmarl.visualization.layout import check_table, subset
 
 KEYS = ("episode", "time", "layer", "round", "sender", "receiver")
 
@@ -55,9 +55,10 @@ def layer_of(
     """
     check_table(edges, "edges", KEYS)
     check_column(edges, column)
-    with_values = edges if column is None else edges[edges[column].notna()]
-    found = with_values[["layer", "round"]].drop_duplicates()
-    pairs = [(str(name), int(number)) for name, number in found.to_numpy().tolist()]
+    with_values = edges if column is None else subset(edges, edges[column].notna())
+    # In the order of the table, which is that of the network.
+    named = zip(with_values["layer"].tolist(), with_values["round"].tolist(), strict=True)
+    pairs = list(dict.fromkeys((str(name), int(number)) for name, number in named))
     kept = [
         each for each in pairs if layer in (None, each[0]) and (round is None or round == each[1])
     ]
@@ -65,7 +66,7 @@ def layer_of(
         known = ", ".join(f"{name!r} round {number}" for name, number in pairs) or "none"
         raise ValueError(f"layer is {layer!r}, round is {round}; those with {column} are {known}")
     name, number = kept[-1] if kept else ("", 0)
-    rows = edges[(edges["layer"] == name) & (edges["round"] == number)]
+    rows = subset(edges, (edges["layer"] == name) & (edges["round"] == number))
     return Layer(rows, name, number, len(pairs))
 
 

@@ -166,19 +166,23 @@ def _draw_attention(
         draw_colour_bar(axes, scale, "attention", values)
 
 
-def draw_legend(figure: Figure, columns: int = 4, fontsize: float | None = None) -> Legend:
-    """One legend below all pictures of a figure, each name once.
+def draw_legend(
+    figure: Figure, columns: int = 4, fontsize: float | None = None, above: bool = False
+) -> Legend:
+    """One legend of a figure for all its pictures, each name once.
 
     Args:
         figure: a figure with the layout `constrained`.
         columns: number of columns.
         fontsize: size of the text, in points.
+        above: place it above the pictures, and otherwise below.
     """
     handles: dict[str, Any] = {}
     for axes in figure.axes:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
             handles.setdefault(label, handle)
-    options: dict[str, Any] = {"loc": "outside lower center", "ncols": columns, "frameon": False}
+    place = f"outside {'upper' if above else 'lower'} center"
+    options: dict[str, Any] = {"loc": place, "ncols": columns, "frameon": False}
     options["fontsize"] = fontsize
     return figure.legend(handles.values(), handles.keys(), **options)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from operator import index
-from typing import SupportsIndex
+from typing import Any, SupportsIndex
 
 import networkx as nx
 import numpy as np
@@ -32,11 +32,11 @@ def positions(
     """
     rows = rows_of(agents, "agents", ("time", "agent"), episode)
     place = rows[["time", "agent"]].reset_index(drop=True)
-    if {"x", "y"} <= set(rows) and rows[["x", "y"]].notna().any().all():
+    if {"x", "y"} <= set(rows) and np.isfinite(rows[["x", "y"]].to_numpy(float)).any():
         return place.assign(x=rows["x"].to_numpy(float), y=rows["y"].to_numpy(float))
     check_table(edges, "edges", ("episode", "sender", "receiver"))
-    own = edges[edges["episode"] == index(episode)]
-    fixed = _layout(sorted(place["agent"].unique().tolist()), own)
+    own = subset(edges, edges["episode"] == index(episode))
+    fixed = _layout(sorted(set(place["agent"].tolist())), own)
     where = np.array([fixed[agent] for agent in place["agent"].tolist()])
     return place.assign(x=where[:, 0], y=where[:, 1])
 
@@ -53,6 +53,17 @@ def _layout(names: Sequence[int], edges: pd.DataFrame) -> dict[int, np.ndarray]:
         circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)
         return dict(zip(names, circle, strict=True))
     return nx.spring_layout(union, seed=0)
+
+
+def subset(table: pd.DataFrame, mask: Any) -> pd.DataFrame:
+    """The rows of a table where a mask is true.
+
+    Args:
+        table: the table.
+        mask: one truth value for each row.
+    """
+    rows: Any = table[mask]
+    return rows
 
 
 def check_table(table: pd.DataFrame, name: str, columns: Sequence[str]) -> None:
@@ -89,9 +100,9 @@ def rows_of(
         ValueError: a column is missing, or the episode was not recorded.
     """
     check_table(table, name, ("episode", *columns))
-    rows = table[table["episode"] == index(episode)]
+    rows = subset(table, table["episode"] == index(episode))
     if rows.empty:
-        known = sorted(table["episode"].unique().tolist())
+        known = sorted(set(table["episode"].tolist()))
         allowed = f"{known[0]} to {known[-1]}" if known else "none, the table is empty"
         raise ValueError(f"episode is {index(episode)}; recorded are {allowed}")
     return rows

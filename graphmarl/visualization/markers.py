@@ -98,7 +98,7 @@ def marker_size(axes: Axes, agents: int, ids: bool | None) -> tuple[float, bool]
     written = 4.0 + 0.62 * FONT_SIZE * max(len(str(agents - 1)), 1)
     if ids or (ids is None and agents * written**2 < 0.2 * room):
         return written**2, True
-    return float(np.clip(0.3 * (room / max(agents, 1)) ** 0.5, 1.8, 7.0)) ** 2, False
+    return float(np.clip(0.3 * (room / max(agents, 1)) ** 0.5, 1.8, 6.0)) ** 2, False
 
 
 def bare(axes: Axes) -> None:

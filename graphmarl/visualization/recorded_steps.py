@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import index
 from typing import SupportsIndex
@@ -10,8 +11,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from graphmarl.step import Scene
 from graphmarl.visualization.edge_rows import Layer, Shown, layer_of, shown_edges
-from graphmarl.visualization.layout import check_table, positions, rows_of
+from graphmarl.visualization.layout import positions, rows_of, subset
 from graphmarl.visualization.scales import long_name
 
 MARGIN = 0.06
@@ -88,26 +90,35 @@ class Recording:
         Raises:
             ValueError: it was not recorded.
         """
-        now = self.agents[self.agents["time"] == index(time)]
+        now = subset(self.agents, self.agents["time"] == index(time))
         if now.empty:
             low, high = self.agents["time"].min(), self.agents["time"].max()
             raise ValueError(f"time is {index(time)}; recorded are {low} to {high}")
-        alive = now[now["alive"].astype(bool)]
-        drawn = alive[alive[["x", "y"]].notna().all(axis=1)]
-        rows = self.edges.rows[self.edges.rows["time"] == index(time)]
+        alive = subset(now, now["alive"].to_numpy(bool))
+        drawn = subset(alive, np.isfinite(alive[["x", "y"]].to_numpy(float)).all(axis=1))
+        rows = subset(self.edges.rows, self.edges.rows["time"] == index(time))
         shown = shown_edges(rows, self.column, places(drawn), self.threshold, self.most)
         return Picture(drawn, shown, len(now) - len(alive), len(alive) - len(drawn))
 
-    @property
-    def extent(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Lower left and upper right corner of all steps, with a margin."""
+    def corners(self, maps: Sequence[Scene]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Lower left and upper right corner of all steps, and of maps.
+
+        Args:
+            maps: maps that are drawn.
+        """
         place = self.agents[["x", "y"]].to_numpy(float)
         place = place[np.isfinite(place).all(1)]
         low, high = (place.min(0), place.max(0)) if len(place) else (np.zeros(2), np.ones(2))
-        wide = max(float((high - low).max()), 1e-9)
+        margin = MARGIN * max(float((high - low).max()), 1e-9)
+        edges = [(np.array(each.low), np.array(each.high)) for each in maps]
+        # Agents that have left the map are drawn as well.
+        outside = any((low < edge[0]).any() or (high > edge[1]).any() for edge in edges)
+        if outside or not edges:
+            edges.append((low - margin, high + margin))
+        low, high = np.min([each[0] for each in edges], 0), np.max([each[1] for each in edges], 0)
         # Agents in one line still have a picture of some height.
-        missing = np.maximum(0.25 * wide - (high - low), 0) / 2
-        return low - missing - MARGIN * wide, high + missing + MARGIN * wide
+        missing = np.maximum(0.25 * float((high - low).max()) - (high - low), 0) / 2
+        return low - missing, high + missing
 
     @property
     def arrow(self) -> str:
@@ -142,9 +153,8 @@ def recording(
         ValueError: a column or the episode is missing.
     """
     rows = rows_of(agents, "agents", ("time", "agent", "kind", "alive"), episode)
-    check_table(edges, "edges", ("episode",))
     found = layer_of(edges, column, *layer)
-    own = found.rows[found.rows["episode"] == index(episode)]
+    own = subset(found.rows, found.rows["episode"] == index(episode))
     place = positions(agents, edges, episode)
     rows = rows.assign(x=place["x"].to_numpy(), y=place["y"].to_numpy())
     return Recording(

@@ -13,6 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colorbar import Colorbar
 from matplotlib.colors import Colormap, LinearSegmentedColormap, ListedColormap, Normalize
+from matplotlib.ticker import MaxNLocator, ScalarFormatter
 from numpy.typing import NDArray
 
 from graphmarl.results.figures import figure_of
@@ -111,12 +112,19 @@ def draw_colour_bar(
     shown = np.empty(0) if values is None else values[np.isfinite(values)]
     under, over = bool((shown < scale.low).any()), bool((shown > scale.high).any())
     extend = {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}[under, over]
-    first = axes if isinstance(axes, Axes) else axes[0]
-    beside = axes if isinstance(axes, Axes) else list(axes)
-    options: dict[str, Any] = {"shrink": 0.8, "aspect": 22, "pad": 0.02, "extend": extend}
-    bar = figure_of(first).colorbar(colours, ax=beside, **options)
+    figure = figure_of(axes if isinstance(axes, Axes) else axes[0])
+    options: dict[str, Any] = {"extend": extend, "ticks": MaxNLocator(5)}
+    options["format"] = ScalarFormatter(useOffset=False)
+    if isinstance(axes, Axes) and figure.get_layout_engine() is not None:
+        # As high as the axes, whatever their aspect.
+        bar = figure.colorbar(colours, cax=axes.inset_axes((1.03, 0, 0.045, 1)), **options)
+    else:
+        beside = axes if isinstance(axes, Axes) else list(axes)
+        options |= {"shrink": 0.8, "aspect": 22, "pad": 0.02}
+        bar = figure.colorbar(colours, ax=beside, **options)
     bar.set_label(name, fontsize=FONT_SIZE)
     bar.ax.tick_params(labelsize=FONT_SIZE, width=0.5, length=2)
+    bar.ax.yaxis.get_offset_text().set_fontsize(FONT_SIZE)
     bar.outline.set_linewidth(0.5)  # type: ignore[operator]
     return bar
 

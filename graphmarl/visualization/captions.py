@@ -14,18 +14,19 @@ from graphmarl.visualization.scales import FONT_SIZE
 CHARACTER = 0.51
 
 
-def draw_caption(axes: Axes, text: str, width: float | None = None) -> None:
+def draw_caption(axes: Axes, text: str, width: float | None = None, first: str = "") -> None:
     """Write a caption below some axes.
 
     Args:
         axes: the axes.
         text: the caption.
         width: of its lines, in inches; that of the axes without it.
+        first: what stands in a line of its own before it.
     """
     if width is None:
         width = figure_of(axes).get_figwidth() * axes.get_position().width
     options = {"fontsize": FONT_SIZE, "loc": "left", "linespacing": 1.25}
-    axes.set_xlabel(wrapped(text, width), **options)  # type: ignore[arg-type]
+    axes.set_xlabel(first + "\n" * bool(first) + wrapped(text, width), **options)  # type: ignore[arg-type]
 
 
 def draw_figure_caption(figure: Figure, text: str) -> None:

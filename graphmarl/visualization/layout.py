@@ -10,7 +10,7 @@ import networkx as nx
 import numpy as np
 import pandas as pd
 
-DENSE = 0.5
+DENSE, FLATTEST = 0.5, 0.7
 
 
 def positions(
@@ -52,7 +52,13 @@ def _layout(names: Sequence[int], edges: pd.DataFrame) -> dict[int, np.ndarray]:
         angle = np.pi / 2 - 2 * np.pi * np.arange(len(names)) / len(names)
         circle = np.stack([np.cos(angle), np.sin(angle)], axis=1)
         return dict(zip(names, circle, strict=True))
-    return nx.spring_layout(union, seed=0)
+    place = np.array([at for _, at in sorted(nx.spring_layout(union, seed=0).items())])
+    # The longest direction is drawn from left to right, in a picture that is not too flat.
+    main = np.linalg.svd(place - place.mean(0))[2]
+    place = (place - place.mean(0)) @ main.T
+    wide, high = np.ptp(place, axis=0)
+    place[:, 1] *= max(1.0, FLATTEST * wide / max(high, 1e-9 * wide))
+    return dict(zip(names, place, strict=True))
 
 
 def subset(table: pd.DataFrame, mask: Any) -> pd.DataFrame:

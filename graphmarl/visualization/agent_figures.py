@@ -86,8 +86,8 @@ def draw_step(
     text = sentences(record.arrow, str(record.edges), picture.left_out, unwritten)
     draw_caption(axes, text, 0.95 * width if own else None)
     axes.set_title(f"step {index(time)}", fontsize=FONT_SIZE + 1)
-    if own and len(axes.get_legend_handles_labels()[1]) > 1:
-        draw_legend(figure_of(axes), fontsize=FONT_SIZE)
+    if own:
+        _legend(axes)
     return axes
 
 
@@ -156,8 +156,7 @@ def draw_steps(
         draw_colour_bar(list(panels.flat), scale, column.replace("_", " "), np.concatenate(shown))
     unwritten = "" if written else "numbers of agents are not shown"
     draw_figure_caption(figure, sentences(record.arrow, str(record.edges), unwritten))
-    if len(panels.flat[0].get_legend_handles_labels()[1]) > 1:
-        draw_legend(figure, fontsize=FONT_SIZE, above=True)
+    _legend(panels.flat[0], above=True)
     return figure
 
 
@@ -192,6 +191,15 @@ def _draw(
     axes.set_xlim(corners[0][0], corners[1][0])
     axes.set_ylim(corners[0][1], corners[1][1])
     return written
+
+
+def _legend(axes: Axes, above: bool = False) -> None:
+    """The legend of a figure, with as many columns as fit, if there is more than one thing."""
+    figure, labels = figure_of(axes), axes.get_legend_handles_labels()[1]
+    if len(labels) > 1:
+        longest = 0.55 * FONT_SIZE * max(map(len, labels)) + 40
+        columns = max(1, int(72 * figure.get_figwidth() / longest))
+        draw_legend(figure, min(columns, len(labels)), FONT_SIZE, above)
 
 
 def _names(count: int) -> tuple[str, ...]:

@@ -96,7 +96,7 @@ class Arrows(PolyCollection):
         line, normal = curve(start, stop, bend, shaft)
         end, _ = curve(start, stop, bend, tip[:, None])
         half = 0.5 * width[:, None, None] * normal
-        wide = (0.9 + 1.05 * width)[:, None] * normal[:, -1]
+        wide = np.minimum(0.9 + 1.05 * width, 0.6 * head)[:, None] * normal[:, -1]
         wings = (line[:, -1] + wide)[:, None], (line[:, -1] - wide)[:, None]
         parts = [line + half, wings[0], end, wings[1], (line - half)[:, ::-1]]
         return np.concatenate(parts, axis=1)
@@ -151,7 +151,9 @@ def draw_arrows(
         size = scale.size(value)
         # The largest are drawn last, over the others.
         order = np.argsort(size, kind="stable")
-        widths, colours = THIN + (THICK - THIN) * size, scale.of(value)
+        # Small agents stand for a crowd, in which thick arrows would cover each other.
+        thick = min(THICK, THIN + 0.6 * radius)
+        widths, colours = THIN + (thick - THIN) * size, scale.of(value)
     there = set(map(tuple, edges.tolist()))
     back = np.array([(b, a) in there for a, b in edges.tolist()], dtype=bool)
     start, stop = place[edges[order, 0]], place[edges[order, 1]]

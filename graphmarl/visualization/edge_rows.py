@@ -138,7 +138,9 @@ def shown_edges(
     leave_out(~np.isfinite(values), f"without a number for {column}")
     if kept.any():
         largest = size[kept].max()
-        leave_out(size < threshold * largest, f"under {threshold:.3g} of the largest {column}")
+        leave_out(
+            size < threshold * largest, f"under {100 * threshold:.3g} % of the largest {column}"
+        )
     order = np.flatnonzero(kept)[np.argsort(-size[kept], kind="stable")]
     few = np.ones(len(rows), dtype=bool)
     few[order[:most]] = False

@@ -174,7 +174,7 @@ def draw_difference(
     found = [layer_of(each, column, layer, round) for each in (first, second)]
     count = num_agents or max(_largest(each.rows) for each in found) + 1
     one, two = (_means(each, column, count) for each in found)
-    figure = new_figure(width, (width - 2.4) / 3 + 1.15)
+    figure = new_figure(width, (width - 2.4) / 3 + 1.0)
     panels: Sequence[Axes] = figure.subplots(1, 3, subplot_kw={"axes_class": NotebookAxes})
     scale = scale_of(np.concatenate([one, two]))
     for axes, means, name in zip(panels, (one, two), names, strict=False):

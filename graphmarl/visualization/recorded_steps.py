@@ -48,6 +48,8 @@ class Picture:
             parts.append(f"of {edges.total:,} edges are not shown: {', '.join(edges.notes)}")
         if self.nowhere:
             parts.append(f"{self.nowhere:,} live agents without a position are not drawn")
+        if self.dead:
+            parts.append(f"{self.dead:,} dead agents are not drawn")
         return "; ".join(parts)
 
 

@@ -27,6 +27,8 @@ Limits = tuple[FiniteFloat, FiniteFloat]
 PLAIN = "#5b6470"
 # Inches that a colour bar takes.
 BAR = 0.75
+# Inches of a line of text.
+LINE = 0.125
 
 
 @checked
@@ -75,8 +77,9 @@ def draw_step(
     record = recording(agents, edges, episode, column, (layer, round), threshold, most)
     picture, own = record.picture(time), axes is None
     corners = record.corners([] if scene is None else [scene])
+    high = _height(width - (BAR if column else 0.1), corners)
     if axes is None:
-        axes = new_axes(width, _height(width - (BAR if column else 0.1), corners) + 0.9)
+        axes = new_axes(width, high + 0.9)
     values = picture.edges.values
     scale = None if values is None else scale_of(values, limits)
     written = _draw(axes, picture, scale, scene, corners, ids, kinds)
@@ -87,7 +90,8 @@ def draw_step(
     draw_caption(axes, text, 0.95 * width if own else None)
     axes.set_title(f"step {index(time)}", fontsize=FONT_SIZE + 1)
     if own:
-        _legend(axes)
+        lines = axes.get_xlabel().count("\n") + 1
+        figure_of(axes).set_figheight(high + 0.3 + LINE * lines + _legend(axes))
     return axes
 
 
@@ -140,8 +144,7 @@ def draw_steps(
     corners = record.corners([scene for scene in maps if scene is not None])
     down = -(-len(times) // across)
     each = (width - (BAR if column else 0.1)) / across - 0.08
-    height = down * (_height(each, corners) + 0.25) + 0.7
-    figure = new_figure(width, height)
+    figure = new_figure(width, down * (_height(each, corners) + 0.3) + 0.7)
     panels = figure.subplots(down, across, squeeze=False, subplot_kw={"axes_class": NotebookAxes})
     shown = [each.edges.values for each in pictures if each.edges.values is not None]
     scale = scale_of(np.concatenate(shown), limits) if shown else None
@@ -156,7 +159,9 @@ def draw_steps(
         draw_colour_bar(list(panels.flat), scale, column.replace("_", " "), np.concatenate(shown))
     unwritten = "" if written else "numbers of agents are not shown"
     draw_figure_caption(figure, sentences(record.arrow, str(record.edges), unwritten))
-    _legend(panels.flat[0], above=True)
+    lines = max(axes.get_xlabel().count("\n") + bool(axes.get_xlabel()) for axes in panels.flat)
+    extra = down * (0.3 + LINE * lines) + LINE * 2.5 + _legend(panels.flat[0], above=True)
+    figure.set_figheight(down * _height(each, corners) + extra)
     return figure
 
 
@@ -193,13 +198,12 @@ def _draw(
     return written
 
 
-def _legend(axes: Axes, above: bool = False) -> None:
-    """The legend of a figure, with as many columns as fit, if there is more than one thing."""
-    figure, labels = figure_of(axes), axes.get_legend_handles_labels()[1]
-    if len(labels) > 1:
-        longest = 0.55 * FONT_SIZE * max(map(len, labels)) + 40
-        columns = max(1, int(72 * figure.get_figwidth() / longest))
-        draw_legend(figure, min(columns, len(labels)), FONT_SIZE, above)
+def _legend(axes: Axes, above: bool = False) -> float:
+    """The legend of a figure if there is more than one thing; returns its height in inches."""
+    if len(axes.get_legend_handles_labels()[1]) < 2:
+        return 0.0
+    legend = draw_legend(figure_of(axes), fontsize=FONT_SIZE, above=above)
+    return 0.1 + LINE * 1.4 * -(-len(legend.get_texts()) // legend._ncols)  # type: ignore[attr-defined]
 
 
 def _names(count: int) -> tuple[str, ...]:

@@ -93,7 +93,7 @@ def save_animation(
 
     def draw(number: int) -> list[Axes]:
         axes.clear()
-        return [draw_frame(frames[number], axes, size, limits, ids, bar=False)]
+        return [draw_frame(frames[number], axes, size, limits, ids)]
 
     film = FuncAnimation(figure, draw, frames=len(frames))
     film.save(path, PillowWriter(fps=per_second), dpi=80)

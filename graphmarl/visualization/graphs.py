@@ -20,7 +20,7 @@ from graphmarl.agent_graph import Edges
 from graphmarl.results.figures import new_axes
 from graphmarl.step import Scene
 from graphmarl.visualization.arrows import arrow_entry, draw_arrows
-from graphmarl.visualization.markers import AGENT_COLOURS, bare, draw_agents, draw_scene
+from graphmarl.visualization.markers import AGENT_COLOURS, bare, draw_agents, draw_scene, widen
 from graphmarl.visualization.scales import draw_colour_bar, scale_of
 
 BOTH_WAYS, ONE_WAY = "#5b6470", "#e07b00"
@@ -123,6 +123,7 @@ def draw_graph(
     draw_agents(axes, place[alive], kind[alive], kinds, size, numbers)
     if scene is not None:
         draw_scene(axes, scene, 0.5 * size)
+        widen(axes, place[alive])
     else:
         axes.autoscale_view()
     if weight is None:
@@ -167,13 +168,13 @@ def _draw_attention(
 
 
 def draw_legend(
-    figure: Figure, columns: int = 4, fontsize: float | None = None, above: bool = False
+    figure: Figure, columns: int | None = None, fontsize: float = 10.0, above: bool = False
 ) -> Legend:
     """One legend of a figure for all its pictures, each name once.
 
     Args:
         figure: a figure with the layout `constrained`.
-        columns: number of columns.
+        columns: number of columns; as many as fit, up to four, without it.
         fontsize: size of the text, in points.
         above: place it above the pictures, and otherwise below.
     """
@@ -181,9 +182,11 @@ def draw_legend(
     for axes in figure.axes:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
             handles.setdefault(label, handle)
-    place = f"outside {'upper' if above else 'lower'} center"
-    options: dict[str, Any] = {"loc": place, "ncols": columns, "frameon": False}
-    options["fontsize"] = fontsize
+    longest = fontsize * (0.55 * max(map(len, handles), default=1) + 5)
+    fitting = min(4, int(72 * figure.get_figwidth() / longest))
+    side = "upper" if above else "lower"
+    options: dict[str, Any] = {"loc": f"outside {side} center", "frameon": False}
+    options |= {"ncols": columns or max(1, fitting), "fontsize": fontsize}
     return figure.legend(handles.values(), handles.keys(), **options)
 
 

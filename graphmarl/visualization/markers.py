@@ -111,3 +111,22 @@ def bare(axes: Axes) -> None:
     axes.set_xticks([])
     axes.set_yticks([])
     axes.spines[:].set_color("0.8")
+
+
+def widen(axes: Axes, place: NDArray[Any], margin: float = 0.04) -> None:
+    """Widen the limits of some axes so that no agent is outside.
+
+    Args:
+        axes: the axes.
+        place: coordinates, one row for each agent.
+        margin: room around agents that were outside, as a share of the axes.
+    """
+    if not len(place):
+        return
+    for limits, change, values in (
+        (axes.get_xlim(), axes.set_xlim, place[:, 0]),
+        (axes.get_ylim(), axes.set_ylim, place[:, 1]),
+    ):
+        (low, high), room = limits, margin * (limits[1] - limits[0])
+        low = low if values.min() >= low else float(values.min()) - room
+        change(low, high if values.max() <= high else float(values.max()) + room)

@@ -54,6 +54,19 @@ def new_axes(width: float, height: float) -> Axes:
     return new_figure(width, height).add_subplot(axes_class=NotebookAxes)
 
 
+def grid_of(figure: Figure, rows: int, columns: int, sharex: bool = False) -> list[Axes]:
+    """Axes in rows and columns, each of which a notebook shows as a picture of the figure.
+
+    Args:
+        figure: the figure.
+        rows: number of rows.
+        columns: number of columns.
+        sharex: whether they have one horizontal scale.
+    """
+    options: dict[str, Any] = {"squeeze": False, "subplot_kw": {"axes_class": NotebookAxes}}
+    return list(figure.subplots(rows, columns, sharex=sharex, **options).flat)
+
+
 def figure_of(picture: Axes | Figure) -> Figure:
     """The figure of some axes, or a figure itself.
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from graphmarl.checks import checked
 from graphmarl.ranges import FiniteFloat, Inches, NonNegativeInt, PositiveInt, UnitInterval
-from graphmarl.results.figures import NotebookAxes, figure_of, new_axes, new_figure
+from graphmarl.results.figures import figure_of, grid_of, new_axes, new_figure
 from graphmarl.step import Scene
 from graphmarl.visualization.arrows import draw_arrows
 from graphmarl.visualization.captions import draw_caption, draw_figure_caption, sentences
@@ -25,6 +25,7 @@ from graphmarl.visualization.scales import FONT_SIZE, Scale, draw_colour_bar, sc
 
 Limits = tuple[FiniteFloat, FiniteFloat]
 PLAIN = "#5b6470"
+UNWRITTEN = "numbers of agents are not shown"
 # Inches that a colour bar takes.
 BAR = 0.75
 # Inches of a line of text.
@@ -85,10 +86,9 @@ def draw_step(
     written = _draw(axes, picture, scale, scene, corners, ids, kinds)
     if scale is not None and column is not None:
         draw_colour_bar(axes, scale, column.replace("_", " "), values)
-    unwritten = "" if written else "numbers of agents are not shown"
+    unwritten = "" if written else UNWRITTEN
     text = sentences(record.arrow, str(record.edges), picture.left_out, unwritten)
     draw_caption(axes, text, 0.95 * width if own else None)
-    axes.set_title(f"step {index(time)}", fontsize=FONT_SIZE + 1)
     if own:
         lines = axes.get_xlabel().count("\n") + 1
         figure_of(axes).set_figheight(high + 0.3 + LINE * lines + _legend(axes))
@@ -138,31 +138,37 @@ def draw_steps(
     if not len(times):
         raise ValueError("times is empty; it must name at least one step")
     record = recording(agents, edges, episode, column, (layer, round), threshold, most)
-    pictures, scenes = [record.picture(time) for time in times], scenes or {}
-    across = min(columns, len(times))
-    maps = [scenes.get(index(time)) for time in times]
+    pictures = [record.picture(time) for time in times]
+    maps = [(scenes or {}).get(index(time)) for time in times]
     corners = record.corners([scene for scene in maps if scene is not None])
+    across = min(columns, len(times))
     down = -(-len(times) // across)
-    each = (width - (BAR if column else 0.1)) / across - 0.08
-    figure = new_figure(width, down * (_height(each, corners) + 0.3) + 0.7)
-    panels = figure.subplots(down, across, squeeze=False, subplot_kw={"axes_class": NotebookAxes})
+    high = down * _height((width - (BAR if column else 0.1)) / across - 0.08, corners)
+    figure = new_figure(width, high + 0.3 * down + 0.7)
+    panels = grid_of(figure, down, across)
     shown = [each.edges.values for each in pictures if each.edges.values is not None]
     scale = scale_of(np.concatenate(shown), limits) if shown else None
     written = True
-    for axes, picture, time, scene in zip(panels.flat, pictures, times, maps, strict=False):
+    for axes, picture, scene in zip(panels, pictures, maps, strict=False):
         written &= _draw(axes, picture, scale, scene, corners, ids, kinds)
-        axes.set_title(f"step {index(time)}", fontsize=FONT_SIZE + 1)
         draw_caption(axes, picture.left_out)
-    for axes in panels.flat[len(times) :]:
-        axes.set_axis_off()
     if scale is not None and column is not None:
-        draw_colour_bar(list(panels.flat), scale, column.replace("_", " "), np.concatenate(shown))
-    unwritten = "" if written else "numbers of agents are not shown"
-    draw_figure_caption(figure, sentences(record.arrow, str(record.edges), unwritten))
-    lines = max(axes.get_xlabel().count("\n") + bool(axes.get_xlabel()) for axes in panels.flat)
-    extra = down * (0.3 + LINE * lines) + LINE * 2.5 + _legend(panels.flat[0], above=True)
-    figure.set_figheight(down * _height(each, corners) + extra)
+        draw_colour_bar(panels, scale, column.replace("_", " "), np.concatenate(shown))
+    text = sentences(record.arrow, str(record.edges), "" if written else UNWRITTEN)
+    _finish(figure, panels, len(times), text, high, down)
     return figure
+
+
+def _finish(
+    figure: Figure, panels: Sequence[Axes], used: int, text: str, high: float, down: int
+) -> None:
+    """Caption and legend of several steps, and a height of the figure in which they fit."""
+    for axes in panels[used:]:
+        axes.set_axis_off()
+    draw_figure_caption(figure, text)
+    lines = max(axes.get_xlabel().count("\n") + bool(axes.get_xlabel()) for axes in panels)
+    extra = down * (0.3 + LINE * lines) + LINE * 2.5 + _legend(panels[0], above=True)
+    figure.set_figheight(high + extra)
 
 
 def _height(width: float, corners: tuple[NDArray[Any], NDArray[Any]]) -> float:
@@ -193,6 +199,7 @@ def _draw(
     thin = min(1.0, 0.3 + 4 * len(agents) / (len(agents) + len(edges.ends) + 1e-9))
     draw_arrows(axes, picture.place, edges.ends, values, scale, size**0.5 / 2, thin)
     bare(axes)
+    axes.set_title(f"step {picture.time}", fontsize=FONT_SIZE + 1)
     axes.set_xlim(corners[0][0], corners[1][0])
     axes.set_ylim(corners[0][1], corners[1][1])
     return written

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from matplotlib.artist import allow_rasterization
 from matplotlib.axes import Axes
-from matplotlib.backend_bases import RendererBase
 from matplotlib.collections import PolyCollection
 from matplotlib.lines import Line2D
 from matplotlib.transforms import IdentityTransform
@@ -54,11 +53,11 @@ class Arrows(PolyCollection):
         self.radius, self.touching = radius, touching
 
     @allow_rasterization
-    def draw(self, renderer: RendererBase) -> None:
+    def draw(self, renderer: Any) -> None:
         """Compute the polygons in pixels, and draw them.
 
         Args:
-            renderer: what draws them.
+            renderer: of matplotlib, for points or pixels.
         """
         if self.axes is None or not len(self.start):
             return

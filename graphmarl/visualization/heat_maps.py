@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from graphmarl.checks import checked
 from graphmarl.ranges import Agents, FiniteFloat, Inches, NonNegativeInt
-from graphmarl.results.figures import NotebookAxes, figure_of, new_axes, new_figure
+from graphmarl.results.figures import figure_of, grid_of, new_axes, new_figure
 from graphmarl.visualization.captions import draw_caption, draw_figure_caption, sentences
 from graphmarl.visualization.edge_rows import Layer, layer_of
 from graphmarl.visualization.scales import FONT_SIZE, Scale, draw_colour_bar, long_name, scale_of
@@ -175,7 +175,7 @@ def draw_difference(
     count = num_agents or max(_largest(each.rows) for each in found) + 1
     one, two = (_means(each, column, count) for each in found)
     figure = new_figure(width, (width - 2.4) / 3 + 1.0)
-    panels: Sequence[Axes] = figure.subplots(1, 3, subplot_kw={"axes_class": NotebookAxes})
+    panels = grid_of(figure, 1, 3)
     scale = scale_of(np.concatenate([one, two]))
     for axes, means, name in zip(panels, (one, two), names, strict=False):
         _draw_matrix(axes, means, scale)

@@ -24,12 +24,14 @@ class Picture:
     """One step, ready to be drawn.
 
     Args:
+        time: its time.
         agents: rows of the live agents, with `x` and `y`.
         edges: the edges that are shown.
         dead: number of dead agents.
         nowhere: number of live agents without a position.
     """
 
+    time: int
     agents: pd.DataFrame
     edges: Shown
     dead: int
@@ -100,7 +102,7 @@ class Recording:
         drawn = subset(alive, np.isfinite(alive[["x", "y"]].to_numpy(float)).all(axis=1))
         rows = subset(self.edges.rows, self.edges.rows["time"] == index(time))
         shown = shown_edges(rows, self.column, places(drawn), self.threshold, self.most)
-        return Picture(drawn, shown, len(now) - len(alive), len(alive) - len(drawn))
+        return Picture(index(time), drawn, shown, len(now) - len(alive), len(alive) - len(drawn))
 
     def corners(self, maps: Sequence[Scene]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Lower left and upper right corner of all steps, and of maps.

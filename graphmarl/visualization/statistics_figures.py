@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from graphmarl.checks import checked
 from graphmarl.ranges import Inches
-from graphmarl.results.figures import NotebookAxes, new_figure
+from graphmarl.results.figures import grid_of, new_figure
 from graphmarl.results.stats import confidence_interval
 from graphmarl.visualization.captions import draw_figure_caption, sentences
 from graphmarl.visualization.layout import check_table
@@ -64,9 +64,7 @@ def draw_statistics(
     across = min(len(there), max(1, round(width / PANEL)))
     down = -(-len(there) // across)
     figure = new_figure(width, 1.45 * down + 0.45)
-    kwargs = {"axes_class": NotebookAxes}
-    grid = figure.subplots(down, across, squeeze=False, sharex=True, subplot_kw=kwargs)
-    panels: list[Axes] = list(grid.flat)
+    panels = grid_of(figure, down, across, sharex=True)
     drawn = [(name, _draw(axes, steps, name)) for name, axes in zip(there, panels, strict=False)]
     cut = [name for name, outside in drawn if outside]
     for number, axes in enumerate(panels):

@@ -181,19 +181,23 @@ def test_maps_and_kinds_are_in_the_legend():
     (legend,) = figure_of(axes).legends
     assert {text.get_text() for text in legend.get_texts()} == {"hare", "wolf", "food"}
     assert axes.get_xlim() == (-1, 3)
-    hare, wolf = (each for each in axes.collections if each.get_label() in ("hare", "wolf"))
-    assert len(hare.get_paths()[0].vertices) != len(wolf.get_paths()[0].vertices), "their shapes"
+    hare, wolf = (
+        np.asarray(each.get_paths()[0].vertices)
+        for each in axes.collections
+        if each.get_label() in ("hare", "wolf")
+    )
+    assert len(hare) != len(wolf), "their shapes"
     figure = draw_steps(*tables(), times=[0, 1], scenes={0: scene})
     assert figure.axes[0].get_xlim() == figure.axes[1].get_xlim() == (-1, 3)
 
 
 def test_edges_without_messages_can_be_drawn():
     agents, edges = tables()
-    plain = edges[edges["layer"] == "one"].assign(layer="").drop(columns="attention")
+    plain = edges.query("layer == 'one'").assign(layer="").drop(columns="attention")
     axes = draw_step(agents.drop(columns=["x", "y"]), plain, 0, column=None)
     assert caption(axes) == "Arrows point from sender to receiver."
     assert not axes.child_axes, "no colour bar"
-    empty = draw_step(agents, plain[:0], 0, column=None)
+    empty = draw_step(agents, plain.head(0), 0, column=None)
     render(empty)
 
 

@@ -6,6 +6,7 @@ import pytest
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from graphmarl.results.figures import figure_of
 from graphmarl.visualization.heat_maps import draw_difference, draw_heat_map, mean_matrix
 
 ROWS = [(0, 0, 1, 0.2), (1, 0, 1, 0.4), (0, 2, 0, 1.0), (1, 1, 0, 0.5)]
@@ -37,16 +38,15 @@ def test_a_mean_is_over_the_steps_in_which_the_edge_exists():
 def test_cells_without_an_edge_are_hatched_and_counted():
     axes = draw_heat_map(edges())
     assert axes.patches[0].get_hatch()
-    (text,) = axes.figure.findobj(lambda each: each is axes.figure._supxlabel)  # type: ignore[attr-defined]
-    found = text.get_text().replace("\n", " ")
+    found = figure_of(axes).get_supxlabel().replace("\n", " ")
     assert "3 of 6 ordered pairs of agents have an edge" in found and "Hatched: no edge" in found
     assert "mean over those of 2 steps" in found
     assert (axes.get_ylabel(), axes.get_xlabel()) == ("receiver", "sender")
 
 
 def test_signed_colours_are_symmetric_about_zero():
-    assert draw_heat_map(edges(), signed=True).images[0].get_clim() == (-1.0, 1.0)
-    assert draw_heat_map(edges()).images[0].get_clim() == (0.3, 1.0)
+    assert draw_heat_map(edges(), signed=True).images[0].get_clim() == pytest.approx((-1, 1))
+    assert draw_heat_map(edges()).images[0].get_clim() == pytest.approx((0.3, 1))
 
 
 def test_the_caption_is_below_given_axes():

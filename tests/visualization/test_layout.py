@@ -32,7 +32,7 @@ def test_a_layout_is_the_same_in_all_steps_and_in_every_call():
     found = positions(agents(6), edges(PATH))
     pd.testing.assert_frame_equal(found, positions(agents(6), edges(PATH)))
     assert (found.groupby("agent")[["x", "y"]].nunique() == 1).all(axis=None)
-    place = found[found["time"] == 0][["x", "y"]].to_numpy()
+    place = found.query("time == 0")[["x", "y"]].to_numpy()
     gap = np.linalg.norm(place[:, None] - place, axis=2)
     linked = nx.to_numpy_array(nx.path_graph(6)) > 0
     apart = ~linked & ~np.eye(6, dtype=bool)
@@ -48,7 +48,8 @@ def test_without_structure_agents_stand_on_a_circle(pairs):
     )
 
 
-def test_an_episode_that_was_not_recorded_is_refused():
+@pytest.mark.usefixtures("unchecked")
+def test_what_is_no_recording_is_refused():
     with pytest.raises(ValueError, match="episode is 1; recorded are 0 to 0"):
         positions(agents(3), edges(PATH), 1)
     with pytest.raises(ValueError, match="agents is list; it must be a pandas DataFrame"):

@@ -60,7 +60,9 @@ def test_one_episode_has_no_band():
     one = steps().query("episode == 0")
     figure = draw_statistics(one, ["degree"], width=3.4)
     assert text_of(figure) == "One episode." and figure.get_figwidth() == 3.4
-    assert not any(len(path.vertices) for c in figure.axes[0].collections for path in c.get_paths())
+    assert not any(
+        np.size(path.vertices) for c in figure.axes[0].collections for path in c.get_paths()
+    )
 
 
 @pytest.mark.parametrize(

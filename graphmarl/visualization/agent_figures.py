@@ -83,7 +83,7 @@ def draw_step(
         axes = new_axes(width, high + 0.9)
     values = picture.edges.values
     scale = None if values is None else scale_of(values, limits)
-    written = _draw(axes, picture, scale, scene, corners, ids, kinds)
+    written = _draw(axes, picture, scene, scale, corners, ids, kinds)
     if scale is not None and column is not None:
         draw_colour_bar(axes, scale, column.replace("_", " "), values)
     unwritten = "" if written else UNWRITTEN
@@ -148,10 +148,8 @@ def draw_steps(
     panels = grid_of(figure, down, across)
     shown = [each.edges.values for each in pictures if each.edges.values is not None]
     scale = scale_of(np.concatenate(shown), limits) if shown else None
-    written = True
-    for axes, picture, scene in zip(panels, pictures, maps, strict=False):
-        written &= _draw(axes, picture, scale, scene, corners, ids, kinds)
-        draw_caption(axes, picture.left_out)
+    each = zip(panels, pictures, maps, strict=False)
+    written = all([_draw(*one, scale, corners, ids, kinds) for one in each])
     if scale is not None and column is not None:
         draw_colour_bar(panels, scale, column.replace("_", " "), np.concatenate(shown))
     text = sentences(record.arrow, str(record.edges), "" if written else UNWRITTEN)
@@ -180,13 +178,13 @@ def _height(width: float, corners: tuple[NDArray[Any], NDArray[Any]]) -> float:
 def _draw(
     axes: Axes,
     picture: Picture,
-    scale: Scale | None,
     scene: Scene | None,
+    scale: Scale | None,
     corners: tuple[NDArray[Any], NDArray[Any]],
     ids: bool | None,
     kinds: Sequence[str],
 ) -> bool:
-    """Draw one step; returns whether the numbers of agents are written."""
+    """Draw one step, with what is left out below; returns whether numbers of agents are written."""
     agents, edges = picture.agents, picture.edges
     size, written = marker_size(axes, len(picture.place), ids)
     kind = agents["kind"].to_numpy(int)
@@ -200,6 +198,7 @@ def _draw(
     draw_arrows(axes, picture.place, edges.ends, values, scale, size**0.5 / 2, thin)
     bare(axes)
     axes.set_title(f"step {picture.time}", fontsize=FONT_SIZE + 1)
+    draw_caption(axes, picture.left_out)
     axes.set_xlim(corners[0][0], corners[1][0])
     axes.set_ylim(corners[0][1], corners[1][1])
     return written

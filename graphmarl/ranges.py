@@ -65,6 +65,8 @@ Seed = Annotated[int, Range(low=0, high=2**63 - 1)]
 """Seed of a random generator."""
 Threads = Annotated[int, Range(low=1, high=1_024)]
 """Threads of PyTorch."""
+Inches = Annotated[float, Range(low=1, high=50)]
+"""Width of a figure."""
 LearningRate = Annotated[float, Range(above=0, high=100)]
 """Learning rate; larger ones can only diverge."""
 

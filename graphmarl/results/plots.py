@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from matplotlib import colormaps
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
+from graphmarl.results.figures import new_axes, new_figure, save_picture, svg_of
 from graphmarl.results.stats import confidence_interval
 from graphmarl.results.tables import CellResult
+
+__all__ = [
+    "curve_svg",
+    "draw_curve",
+    "draw_cut_curve",
+    "draw_results",
+    "save_picture",
+    "svg_of",
+]
 
 POINTS = 100
 STYLES = ("-", "--")
@@ -27,7 +34,7 @@ def draw_results(cells: Sequence[CellResult]) -> tuple[Axes, Axes]:
     Args:
         cells: results of the cells; colour and dashes distinguish up to 20.
     """
-    figure = Figure(figsize=(13, max(4.0, 1.6 + 0.32 * len(cells))), layout="constrained")
+    figure = new_figure(13, max(4.0, 1.6 + 0.32 * len(cells)))
     left, right = figure.subplots(1, 2, width_ratios=(3, 2))
     metric = next((cell.metric for cell in cells if cell.returns), "return")
     colours = colormaps["tab10"].colors  # type: ignore[attr-defined]
@@ -88,19 +95,6 @@ def _draw_final(
     axes.errorbar(interval.mean, place, xerr=error, fmt="o", color=colour, capsize=3, markersize=6)
 
 
-def save_picture(axes: Axes, path: str | Path, dpi: int = 150) -> None:
-    """Save the figure of some axes.
-
-    Args:
-        axes: any axes of the figure.
-        path: the file, whose suffix is the format.
-        dpi: pixels per inch.
-    """
-    figure = axes.get_figure(root=True)
-    assert figure is not None, "axes belong to a figure"
-    figure.savefig(path, dpi=dpi)
-
-
 def draw_curve(
     rows: list[dict[str, float]], axes: Axes | None = None, name: str = "return", label: str = ""
 ) -> Axes:
@@ -113,7 +107,7 @@ def draw_curve(
         label: name of the curve.
     """
     if axes is None:
-        axes = Figure(figsize=(7, 4), layout="constrained").subplots()
+        axes = new_axes(7, 4)
     kept = [row for row in rows if name in row]
     axes.plot([row["env_steps"] for row in kept], [row[name] for row in kept], label=label or None)
     axes.set_xlabel("environment steps")
@@ -133,7 +127,7 @@ def draw_cut_curve(
         label: name of the curve.
     """
     if axes is None:
-        axes = Figure(figsize=(7, 4), layout="constrained").subplots()
+        axes = new_axes(7, 4)
     percent, value = [row["percent"] for row in rows], [row[name] for row in rows]
     spread = [row["half_width"] for row in rows] if name == "return" else None
     axes.errorbar(percent, value, spread, marker="o", capsize=3, label=label or None)
@@ -149,13 +143,8 @@ def curve_svg(rows: list[dict[str, float]], name: str = "return") -> str:
         rows: rows of a run's metrics.
         name: the metric.
     """
-    axes = draw_curve(rows, Figure(figsize=(3.2, 1.8), layout="constrained").subplots(), name)
+    axes = draw_curve(rows, new_axes(3.2, 1.8), name)
     axes.tick_params(labelsize=7)
     axes.set_xlabel(axes.get_xlabel(), fontsize=8)
     axes.set_ylabel(axes.get_ylabel(), fontsize=8)
-    file = io.StringIO()
-    figure = axes.get_figure(root=True)
-    assert figure is not None, "axes belong to a figure"
-    figure.savefig(file, format="svg")
-    text = file.getvalue()
-    return text[text.index("<svg") :]
+    return svg_of(axes)

@@ -6,23 +6,24 @@ from collections.abc import Sequence
 from typing import Any
 
 import networkx as nx
-from matplotlib import colormaps
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection
-from matplotlib.colors import to_rgb, to_rgba_array
 from matplotlib.figure import Figure
 from matplotlib.legend import Legend
+from numpy.typing import NDArray
 from torch import Tensor
 from torch_geometric.data import Data
 from torch_geometric.utils import to_networkx
 
 from graphmarl.agent_graph import Edges
+from graphmarl.results.figures import new_axes
 from graphmarl.step import Scene
+from graphmarl.visualization.arrows import arrow_entry, draw_arrows
+from graphmarl.visualization.markers import AGENT_COLOURS, bare, draw_agents, draw_scene, widen
+from graphmarl.visualization.scales import draw_colour_bar, scale_of
 
-AGENT_COLOURS = ("#1f4e9c", "#b3261e", "#6a3d9a", "#00798c")
-THING_COLOURS = ("#4f9d2f", "#c98a00", "#8c564b", "#7f7f7f")
 BOTH_WAYS, ONE_WAY = "#5b6470", "#e07b00"
-AGENT_RGB, LINE_COLOURS = to_rgb(AGENT_COLOURS[0]), colormaps["YlOrRd"]
 
 
 def one_graph(graph: Data, env: int, num_agents: int) -> Data:
@@ -87,11 +88,15 @@ def draw_graph(
     kinds: Sequence[str] = ("agents",),
     size: float = 40.0,
     weight: Tensor | None = None,
+    limits: tuple[float, float] | None = None,
+    ids: bool = False,
+    bar: bool = True,
 ) -> Axes:
     """Draw the live agents of one graph at their positions, over the map if there is one.
 
     A line joins agents with edges in both directions, an arrow points from sender to receiver of
-    other edges. With a weight for each edge, every edge is an arrow. `draw_legend` adds a legend.
+    other edges. With the attention for each edge, every edge is an arrow, and width and colour
+    show the attention of its receiver to its sender. `draw_legend` adds a legend.
 
     Args:
         graph: one environment's agents with `pos` and edges; see `one_graph`.
@@ -99,7 +104,10 @@ def draw_graph(
         axes: axes to draw on; a new figure without it.
         kinds: names of the kinds of agents, for the legend.
         size: area of an agent, in square points.
-        weight: weight of each edge in [0, 1], drawn as width and opacity of its arrow.
+        weight: attention of each edge.
+        limits: values at both ends of the scale; the smallest and largest attention without it.
+        ids: write the numbers of the agents.
+        bar: add the colour bar of the attention.
 
     Raises:
         ValueError: the graph has no positions.
@@ -107,102 +115,78 @@ def draw_graph(
     if graph.pos is None:
         raise ValueError("agents without positions cannot be drawn; this graph has no `pos`")
     if axes is None:
-        axes = Figure(figsize=(6, 6.4), layout="constrained").subplots()
-    _draw_agents(axes, graph, kinds, size)
+        axes = new_axes(6, 6.4)
+    place = graph.pos.numpy()
+    alive = graph.alive.numpy() if "alive" in graph else np.ones(len(place), dtype=bool)
+    kind = graph.kind.numpy() if "kind" in graph else np.zeros(len(place), dtype=int)
+    numbers = np.flatnonzero(alive).tolist() if ids else None
+    draw_agents(axes, place[alive], kind[alive], kinds, size, numbers)
     if scene is not None:
-        _draw_scene(axes, scene, 0.5 * size)
-    if weight is None:
-        _draw_edges(axes, live_subgraph(graph), graph.pos, size)
+        draw_scene(axes, scene, 0.5 * size)
+        widen(axes, place[alive])
     else:
-        _draw_weights(axes, graph, weight, size)
-    axes.set_aspect("equal")
-    axes.set_xticks([])
-    axes.set_yticks([])
-    axes.spines[:].set_color("0.8")
+        axes.autoscale_view()
+    if weight is None:
+        _draw_edges(axes, live_subgraph(graph), place, size)
+    else:
+        _draw_attention(axes, graph, weight, limits, bar, size)
+    bare(axes)
     return axes
 
 
-def _draw_agents(axes: Axes, graph: Data, kinds: Sequence[str], size: float) -> None:
-    """Draw live agents as dots, one colour for each kind; kinds without a name share the last."""
-    assert graph.pos is not None, "checked by draw_graph"
-    alive = graph.alive if "alive" in graph else slice(None)
-    place = graph.pos[alive]
-    kind = graph.kind[alive] if "kind" in graph else place.new_zeros(len(place))
-    for number, name in enumerate(kinds):
-        mine = place[kind.clamp(max=len(kinds) - 1) == number]
-        colour = AGENT_COLOURS[number % len(AGENT_COLOURS)]
-        _scatter(axes, mine, c=colour, label=name, s=size, edgecolors="white", linewidths=0.7)
-
-
-def _draw_scene(axes: Axes, scene: Scene, size: float) -> None:
-    """Draw objects as squares with opacity by weight, and lines from yellow to red by weight."""
-    for name, (ends, weight) in scene.lines.items():
-        colour = LINE_COLOURS(0.1 + 0.8 * weight.clamp(0, 1).numpy())
-        lines = LineCollection(list(ends.numpy()), colors=colour, linewidths=2.5, zorder=1)
-        axes.add_collection(lines)
-        axes.plot([], [], color=LINE_COLOURS(0.8), linewidth=2.5, label=name)
-    for number, (name, (place, weight)) in enumerate(scene.points.items()):
-        colour = THING_COLOURS[number % len(THING_COLOURS)]
-        # An object of little weight stays visible.
-        opacity = 0.15 + 0.75 * weight.clamp(0, 1).numpy()
-        faded = to_rgba_array([colour] * len(place), opacity)
-        _scatter(axes, place, c=faded, marker="s", s=size, linewidths=0, zorder=1)
-        axes.scatter([], [], c=colour, marker="s", s=size, linewidths=0, alpha=0.9, label=name)
-    axes.set_xlim(scene.low[0], scene.high[0])
-    axes.set_ylim(scene.low[1], scene.high[1])
-
-
-def _draw_edges(axes: Axes, network: nx.DiGraph, pos: Tensor, size: float) -> None:
+def _draw_edges(axes: Axes, network: nx.DiGraph, place: NDArray[Any], size: float) -> None:
     """Draw edges in both directions as lines and others as arrows, thinner in denser graphs."""
-    where = {i: pos[i].tolist() for i in network.nodes}
-    both = network.to_undirected(reciprocal=True)
-    one_way = [edge for edge in network.edges if not both.has_edge(*edge)]
+    both = [(a, b) for a, b in network.edges if a < b and network.has_edge(b, a)]
+    one_way = [(a, b) for a, b in network.edges if not network.has_edge(b, a)]
     degree = network.number_of_edges() / max(network.number_of_nodes(), 1)
-    style: dict[str, Any] = {"ax": axes, "alpha": min(0.9, 0.25 + 4 / (1 + degree))}
-    style["width"] = min(1.2, 0.3 + 4 / (1 + degree))
-    nx.draw_networkx_edges(both, where, edge_color=BOTH_WAYS, **style)
-    arrow = {"edgelist": one_way, "edge_color": ONE_WAY, "arrowsize": 1.1 * size**0.5}
-    nx.draw_networkx_edges(network, where, node_size=1.3 * size, **arrow, **style)
-    if both.number_of_edges():
+    width = min(1.2, 0.3 + 4 / (1 + degree))
+    if both:
+        style: dict[str, Any] = {"alpha": min(0.9, 0.25 + 4 / (1 + degree)), "colors": BOTH_WAYS}
+        axes.add_collection(LineCollection(list(place[both]), linewidths=width, **style))
         axes.plot([], [], color=BOTH_WAYS, label="edges in both directions")
     if one_way:
-        axes.plot(
-            [], [], color=ONE_WAY, marker=">", markevery=[-1], label="edge, sender to receiver"
-        )
+        draw_arrows(axes, place, np.array(one_way), ONE_WAY, None, size**0.5 / 2, width)
+        axes.add_line(arrow_entry(ONE_WAY, "edge, sender to receiver"))
 
 
-def _draw_weights(axes: Axes, graph: Data, weight: Tensor, size: float) -> None:
-    """Draw every edge as a curved arrow, with its weight as width and opacity."""
+def _draw_attention(
+    axes: Axes,
+    graph: Data,
+    weight: Tensor,
+    limits: tuple[float, float] | None,
+    bar: bool,
+    size: float,
+) -> None:
+    """Draw every edge as an arrow, with the attention of its receiver as width and colour."""
     assert graph.pos is not None and graph.edge_index is not None, "checked by draw_graph"
-    where, strength = dict(enumerate(graph.pos.tolist())), weight.clamp(0, 1).tolist()
-    style: dict[str, Any] = {"connectionstyle": "arc3,rad=0.15", "arrowsize": 1.1 * size**0.5}
-    style["edgelist"] = graph.edge_index.t().tolist()
-    style["edge_color"] = [(*AGENT_RGB, 0.1 + 0.9 * each) for each in strength]
-    style["width"] = [0.4 + 2.5 * each for each in strength]
-    arrows = to_networkx(graph)
-    nx.draw_networkx_edges(arrows, where, node_size=1.3 * size, ax=axes, **style)
-    axes.plot(
-        [],
-        [],
-        color=AGENT_RGB,
-        marker=">",
-        markevery=[-1],
-        label="attention weight, sender to receiver",
-    )
+    edges, values = graph.edge_index.t().numpy(), weight.numpy()
+    scale = scale_of(values, limits)
+    draw_arrows(axes, graph.pos.numpy(), edges, values, scale, size**0.5 / 2)
+    axes.add_line(arrow_entry(scale.colours(0.8), "attention of the receiver to the sender"))
+    if bar:
+        draw_colour_bar(axes, scale, "attention", values)
 
 
-def draw_legend(figure: Figure, columns: int = 4) -> Legend:
-    """One legend below all pictures of a figure, each name once.
+def draw_legend(
+    figure: Figure, columns: int | None = None, fontsize: float = 10.0, above: bool = False
+) -> Legend:
+    """One legend of a figure for all its pictures, each name once.
 
     Args:
         figure: a figure with the layout `constrained`.
-        columns: number of columns.
+        columns: number of columns; as many as fit, up to four, without it.
+        fontsize: size of the text, in points.
+        above: place it above the pictures, and otherwise below.
     """
     handles: dict[str, Any] = {}
     for axes in figure.axes:
         for handle, label in zip(*axes.get_legend_handles_labels(), strict=True):
             handles.setdefault(label, handle)
-    options: dict[str, Any] = {"loc": "outside lower center", "ncols": columns, "frameon": False}
+    longest = fontsize * (0.55 * max(map(len, handles), default=1) + 5)
+    fitting = min(4, int(72 * figure.get_figwidth() / longest))
+    side = "upper" if above else "lower"
+    options: dict[str, Any] = {"loc": f"outside {side} center", "frameon": False}
+    options |= {"ncols": columns or max(1, fitting), "fontsize": fontsize}
     return figure.legend(handles.values(), handles.keys(), **options)
 
 
@@ -218,7 +202,7 @@ def draw_message_graph(
         most: bits per step that are drawn 5 points wide.
     """
     if axes is None:
-        axes = Figure(figsize=(4, 4), layout="constrained").subplots()
+        axes = new_axes(4, 4)
     place = nx.circular_layout(network)
     nx.draw_networkx_nodes(network, place, ax=axes, node_size=900, node_color=AGENT_COLOURS[0])
     labels = dict(zip(network.nodes, names, strict=True))
@@ -235,7 +219,3 @@ def draw_message_graph(
     axes.margins(0.25)
     axes.set_axis_off()
     return axes
-
-
-def _scatter(axes: Axes, place: Tensor, **style: Any) -> None:
-    axes.scatter(place[:, 0].numpy(), place[:, 1].numpy(), **{"zorder": 3, **style})

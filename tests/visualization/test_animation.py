@@ -16,8 +16,10 @@ from graphmarl.envs import Hallway
 from graphmarl.experiment.inspection.recording import record_episode
 from graphmarl.experiment.train import train
 from graphmarl.step import Scene
-from graphmarl.visualization.animation import Frame, draw_frame, save_animation
-from graphmarl.visualization.graphs import AGENT_RGB, LINE_COLOURS
+from graphmarl.visualization.animation import Frame, draw_frame, limits_of, save_animation
+from graphmarl.visualization.arrows import Arrows
+from graphmarl.visualization.markers import LINE_COLOURS
+from graphmarl.visualization.scales import AMOUNTS
 
 
 class Nowhere(Hallway):
@@ -57,7 +59,9 @@ def test_without_attention_there_are_plain_edges(tmp_path):
     assert record_episode(run, steps=1)[0].attention is not None
     run = trained(tmp_path / "b", "ip:learning_starts=1000", "navigation:num_envs=2,num_agents=4")
     (frame,) = record_episode(run, steps=1)
-    assert frame.attention is None and len(draw_frame(frame).patches) > 0
+    axes = draw_frame(frame)
+    assert frame.attention is None and not axes.child_axes, "no colour bar"
+    assert "attention" not in " ".join(axes.get_legend_handles_labels()[1])
 
 
 def test_agents_that_are_nowhere_are_refused(tmp_path):
@@ -81,10 +85,25 @@ def test_the_more_weight_the_redder_a_line_and_the_darker_an_arrow():
     edges = torch.tensor([[0, 1], [1, 0]])
     graph = Data(edge_index=edges, pos=torch.tensor([[0.0, 0], [1, 1]]), num_nodes=2)
     axes = Figure().subplots()
-    draw_frame(Frame(graph, scene, torch.tensor([0.25, 1.0])), axes)
-    (lines,) = (each for each in axes.collections if isinstance(each, LineCollection))
+    draw_frame(Frame(graph, scene, torch.tensor([0.26, 0.25])), axes, ids=True)
+    lines = next(each for each in axes.collections if type(each) is LineCollection)
     np.testing.assert_allclose(to_rgba_array(lines.get_colors()), LINE_COLOURS([0.1, 0.9]))
-    shown = to_rgba_array([patch.get_edgecolor() for patch in axes.patches])
-    assert sorted(shown[:, 3]) == pytest.approx([0.1 + 0.9 * 0.25, 1.0])
-    np.testing.assert_allclose(shown[:, :3], [AGENT_RGB] * 2)
+    below = next(each for each in axes.collections if isinstance(each, Arrows))
+    # The scale is that of the weights: 0.25 and 0.26 are its ends.
+    np.testing.assert_allclose(below.colours, AMOUNTS([0.0, 1.0]))
+    assert below.widths[1] > below.widths[0]
+    # The last one is the largest, from agent 0 at (0, 0) to agent 1 at (1, 1).
+    assert below.start[1].tolist() == [0, 0] and below.stop[1].tolist() == [1, 1]
+    assert "attention of the receiver to the sender" in axes.get_legend_handles_labels()[1]
+    assert [text.get_text() for text in axes.texts] == ["0", "1"]
     assert axes.get_title() == "step 7"
+
+
+def test_frames_share_one_scale(tmp_path):
+    edges = torch.tensor([[0, 1], [1, 0]])
+    graph = Data(edge_index=edges, pos=torch.tensor([[0.0, 0], [1, 1]]), num_nodes=2)
+    frames = [Frame(graph, None, torch.tensor(each)) for each in ([0.1, 0.2], [0.3, 0.4])]
+    assert limits_of(frames) == pytest.approx((0.1, 0.4))
+    assert limits_of([Frame(graph, None, None)]) is None
+    save_animation(frames, tmp_path / "film.gif", ids=True)
+    assert (tmp_path / "film.gif").stat().st_size > 0

@@ -5,11 +5,13 @@ from typing import Any
 import matplotlib.pyplot as plt
 import pytest
 import torch
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from torch_geometric.data import Batch, Data
 
 from graphmarl.results.plots import draw_curve, save_picture
 from graphmarl.step import Scene
+from graphmarl.visualization.arrows import Arrows
 from graphmarl.visualization.graphs import (
     describe,
     draw_graph,
@@ -86,7 +88,10 @@ def test_a_picture_shows_the_living_over_the_map(tmp_path):
     shown = {str(c.get_label()): len(c.get_offsets()) for c in left.collections}  # type: ignore[arg-type]
     assert (shown["red"], shown["blue"]) == (3, 2)
     assert left.get_xlim() == (0, 5)
-    assert len(left.patches) == 1, "one edge goes one way"
+    below, above = (each for each in left.collections if isinstance(each, Arrows))
+    assert len(below.start) == len(above.start) == 1, "one edge goes one way"
+    (lines,) = (each for each in left.collections if isinstance(each, LineCollection))
+    assert len(lines.get_segments()) == 2, "0 and 1, 4 and 5"
     names = [text.get_text() for text in draw_legend(figure).get_texts()]
     assert names == [
         "red",

@@ -146,9 +146,11 @@ def fits(value: object, hint: Any) -> bool:
     if get_origin(kind) in (tuple, list, Sequence):
         return _sequence_fits(value, kind)
     if get_origin(kind) in (dict, Mapping):
-        _, each = get_args(kind)
+        names, each = get_args(kind)
         return isinstance(value, Mapping) and all(
-            isinstance(key, str) and fits(entry, each) for key, entry in value.items()
+            # A key from the command line is of a subclass of `str`.
+            (isinstance(key, str) if names is str else fits(key, names)) and fits(entry, each)
+            for key, entry in value.items()
         )
     if isinstance(kind, type) and kind.__module__.startswith(__name__.partition(".")[0]):
         return isinstance(value, kind)

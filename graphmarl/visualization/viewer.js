@@ -1,0 +1,280 @@
+// The interactive graph: state, controls and events.
+
+const CONFIG = {
+  displaylogo: false,
+  doubleClick: "reset",
+  modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
+  toImageButtonOptions: { format: "svg", filename: "agent_graph" },
+};
+const MARGIN = { l: 10, r: 10, t: 10, b: 62 };
+const SPEEDS = [1, 2, 4, 8, 16];
+
+function element(tag, attributes, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (name in made && name !== "list") made[name] = value;
+    else made.setAttribute(name, value);
+  }
+  made.append(...children);
+  return made;
+}
+
+function labelled(text, control) {
+  return element("label", {}, element("span", {}, text), control);
+}
+
+function fill(select, options, chosen) {
+  select.replaceChildren(
+    ...options.map(([value, text]) => element("option", { value: String(value) }, text)),
+  );
+  select.value = String(chosen);
+}
+
+function firstState(data) {
+  const kinds = data.agents.scales.kind;
+  const several = kinds && kinds.values.length !== 1;
+  return {
+    episode: 0, step: 0, channel: 0, column: "", bins: "equal", threshold: 0, agent: -1,
+    direction: "both", ids: data.agents.count <= 60, colour: several ? "kind" : "", speed: 4,
+  };
+}
+
+// The columns of a layer and round: the chosen one if it is there, else attention, else the first.
+function columnIn(data, state) {
+  const channel = data.edges.channels[state.channel];
+  const names = channel ? Object.keys(channel.scales) : [];
+  if (names.includes(state.column) || (state.column === "none" && names.length)) return state.column;
+  return names.includes("attention") ? "attention" : names.includes("norm") ? "norm" : names[0] || "";
+}
+
+// What a link may set, as in #step=5&column=norm; what is not there is ignored.
+function readHash(data, state) {
+  const asked = Object.fromEntries(new URLSearchParams(window.location.hash.slice(1)));
+  const whole = (name, most) => {
+    const value = Number(asked[name]);
+    if (name in asked && Number.isInteger(value) && value >= 0 && value <= most) state[name] = value;
+  };
+  const choice = (name, choices) => {
+    if (choices.includes(asked[name])) state[name] = asked[name];
+  };
+  whole("episode", data.episodes.length - 1);
+  whole("channel", data.edges.channels.length - 1);
+  whole("step", data.episodes[state.episode].times.length - 1);
+  whole("agent", data.agents.count - 1);
+  choice("column", ["none", ...Object.keys(data.edges.columns)]);
+  choice("colour", ["", ...Object.keys(data.agents.scales)]);
+  choice("bins", ["equal", "counts"]);
+  choice("direction", ["in", "out", "both"]);
+  if (Number(asked.threshold) > 0) state.threshold = Math.min(1, Number(asked.threshold));
+  if ("ids" in asked) state.ids = asked.ids === "1";
+}
+
+function writeHash(state) {
+  const { speed, ...kept } = state;
+  const asked = new URLSearchParams({ ...kept, ids: state.ids ? "1" : "0" });
+  try {
+    window.history.replaceState(null, "", `#${asked}`);
+  } catch (error) {
+    // The page of a notebook has no address that can change.
+  }
+}
+
+function makeControls(data) {
+  const range = (most, step) => element("input", { type: "range", min: 0, max: most, step, value: 0 });
+  const made = {
+    play: element("button", { type: "button" }, "Play"),
+    step: range(1, 1),
+    speed: element("select", {}),
+    episode: element("select", {}),
+    channel: element("select", {}),
+    column: element("select", {}),
+    bins: element("select", {}),
+    threshold: range(1, 0.01),
+    colour: element("select", {}),
+    ids: element("input", { type: "checkbox" }),
+    agent: element("select", {}),
+    direction: element("select", {}),
+  };
+  fill(made.speed, SPEEDS.map((each) => [each, `${each} steps/s`]), 4);
+  fill(made.episode, data.episodes.map((each, i) => [i, String(each.episode)]), 0);
+  fill(made.channel, data.edges.channels.map((each, i) => [i, each.label]), 0);
+  fill(made.bins, [["equal", "of equal width"], ["counts", "with equally many edges"]], "equal");
+  const colours = Object.keys(data.agents.scales).map((name) => [name, name]);
+  fill(made.colour, [["", "one colour"], ...colours], "");
+  const present = [...new Set(data.agents.number)].sort((a, b) => a - b);
+  fill(made.agent, [[-1, "all agents"], ...present.map((each) => [each, `agent ${each}`])], -1);
+  return made;
+}
+
+function arrange(root, made, several) {
+  const part = (name) => element("div", { className: name });
+  const found = { plot: part("plot"), key: part("key"), caption: part("caption") };
+  found.words = part("words");
+  found.details = part("details");
+  found.caption.setAttribute("aria-live", "polite");
+  const moving = element("div", { className: "moving" }, made.play, labelled("Step", made.step));
+  const rows = [labelled("Speed", made.speed)];
+  if (several) rows.push(labelled("Episode", made.episode));
+  rows.push(
+    labelled("Layer", made.channel),
+    labelled("Arrows by", made.column),
+    labelled("Intervals", made.bins),
+    labelled("Hide weakest", made.threshold),
+    labelled("Agents by", made.colour),
+    labelled("Agent", made.agent),
+    labelled("Show", made.direction),
+    labelled("Numbers", made.ids),
+  );
+  const controls = element("div", { className: "controls" }, ...rows);
+  const picture = element("div", { className: "picture" }, found.plot, moving);
+  picture.append(found.key, found.words, found.caption, found.details);
+  root.append(element("div", { className: "columns" }, picture, controls));
+  return found;
+}
+
+// Whether the columns of a layer contain attention decides how a direction is called.
+function directionsOf(data, state) {
+  const channel = data.edges.channels[state.channel];
+  const who = state.agent < 0 ? "the agent" : `agent ${state.agent}`;
+  const attends = channel && Object.keys(channel.scales).some(isAttention);
+  const to = attends ? ` (${who} attends to the senders)` : "";
+  const from = attends ? ` (the receivers attend to ${who})` : "";
+  return [
+    ["both", `edges to and from ${who}`],
+    ["in", `edges to ${who}, which receives${to}`],
+    ["out", `edges from ${who}, which sends${from}`],
+  ];
+}
+
+function showState(made, data, state) {
+  const times = data.episodes[state.episode].times;
+  const channel = data.edges.channels[state.channel];
+  made.step.max = times.length - 1;
+  const names = channel ? Object.keys(channel.scales) : [];
+  const columns = names.map((name) => [name, name]);
+  fill(made.column, [...columns, [names.length ? "none" : "", "no column"]], state.column);
+  fill(made.direction, directionsOf(data, state), state.direction);
+  for (const name of ["step", "episode", "channel", "bins", "threshold", "colour", "agent"]) {
+    made[name].value = String(state[name]);
+  }
+  made.ids.checked = state.ids;
+  made.direction.disabled = state.agent < 0;
+  made.channel.disabled = data.edges.channels.length < 2;
+  made.bins.disabled = made.threshold.disabled = !boundsOf(data, state);
+  made.step.setAttribute("aria-valuetext", `step ${state.step} of ${times.length - 1}`);
+}
+
+// Ranges of the axes with equal units that hold the limits in a picture of this size.
+function rangesOf(limits, width, height) {
+  const unit = Math.max((limits[2] - limits[0]) / width, (limits[3] - limits[1]) / height);
+  const [x, y] = [(limits[0] + limits[2]) / 2, (limits[1] + limits[3]) / 2];
+  const [w, h] = [(unit * width) / 2, (unit * height) / 2];
+  return { x: [x - w, x + w], y: [y - h, y + h] };
+}
+
+function layoutOf(view, ranges, size, scene) {
+  const axis = { visible: false, showgrid: false, zeroline: false };
+  const frame = { type: "rect", layer: "below", line: { color: "#b8bdc6", width: 1 } };
+  const limits = scene ? scene.limits : null;
+  const touch = window.matchMedia("(pointer: coarse)").matches;
+  return {
+    width: size.width, height: size.height, margin: MARGIN, hovermode: "closest",
+    paper_bgcolor: "#ffffff", plot_bgcolor: "#ffffff", font: { size: 12, color: "#222222" },
+    hoverdistance: 12, hoverlabel: { align: "left" },
+    // A finger that scrolls the page must not zoom.
+    dragmode: touch ? false : "zoom",
+    xaxis: { ...axis, range: view ? view.x : ranges.x },
+    yaxis: { ...axis, range: view ? view.y : ranges.y, scaleanchor: "x", scaleratio: 1 },
+    shapes: limits
+      ? [{ ...frame, x0: limits[0], y0: limits[1], x1: limits[2], y1: limits[3] }]
+      : [],
+  };
+}
+
+function start(root, linked) {
+  const data = readData(JSON.parse(root.querySelector("script").textContent));
+  const state = firstState(data);
+  const made = makeControls(data);
+  const parts = arrange(root, made, data.episodes.length > 1);
+  let view = null; // Ranges that the user has zoomed to.
+  let timer = null;
+  let waiting = false;
+
+  function draw() {
+    waiting = false;
+    state.column = columnIn(data, state);
+    showState(made, data, state);
+    const limits = limitsOf(data, state);
+    const width = Math.max(parts.plot.clientWidth, 200);
+    const shape = (limits[3] - limits[1]) / (limits[2] - limits[0]);
+    const inner = width - MARGIN.l - MARGIN.r;
+    const most = Math.max(360, 0.78 * window.innerHeight);
+    const height = Math.round(Math.max(200, Math.min(inner * shape, most)));
+    const ranges = rangesOf(limits, inner, height);
+    const unit = ((view ? view.x[1] - view.x[0] : ranges.x[1] - ranges.x[0])) / inner;
+    const size = { width, height: height + MARGIN.t + MARGIN.b };
+    const scene = sceneOf(data, state);
+    const traces = tracesOf(data, state, scene, unit, Math.min(inner, height), width < 520);
+    Plotly.react(parts.plot, traces.all, layoutOf(view, ranges, size, scene), CONFIG);
+    write(parts, data, state, traces.edges, scene);
+    if (linked && timer === null) writeHash(state);
+  }
+
+  // Several events before the next frame are drawn once.
+  function redraw() {
+    if (!waiting) window.requestAnimationFrame(draw);
+    waiting = true;
+  }
+
+  function set(name, value) {
+    state[name] = value;
+    const last = data.episodes[state.episode].times.length - 1;
+    state.step = Math.min(state.step, last);
+    if (name === "episode") view = null;
+    redraw();
+  }
+
+  function stop() {
+    window.clearTimeout(timer);
+    timer = null;
+    made.play.textContent = "Play";
+    redraw();
+  }
+
+  function play() {
+    const last = data.episodes[state.episode].times.length - 1;
+    if (state.step >= last) return stop();
+    set("step", state.step + 1);
+    timer = window.setTimeout(play, 1000 / state.speed);
+  }
+
+  made.play.addEventListener("click", () => {
+    if (timer !== null) return stop();
+    if (state.step === data.episodes[state.episode].times.length - 1) state.step = -1;
+    made.play.textContent = "Pause";
+    play();
+  });
+  for (const name of ["step", "episode", "channel", "threshold", "agent", "speed"]) {
+    made[name].addEventListener("input", () => set(name, Number(made[name].value)));
+  }
+  for (const name of ["column", "bins", "colour", "direction"]) {
+    made[name].addEventListener("input", () => set(name, made[name].value));
+  }
+  made.ids.addEventListener("input", () => set("ids", made.ids.checked));
+  if (linked) readHash(data, state);
+  draw();
+  parts.plot.on("plotly_click", (event) => {
+    const number = event.points[0].customdata;
+    if (number !== undefined) set("agent", number === state.agent ? -1 : number);
+  });
+  parts.plot.on("plotly_relayout", (change) => {
+    if (!Object.keys(change).some((name) => name.includes("axis"))) return;
+    const { xaxis, yaxis } = parts.plot.layout;
+    view = { x: [...xaxis.range], y: [...yaxis.range] };
+    redraw();
+  });
+  window.addEventListener("resize", () => { view = null; redraw(); });
+  if (linked) window.addEventListener("hashchange", () => { readHash(data, state); redraw(); });
+}
+
+document.querySelectorAll(".viewer").forEach((root, number) => start(root, number === 0));

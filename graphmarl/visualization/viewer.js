@@ -2,11 +2,13 @@
 
 const CONFIG = {
   displaylogo: false,
+  // By default, plotly.js has a button that sends the data to its makers.
+  showSendToCloud: false,
   doubleClick: "reset",
-  modeBarButtonsToRemove: ["select2d", "lasso2d", "autoScale2d"],
+  modeBarButtons: [["toImage", "zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
   toImageButtonOptions: { format: "svg", filename: "agent_graph" },
 };
-const MARGIN = { l: 10, r: 10, t: 10, b: 62 };
+const BAR = 56; // Height of a colour bar with its title, in pixels.
 const SPEEDS = [1, 2, 4, 8, 16];
 
 function element(tag, attributes, ...children) {
@@ -84,6 +86,7 @@ function makeControls(data) {
   const made = {
     play: element("button", { type: "button" }, "Play"),
     step: range(1, 1),
+    place: element("output", {}),
     speed: element("select", {}),
     episode: element("select", {}),
     channel: element("select", {}),
@@ -93,7 +96,7 @@ function makeControls(data) {
     colour: element("select", {}),
     ids: element("input", { type: "checkbox" }),
     agent: element("select", {}),
-    direction: element("select", {}),
+    direction: element("fieldset", {}),
   };
   fill(made.speed, SPEEDS.map((each) => [each, `${each} steps/s`]), 4);
   fill(made.episode, data.episodes.map((each, i) => [i, String(each.episode)]), 0);
@@ -113,6 +116,7 @@ function arrange(root, made, several) {
   found.details = part("details");
   found.caption.setAttribute("aria-live", "polite");
   const moving = element("div", { className: "moving" }, made.play, labelled("Step", made.step));
+  moving.append(made.place);
   const rows = [labelled("Speed", made.speed)];
   if (several) rows.push(labelled("Episode", made.episode));
   rows.push(
@@ -121,29 +125,43 @@ function arrange(root, made, several) {
     labelled("Intervals", made.bins),
     labelled("Hide weakest", made.threshold),
     labelled("Agents by", made.colour),
-    labelled("Agent", made.agent),
-    labelled("Show", made.direction),
-    labelled("Numbers", made.ids),
+    labelled("Agent numbers", made.ids),
+    labelled("Selected agent", made.agent),
+    made.direction,
   );
-  const controls = element("div", { className: "controls" }, ...rows);
+  // A form keeps its radio buttons apart from those of other graphs of the page.
+  const controls = element("form", { className: "controls" }, ...rows);
   const picture = element("div", { className: "picture" }, found.plot, moving);
   picture.append(found.key, found.words, found.caption, found.details);
   root.append(element("div", { className: "columns" }, picture, controls));
   return found;
 }
 
-// Whether the columns of a layer contain attention decides how a direction is called.
+// Whether a layer has attention decides how its directions are called.
 function directionsOf(data, state) {
   const channel = data.edges.channels[state.channel];
   const who = state.agent < 0 ? "the agent" : `agent ${state.agent}`;
   const attends = channel && Object.keys(channel.scales).some(isAttention);
-  const to = attends ? ` (${who} attends to the senders)` : "";
-  const from = attends ? ` (the receivers attend to ${who})` : "";
+  const to = attends ? `: senders that ${who} attends to` : "";
+  const from = attends ? `: receivers that attend to ${who}` : "";
   return [
-    ["both", `edges to and from ${who}`],
-    ["in", `edges to ${who}, which receives${to}`],
-    ["out", `edges from ${who}, which sends${from}`],
+    ["both", "All its edges"],
+    ["in", `Only edges to ${who}, which receives${to}`],
+    ["out", `Only edges from ${who}, which sends${from}`],
   ];
+}
+
+// The choices are kept as elements, so that the one with the focus keeps it.
+function showDirections(fieldset, data, state) {
+  directionsOf(data, state).forEach(([value, text], i) => {
+    if (fieldset.children.length <= i) {
+      const input = element("input", { type: "radio", name: "direction", value });
+      fieldset.append(element("label", {}, input, element("span", {})));
+    }
+    const [input, words] = fieldset.children[i].children;
+    input.checked = value === state.direction;
+    words.textContent = text;
+  });
 }
 
 function showState(made, data, state) {
@@ -153,7 +171,8 @@ function showState(made, data, state) {
   const names = channel ? Object.keys(channel.scales) : [];
   const columns = names.map((name) => [name, name]);
   fill(made.column, [...columns, [names.length ? "none" : "", "no column"]], state.column);
-  fill(made.direction, directionsOf(data, state), state.direction);
+  showDirections(made.direction, data, state);
+  made.place.value = `${state.step} of ${times.length - 1}`;
   for (const name of ["step", "episode", "channel", "bins", "threshold", "colour", "agent"]) {
     made[name].value = String(state[name]);
   }
@@ -172,17 +191,21 @@ function rangesOf(limits, width, height) {
   return { x: [x - w, x + w], y: [y - h, y + h] };
 }
 
-function layoutOf(view, ranges, size, scene) {
+function marginOf(bars, touch) {
+  // The buttons of plotly always show where there is no pointer that hovers.
+  return { l: 10, r: 10, t: touch ? 36 : 10, b: 10 + BAR * bars };
+}
+
+function layoutOf(view, ranges, size, margin, scene) {
   const axis = { visible: false, showgrid: false, zeroline: false };
   const frame = { type: "rect", layer: "below", line: { color: "#b8bdc6", width: 1 } };
   const limits = scene ? scene.limits : null;
-  const touch = window.matchMedia("(pointer: coarse)").matches;
   return {
-    width: size.width, height: size.height, margin: MARGIN, hovermode: "closest",
+    width: size.width, height: size.height, margin, hovermode: "closest",
     paper_bgcolor: "#ffffff", plot_bgcolor: "#ffffff", font: { size: 12, color: "#222222" },
     hoverdistance: 12, hoverlabel: { align: "left" },
     // A finger that scrolls the page must not zoom.
-    dragmode: touch ? false : "zoom",
+    dragmode: size.touch ? false : "zoom",
     xaxis: { ...axis, range: view ? view.x : ranges.x },
     yaxis: { ...axis, range: view ? view.y : ranges.y, scaleanchor: "x", scaleratio: 1 },
     shapes: limits
@@ -207,15 +230,20 @@ function start(root, linked) {
     const limits = limitsOf(data, state);
     const width = Math.max(parts.plot.clientWidth, 200);
     const shape = (limits[3] - limits[1]) / (limits[2] - limits[0]);
-    const inner = width - MARGIN.l - MARGIN.r;
+    const touch = window.matchMedia("(pointer: coarse)").matches;
+    const narrow = width < 520;
+    const margin = marginOf(barsOf(data, state).length && narrow ? barsOf(data, state).length : 1, touch);
+    const inner = width - margin.l - margin.r;
     const most = Math.max(360, 0.78 * window.innerHeight);
     const height = Math.round(Math.max(200, Math.min(inner * shape, most)));
     const ranges = rangesOf(limits, inner, height);
-    const unit = ((view ? view.x[1] - view.x[0] : ranges.x[1] - ranges.x[0])) / inner;
-    const size = { width, height: height + MARGIN.t + MARGIN.b };
+    const shown = view ? view.x : ranges.x;
+    const unit = (shown[1] - shown[0]) / inner;
+    const size = { width, height: height + margin.t + margin.b, touch };
     const scene = sceneOf(data, state);
-    const traces = tracesOf(data, state, scene, unit, Math.min(inner, height), width < 520);
-    Plotly.react(parts.plot, traces.all, layoutOf(view, ranges, size, scene), CONFIG);
+    const traces = tracesOf(data, state, scene, unit, Math.min(inner, height));
+    traces.all.push(...barTraces(data, state, height, narrow));
+    Plotly.react(parts.plot, traces.all, layoutOf(view, ranges, size, margin, scene), CONFIG);
     write(parts, data, state, traces.edges, scene);
     if (linked && timer === null) writeHash(state);
   }
@@ -257,9 +285,10 @@ function start(root, linked) {
   for (const name of ["step", "episode", "channel", "threshold", "agent", "speed"]) {
     made[name].addEventListener("input", () => set(name, Number(made[name].value)));
   }
-  for (const name of ["column", "bins", "colour", "direction"]) {
+  for (const name of ["column", "bins", "colour"]) {
     made[name].addEventListener("input", () => set(name, made[name].value));
   }
+  made.direction.addEventListener("input", (event) => set("direction", event.target.value));
   made.ids.addEventListener("input", () => set("ids", made.ids.checked));
   if (linked) readHash(data, state);
   draw();

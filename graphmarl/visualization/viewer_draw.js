@@ -113,7 +113,7 @@ function edgeTraces(data, state, edges, unit, radius) {
     const known = !bounds || !Number.isNaN(edge.value);
     const bin = bounds && known ? binOf(bounds, edge.value) : 0;
     const both = pairs.has(`${receiver[edge.row]},${sender[edge.row]}`);
-    const size = 5 * thin + 1.6 * width(bin);
+    const size = 7 * thin + 1.7 * width(bin);
     const curve = curveOf(data, edge, both ? 0.13 : 0, (radius + 1) * unit, 0.8 * size * unit);
     addCurve(known ? lines[bin] : absent, curve, both ? (detailed ? 10 : 4) : 1);
     const text = edgeText(data, state, edge);
@@ -219,21 +219,35 @@ function sceneTraces(data, scene, radius) {
   return traces;
 }
 
-// A colour bar of bins: its trace has no points.
-function barTrace(bounds, colours, title, x, length, narrow) {
-  const count = colours.length;
-  const every = narrow ? 4 : 2;
-  const shown = bounds.map((_, i) => i).filter((i) => i % every === 0);
-  const stops = colours.flatMap((colour, i) => [[i / count, colour], [(i + 1) / count, colour]]);
-  return {
-    mode: "markers", x: [null], y: [null], hoverinfo: "skip", showlegend: false,
-    marker: {
-      color: [0], cmin: 0, cmax: count, colorscale: stops, showscale: true,
-      colorbar: {
-        orientation: "h", x, xanchor: "left", y: -0.01, yanchor: "top", len: length, thickness: 12,
-        xpad: 8, ypad: 4, outlinewidth: 0, title: { text: plain(title), side: "top" },
-        tickvals: shown, ticktext: shown.map((i) => shortNumber(bounds[i])),
+// Colour bars of the arrows and of the agents: bounds, colours and title.
+function barsOf(data, state) {
+  const found = [];
+  const bounds = boundsOf(data, state);
+  if (bounds) found.push([bounds, data.colours.edges, `arrows: ${state.column}`]);
+  const agents = agentColours(data, state).bounds;
+  if (agents) found.push([agents, data.colours.agents, `agents: ${state.colour}`]);
+  return found;
+}
+
+// Bars stand side by side, or one below the other in a narrow picture. Their traces have no points.
+function barTraces(data, state, height, narrow) {
+  const bars = barsOf(data, state);
+  return bars.map(([bounds, colours, title], i) => {
+    const count = colours.length;
+    const shown = bounds.map((_, bound) => bound).filter((bound) => bound % 2 === 0);
+    const stops = colours.flatMap((each, k) => [[k / count, each], [(k + 1) / count, each]]);
+    return {
+      mode: "markers", x: [null], y: [null], hoverinfo: "skip", showlegend: false,
+      marker: {
+        color: [0], cmin: 0, cmax: count, colorscale: stops, showscale: true,
+        colorbar: {
+          orientation: "h", thickness: 12, xpad: 24, ypad: 4, outlinewidth: 0,
+          x: narrow ? 0 : 0.5 * i, xanchor: "left", len: narrow ? 1 : 0.5,
+          y: -(4 + (narrow ? BAR * i : 0)) / height, yanchor: "top",
+          title: { text: plain(title), side: "top" },
+          tickvals: shown, ticktext: shown.map((bound) => shortNumber(bounds[bound])),
+        },
       },
-    },
-  };
+    };
+  });
 }

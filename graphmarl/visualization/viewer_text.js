@@ -4,7 +4,7 @@ function counted(number, what) {
   return `${number} ${what}${number === 1 ? "" : "s"}`;
 }
 
-function tracesOf(data, state, scene, unit, size, narrow) {
+function tracesOf(data, state, scene, unit, size) {
   const agents = agentsOf(data, state);
   const edges = edgesOf(data, state, agents);
   const room = (0.22 * size) / Math.sqrt(Math.max(data.agents.count, 1));
@@ -14,14 +14,6 @@ function tracesOf(data, state, scene, unit, size, narrow) {
     ...edgeTraces(data, state, edges, unit, radius),
     agentTrace(data, state, agents, edges, radius),
   ];
-  const bounds = boundsOf(data, state);
-  const colour = agentColours(data, state);
-  const length = colour.bounds ? 0.47 : narrow ? 1 : 0.6;
-  if (bounds) all.push(barTrace(bounds, data.colours.edges, state.column, 0, length, narrow));
-  if (colour.bounds) {
-    const title = `agents: ${state.colour}`;
-    all.push(barTrace(colour.bounds, data.colours.agents, title, 0.53, 0.47, narrow));
-  }
   return { all, edges };
 }
 

@@ -14,7 +14,9 @@ POLICY = (
     "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
     "img-src data: blob:"
 )
-SCRIPTS = ("viewer_data.js", "viewer_draw.js", "viewer_text.js", "viewer.js")
+SCRIPTS = tuple(
+    f"viewer{part}.js" for part in ("_data", "_draw", "_text", "_controls", "_hover", "")
+)
 
 
 def asset(name: str) -> str:

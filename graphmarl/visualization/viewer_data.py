@@ -19,7 +19,7 @@ from graphmarl.visualization.graphs import THING_COLOURS
 BINS = 8
 """Number of widths and colours of the arrows."""
 EXACT = 4_000_000
-"""Bytes of the columns of the edges up to which they are kept as 32-bit numbers."""
+"""Bytes of the columns of a table up to which they are kept as 32-bit numbers."""
 NUMBERS = re.compile(r"(message|latent)_\d+")
 WORDS = {
     "attention": "attention of the receiver to the sender",
@@ -170,6 +170,14 @@ def _kept(
     return found
 
 
+def _exact(columns: dict[str, NDArray[Any]], what: str, notes: list[str]) -> bool:
+    """Whether columns are kept as 32-bit numbers; that they are not is written into the notes."""
+    exact = 4 * sum(map(len, columns.values())) <= EXACT
+    if not exact:
+        notes.append(f"Numbers of {what} are rounded to 1/65534 of the range of their column.")
+    return exact
+
+
 def _pack_agents(
     agents: pd.DataFrame, moments: pd.MultiIndex, numbers: bool, notes: list[str]
 ) -> dict[str, Any]:
@@ -180,13 +188,14 @@ def _pack_agents(
     live, moment = live.iloc[order], moment[order]
     columns = _kept(live, [*PLACE, "agent", "alive", "x", "y"], numbers, "agents", notes)
     scales = {name: _scale(values) for name, values in columns.items()}
+    exact = _exact(columns, "agents", notes)
     return {
         "count": int(agents["agent"].max()) + 1,
         "starts": encoded(np.searchsorted(moment, np.arange(len(moments) + 1)), "i4"),
         "number": encoded(live["agent"], "i4"),
         "x": encoded(live["x"], "f4"),
         "y": encoded(live["y"], "f4"),
-        "columns": {name: packed(each, len(live) < 20_000) for name, each in columns.items()},
+        "columns": {name: packed(each, exact) for name, each in columns.items()},
         "scales": {name: scale for name, scale in scales.items() if scale},
     }
 
@@ -206,9 +215,7 @@ def _pack_edges(
     order = np.argsort(key, kind="stable")
     ordered, key, owner = edges.iloc[order], key[order], owner[order]
     columns = _kept(ordered, [*PLACE, *EDGE], numbers, "edges", notes)
-    exact = 4 * len(edges) * len(columns) <= EXACT
-    if not exact:
-        notes.append("Numbers of edges are rounded to 1/65534 of the range of their column.")
+    exact = _exact(columns, "edges", notes)
     heads = "attention_0" in columns
     return {
         "channels": [

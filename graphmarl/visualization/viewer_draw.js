@@ -6,8 +6,7 @@ const AGENT = "#1f4e9c";
 const CATEGORIES = [
   "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#f0e442", "#6b6b6b",
 ];
-const DETAILED = 1500; // Edges up to which their middles react to the pointer too.
-const HOVERED = 24; // Columns that a hover text has room for.
+const DETAILED = 1500; // Edges up to which curves have many pieces.
 
 function shortNumber(value) {
   if (Number.isNaN(value)) return "none";
@@ -21,33 +20,6 @@ function plain(text) {
 
 function isAttention(name) {
   return /^attention(_\d+)?$/.test(name);
-}
-
-function columnLines(columns, names, row) {
-  const there = names.filter((name) => !Number.isNaN(columns[name](row)));
-  const lines = there.slice(0, HOVERED).map((name) => {
-    return `${plain(name)}: ${shortNumber(columns[name](row))}`;
-  });
-  if (there.length > HOVERED) lines.push(`and ${there.length - HOVERED} more columns`);
-  return lines;
-}
-
-function edgeText(data, state, edge) {
-  const { sender, receiver, columns, channels } = data.edges;
-  const channel = channels[state.channel];
-  const from = `agent ${sender[edge.row]}`;
-  const to = `agent ${receiver[edge.row]}`;
-  const names = Object.keys(channel.scales);
-  const what = channel.layer ? "message" : "edge";
-  const lines = [`<b>${what} from ${from} to ${to}</b>`];
-  if (names.some(isAttention)) lines.push(`${to} attends to ${from}`);
-  return lines.concat(columnLines(columns, names, edge.row)).join("<br>");
-}
-
-function agentText(data, row) {
-  const names = Object.keys(data.agents.columns);
-  const head = `<b>agent ${data.agents.number[row]}</b>`;
-  return [head, ...columnLines(data.agents.columns, names, row)].join("<br>");
 }
 
 // A curve from sender to receiver that ends at the rims of both agents. Of two edges in opposite
@@ -64,10 +36,12 @@ function curveOf(data, edge, bend, rim, head) {
   ];
   const cut = Math.min(rim / length, 0.35);
   const tip = 1 - cut;
-  const base = Math.max(tip - head / length, cut);
+  const base = Math.max(tip - (0.9 * head) / length, (cut + tip) / 2);
   const [tx, ty] = at(tip);
   const [sx, sy] = at(base);
-  return { at, start: cut, base, tip: [tx, ty], angle: Math.atan2(tx - sx, ty - sy) };
+  const size = Math.hypot(tx - sx, ty - sy);
+  const direction = [(tx - sx) / size, (ty - sy) / size];
+  return { at, start: cut, base, tip: [tx, ty], direction, length: size };
 }
 
 function addCurve(trace, curve, pieces) {
@@ -85,54 +59,45 @@ function lineTrace(colour, width) {
   return { mode: "lines", x: [], y: [], line, hoverinfo: "skip", showlegend: false };
 }
 
-function markerTrace() {
-  return {
-    mode: "markers", x: [], y: [], hovertext: [], hoverinfo: "text", showlegend: false,
-    marker: { color: [], size: [], angle: [], symbol: "arrow", angleref: "up", opacity: 1 },
-  };
+function headTrace(colour) {
+  return { ...lineTrace(colour, 0), fill: "toself", fillcolor: colour };
 }
 
+function addHead(trace, curve, length) {
+  const [x, y] = curve.tip;
+  const [dx, dy] = [length * curve.direction[0], length * curve.direction[1]];
+  trace.x.push(x, x - dx - 0.38 * dy, x - dx + 0.38 * dy, x, null);
+  trace.y.push(y, y - dy + 0.38 * dx, y - dy - 0.38 * dx, y, null);
+}
+
+// Arrows of one bin are one path for the lines and one for the heads, which is fast.
 function edgeTraces(data, state, edges, unit, radius) {
   const { sender, receiver, channels } = data.edges;
   const bounds = boundsOf(data, state);
-  const colours = data.colours.edges;
+  const colours = bounds ? data.colours.edges : data.colours.edges.map(() => GREY);
   // Dense graphs are drawn with thinner arrows, in all steps alike.
   const dense = channels.length ? channels[state.channel].rows / data.moments : 0;
   const thin = Math.max(0.4, Math.min(1, Math.sqrt(250 / Math.max(dense, 1))));
-  const width = (bin) => (bounds ? thin * (0.8 + 0.6 * bin) : 1.2 * thin);
-  const lines = colours.map((colour, bin) => lineTrace(bounds ? colour : GREY, width(bin)));
-  const absent = lineTrace(GREY, 0.8 * thin);
-  absent.line.dash = "dot";
-  const heads = markerTrace();
-  const middles = markerTrace();
+  const width = (bin) => thin * (bounds ? 0.8 + 0.6 * bin : 1.2);
+  const lines = colours.map((colour, bin) => lineTrace(colour, width(bin)));
+  const heads = colours.map(headTrace);
+  const absent = { line: lineTrace(GREY, 0.8 * thin), head: headTrace(GREY) };
+  absent.line.line.dash = "dot";
   const pairs = new Set(edges.rows.map((edge) => `${sender[edge.row]},${receiver[edge.row]}`));
-  const detailed = edges.rows.length <= DETAILED;
-  // The strongest arrows lie on top.
-  const rows = [...edges.rows].sort((a, b) => rank(a.value) - rank(b.value));
-  for (const edge of rows) {
+  const pieces = edges.rows.length <= DETAILED ? 10 : 4;
+  const curves = edges.rows.map((edge) => {
     const known = !bounds || !Number.isNaN(edge.value);
     const bin = bounds && known ? binOf(bounds, edge.value) : 0;
     const both = pairs.has(`${receiver[edge.row]},${sender[edge.row]}`);
-    const size = 7 * thin + 1.7 * width(bin);
-    const curve = curveOf(data, edge, both ? 0.13 : 0, (radius + 1) * unit, 0.8 * size * unit);
-    addCurve(known ? lines[bin] : absent, curve, both ? (detailed ? 10 : 4) : 1);
-    const text = edgeText(data, state, edge);
-    heads.marker.color.push(bounds && known ? colours[bin] : GREY);
-    heads.marker.size.push(size);
-    heads.marker.angle.push((curve.angle * 180) / Math.PI);
-    heads.x.push(curve.tip[0]);
-    heads.y.push(curve.tip[1]);
-    heads.hovertext.push(text);
-    if (detailed) {
-      const [x, y] = curve.at(0.5);
-      middles.x.push(x);
-      middles.y.push(y);
-      middles.hovertext.push(text);
-    }
-  }
-  middles.marker = { size: 12, opacity: 0, color: GREY };
-  middles.hoverlabel = heads.hoverlabel = { bgcolor: "#ffffff", bordercolor: GREY };
-  return [absent, ...lines, heads, middles];
+    const length = (6 * thin + 1.9 * width(bin)) * unit;
+    const curve = curveOf(data, edge, both ? 0.13 : 0, (radius + 1) * unit, length);
+    addCurve(known ? lines[bin] : absent.line, curve, both ? pieces : 1);
+    addHead(known ? heads[bin] : absent.head, curve, Math.min(length, curve.length));
+    return { edge, curve };
+  });
+  // The strongest arrows lie on top.
+  const layers = lines.flatMap((line, bin) => [line, heads[bin]]);
+  return { traces: [absent.line, absent.head, ...layers], curves };
 }
 
 // Colours of agents: categories if the column has a few whole numbers, else a scale.
@@ -168,9 +133,7 @@ function agentTrace(data, state, agents, edges, radius) {
     y: rows.map((row) => data.agents.y[row]),
     text: rows.map((row) => String(data.agents.number[row])),
     textfont: { size: Math.max(8, Math.min(12, radius)), color: colours.map(textColour) },
-    hovertext: rows.map((row) => agentText(data, row)),
-    hoverinfo: "text",
-    hoverlabel: { bgcolor: "#ffffff", bordercolor: AGENT },
+    hoverinfo: "none",
     customdata: rows.map((row) => data.agents.number[row]),
     showlegend: false,
     cliponaxis: false,

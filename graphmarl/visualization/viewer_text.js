@@ -9,12 +9,10 @@ function tracesOf(data, state, scene, unit, size) {
   const edges = edgesOf(data, state, agents);
   const room = (0.22 * size) / Math.sqrt(Math.max(data.agents.count, 1));
   const radius = Math.max(2.5, Math.min(10, room));
-  const all = [
-    ...sceneTraces(data, scene, radius),
-    ...edgeTraces(data, state, edges, unit, radius),
-    agentTrace(data, state, agents, edges, radius),
-  ];
-  return { all, edges };
+  const { traces, curves } = edgeTraces(data, state, edges, unit, radius);
+  const nodes = agentTrace(data, state, agents, edges, radius);
+  const all = [...sceneTraces(data, scene, radius), ...traces, nodes];
+  return { all, edges, agents, curves, radius };
 }
 
 function swatch(colour, shape, text) {

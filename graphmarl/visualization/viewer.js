@@ -9,6 +9,7 @@ const CONFIG = {
   toImageButtonOptions: { format: "svg", filename: "agent_graph" },
 };
 const BAR = 56; // Height of a colour bar with its title, in pixels.
+
 function firstState(data) {
   const kinds = data.agents.scales.kind;
   const several = kinds && kinds.values.length !== 1;
@@ -71,22 +72,25 @@ function marginOf(bars, touch) {
   return { l: 10, r: 10, t: touch ? 36 : 10, b: 10 + BAR * bars };
 }
 
-function layoutOf(view, ranges, size, margin, scene) {
+function layoutOf(ranges, size, margin, shapes) {
   const axis = { visible: false, showgrid: false, zeroline: false };
-  const frame = { type: "rect", layer: "below", line: { color: "#b8bdc6", width: 1 } };
-  const limits = scene ? scene.limits : null;
   return {
     width: size.width, height: size.height, margin, hovermode: "closest",
     paper_bgcolor: "#ffffff", plot_bgcolor: "#ffffff", font: { size: 12, color: "#222222" },
     hoverdistance: 12, hoverlabel: { align: "left" },
     // A finger that scrolls the page must not zoom.
     dragmode: size.touch ? false : "zoom",
-    xaxis: { ...axis, range: view ? view.x : ranges.x },
-    yaxis: { ...axis, range: view ? view.y : ranges.y, scaleanchor: "x", scaleratio: 1 },
-    shapes: limits
-      ? [{ ...frame, x0: limits[0], y0: limits[1], x1: limits[2], y1: limits[3] }]
-      : [],
+    xaxis: { ...axis, range: ranges.x },
+    yaxis: { ...axis, range: ranges.y, scaleanchor: "x", scaleratio: 1 },
+    shapes,
   };
+}
+
+// The limits of the world.
+function frameOf(scene) {
+  if (!scene) return [];
+  const [x0, y0, x1, y1] = scene.limits;
+  return [{ type: "rect", layer: "below", line: { color: "#b8bdc6", width: 1 }, x0, y0, x1, y1 }];
 }
 
 function start(root, linked) {
@@ -117,12 +121,13 @@ function start(root, linked) {
     const unit = (shownRanges.x[1] - shownRanges.x[0]) / inner;
     const size = { width, height: height + margin.t + margin.b, touch };
     const scene = sceneOf(data, state);
-    const traces = tracesOf(data, state, scene, unit, Math.min(inner, height));
-    traces.all.push(...barTraces(data, state, height, narrow));
-    Plotly.react(parts.plot, traces.all, layoutOf(view, ranges, size, margin, scene), CONFIG);
-    write(parts, data, state, traces.edges, scene);
+    const drawing = drawingOf(data, state, scene, unit, Math.min(inner, height));
+    const traces = [drawing.nodes, ...barTraces(data, state, height, narrow)];
+    const layout = layoutOf(view || ranges, size, margin, [...frameOf(scene), ...drawing.shapes]);
+    Plotly.react(parts.plot, traces, layout, CONFIG);
+    write(parts, data, state, drawing.edges, scene);
     const corner = { x: shownRanges.x[0], y: shownRanges.y[1] };
-    pointer.spots = spotsOf(data, state, traces, { ...corner, unit, margin });
+    pointer.spots = spotsOf(data, state, drawing, { ...corner, unit, margin });
     if (linked && timer === null) writeHash(state);
   }
 

@@ -1,4 +1,4 @@
-// Traces of plotly for the step that is shown.
+// Shapes and traces of plotly for the step that is shown.
 
 const GREY = "#8a8f98";
 const AGENT = "#1f4e9c";
@@ -6,7 +6,6 @@ const AGENT = "#1f4e9c";
 const CATEGORIES = [
   "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#f0e442", "#6b6b6b",
 ];
-const DETAILED = 1500; // Edges up to which curves have many pieces.
 
 function shortNumber(value) {
   if (Number.isNaN(value)) return "none";
@@ -22,82 +21,89 @@ function isAttention(name) {
   return /^attention(_\d+)?$/.test(name);
 }
 
+// All of one colour is one path: plotly makes an element for each piece of a line of a trace,
+// which is slow with thousands of arrows.
+function pathOf(style) {
+  return { style, parts: [] };
+}
+
+function lineOf(color, width, dash) {
+  return pathOf({ line: { color, width, dash: dash || "solid" } });
+}
+
+function areaOf(fillcolor, opacity) {
+  return pathOf({ fillcolor, fillrule: "nonzero", opacity, line: { width: 0 } });
+}
+
+function shapesOf(paths) {
+  const drawn = paths.filter((each) => each.parts.length);
+  return drawn.map(({ style, parts }) => {
+    return { type: "path", layer: "below", path: parts.join(""), ...style };
+  });
+}
+
 // A curve from sender to receiver that ends at the rims of both agents. Of two edges in opposite
 // directions, each bends to its own left, so that both can be seen.
 function curveOf(data, edge, bend, rim, head) {
   const { x, y } = data.agents;
   const [ax, ay, bx, by] = [x[edge.from], y[edge.from], x[edge.to], y[edge.to]];
-  const length = Math.hypot(bx - ax, by - ay);
+  const distance = Math.hypot(bx - ax, by - ay);
   const cx = (ax + bx) / 2 - bend * (by - ay);
   const cy = (ay + by) / 2 + bend * (bx - ax);
-  const at = (t) => [
-    (1 - t) * (1 - t) * ax + 2 * t * (1 - t) * cx + t * t * bx,
-    (1 - t) * (1 - t) * ay + 2 * t * (1 - t) * cy + t * t * by,
-  ];
-  const cut = Math.min(rim / length, 0.35);
-  const tip = 1 - cut;
-  const base = Math.max(tip - (0.9 * head) / length, (cut + tip) / 2);
-  const [tx, ty] = at(tip);
-  const [sx, sy] = at(base);
-  const size = Math.hypot(tx - sx, ty - sy);
-  const direction = [(tx - sx) / size, (ty - sy) / size];
-  return { at, start: cut, base, tip: [tx, ty], direction, length: size };
+  // The polar form of the curve: a point of it for s = t, else a control point of its part.
+  const polar = (s, t) => {
+    const [a, c, b] = [(1 - s) * (1 - t), s * (1 - t) + t * (1 - s), s * t];
+    return [a * ax + c * cx + b * bx, a * ay + c * cy + b * by];
+  };
+  const start = Math.min(rim / distance, 0.35);
+  const end = 1 - start;
+  const base = Math.max(end - head / distance, (start + end) / 2);
+  const [tip, back] = [polar(end, end), polar(base, base)];
+  const length = Math.hypot(tip[0] - back[0], tip[1] - back[1]);
+  const direction = [(tip[0] - back[0]) / length, (tip[1] - back[1]) / length];
+  // The line ends inside the head.
+  const stop = base + 0.2 * (end - base);
+  const line = [polar(start, start), polar(start, stop), polar(stop, stop)];
+  return { line, tip, direction, length, middle: polar(0.5, 0.5) };
 }
 
-function addCurve(trace, curve, pieces) {
-  for (let i = 0; i <= pieces; i += 1) {
-    const [x, y] = curve.at(curve.start + ((curve.base - curve.start) * i) / pieces);
-    trace.x.push(x);
-    trace.y.push(y);
-  }
-  trace.x.push(null);
-  trace.y.push(null);
+// Seven digits are enough for a picture, and keep paths short.
+function point([x, y]) {
+  return `${Number(x.toPrecision(7))},${Number(y.toPrecision(7))}`;
 }
 
-function lineTrace(colour, width) {
-  const line = { color: colour, width };
-  return { mode: "lines", x: [], y: [], line, hoverinfo: "skip", showlegend: false };
+function addArrow(line, head, { line: ends, tip, direction, length }) {
+  line.parts.push(`M${point(ends[0])}Q${point(ends[1])} ${point(ends[2])}`);
+  const [dx, dy] = [length * direction[0], length * direction[1]];
+  const left = [tip[0] - dx - 0.4 * dy, tip[1] - dy + 0.4 * dx];
+  const right = [tip[0] - dx + 0.4 * dy, tip[1] - dy - 0.4 * dx];
+  head.parts.push(`M${point(tip)}L${point(left)}L${point(right)}Z`);
 }
 
-function headTrace(colour) {
-  return { ...lineTrace(colour, 0), fill: "toself", fillcolor: colour };
-}
-
-function addHead(trace, curve, length) {
-  const [x, y] = curve.tip;
-  const [dx, dy] = [length * curve.direction[0], length * curve.direction[1]];
-  trace.x.push(x, x - dx - 0.38 * dy, x - dx + 0.38 * dy, x, null);
-  trace.y.push(y, y - dy + 0.38 * dx, y - dy - 0.38 * dx, y, null);
-}
-
-// Arrows of one bin are one path for the lines and one for the heads, which is fast.
-function edgeTraces(data, state, edges, unit, radius) {
+function edgePaths(data, state, edges, unit, radius) {
   const { sender, receiver, channels } = data.edges;
   const bounds = boundsOf(data, state);
-  const colours = bounds ? data.colours.edges : data.colours.edges.map(() => GREY);
+  const colours = bounds ? data.colours.edges : [GREY];
   // Dense graphs are drawn with thinner arrows, in all steps alike.
   const dense = channels.length ? channels[state.channel].rows / data.moments : 0;
   const thin = Math.max(0.4, Math.min(1, Math.sqrt(250 / Math.max(dense, 1))));
   const width = (bin) => thin * (bounds ? 0.8 + 0.6 * bin : 1.2);
-  const lines = colours.map((colour, bin) => lineTrace(colour, width(bin)));
-  const heads = colours.map(headTrace);
-  const absent = { line: lineTrace(GREY, 0.8 * thin), head: headTrace(GREY) };
-  absent.line.line.dash = "dot";
+  const lines = colours.map((colour, bin) => lineOf(colour, width(bin)));
+  const heads = colours.map((colour) => areaOf(colour, 1));
+  const absent = [lineOf(GREY, 0.8 * thin, "dot"), areaOf(GREY, 1)];
   const pairs = new Set(edges.rows.map((edge) => `${sender[edge.row]},${receiver[edge.row]}`));
-  const pieces = edges.rows.length <= DETAILED ? 10 : 4;
   const curves = edges.rows.map((edge) => {
     const known = !bounds || !Number.isNaN(edge.value);
     const bin = bounds && known ? binOf(bounds, edge.value) : 0;
     const both = pairs.has(`${receiver[edge.row]},${sender[edge.row]}`);
     const length = (6 * thin + 1.9 * width(bin)) * unit;
     const curve = curveOf(data, edge, both ? 0.13 : 0, (radius + 1) * unit, length);
-    addCurve(known ? lines[bin] : absent.line, curve, both ? pieces : 1);
-    addHead(known ? heads[bin] : absent.head, curve, Math.min(length, curve.length));
+    const [line, head] = known ? [lines[bin], heads[bin]] : absent;
+    addArrow(line, head, curve);
     return { edge, curve };
   });
   // The strongest arrows lie on top.
-  const layers = lines.flatMap((line, bin) => [line, heads[bin]]);
-  return { traces: [absent.line, absent.head, ...layers], curves };
+  return { paths: [...absent, ...lines.flatMap((line, bin) => [line, heads[bin]])], curves };
 }
 
 // Colours of agents: categories if the column has a few whole numbers, else a scale.
@@ -149,37 +155,36 @@ function agentTrace(data, state, agents, edges, radius) {
   };
 }
 
-function sceneTraces(data, scene, radius) {
+const SHADES = 5; // Shades of weights of objects.
+
+function shadeOf(weight) {
+  return Math.min(SHADES - 1, Math.floor(SHADES * Math.max(0, weight)));
+}
+
+// Greys keep the map in the background of the arrows; objects of little weight stay visible.
+function scenePaths(data, scene, side) {
   if (!scene) return [];
   const { pool } = data.scenes;
-  const traces = [];
-  for (const [, places, weights] of scene.lines) {
-    // Greys keep the map in the background of the arrows.
-    const bins = [0, 1, 2, 3, 4].map((bin) => lineTrace(`rgb(${[0, 0, 0].fill(222 - 36 * bin)})`, 5));
+  const shades = Array.from({ length: SHADES }, (_, i) => i);
+  const roads = scene.lines.flatMap(([, places, weights]) => {
+    const bins = shades.map((i) => lineOf(`rgb(${[0, 0, 0].fill(222 - 36 * i)})`, 5));
     pool[weights].forEach((weight, i) => {
-      const bin = bins[Math.min(4, Math.floor(5 * Math.max(0, weight)))];
-      const [x0, y0, x1, y1] = pool[places].slice(4 * i, 4 * i + 4);
-      bin.x.push(x0, x1, null);
-      bin.y.push(y0, y1, null);
+      const [x0, y0, x1, y1] = pool[places].subarray(4 * i, 4 * i + 4);
+      bins[shadeOf(weight)].parts.push(`M${point([x0, y0])}L${point([x1, y1])}`);
     });
-    traces.push(...bins);
-  }
-  scene.points.forEach(([name, places, weights], group) => {
-    const weight = Array.from(pool[weights]);
-    traces.push({
-      mode: "markers", showlegend: false, hoverinfo: "text",
-      x: weight.map((_, i) => pool[places][2 * i]),
-      y: weight.map((_, i) => pool[places][2 * i + 1]),
-      hovertext: weight.map((each) => `${plain(name)}: ${shortNumber(each)}`),
-      marker: {
-        symbol: "square", size: Math.max(4, 1.1 * radius), line: { width: 0 },
-        color: data.colours.things[group % data.colours.things.length],
-        // An object of little weight stays visible.
-        opacity: weight.map((each) => 0.15 + 0.75 * Math.min(1, Math.max(0, each))),
-      },
-    });
+    return bins;
   });
-  return traces;
+  const things = scene.points.flatMap(([, places, weights], group) => {
+    const colour = data.colours.things[group % data.colours.things.length];
+    const bins = shades.map((i) => areaOf(colour, 0.2 + 0.175 * i));
+    pool[weights].forEach((weight, i) => {
+      const [x, y] = [pool[places][2 * i] - side / 2, pool[places][2 * i + 1] - side / 2];
+      const corners = [[x, y], [x + side, y], [x + side, y + side], [x, y + side]];
+      bins[shadeOf(weight)].parts.push(`M${corners.map(point).join("L")}Z`);
+    });
+    return bins;
+  });
+  return [...roads, ...things];
 }
 
 // Colour bars of the arrows and of the agents: bounds, colours and title.

@@ -28,21 +28,39 @@ function agentLines(data, row) {
 }
 
 // Places that react, in pixels of the plot: agents, and tips and middles of arrows.
-function spotsOf(data, state, traces, frame) {
+function spotsOf(data, state, drawing, frame) {
   const place = (x, y) => [
     (x - frame.x) / frame.unit + frame.margin.l,
     (frame.y - y) / frame.unit + frame.margin.t,
   ];
   const { x, y } = data.agents;
-  const agents = [...traces.agents.values()].map((row) => {
-    return { at: place(x[row], y[row]), reach: traces.radius, lines: () => agentLines(data, row) };
+  const agents = [...drawing.agents.values()].map((row) => {
+    return { at: place(x[row], y[row]), reach: drawing.radius, lines: () => agentLines(data, row) };
   });
-  const arrows = traces.curves.flatMap(({ edge, curve }) => {
+  const arrows = drawing.curves.flatMap(({ edge, curve }) => {
     const lines = () => edgeLines(data, state, edge);
-    return [curve.tip, curve.at(0.5)].map(([u, v]) => ({ at: place(u, v), reach: REACH, lines }));
+    return [curve.tip, curve.middle].map(([u, v]) => ({ at: place(u, v), reach: REACH, lines }));
   });
   // Agents come first, since they lie on top.
-  return [agents, arrows];
+  return [agents, arrows, thingsOf(data, state, place)];
+}
+
+function thingsOf(data, state, place) {
+  const scene = sceneOf(data, state);
+  if (!scene) return [];
+  const { pool } = data.scenes;
+  const spots = (name, weights, at) => Array.from(pool[weights], (weight, i) => {
+    return { at: place(...at(i)), reach: REACH, lines: () => [name, `weight: ${shortNumber(weight)}`] };
+  });
+  const points = scene.points.flatMap(([name, places, weights]) => {
+    return spots(name, weights, (i) => pool[places].subarray(2 * i, 2 * i + 2));
+  });
+  const lines = scene.lines.flatMap(([name, places, weights]) => {
+    const end = (i, k) => pool[places][4 * i + k];
+    const middle = (i) => [(end(i, 0) + end(i, 2)) / 2, (end(i, 1) + end(i, 3)) / 2];
+    return spots(name, weights, middle);
+  });
+  return [...points, ...lines];
 }
 
 function nearest(groups, x, y) {

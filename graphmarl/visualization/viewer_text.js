@@ -4,15 +4,15 @@ function counted(number, what) {
   return `${number} ${what}${number === 1 ? "" : "s"}`;
 }
 
-function tracesOf(data, state, scene, unit, size) {
+function drawingOf(data, state, scene, unit, size) {
   const agents = agentsOf(data, state);
   const edges = edgesOf(data, state, agents);
   const room = (0.22 * size) / Math.sqrt(Math.max(data.agents.count, 1));
   const radius = Math.max(2.5, Math.min(10, room));
-  const { traces, curves } = edgeTraces(data, state, edges, unit, radius);
+  const { paths, curves } = edgePaths(data, state, edges, unit, radius);
+  const map = scenePaths(data, scene, Math.max(5, 1.1 * radius) * unit);
   const nodes = agentTrace(data, state, agents, edges, radius);
-  const all = [...sceneTraces(data, scene, radius), ...traces, nodes];
-  return { all, edges, agents, curves, radius };
+  return { shapes: shapesOf([...map, ...paths]), nodes, edges, agents, curves, radius };
 }
 
 function swatch(colour, shape, text) {

@@ -11,8 +11,7 @@ from typing import Any
 
 # The browser refuses every request of the page, whatever a script asks for.
 POLICY = (
-    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; "
-    "img-src data: blob:"
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data: blob:"
 )
 SCRIPTS = tuple(
     f"viewer{part}.js" for part in ("_data", "_draw", "_text", "_controls", "_hover", "")

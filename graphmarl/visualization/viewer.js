@@ -23,16 +23,17 @@ function firstState(data) {
 function columnIn(data, state) {
   const channel = data.edges.channels[state.channel];
   const names = channel ? Object.keys(channel.scales) : [];
-  if (names.includes(state.column) || (state.column === "none" && names.length)) return state.column;
-  return names.includes("attention") ? "attention" : names.includes("norm") ? "norm" : names[0] || "";
+  if (!names.length) return "";
+  const choices = [state.column, "attention", "norm", names[0]];
+  return choices.find((name) => name === "none" || names.includes(name));
 }
 
 // What a link may set, as in #step=5&column=norm; what is not there is ignored.
 function readHash(data, state) {
   const asked = Object.fromEntries(new URLSearchParams(window.location.hash.slice(1)));
   const whole = (name, most) => {
-    const value = Number(asked[name]);
-    if (name in asked && Number.isInteger(value) && value >= 0 && value <= most) state[name] = value;
+    const value = name in asked ? Number(asked[name]) : NaN;
+    if (Number.isInteger(value) && value >= 0 && value <= most) state[name] = value;
   };
   const choice = (name, choices) => {
     if (choices.includes(asked[name])) state[name] = asked[name];
@@ -67,15 +68,27 @@ function rangesOf(limits, width, height) {
   return { x: [x - w, x + w], y: [y - h, y + h] };
 }
 
-function marginOf(bars, touch) {
+// Sizes of the picture in pixels, and ranges of its axes.
+function sizeOf(data, state, limits, available) {
+  const width = Math.max(available, 200);
+  const narrow = width < 520;
+  const touch = window.matchMedia("(pointer: coarse)").matches;
+  const bars = narrow ? Math.max(1, barsOf(data, state).length) : 1;
   // The buttons of plotly always show where there is no pointer that hovers.
-  return { l: 10, r: 10, t: touch ? 36 : 10, b: 10 + BAR * bars };
+  const margin = { l: 10, r: 10, t: touch ? 36 : 10, b: 10 + BAR * bars };
+  const inner = width - margin.l - margin.r;
+  const shape = (limits[3] - limits[1]) / (limits[2] - limits[0]);
+  const most = Math.max(360, 0.78 * window.innerHeight);
+  const tall = Math.round(Math.max(200, Math.min(inner * shape, most)));
+  const height = tall + margin.t + margin.b;
+  const ranges = rangesOf(limits, inner, tall);
+  return { width, height, inner, tall, narrow, touch, margin, ranges };
 }
 
-function layoutOf(ranges, size, margin, shapes) {
+function layoutOf(ranges, size, shapes) {
   const axis = { visible: false, showgrid: false, zeroline: false };
   return {
-    width: size.width, height: size.height, margin, hovermode: "closest",
+    width: size.width, height: size.height, margin: size.margin, hovermode: "closest",
     paper_bgcolor: "#ffffff", plot_bgcolor: "#ffffff", font: { size: 12, color: "#222222" },
     hoverdistance: 12, hoverlabel: { align: "left" },
     // A finger that scrolls the page must not zoom.
@@ -107,27 +120,17 @@ function start(root, linked) {
     waiting = false;
     state.column = columnIn(data, state);
     showState(made, data, state);
-    const limits = limitsOf(data, state);
-    const width = Math.max(parts.plot.clientWidth, 200);
-    const shape = (limits[3] - limits[1]) / (limits[2] - limits[0]);
-    const touch = window.matchMedia("(pointer: coarse)").matches;
-    const narrow = width < 520;
-    const margin = marginOf(barsOf(data, state).length && narrow ? barsOf(data, state).length : 1, touch);
-    const inner = width - margin.l - margin.r;
-    const most = Math.max(360, 0.78 * window.innerHeight);
-    const height = Math.round(Math.max(200, Math.min(inner * shape, most)));
-    const ranges = rangesOf(limits, inner, height);
-    const shownRanges = view || ranges;
-    const unit = (shownRanges.x[1] - shownRanges.x[0]) / inner;
-    const size = { width, height: height + margin.t + margin.b, touch };
     const scene = sceneOf(data, state);
-    const drawing = drawingOf(data, state, scene, unit, Math.min(inner, height));
-    const traces = [drawing.nodes, ...barTraces(data, state, height, narrow)];
-    const layout = layoutOf(view || ranges, size, margin, [...frameOf(scene), ...drawing.shapes]);
+    const size = sizeOf(data, state, limitsOf(data, state), parts.plot.clientWidth);
+    const ranges = view || size.ranges;
+    const unit = (ranges.x[1] - ranges.x[0]) / size.inner;
+    const drawing = drawingOf(data, state, scene, unit, Math.min(size.inner, size.tall));
+    const traces = [drawing.nodes, ...barTraces(data, state, size.tall, size.narrow)];
+    const layout = layoutOf(ranges, size, [...frameOf(scene), ...drawing.shapes]);
     Plotly.react(parts.plot, traces, layout, CONFIG);
     write(parts, data, state, drawing.edges, scene);
-    const corner = { x: shownRanges.x[0], y: shownRanges.y[1] };
-    pointer.spots = spotsOf(data, state, drawing, { ...corner, unit, margin });
+    const corner = { x: ranges.x[0], y: ranges.y[1], unit, margin: size.margin };
+    pointer.show(spotsOf(data, state, drawing, corner));
     if (linked && timer === null) writeHash(state);
   }
 

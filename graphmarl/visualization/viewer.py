@@ -15,7 +15,7 @@ from graphmarl.checks import check_choice, checked
 from graphmarl.ranges import NonNegativeInt, Range
 from graphmarl.step import Scene
 from graphmarl.visualization.html import as_json, document, viewer_scripts
-from graphmarl.visualization.viewer_data import pack
+from graphmarl.visualization.viewer_data import live, pack
 
 Arrows = Annotated[int, Range(low=1, high=100_000)]
 Height = Annotated[int, Range(low=200, high=5_000)]
@@ -113,15 +113,19 @@ def viewer(
         raise ValueError(f"agent is {agents['agent'].max()}; allowed are 0 to {MOST_AGENTS}")
     if episode is not None:
         check_choice("episode", episode, [int(each) for each in agents["episode"].unique()])
-        agents, edges = (table[table["episode"] == episode] for table in (agents, edges))
-    scenes = scenes if scenes and (agents["episode"] == 0).any() else {}
+        agents = pd.DataFrame(agents[agents["episode"] == episode])
+        edges = pd.DataFrame(edges[edges["episode"] == episode])
     placed = positions is not None or {"x", "y"} <= set(agents)
-    data = pack(_placed(agents, positions), edges, scenes, placed, numbers)
+    data = pack(_placed(agents, positions), edges, scenes or {}, placed, numbers)
     return Viewer(title, data | {"arrows": arrows}, height)
 
 
 def viewer_html(
-    agents: pd.DataFrame, edges: pd.DataFrame, scenes: Mapping[int, Scene], title: str, **options: Any
+    agents: pd.DataFrame,
+    edges: pd.DataFrame,
+    scenes: Mapping[int, Scene],
+    title: str,
+    **options: Any,
 ) -> str:
     """The page of an interactive graph.
 
@@ -154,10 +158,10 @@ def _placed(agents: pd.DataFrame, positions: pd.DataFrame | None) -> pd.DataFram
         # The first agent is at the top, and numbers rise clockwise.
         angle = 2 * np.pi * agents["agent"] / count
         return agents.assign(x=np.sin(angle), y=np.cos(angle))
-    live = agents[agents["alive"].astype(bool)] if "alive" in agents else agents
-    lost = ~np.isfinite(live[["x", "y"]].to_numpy(dtype=float)).all(axis=1)
+    there = live(agents)
+    lost = ~np.isfinite(np.asarray(there[["x", "y"]], dtype=float)).all(axis=1)
     if lost.any():
-        row = live[lost].iloc[0]
+        row = there.iloc[int(np.argmax(lost))]
         raise ValueError(
             f"agent {row['agent']} has no position at time {row['time']} of episode "
             f"{row['episode']}; x and y of live agents must be finite"

@@ -24,7 +24,7 @@ function fill(select, options, chosen) {
 }
 
 function makeControls(data) {
-  const range = (most, step) => element("input", { type: "range", min: 0, max: most, step, value: 0 });
+  const range = (max, step) => element("input", { type: "range", min: 0, max, step, value: 0 });
   const made = {
     play: element("button", { type: "button" }, "Play"),
     step: range(1, 1),

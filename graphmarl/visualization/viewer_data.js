@@ -99,7 +99,8 @@ function takesPart(state, sender, receiver) {
 function edgesOf(data, state, agents) {
   const { starts, sender, receiver, columns } = data.edges;
   const moment = data.episodes[state.episode].first + state.step;
-  const found = { rows: [], total: 0, below: 0, dead: 0, others: 0, same: 0, over: 0, missing: 0 };
+  const found = { rows: [], total: 0, dead: 0, others: 0, same: 0 };
+  Object.assign(found, { below: 0, hidden: 0, over: 0, missing: 0 });
   if (!data.edges.channels.length) return found;
   const first = state.channel * data.moments + moment;
   const bounds = boundsOf(data, state);
@@ -112,7 +113,8 @@ function edgesOf(data, state, agents) {
     if (from === undefined || to === undefined) found.dead += 1;
     else if (state.agent >= 0 && !takesPart(state, sender[row], receiver[row])) found.others += 1;
     else if (samePlace(data, from, to)) found.same += 1;
-    else if (least > -Infinity && !(value >= least)) found.below += 1;
+    else if (least > -Infinity && Number.isNaN(value)) found.hidden += 1;
+    else if (value < least) found.below += 1;
     else found.rows.push({ row, from, to, value });
   }
   if (found.rows.length > data.arrows) {

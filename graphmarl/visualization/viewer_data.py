@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -84,21 +84,31 @@ def packed(values: NDArray[Any], exact: bool) -> dict[str, Any]:
     return encoded(codes, "u2") | {"low": low, "unit": unit}
 
 
-def numeric(table: pd.DataFrame, names: Iterable[str]) -> tuple[dict[str, NDArray[Any]], list[str]]:
-    """The columns of a table that hold numbers, and the names of the others.
+def live(agents: pd.DataFrame) -> pd.DataFrame:
+    """The rows of live agents.
 
     Args:
-        table: the table.
-        names: columns to look at.
+        agents: the table of agents, with or without `alive`.
     """
-    found: dict[str, NDArray[Any]] = {}
-    other: list[str] = []
-    for name in names:
-        try:
-            found[name] = table[name].to_numpy(dtype=np.float64, na_value=np.nan)
-        except (TypeError, ValueError):
-            other.append(name)
-    return found, other
+    there = agents["alive"].astype(bool) if "alive" in agents else slice(None)
+    return pd.DataFrame(agents.loc[there])
+
+
+def numbers_of(column: Any) -> NDArray[Any] | None:
+    """A column as numbers; None if it holds something else.
+
+    Args:
+        column: the column.
+    """
+    try:
+        return column.to_numpy(dtype=np.float64, na_value=np.nan)
+    except (TypeError, ValueError):
+        return None
+
+
+def _moments(table: pd.DataFrame, moments: pd.MultiIndex) -> NDArray[Any]:
+    """The number of the step of each row; -1 for steps that are not there."""
+    return moments.get_indexer(pd.MultiIndex.from_arrays([table["episode"], table["time"]]))
 
 
 def pack(
@@ -120,12 +130,12 @@ def pack(
     Raises:
         ValueError: an edge belongs to a step that the table of agents does not have.
     """
-    moments = agents[PLACE].drop_duplicates().sort_values(PLACE)
+    moments = pd.DataFrame(agents[PLACE]).drop_duplicates().sort_values(by=PLACE)
     whole, notes = pd.MultiIndex.from_frame(moments), []
     for table, what in ((agents, "agents"), (edges, "edges")):
         left = [name for name in table if NUMBERS.fullmatch(name)]
         if left and not numbers:
-            notes.append(f"Left out of the {what}: {_range(left)} (option numbers).")
+            notes.append(f"Left out of the {what}: {_range(left)}; numbers=True adds them.")
     if not placed:
         notes.append("Agents have no positions: they are drawn on a circle, by their numbers.")
     if scenes and any(moments["episode"] != 0):
@@ -137,7 +147,7 @@ def pack(
         ],
         "agents": _pack_agents(agents, whole, numbers, notes),
         "edges": _pack_edges(edges, whole, numbers, notes),
-        "scenes": pack_scenes(scenes),
+        "scenes": pack_scenes(scenes if (moments["episode"] == 0).any() else {}),
         "notes": notes,
         "colours": {
             # The lightest colours of both maps cannot be seen on white.
@@ -164,8 +174,9 @@ def _kept(
     """Numeric columns; others are written into the notes."""
     names = [str(name) for name in table if name not in known]
     names = [name for name in names if numbers or not NUMBERS.fullmatch(name)]
-    found, other = numeric(table, names)
-    if other:
+    columns = {name: numbers_of(table[name]) for name in names}
+    found = {name: values for name, values in columns.items() if values is not None}
+    if other := [name for name in names if name not in found]:
         notes.append(f"Left out of the {what}, since they are no numbers: {', '.join(other)}.")
     return found
 
@@ -182,19 +193,19 @@ def _pack_agents(
     agents: pd.DataFrame, moments: pd.MultiIndex, numbers: bool, notes: list[str]
 ) -> dict[str, Any]:
     """Live agents, ordered by step; `starts` are the first rows of the steps."""
-    live = agents[agents["alive"].astype(bool)] if "alive" in agents else agents
-    moment = moments.get_indexer(pd.MultiIndex.from_frame(live[PLACE]))
-    order = np.lexsort((live["agent"].to_numpy(), moment))
-    live, moment = live.iloc[order], moment[order]
-    columns = _kept(live, [*PLACE, "agent", "alive", "x", "y"], numbers, "agents", notes)
+    there = live(agents)
+    moment = _moments(there, moments)
+    order = np.lexsort((there["agent"].to_numpy(), moment))
+    there, moment = pd.DataFrame(there.iloc[order]), moment[order]
+    columns = _kept(there, [*PLACE, "agent", "alive", "x", "y"], numbers, "agents", notes)
     scales = {name: _scale(values) for name, values in columns.items()}
     exact = _exact(columns, "agents", notes)
     return {
         "count": int(agents["agent"].max()) + 1,
         "starts": encoded(np.searchsorted(moment, np.arange(len(moments) + 1)), "i4"),
-        "number": encoded(live["agent"], "i4"),
-        "x": encoded(live["x"], "f4"),
-        "y": encoded(live["y"], "f4"),
+        "number": encoded(there["agent"], "i4"),
+        "x": encoded(there["x"], "f4"),
+        "y": encoded(there["y"], "f4"),
         "columns": {name: packed(each, exact) for name, each in columns.items()},
         "scales": {name: scale for name, scale in scales.items() if scale},
     }
@@ -204,16 +215,15 @@ def _pack_edges(
     edges: pd.DataFrame, moments: pd.MultiIndex, numbers: bool, notes: list[str]
 ) -> dict[str, Any]:
     """Edges ordered by layer and round, then by step; `starts` are the first rows of each."""
-    moment = moments.get_indexer(pd.MultiIndex.from_frame(edges[PLACE]))
+    moment = _moments(edges, moments)
     if (moment < 0).any():
         number, time = edges[PLACE].iloc[int(np.argmin(moment))]
         raise ValueError(f"edges has episode {number}, time {time}, which agents does not have")
-    channels = list(edges.groupby(["layer", "round"], sort=False).groups)
-    layer = pd.MultiIndex.from_tuples(channels, names=["layer", "round"]) if channels else None
-    owner = moment if layer is None else layer.get_indexer(pd.MultiIndex.from_frame(edges[EDGE[:2]]))
+    channels = [tuple(each) for each in edges[EDGE[:2]].drop_duplicates().to_numpy(dtype=object)]
+    owner = edges.groupby(EDGE[:2], sort=False).ngroup().to_numpy()
     key = owner * len(moments) + moment
     order = np.argsort(key, kind="stable")
-    ordered, key, owner = edges.iloc[order], key[order], owner[order]
+    ordered, key, owner = pd.DataFrame(edges.iloc[order]), key[order], owner[order]
     columns = _kept(ordered, [*PLACE, *EDGE], numbers, "edges", notes)
     exact = _exact(columns, "edges", notes)
     heads = "attention_0" in columns
@@ -222,9 +232,7 @@ def _pack_edges(
             _channel(each, {name: x[owner == number] for name, x in columns.items()})
             for number, each in enumerate(channels)
         ],
-        "starts": encoded(
-            np.searchsorted(key, np.arange(len(channels) * len(moments) + 1)), "i4"
-        ),
+        "starts": encoded(np.searchsorted(key, np.arange(len(channels) * len(moments) + 1)), "i4"),
         "sender": encoded(ordered["sender"], "u2"),
         "receiver": encoded(ordered["receiver"], "u2"),
         "columns": {name: packed(each, exact) for name, each in columns.items()},
@@ -273,7 +281,9 @@ def pack_scenes(scenes: Mapping[int, Scene]) -> dict[str, Any]:
     times = {
         int(time): {
             "limits": [float(each) for each in (*scene.low, *scene.high)],
-            "points": [[name, kept(xy), kept(weight)] for name, (xy, weight) in scene.points.items()],
+            "points": [
+                [name, kept(xy), kept(weight)] for name, (xy, weight) in scene.points.items()
+            ],
             "lines": [[name, kept(xy), kept(weight)] for name, (xy, weight) in scene.lines.items()],
         }
         for time, scene in scenes.items()

@@ -197,6 +197,14 @@ function barsOf(data, state) {
   return found;
 }
 
+// A number at a colour bar, without digits that are small beside its range.
+function tickText(value, bounds) {
+  const range = bounds[bounds.length - 1] - bounds[0];
+  if (!(range > 0)) return shortNumber(value);
+  const digits = Math.min(20, Math.max(0, 3 - Math.floor(Math.log10(range))));
+  return shortNumber(Number(value.toFixed(digits)));
+}
+
 // Bars stand side by side, or one below the other in a narrow picture. Their traces have no points.
 function barTraces(data, state, height, narrow) {
   const bars = barsOf(data, state);
@@ -213,7 +221,7 @@ function barTraces(data, state, height, narrow) {
           x: narrow ? 0 : 0.5 * i, xanchor: "left", len: narrow ? 1 : 0.5,
           y: -(4 + (narrow ? BAR * i : 0)) / height, yanchor: "top",
           title: { text: plain(title), side: "top" },
-          tickvals: shown, ticktext: shown.map((bound) => shortNumber(bounds[bound])),
+          tickvals: shown, ticktext: shown.map((bound) => tickText(bounds[bound], bounds)),
         },
       },
     };

@@ -6,7 +6,8 @@ const HOVERED = 24; // Columns that a text has room for.
 
 function columnLines(columns, names, row) {
   const there = names.filter((name) => !Number.isNaN(columns[name](row)));
-  const lines = there.slice(0, HOVERED).map((name) => `${name}: ${shortNumber(columns[name](row))}`);
+  const text = (name) => `${name}: ${shortNumber(columns[name](row))}`;
+  const lines = there.slice(0, HOVERED).map(text);
   if (there.length > HOVERED) lines.push(`and ${there.length - HOVERED} more columns`);
   return lines;
 }
@@ -50,7 +51,8 @@ function thingsOf(data, state, place) {
   if (!scene) return [];
   const { pool } = data.scenes;
   const spots = (name, weights, at) => Array.from(pool[weights], (weight, i) => {
-    return { at: place(...at(i)), reach: REACH, lines: () => [name, `weight: ${shortNumber(weight)}`] };
+    const lines = () => [name, `weight: ${shortNumber(weight)}`];
+    return { at: place(...at(i)), reach: REACH, lines };
   });
   const points = scene.points.flatMap(([name, places, weights]) => {
     return spots(name, weights, (i) => pool[places].subarray(2 * i, 2 * i + 2));
@@ -77,13 +79,13 @@ function nearest(groups, x, y) {
 }
 
 function followPointer(plot) {
-  const pointer = { spots: [] };
+  let current = [];
   const box = element("div", { className: "hover", hidden: true });
   plot.parentNode.insertBefore(box, plot);
   const show = (event) => {
     const frame = plot.getBoundingClientRect();
     const [x, y] = [event.clientX - frame.left, event.clientY - frame.top];
-    const spot = nearest(pointer.spots, x, y);
+    const spot = nearest(current, x, y);
     box.hidden = spot === null;
     if (!spot) return;
     box.replaceChildren(...spot.lines().map((line) => element("div", {}, line)));
@@ -96,5 +98,10 @@ function followPointer(plot) {
   plot.addEventListener("pointerleave", (event) => {
     if (event.pointerType === "mouse") box.hidden = true;
   });
-  return pointer;
+  // What is shown belongs to the picture before.
+  const replace = (spots) => {
+    current = spots;
+    box.hidden = true;
+  };
+  return { show: replace };
 }

@@ -7,8 +7,8 @@ function counted(number, what) {
 function drawingOf(data, state, scene, unit, size) {
   const agents = agentsOf(data, state);
   const edges = edgesOf(data, state, agents);
-  const room = (0.22 * size) / Math.sqrt(Math.max(data.agents.count, 1));
-  const radius = Math.max(2.5, Math.min(10, room));
+  const room = (0.12 * size) / Math.sqrt(Math.max(data.agents.count, 1));
+  const radius = Math.max(2.5, Math.min(9, room));
   const { paths, curves } = edgePaths(data, state, edges, unit, radius);
   const map = scenePaths(data, scene, Math.max(5, 1.1 * radius) * unit);
   const nodes = agentTrace(data, state, agents, edges, radius);
@@ -32,7 +32,9 @@ function keyOf(data, state, scene) {
     const colour = data.colours.things[i % data.colours.things.length];
     found.push(swatch(colour, "square", `${name} (opacity: weight)`));
   });
-  for (const [name] of scene.lines) found.push(swatch("#777777", "line", `${name} (darker: larger)`));
+  for (const [name] of scene.lines) {
+    found.push(swatch("#777777", "line", `${name} (darker: larger weight)`));
+  }
   return found;
 }
 
@@ -45,7 +47,9 @@ function wordsOf(data, state) {
   if (boundsOf(data, state)) {
     parts.push(`Width and colour: ${data.edges.words[state.column]}; all steps share one scale.`);
   }
-  if (isAttention(state.column)) parts.push("The agent at the tip attends to the agent at the tail.");
+  if (isAttention(state.column)) {
+    parts.push("The agent at the tip attends to the agent at the tail.");
+  }
   return parts.join(" ");
 }
 
@@ -62,8 +66,9 @@ function captionOf(data, state, edges) {
   const bounds = boundsOf(data, state);
   if (edges.below) {
     const least = shortNumber(valueAt(bounds, state.threshold));
-    left(edges.below, `${state.column} below ${least} or missing`);
+    left(edges.below, `${state.column} below ${least}`);
   }
+  left(edges.hidden, `without ${state.column}`);
   left(edges.others, `not among those of agent ${state.agent} that are chosen`);
   left(edges.dead, "sender or receiver is not alive");
   left(edges.same, "sender and receiver are at the same place");

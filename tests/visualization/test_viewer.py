@@ -296,7 +296,7 @@ def test_a_browser_draws_the_head_of_an_arrow_at_the_receiver(tmp_path):
     pytest.importorskip("plotly", reason="needs pip install 'graphmarl[inspect]'")
     path = viewer(agents(), edges()).save(tmp_path / "page.html")
     page = dump(path, "#step=1&column=attention")
-    places = re.findall(r'class="point" transform="translate\(([\d.]+),', page)
+    places = re.findall(r'class="point[^"]*" transform="translate\(([\d.]+),', page)
     sender, receiver = float(places[1]), float(places[0])
     heads = re.findall(r'd="M([\d.]+),[\d.]+L[\d.]+,[\d.]+L[\d.]+,[\d.]+Z"', page)
     assert len(heads) == 1, "one edge, from agent 1 to agent 0"

@@ -178,9 +178,13 @@ function start(root, linked) {
   made.ids.addEventListener("input", () => set("ids", made.ids.checked));
   if (linked) readHash(data, state);
   draw();
+  let clicked = -Infinity;
   parts.plot.on("plotly_click", (event) => {
     const number = event.points[0].customdata;
-    if (number !== undefined) set("agent", number === state.agent ? -1 : number);
+    // A tap is two clicks: one of the finger and one of the mouse that the browser imitates.
+    const again = performance.now() - clicked < 500;
+    clicked = performance.now();
+    if (number !== undefined && !again) set("agent", number === state.agent ? -1 : number);
   });
   parts.plot.on("plotly_relayout", (change) => {
     if (!Object.keys(change).some((name) => name.includes("axis"))) return;

@@ -1,10 +1,12 @@
 // The interactive graph: state, controls and events.
 
+const TOUCH = window.matchMedia("(pointer: coarse)").matches;
 const CONFIG = {
   displaylogo: false,
   // By default, plotly.js has a button that sends the data to its makers.
   showSendToCloud: false,
-  doubleClick: "reset",
+  // A tap counts as two clicks, which must not reset the picture; there is a button for that.
+  doubleClick: TOUCH ? false : "reset",
   modeBarButtons: [["toImage", "zoom2d", "pan2d", "zoomIn2d", "zoomOut2d", "resetScale2d"]],
   toImageButtonOptions: { format: "svg", filename: "agent_graph" },
 };
@@ -72,17 +74,16 @@ function rangesOf(limits, width, height) {
 function sizeOf(data, state, limits, available) {
   const width = Math.max(available, 200);
   const narrow = width < 520;
-  const touch = window.matchMedia("(pointer: coarse)").matches;
   const bars = narrow ? Math.max(1, barsOf(data, state).length) : 1;
   // The buttons of plotly always show where there is no pointer that hovers.
-  const margin = { l: 10, r: 10, t: touch ? 36 : 10, b: 10 + BAR * bars };
+  const margin = { l: 10, r: 10, t: TOUCH ? 36 : 10, b: 10 + BAR * bars };
   const inner = width - margin.l - margin.r;
   const shape = (limits[3] - limits[1]) / (limits[2] - limits[0]);
   const most = Math.max(360, 0.78 * window.innerHeight);
   const tall = Math.round(Math.max(200, Math.min(inner * shape, most)));
   const height = tall + margin.t + margin.b;
   const ranges = rangesOf(limits, inner, tall);
-  return { width, height, inner, tall, narrow, touch, margin, ranges };
+  return { width, height, inner, tall, narrow, margin, ranges };
 }
 
 function layoutOf(ranges, size, shapes) {
@@ -92,7 +93,7 @@ function layoutOf(ranges, size, shapes) {
     paper_bgcolor: "#ffffff", plot_bgcolor: "#ffffff", font: { size: 12, color: "#222222" },
     hoverdistance: 12, hoverlabel: { align: "left" },
     // A finger that scrolls the page must not zoom.
-    dragmode: size.touch ? false : "zoom",
+    dragmode: TOUCH ? false : "zoom",
     xaxis: { ...axis, range: ranges.x },
     yaxis: { ...axis, range: ranges.y, scaleanchor: "x", scaleratio: 1 },
     shapes,

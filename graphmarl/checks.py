@@ -148,7 +148,9 @@ def fits(value: object, hint: Any) -> bool:
     if get_origin(kind) in (dict, Mapping):
         names, each = get_args(kind)
         return isinstance(value, Mapping) and all(
-            fits(key, names) and fits(entry, each) for key, entry in value.items()
+            # A key from the command line is of a subclass of `str`.
+            (isinstance(key, str) if names is str else fits(key, names)) and fits(entry, each)
+            for key, entry in value.items()
         )
     if isinstance(kind, type) and kind.__module__.startswith(__name__.partition(".")[0]):
         return isinstance(value, kind)

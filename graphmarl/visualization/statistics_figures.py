@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from graphmarl.checks import checked
 from graphmarl.ranges import Inches
-from graphmarl.results.figures import grid_of, new_figure
+from graphmarl.results.figures import grid_of, new_axes, new_figure
 from graphmarl.results.stats import confidence_interval
 from graphmarl.visualization.captions import draw_figure_caption, sentences
 from graphmarl.visualization.layout import check_table
@@ -28,7 +29,7 @@ NAMES = {
     "messages": "messages per step",
     "bits": "bits per step",
     "entropy": "entropy of attention (nat)",
-    "range": "information range",
+    "range": "information range (agents)",
     "turnover": "turnover (share of edges)",
     "reward": "reward of the team",
 }
@@ -124,3 +125,36 @@ def _episodes(steps: pd.DataFrame) -> str:
     if min(lengths) < max(lengths):
         text += f"; they have {min(lengths)} to {max(lengths)} steps, and each ends with its last"
     return text
+
+
+@checked
+def draw_deletion(curve: pd.DataFrame, axes: Axes | None = None, width: Inches = 3.4) -> Axes:
+    """Draw the return of a policy against the share of edges that is removed.
+
+    Args:
+        curve: table with `by`, `share`, `return` and `half_width`, as `deletion_curve` gives.
+        axes: axes to draw on; a figure of its own without it.
+        width: of the figure, in inches.
+
+    Raises:
+        ValueError: a column is missing.
+    """
+    check_table(curve, "curve", ("by", "share", "return", "half_width"))
+    if axes is None:
+        axes = new_axes(width, 0.8 * width)
+    styles = zip(("#0072b2", "#d55e00", "#4d4d4d"), "os^", ("-", "--", ":"), strict=True)
+    for (name, part), (colour, marker, line) in zip(
+        curve.groupby("by", sort=False), styles, strict=False
+    ):
+        spread = part["half_width"].to_numpy(float)
+        options: dict[str, Any] = {"color": colour, "marker": marker, "linestyle": line}
+        options |= {"markersize": 3.5, "linewidth": 1.1, "capsize": 2, "label": str(name)}
+        share = 100 * part["share"].to_numpy(float)
+        axes.errorbar(share, part["return"].to_numpy(float), spread, **options)
+    axes.set_xlabel("edges removed in each step, in %", fontsize=FONT_SIZE)
+    axes.set_ylabel("return, 95 % interval over episodes", fontsize=FONT_SIZE)
+    axes.tick_params(labelsize=FONT_SIZE, width=0.5, length=2)
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(alpha=0.25, linewidth=0.5)
+    axes.legend(title="removed by", fontsize=FONT_SIZE, title_fontsize=FONT_SIZE, frameon=False)
+    return axes

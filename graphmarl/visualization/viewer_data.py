@@ -14,7 +14,7 @@ from matplotlib.colors import to_hex
 from numpy.typing import NDArray
 
 from graphmarl.step import Scene
-from graphmarl.visualization.graphs import THING_COLOURS
+from graphmarl.visualization.markers import THING_COLOURS
 
 BINS = 8
 """Number of widths and colours of the arrows."""

@@ -226,7 +226,8 @@ def test_agreement_is_the_rank_correlation_of_each_step():
     whole = edges.merge(importance)
     means = []
     for episode in range(3):
-        steps = [whole.query("episode == @episode and time == @time") for time in range(2)]
+        own = whole[whole["episode"] == episode]
+        steps = [own[own["time"] == time] for time in range(2)]
         found: list[Any] = [spearmanr(step["attention"], step["importance"]) for step in steps]
         means.append(np.mean([each.statistic for each in found]))
     assert row["rho"] == pytest.approx(np.mean(means)) and row["groups"] == 6

@@ -51,6 +51,10 @@ def interruptible():
 def armed(number, monkeypatch):
     monkeypatch.setattr(Slow, "signal", number)
     monkeypatch.setattr(Slow, "count", 0)
+    # Under nohup a process ignores SIGHUP, which training respects.
+    before = signal.signal(number, signal.default_int_handler if number == 2 else signal.SIG_DFL)
+    yield
+    signal.signal(number, before)
 
 
 def start(folder: Path, name: str, env: Any = "toy:Toy", steps: int = 400, **more: Any) -> Run:

@@ -23,7 +23,7 @@ WORDS += ["--steps", "2500", "--checkpoint_every", "300", "--progress", "false"]
 
 def command(words: list[str]) -> subprocess.Popen:
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    line = [sys.executable, "-m", "graphmarl.cli", "train", *words]
+    line = [sys.executable, "-m", "graphmarl", "train", *words]
     return subprocess.Popen(line, env=environment, stdout=subprocess.DEVNULL)
 
 

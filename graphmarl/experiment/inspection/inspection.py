@@ -14,13 +14,14 @@ from torch_geometric.explain.algorithm import ExplainerAlgorithm
 
 from graphmarl.checks import checked
 from graphmarl.experiment.config import Named
-from graphmarl.experiment.inspection.agreement import KEYS, agreement_table
+from graphmarl.experiment.inspection.agreement import agreement_table
 from graphmarl.experiment.inspection.deletion import deletion_curve
 from graphmarl.experiment.inspection.explaining import step_explainer
 from graphmarl.experiment.inspection.importance import importance_table
+from graphmarl.experiment.inspection.page import inspection_page
+from graphmarl.experiment.inspection.pictures import Pictures
 from graphmarl.experiment.inspection.probes import latent_samples, message_samples, probe_table
-from graphmarl.experiment.inspection.recorded import Tables
-from graphmarl.experiment.inspection.recording import record
+from graphmarl.experiment.inspection.recording import record, record_again
 from graphmarl.experiment.policies import load_policy
 from graphmarl.nn import AgentNetwork, Cut
 from graphmarl.ranges import Copies, NonNegativeInt, PositiveInt, Range, Seed
@@ -30,7 +31,7 @@ Folds = Annotated[int, Range(low=2, high=1_000)]
 
 
 @dataclass(frozen=True, repr=False)
-class Inspection(Tables):
+class Inspection(Pictures):
     """What a policy computed in some episodes, and what it depends on.
 
     Args:
@@ -61,16 +62,6 @@ class Inspection(Tables):
         the greedy discrete action of the receiver is another one without the edge).
         """
         return self._importance.copy()
-
-    def edges(self, messages: bool = False, importance: bool = False) -> pd.DataFrame:
-        """One row for each edge, layer, round and step; see `Tables.edges`.
-
-        Args:
-            messages: also the numbers of the messages, as `message_0` and so on.
-            importance: also `importance` and `action_changed`, of all layers and rounds together.
-        """
-        table = super().edges(messages)
-        return table.merge(self._importance, "left", KEYS) if importance else table
 
     @checked
     def agreement(self, by_receiver: bool = False) -> pd.DataFrame:
@@ -161,6 +152,60 @@ class Inspection(Tables):
         assert self.network is not None, "an inspection of a run has its network"
         place = self._at(step, episode), episode, self.spec.num_agents
         return step_explainer(self.network, *place, algorithm, settings)
+
+    @checked
+    def replay(
+        self,
+        run: str | Path | Run | None = None,
+        graph: Named | None = None,
+        checkpoint: str | Path | None = None,
+        cut: str | Cut | None = None,
+        title: str = "",
+    ) -> Inspection:
+        """What another policy computes in the same states, as a recording of its own.
+
+        The other policy observes each step, and the actions that were recorded are taken.
+
+        Args:
+            run: another run; by default the same one.
+            graph: another graph builder than that of the run.
+            checkpoint: another checkpoint than the last.
+            cut: which bits of the messages are not sent, as in `evaluate`.
+            title: what it is, for pictures; by default what differs.
+
+        Raises:
+            ValueError: the environment of the other run has another form.
+        """
+        own = self.arguments
+        found = own["run"] if run is None else run if isinstance(run, Run) else Run(run)
+        options = {name: own[name] for name in ("greedy", "env", "trust")}
+        options |= {"graph": graph, "checkpoint": checkpoint, "cut": cut}
+        with load_policy(found, self.episodes, attention=True, **options) as loaded:
+            if loaded.env.spec != self.spec:
+                raise ValueError(
+                    f"{found.path.name} is of another environment; its agents, observations and "
+                    f"actions must be those of {self.title}"
+                )
+            recorded = record_again(loaded, self.recorded)
+            names = list(loaded.channel.names.values()) if loaded.channel else []
+            parts = [
+                str(part) for part in (graph, checkpoint and Path(checkpoint).stem, cut) if part
+            ]
+            name = title or ", ".join([found.path.name, *parts])
+            shape = loaded.env.spec, name, names, loaded.network.rounds
+            arguments = own | options | {"run": found}
+            return Inspection(recorded, *shape, loaded.network, arguments)
+
+    def page(self, deletion_episodes: NonNegativeInt = 16) -> str:
+        """A page of HTML: what the run is, its curve, graphs, statistics, importance and messages.
+
+        Args:
+            deletion_episodes: episodes of each point of the deletion curve; 0 leaves it out.
+
+        Raises:
+            ImportError: plotly is not installed.
+        """
+        return inspection_page(self, deletion_episodes)
 
 
 @checked

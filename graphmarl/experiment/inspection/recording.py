@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -70,40 +72,77 @@ def record(
         steps: stop after so many steps, or when the last episode has ended.
         scenes: keep the map and objects of the first copy.
     """
-    calls: list[tuple[Data, Tensor, Output]] = []
+    recorded: list[RecordedStep] = []
     drawn: list[Scene | None] = []
-
-    def keep(_: object, inputs: tuple[Data, Tensor], found: tuple[Output, Tensor]) -> None:
-        calls.append((*inputs, found[0]))
 
     def act(step: Step) -> Tensor:
         drawn.append(scene_of(loaded.env) if scenes else None)
         return loaded.policy(step)
 
-    recorded: list[RecordedStep] = []
+    with calls_of(loaded) as calls:
+        for step, action, after, running in first_episodes(loaded.env, act, seed, steps):
+            found = RecordedStep(step, action, [], running)
+            found = replace(found, reward=after.reward, info=after.info, scene=drawn[-1])
+            recorded.append(with_call(found, loaded, calls))
+    return recorded
+
+
+@torch.inference_mode()
+def record_again(loaded: LoadedPolicy, recorded: Sequence[RecordedStep]) -> list[RecordedStep]:
+    """What another policy computes in recorded steps, whose actions are taken.
+
+    Args:
+        loaded: the other policy; its environment does not take part.
+        recorded: the steps.
+    """
+    again: list[RecordedStep] = []
+    with calls_of(loaded) as calls:
+        for moment in recorded:
+            loaded.policy(moment.step)
+            loaded.policy.runner.last_action = moment.action
+            again.append(with_call(moment, loaded, calls))
+    return again
+
+
+Calls = list[tuple[Data, Tensor, Output]]
+
+
+@contextmanager
+def calls_of(loaded: LoadedPolicy) -> Iterator[Calls]:
+    """Inputs and outputs of the calls of the network.
+
+    Args:
+        loaded: the policy.
+    """
+    calls: Calls = []
+
+    def keep(_: object, inputs: tuple[Data, Tensor], found: tuple[Output, Tensor]) -> None:
+        calls.append((*inputs, found[0]))
+
     handle = loaded.network.register_forward_hook(keep)
     try:
-        for step, action, after, running in first_episodes(loaded.env, act, seed, steps):
-            messages: list[LayerMessages] = []
-            if loaded.channel is not None:
-                messages, loaded.channel.messages = loaded.channel.messages, []
-            graph, memory, output = calls[-1]
-            assert graph.edge_index is not None, "a builder has set the edges"
-            recorded.append(
-                RecordedStep(
-                    *(step, action, messages, running, graph.edge_index, output),
-                    value=value_of(loaded, output),
-                    reward=after.reward,
-                    info=after.info,
-                    scene=drawn[-1],
-                    graph=graph,
-                    memory=memory,
-                )
-            )
-            calls.clear()
+        yield calls
     finally:
         handle.remove()
-    return recorded
+
+
+def with_call(moment: RecordedStep, loaded: LoadedPolicy, calls: Calls) -> RecordedStep:
+    """A step with what the last call of the network computed; the calls are forgotten.
+
+    Args:
+        moment: the step.
+        loaded: the policy that has just acted in it.
+        calls: the calls.
+    """
+    messages: list[LayerMessages] = []
+    if loaded.channel is not None:
+        messages, loaded.channel.messages = loaded.channel.messages, []
+    graph, memory, output = calls[-1]
+    calls.clear()
+    assert graph.edge_index is not None, "a builder has set the edges"
+    changes: dict[str, Any] = {"edge_index": graph.edge_index, "messages": messages}
+    changes |= {"output": output, "value": value_of(loaded, output)}
+    return replace(moment, graph=graph, memory=memory, **changes)
 
 
 def scene_of(env: Environment) -> Scene | None:

@@ -135,18 +135,32 @@ def animate_command(words: list[str]) -> None:
 
 
 def inspect_command(words: list[str]) -> None:
-    """Record episodes of a run; writes tables of edges, agents and steps, and graphs."""
+    """Record episodes of a run; writes tables of edges, agents and steps, graphs and a page."""
     text = "Record what a policy computes, as tables of edges, agents and steps, and as graphs."
-    examples = ["inspect runs/NAME --episodes 10", "inspect runs/NAME --graph knn:k=2 --format csv"]
+    examples = [
+        "inspect runs/NAME --episodes 10 --html",
+        "inspect runs/NAME --graph knn:k=2 --format csv",
+    ]
     parser = Parser("inspect", text, examples)
     parser.add_argument("run", help="the run folder")
+    parser.add_argument(
+        "--html", action="store_true", help="also write a page with graphs and figures"
+    )
+    parser.add_options(Inspection.page, skip=("self",))
     parser.add_options(Inspection.write, skip=("self", "folder"))
     parser.add_options(inspect, skip=("run",))
     given = parse(parser, words)
-    run, form = Run(given.pop("run")), given.pop("format", "parquet")
+    run, form, html = Run(given.pop("run")), given.pop("format", "parquet"), given.pop("html")
+    options = {name: given.pop(name) for name in ("deletion_episodes",) if name in given}
+    if options and not html:
+        raise ValueError("deletion_episodes is an option of the page; give --html as well")
     inspection = inspect(run, **given)
     print(inspection)
     for path in inspection.write(run.path / "inspection", form):
+        print(path)
+    if html:
+        path = run.path / "inspection" / "index.html"
+        path.write_text(inspection.page(**options), encoding="utf-8")
         print(path)
 
 

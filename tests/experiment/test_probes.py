@@ -41,12 +41,12 @@ def test_a_probe_finds_what_a_message_says_and_nothing_in_noise():
     table = table.set_index(["sender", "receiver", "target"])
     # The noise of 0.1 hides no bit, and 0.1^2 / 4 of the place's variance.
     assert table.loc[(0, 1, "bit"), "score"] > 0.98
-    assert table.loc[(0, 1, "place_0"), "score"] == pytest.approx(1 - 0.01 / 4, abs=0.01)
-    for target in ("bit", "place_0", "place_1"):
+    assert table.loc[(0, 1, "place"), "score"] == pytest.approx(1 - 0.01 / 4, abs=0.01)
+    for target in ("bit", "place"):
         assert table.loc[(0, 1, target), "p_value"] == pytest.approx(1 / 31)
         assert table.loc[(1, 0, target), "p_value"] > 0.05
     assert table.loc[(1, 0, "bit"), "chance"] == pytest.approx(0.5, abs=0.06)
-    assert table.loc[(1, 0, "place_0"), "score"] < 0.1
+    assert table.loc[(1, 0, "place"), "score"] < 0.1
     assert table.loc[(0, 1, "action"), "metric"] == "constant"
     assert set(table["samples"]) == {120}
 
@@ -54,28 +54,35 @@ def test_a_probe_finds_what_a_message_says_and_nothing_in_noise():
 def test_probes_of_all_messages_are_one_row_for_each_layer_and_target():
     table = recording(20).probe(permutations=2, samples=50)
     assert table[["layer", "round", "target"]].to_numpy().tolist() == [
-        ["conv", 0, name] for name in ("bit", "place_0", "place_1", "action")
+        ["conv", 0, name] for name in ("bit", "place", "action")
     ]
     assert set(table["samples"]) == {50}
 
 
 def test_permuted_targets_are_those_of_whole_episodes():
-    target, group = np.array([1, 1, 2, 2, 3, 3]), np.array([0, 0, 1, 1, 2, 2])
+    target, group = np.array([[1], [1], [2], [2], [3], [3]]), np.array([0, 0, 1, 1, 2, 2])
     found = permuted(target, group, np.random.default_rng(1))
-    assert sorted(found) == [1, 1, 2, 2, 3, 3]
+    assert sorted(found[:, 0]) == [1, 1, 2, 2, 3, 3]
     assert all(found[i] == found[i + 1] for i in (0, 2, 4))
 
 
 def test_targets_have_the_names_of_the_layout():
     moment = recording(3).recorded[0]
     targets = targets_of(moment, SPEC)
-    assert list(targets) == ["bit", "place_0", "place_1", "action"]
-    assert targets["place_1"].tolist() == moment.step.obs[..., 2].flatten().tolist()
+    assert list(targets) == ["bit", "place", "action"]
+    assert targets["place"].tolist() == moment.step.obs[..., 1:].flatten(0, 1).tolist()
+
+
+def test_one_number_of_a_part_is_a_target_too():
+    table = recording(300).probe(targets=["place_1", "place"], permutations=2)
+    assert table["target"].tolist() == ["place_1", "place"]
+    # Over both senders: cov^2 / var = ((2 + 0) / 2)^2 / ((4 + 0.01 + 1) / 2).
+    assert table["score"].tolist() == pytest.approx([1 / 2.505] * 2, abs=0.08)
 
 
 def test_latent_features_are_probed_by_agent():
     found = inspected("commnet", env=Toy(num_envs=30))
-    table = found.probe("latent", ["position_0"], permutations=3)
+    table = found.probe("latent", ["position"], permutations=3)
     (row,) = table.to_dict("records")
     assert row["metric"] == "R2" and row["score"] > 0.5, "each agent passes its position on"
 
@@ -83,7 +90,8 @@ def test_latent_features_are_probed_by_agent():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"targets": ["bits"]}, r"targets are \['bits'\]; there are bit, place_0"),
+        ({"targets": ["bits"]}, r"target is 'bits'; there are bit, place \(of 2\), action"),
+        ({"targets": ["place_2"]}, "target is 'place_2'"),
         ({"folds": 40}, "a probe with 40 folds needs 80 episodes or more; 20 have samples"),
         ({"source": "latent"}, "no latents to probe"),
     ],

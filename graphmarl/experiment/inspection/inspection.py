@@ -91,15 +91,16 @@ class Inspection(Pictures):
     ) -> pd.DataFrame:
         """What messages say about their sender, or latent features about their agent.
 
-        A linear model predicts each target from the numbers of a message (logistic regression of up
-        to 10 values, scored by balanced accuracy; ridge regression of others, scored by R2). The
-        score is cross-validated over episodes, and compared with `chance`, its mean if the targets
-        of episodes are permuted; `p_value` is the share of permutations that are as good.
+        Ridge regression predicts each target from the numbers of a message; targets of up to 10
+        values by their indicators, scored by balanced accuracy, others scored by R2. The score is
+        cross-validated over episodes, and compared with `chance`, its mean if the targets of
+        episodes are permuted; `p_value` is the share of permutations that are as good.
 
         Args:
             source: probe each `message` that was sent, or each agent's `latent` features.
-            targets: parts of the sender's observation by name, `action`, or `state_0` and so on; by
-                default all.
+            targets: parts of the sender's observation by name, `action`, `state`, or one of their
+                numbers as `state_0`; by default all parts. The R2 of a part with several numbers is
+                the mean over them, weighted by their variance.
             by_edge: probe each pair of sender and receiver separately.
             permutations: number of permutations.
             folds: folds of the cross-validation.

@@ -28,7 +28,7 @@ class Samples:
 
     Args:
         features: (sample, feature).
-        targets: (sample,) by name.
+        targets: (sample, number) by name.
         episode: episode of each sample.
         label: columns that say where the samples are from.
     """
@@ -40,26 +40,23 @@ class Samples:
 
 
 def targets_of(moment: RecordedStep, spec: Spec) -> dict[str, Tensor]:
-    """What each agent observes, its action, and the state of its environment, (row,) by name.
+    """What each agent observes, its action, and the state of its environment, by name.
 
-    Parts of the observation have the names of `Spec.layout`, with a number if they are longer.
+    Parts of the observation have the names of `Spec.layout`.
 
     Args:
         moment: a recorded step.
         spec: shapes of the environment.
+
+    Returns:
+        (row, number) each.
     """
     obs = scaled(moment.step.obs).flatten(2).flatten(0, 1)
     parts = dict(spec.layout) or {"obs": slice(0, spec.obs_size)}
-    found: dict[str, Tensor] = {}
-    for name, part in parts.items():
-        rows = obs[:, part]
-        for number, column in enumerate(rows.unbind(1)):
-            found[name if rows.shape[1] == 1 else f"{name}_{number}"] = column
-    if moment.action.ndim == 2:
-        found["action"] = moment.action.flatten()
+    found = {name: obs[:, part] for name, part in parts.items()}
+    found["action"] = moment.action.flatten(0, 1).view(len(obs), -1)
     if moment.step.state is not None:
-        each = moment.step.state.repeat_interleave(spec.num_agents, 0)
-        found |= {f"state_{number}": column for number, column in enumerate(each.unbind(1))}
+        found["state"] = moment.step.state.repeat_interleave(spec.num_agents, 0)
     return found
 
 
@@ -147,14 +144,11 @@ def probe_table(
     """
     rows = []
     for part in samples:
-        unknown = sorted(set(names or ()) - set(part.targets))
-        if unknown:
-            raise ValueError(f"targets are {unknown}; there are {', '.join(part.targets)}")
         part = drawn(part, most)
-        rows += [
-            {**part.label, "target": name, **score(part, name, permutations, folds)}
-            for name in names or part.targets
-        ]
+        for name in names or part.targets:
+            target = target_of(part, name)
+            found = score(part.features, target, part.episode, permutations, folds)
+            rows.append({**part.label, "target": name, **found})
     return pd.DataFrame(rows)
 
 
@@ -173,38 +167,58 @@ def drawn(part: Samples, most: int) -> Samples:
     return Samples(part.features[some], targets, part.episode[some], part.label)
 
 
-def score(part: Samples, name: str, permutations: int, folds: int) -> dict[str, Any]:
+def target_of(part: Samples, name: str) -> Array:
+    """A target: a part by name, or one of its numbers as `name_0`.
+
+    Args:
+        part: the samples.
+        name: the target.
+
+    Raises:
+        ValueError: there is no such part or number.
+    """
+    whole, _, number = name.rpartition("_")
+    if name in part.targets:
+        return part.targets[name]
+    if whole in part.targets and number.isdigit() and int(number) < part.targets[whole].shape[1]:
+        return part.targets[whole][:, [int(number)]]
+    sizes = {each: value.shape[1] for each, value in part.targets.items()}
+    there = ", ".join(each if n == 1 else f"{each} (of {n})" for each, n in sizes.items())
+    raise ValueError(f"target is {name!r}; there are {there}, and numbers of them as NAME_0")
+
+
+def score(
+    features: Array, target: Array, group: Array, permutations: int, folds: int
+) -> dict[str, Any]:
     """Cross-validated score of a linear probe, and that of permuted targets.
 
     Whole episodes are held out. The targets are permuted between episodes, so that the samples of
     an episode stay together.
 
     Args:
-        part: the samples.
-        name: the target.
+        features: (sample, feature).
+        target: (sample, number).
+        group: episode of each sample.
         permutations: number of permutations.
         folds: folds of the cross-validation.
     """
-    target, group = part.targets[name], part.episode
-    values, count = np.unique(target), len(np.unique(group))
+    count, nothing = len(np.unique(group)), float("nan")
     row: dict[str, Any] = {"samples": len(target)}
     if count < 2 * folds:
         raise ValueError(
             f"a probe with {folds} folds needs {2 * folds} episodes or more; {count} have samples"
         )
-    if len(values) < 2:
-        nothing = float("nan")
+    target = target[:, (target != target[:1]).any(0)]
+    if not target.shape[1]:
         return row | {"metric": "constant", "score": nothing, "chance": nothing, "p_value": nothing}
-    classes = len(values) <= CLASSES
+    classes = target.shape[1] == 1 and len(np.unique(target)) <= CLASSES
     chance = np.random.default_rng(0)
-    found = cross_validated(part.features, target, group, classes, folds)
-    null = [
-        cross_validated(part.features, permuted(target, group, chance), group, classes, folds)
-        for _ in range(permutations)
-    ]
+    shuffled = [permuted(target, group, chance) for _ in range(permutations)]
+    found, *null = cross_validated(features, [target, *shuffled], group, classes, folds)
     at_least = sum(each >= found for each in null)
     row |= {"metric": "balanced accuracy" if classes else "R2", "score": found}
-    return row | {"chance": float(np.mean(null)), "p_value": (1 + at_least) / (1 + permutations)}
+    mean = float(np.mean(null)) if null else nothing
+    return row | {"chance": mean, "p_value": (1 + at_least) / (1 + permutations)}
 
 
 def permuted(target: Array, group: Array, generator: np.random.Generator) -> Array:
@@ -223,35 +237,44 @@ def permuted(target: Array, group: Array, generator: np.random.Generator) -> Arr
     parts = np.split(order, starts[1:])
     out = np.empty_like(target)
     for own, other in zip(parts, generator.permutation(len(parts)), strict=True):
-        out[own] = np.resize(target[parts[other]], len(own))
+        out[own] = target[parts[other]][np.arange(len(own)) % len(parts[other])]
     return out
 
 
-def cross_validated(x: Array, target: Array, group: Array, classes: bool, folds: int) -> float:
-    """Balanced accuracy or R2 of a linear model on episodes that were held out.
+def cross_validated(
+    x: Array, targets: Sequence[Array], group: Array, classes: bool, folds: int
+) -> list[float]:
+    """Balanced accuracy or R2 of ridge regression on episodes that were held out, by target.
+
+    A class is predicted by the regression of its indicator, divided by the share of the class.
 
     Args:
         x: features.
-        target: targets.
-        group: episode of each.
+        targets: targets with the same values, in other orders.
+        group: episode of each sample.
         classes: classify.
         folds: number of folds.
     """
-    linear, selection = sklearn("linear_model"), sklearn("model_selection")
-    scaler = sklearn("preprocessing").StandardScaler()
-    model = linear.LogisticRegression(max_iter=1000) if classes else linear.Ridge()
-    pipeline = sklearn("pipeline").make_pipeline(scaler, model)
-    labels = np.unique(target, return_inverse=True)[1] if classes else target
-    folded = selection.StratifiedGroupKFold(folds) if classes else selection.GroupKFold(folds)
-    predicted = np.empty(len(target), dtype=labels.dtype)
-    for train, test in folded.split(x, labels, group):
-        if classes and len(np.unique(labels[train])) < 2:
-            predicted[test] = labels[train][0]
-        else:
-            predicted[test] = pipeline.fit(x[train], labels[train]).predict(x[test])
-    metrics = sklearn("metrics")
-    measure = metrics.balanced_accuracy_score if classes else metrics.r2_score
-    return float(measure(labels, predicted))
+    metrics, values = sklearn("metrics"), np.unique(targets[0])
+    y = np.stack(targets, 1)
+    y = (y == values).astype(float) if classes else y
+    shape, y = y.shape, y.reshape(len(y), -1)
+    scaler, ridge = sklearn("preprocessing").StandardScaler(), sklearn("linear_model").Ridge()
+    pipeline = sklearn("pipeline").make_pipeline(scaler, ridge)
+    predicted = np.empty_like(y, dtype=float)
+    for train, test in sklearn("model_selection").GroupKFold(folds).split(x, y, group):
+        rows = pipeline.fit(x[train], y[train]).predict(x[test])
+        predicted[test] = rows.reshape(len(test), -1)
+        if classes:
+            predicted[test] /= np.maximum(y[train].mean(0), 1e-9)
+    chosen = predicted.reshape(shape)
+    if classes:
+        measure, best = metrics.balanced_accuracy_score, values[chosen.argmax(2)]
+        return [float(measure(true[:, 0], best[:, i])) for i, true in enumerate(targets)]
+    return [
+        float(metrics.r2_score(true, chosen[:, i], multioutput="variance_weighted"))
+        for i, true in enumerate(targets)
+    ]
 
 
 def sklearn(name: str) -> Any:

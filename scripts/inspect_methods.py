@@ -24,7 +24,8 @@ from graphmarl.results.run import Run
 
 SMALL = {"name": "navigation", "num_agents": 8, "num_envs": 8}
 TASKS = dict.fromkeys(METHODS, SMALL)
-TASKS |= dict.fromkeys(("nvif_ppo", "nvif_dqn"), {"name": "gather", "map": "random", "size": 12})
+GATHER = {"name": "gather", "map": "random", "size": 12}
+TASKS |= {"nvif_ppo": GATHER, "nvif_dqn": GATHER}
 TASKS |= {"ndq": {"name": "sensor"}, "flatland_winner": {"name": "flatland", "num_envs": 2}}
 QUICK = {"episodes": 4, "code_epochs": 1, "flow_epochs": 1}
 OPTIONS = {"nvif_ppo": QUICK, "nvif_dqn": QUICK}
@@ -57,7 +58,7 @@ def main() -> None:
     parser.add_argument("--runs", default="runs/inspected")
     given = parser.parse_args()
     torch.set_num_threads(1)
-    rows = []
+    rows, head = [], ["method", "task"]
     for name in given.methods:
         run, begin = trained(name, given.seconds, given.runs), time.perf_counter()
         cells = coverage(inspect(run, given.episodes, given.steps))

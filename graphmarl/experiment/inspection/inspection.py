@@ -28,6 +28,7 @@ from graphmarl.ranges import Copies, NonNegativeInt, PositiveInt, Range, Seed
 from graphmarl.results.run import Run
 
 Folds = Annotated[int, Range(low=2, high=1_000)]
+"""Number of folds of a cross-validation."""
 
 
 @dataclass(frozen=True, repr=False)

@@ -55,12 +55,14 @@ def readable(
     arguments: str | None,
     returned: str | None,
 ) -> tuple[str | None, str | None]:
-    """Write aliases in unions, and defaults of dataclasses, as Sphinx can parse them."""
+    """Write types with ranges, and defaults of dataclasses, as Sphinx can parse them."""
     return _plain(arguments), _plain(returned)
 
 
 def _plain(text: str | None) -> str | None:
     short = re.sub(r"TypeAliasForwardRef\('([\w.]+)'\)", r"~\1", text or "")
+    # Ranges without a name: parameters say them in words.
+    short = re.sub(r"~?\btyping\.Annotated\[(\w+), [^\[\]]*\]", r"\1", short)
     return short.replace("<factory>", "...") or None
 
 
@@ -84,7 +86,7 @@ def ranges(_: Sphinx, what: str, __: str, value: Any, ___: object, lines: list[s
 def without_metadata(_: Sphinx, tree: document) -> None:
     """Leave out the metadata of annotated types, which `ranges` says in words."""
     for each in list(tree.findall(paragraph)):
-        if each.astext().startswith("alias of Annotated["):
+        if re.match(r"alias of .*\bAnnotated\[", each.astext()):
             each.parent.remove(each)
 
 

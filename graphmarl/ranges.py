@@ -41,14 +41,21 @@ MOST = 2**31 - 1
 """Largest whole number of an option without a bound of its own."""
 
 FiniteFloat = Annotated[float, Range()]
+"""Number that is neither infinite nor NaN."""
 PositiveFloat = Annotated[float, Range(above=0)]
+"""Number that may not be zero."""
 NonNegativeFloat = Annotated[float, Range(low=0)]
+"""Number that may be zero, such as the weight of a loss."""
 UnitInterval = Annotated[float, Range(low=0, high=1)]
+"""Share or probability."""
 PositiveShare = Annotated[float, Range(above=0, high=1)]
 """Share that may not be zero, such as the coefficient of a Polyak update."""
 Percent = Annotated[float, Range(low=0, high=100)]
+"""Percentage."""
 PositiveInt = Annotated[int, Range(low=1, high=MOST)]
+"""Whole number that may not be zero."""
 NonNegativeInt = Annotated[int, Range(low=0, high=MOST)]
+"""Whole number that may be zero."""
 Width = Annotated[int, Range(low=1, high=16_384)]
 """Width of a layer, a message or an embedding."""
 WidthOrZero = Annotated[int, Range(low=0, high=16_384)]

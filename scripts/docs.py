@@ -15,6 +15,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import docs_signatures
 from docutils.nodes import SkipNode, math_block
 from latex2mathml.converter import convert
 from sphinx.application import Sphinx
@@ -28,6 +29,7 @@ CONFIG: dict[str, Any] = {
         "sphinx.ext.autodoc",
         "sphinx.ext.napoleon",
         "myst_nb",
+        docs_signatures.__name__,
         __name__,
     ],
     "html_theme": "furo",
@@ -55,6 +57,7 @@ CONFIG: dict[str, Any] = {
     "nb_execution_timeout": 300,
     "maximum_signature_line_length": 80,
     "python_use_unqualified_type_names": True,
+    "python_display_short_literal_types": True,
 }
 
 
@@ -145,6 +148,18 @@ def public_objects() -> dict[str, str]:
     return found
 
 
+def keep_colons(_: Sphinx, what: str, __: str, ___: object, ____: object, lines: list[str]) -> None:
+    """Keep napoleon from taking the words before a colon for the type of an attribute."""
+    if any(lines) and what in ("attribute", "data", "property"):
+        lines[:0] = ["..", ""]
+
+
+def foreign(_: Sphinx, __: str, ___: str, value: object, skip: bool, ____: object) -> bool | None:
+    """Leave out methods that another library writes into classes of the package."""
+    written = inspect.isfunction(value) and not value.__module__.startswith("graphmarl")
+    return True if written else None
+
+
 def link(_: Sphinx, __: str, ___: str, ____: object, _____: object, lines: list[str]) -> None:
     """Turn the names of classes in a docstring into links; Sphinx calls this for each docstring."""
     known = public_objects()
@@ -171,7 +186,9 @@ def setup(app: Sphinx) -> dict[str, bool]:
     Args:
         app: the application.
     """
+    app.connect("autodoc-process-docstring", keep_colons, priority=400)  # before napoleon
     app.connect("autodoc-process-docstring", link)
+    app.connect("autodoc-skip-member", foreign)
     app.add_html_math_renderer("mathml", (mathml, None), (mathml, None))
     return {"parallel_read_safe": True, "parallel_write_safe": True}
 
@@ -188,6 +205,7 @@ def build(out: Path, execute: bool = False) -> int:
     source.mkdir(parents=True)
     write_sources(source)
     config = {**CONFIG, "nb_execution_mode": "force" if execute else "off"}
+    config["autodoc_type_aliases"] = docs_signatures.aliases(modules())
     with patch_docutils(), docutils_namespace():
         app = Sphinx(
             str(source),

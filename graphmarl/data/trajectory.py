@@ -66,12 +66,12 @@ class Trajectory:
 
     @property
     def num_steps(self) -> int:
-        """T."""
+        """Number of steps, T."""
         return self.alive.shape[0]
 
     @property
     def num_envs(self) -> int:
-        """B."""
+        """Number of environment copies, B."""
         return self.alive.shape[1]
 
     @property

@@ -210,7 +210,7 @@ class COMA(Method, A2C):
 
 
 class MixedActor(Actor):
-    """Policy mixed with a uniform one over the available actions: (1 - epsilon) pi + epsilon / |U|.
+    """Policy mixed with a uniform one over available actions: `(1 - epsilon) pi + epsilon / |U|`.
 
     Args:
         actor: arguments of `Actor`.

@@ -95,7 +95,7 @@ class StateMessages(nn.Module):
 
 
 def inverse_degree(graph: Data) -> Float[Tensor, "row 1"]:
-    """1 / |N_i| of every agent; 1 without neighbours."""
+    """`1 / |N_i|` of every agent; 1 without neighbours."""
     assert graph.edge_index is not None, "a builder has set the edges"
     degree = torch.bincount(graph.edge_index[1], minlength=graph.num_nodes or 0)
     return 1 / degree.clamp(min=1)[:, None]

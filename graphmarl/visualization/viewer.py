@@ -18,7 +18,9 @@ from graphmarl.visualization.html import as_json, document, viewer_scripts
 from graphmarl.visualization.viewer_data import live, pack
 
 Arrows = Annotated[int, Range(low=1, high=100_000)]
+"""Number of arrows in a picture."""
 Height = Annotated[int, Range(low=200, high=5_000)]
+"""Height of a picture, in pixels."""
 MOST_AGENTS = 65_535
 
 

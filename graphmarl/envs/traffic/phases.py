@@ -9,6 +9,7 @@ from graphmarl.envs.traffic.schema import Intersection, Phase, Roadnet
 from graphmarl.ranges import NonNegativeInt
 
 YellowPhase = Literal["phase0", "all_red"] | NonNegativeInt
+"""Yellow phase of signals without one: phase 0, all red, or the number of a phase."""
 SinglePhase = Literal["agent", "fixed"]
 RED_SECONDS = 5.0
 

@@ -28,6 +28,7 @@ from graphmarl.ranges import Copies, NonNegativeInt, PositiveInt, Range, Seed
 from graphmarl.results.run import Run
 
 Folds = Annotated[int, Range(low=2, high=1_000)]
+"""Number of folds of a cross-validation."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -35,6 +36,11 @@ class Inspection(Pictures):
     """What a policy computed in some episodes, and what it depends on.
 
     Args:
+        recorded: the steps; in each, all copies.
+        spec: shapes of the environment.
+        title: what was played.
+        layers: names of the message-passing layers.
+        rounds: hops that information travels along the edges in a step.
         network: the network that acted.
         arguments: arguments of `inspect`.
     """

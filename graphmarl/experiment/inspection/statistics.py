@@ -118,7 +118,7 @@ def reach(matrix: csr_array, rounds: int) -> Array:
 
 
 def turnover(edge_index: Tensor, before: Tensor | None, num_agents: int, copies: int) -> Array:
-    """Share of the edges of two steps that only one of them has: 1 - |A and B| / |A or B|.
+    """Share of the edges of two steps that only one of them has: `1 - |A and B| / |A or B|`.
 
     Args:
         edge_index: edges of the step.

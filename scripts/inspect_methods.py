@@ -24,7 +24,7 @@ from graphmarl.results.run import Run
 
 SMALL = {"name": "navigation", "num_agents": 8, "num_envs": 8}
 TASKS = dict.fromkeys(METHODS, SMALL)
-GATHER = {"name": "gather", "map": "random", "size": 12}
+GATHER = {"name": "gather", "num_envs": 2}
 TASKS |= {"nvif_ppo": GATHER, "nvif_dqn": GATHER}
 TASKS |= {"ndq": {"name": "sensor"}, "flatland_winner": {"name": "flatland", "num_envs": 2}}
 QUICK = {"episodes": 4, "code_epochs": 1, "flow_epochs": 1}

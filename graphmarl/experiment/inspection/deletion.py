@@ -147,12 +147,16 @@ def deletion_curve(
         raise ValueError("shares is empty; name at least one share, such as 0.5")
     options: dict[str, Any] = {"graph": graph, "greedy": greedy, "checkpoint": checkpoint}
     options |= {"env": env, "trust": trust}
-    rows = []
+    rows, whole = [], {}
     for order in by or available_orders(run, seed, options):
         for share in shares:
-            with load_policy(run, episodes, **options) as loaded:
-                policy = EdgeDeletion(loaded, share, order, seed)
-                played = play(loaded.env, policy, seed, loaded.channel)
+            # Without all or none of the edges, their order does not matter.
+            key = share if share in (0, 1) else (share, order)
+            if key not in whole:
+                with load_policy(run, episodes, **options) as loaded:
+                    policy = EdgeDeletion(loaded, share, order, seed)
+                    whole[key] = play(loaded.env, policy, seed, loaded.channel)
+            played = whole[key]
             returns = played.mean_return
             row = {"by": order, "share": share, "return": returns.mean}
             row |= {"half_width": returns.half_width, "steps": played.mean_length.mean}

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from graphmarl.envs import find_env
+from graphmarl.graphs import find_graph
+from graphmarl.methods import find_method
+from graphmarl.resolver import options_of
 from graphmarl.results.figures import svg_of
 from graphmarl.results.plots import draw_curve
 from graphmarl.results.run import Run
@@ -19,7 +23,9 @@ if TYPE_CHECKING:
 PROBED = 10
 """Episodes from which messages are probed."""
 TOP = 15
-"""Edges in the table of the most important ones."""
+"""Most rows of a table."""
+PAIRS = 12
+"""Pairs of agents, up to which the messages of each are probed separately."""
 
 
 def inspection_page(found: Inspection, deletion_episodes: int = 16) -> str:
@@ -51,7 +57,9 @@ def facts_of(found: Inspection, run: Run) -> dict[str, object]:
     """
     config, own = run.config(), found.arguments
     facts: dict[str, object] = {"run": run.path.name}
-    facts |= {name: config[name] for name in ("method", "env", "graph", "seed") if name in config}
+    for part, find in (("method", find_method), ("env", find_env), ("graph", find_graph)):
+        facts[part] = named(config[part], find)
+    facts["seed"] = config["seed"]
     rows = run.metrics()
     facts["environment steps"] = f"{rows[-1]['env_steps']:,.0f}" if rows else "none"
     changed = {name: own[name] for name in ("graph", "env", "cut", "checkpoint") if own.get(name)}
@@ -64,6 +72,23 @@ def facts_of(found: Inspection, run: Run) -> dict[str, object]:
     has = [name for name, there in found.contents.items() if there]
     facts["recorded of each edge"] = ", ".join(has) or "nothing: the method sends no messages"
     return facts
+
+
+def named(part: Mapping[str, Any], find: Callable[[str], type]) -> str:
+    """A part of a configuration by its name, with the options that are not the default.
+
+    Args:
+        part: name and options.
+        find: the class of a name.
+    """
+    name = str(part["name"])
+    known = {} if ":" in name else options_of(find(name))
+    changed = [
+        f"{key}={value}"
+        for key, value in part.items()
+        if key != "name" and (key not in known or known[key].default != value)
+    ]
+    return f"{name}, {', '.join(changed)}" if changed else name
 
 
 def curve_section(run: Run) -> Section:
@@ -184,5 +209,9 @@ def message_section(found: Inspection) -> Section:
         "observations of episodes are permuted, and p_value the share of permutations that are "
         "as good."
     )
-    table = pd.DataFrame(found.probe().sort_values("score", ascending=False))
-    return Section(name, text, [table.reset_index(drop=True)])
+    pairs = found.spec.num_agents * (found.spec.num_agents - 1)
+    table = found.probe(by_edge=pairs <= PAIRS)
+    gain = (table["score"] - table["chance"]).sort_values(ascending=False).index
+    if len(table) > TOP:
+        text += f" The table has the {TOP} of {len(table)} that are most above chance."
+    return Section(name, text, [table.loc[gain].head(TOP).reset_index(drop=True)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
@@ -48,18 +49,38 @@ def targets_of(moment: RecordedStep, spec: Spec) -> dict[str, Tensor]:
         moment: a recorded step.
         spec: shapes of the environment.
     """
-    obs = scaled(moment.step.obs).flatten(2).flatten(0, 1)
-    parts = dict(spec.layout) or {"obs": slice(0, spec.obs_size)}
-    found: dict[str, Tensor] = {}
-    for name, part in parts.items():
-        rows = obs[:, part]
-        for number, column in enumerate(rows.unbind(1)):
-            found[name if rows.shape[1] == 1 else f"{name}_{number}"] = column
+    found = observed(moment.step.obs, spec)
     if moment.action.ndim == 2:
         found["action"] = moment.action.flatten()
     if moment.step.state is not None:
         each = moment.step.state.repeat_interleave(spec.num_agents, 0)
         found |= {f"state_{number}": column for number, column in enumerate(each.unbind(1))}
+    return found
+
+
+def observed(obs: Tensor, spec: Spec) -> dict[str, Tensor]:
+    """The numbers that each agent observes, (row,) by name; those without a name are `obs`.
+
+    Args:
+        obs: observations (env, agent, ...).
+        spec: shapes of the environment.
+    """
+    return named_parts(scaled(obs).flatten(2).flatten(0, 1), spec)
+
+
+def named_parts(rows: Tensor, spec: Spec) -> dict[str, Tensor]:
+    """The columns of flattened observations by the names of `Spec.layout`.
+
+    Args:
+        rows: flattened observations (row, number).
+        spec: shapes of the environment.
+    """
+    parts = dict(spec.layout) or {"obs": slice(0, spec.obs_size)}
+    found: dict[str, Tensor] = {}
+    for name, part in parts.items():
+        columns = rows[:, part].unbind(1)
+        numbered = len(columns) > 1
+        found |= {f"{name}_{i}" if numbered else name: each for i, each in enumerate(columns)}
     return found
 
 
@@ -244,7 +265,11 @@ def cross_validated(x: Array, target: Array, group: Array, classes: bool, folds:
     labels = np.unique(target, return_inverse=True)[1] if classes else target
     folded = selection.StratifiedGroupKFold(folds) if classes else selection.GroupKFold(folds)
     predicted = np.empty(len(target), dtype=labels.dtype)
-    for train, test in folded.split(x, labels, group):
+    with warnings.catch_warnings():
+        # A value in fewer episodes than folds is predicted in those that have it, and counts.
+        warnings.filterwarnings("ignore", "The least populated class")
+        parts = list(folded.split(x, labels, group))
+    for train, test in parts:
         if classes and len(np.unique(labels[train])) < 2:
             predicted[test] = labels[train][0]
         else:

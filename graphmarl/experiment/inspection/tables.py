@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from graphmarl.experiment.inspection.probes import observed
 from graphmarl.experiment.inspection.recording import RecordedStep
 from graphmarl.nn import LayerMessages
 from graphmarl.nn.policy import parameters_of
@@ -84,17 +85,21 @@ def _edges_of(
     return {name: value.detach().cpu().numpy() for name, value in columns.items()}
 
 
-def agent_table(recorded: Sequence[RecordedStep], spec: Spec) -> pd.DataFrame:
+def agent_table(
+    recorded: Sequence[RecordedStep], spec: Spec, observations: bool = False
+) -> pd.DataFrame:
     """One row for each agent and step; see `Inspection.agents`.
 
     Args:
         recorded: the steps.
         spec: shapes of the environment.
+        observations: also what each agent observes.
     """
-    return in_order(pd.DataFrame(joined([_agents_of(moment, spec) for moment in recorded])))
+    parts = [_agents_of(moment, spec, observations) for moment in recorded]
+    return in_order(pd.DataFrame(joined(parts)))
 
 
-def _agents_of(moment: RecordedStep, spec: Spec) -> Columns:
+def _agents_of(moment: RecordedStep, spec: Spec, observations: bool) -> Columns:
     """The columns of one step."""
     step, (copies, agents) = moment.step, moment.step.alive.shape
     kind = torch.tensor(spec.kind or (0,) * agents)
@@ -119,6 +124,9 @@ def _agents_of(moment: RecordedStep, spec: Spec) -> Columns:
         found |= {"q": output.q, "latent": output.latent}
         for name, rows in found.items():
             columns |= {} if rows is None else numbered(name, rows)
+    if observations:
+        seen = observed(moment.step.obs, spec)
+        columns |= {f"obs_{name}": column for name, column in seen.items()}
     there = moment.running.repeat_interleave(agents)
     return {name: value[there].cpu().numpy() for name, value in columns.items()}
 

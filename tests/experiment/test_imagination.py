@@ -1,5 +1,6 @@
 """A world model is rolled forward from recorded states, along the actions that were taken."""
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,9 @@ def test_the_first_predicted_reward_is_that_of_the_states_that_followed():
     network: Any = found.network
     assert isinstance(network, LatentAgent)
     # With the actions that were taken, h of the next step is the one that the agents computed.
-    for before, after in zip(found.recorded, found.recorded[1:], strict=False):
+    for before, after in pairwise(found.recorded):
+        assert before.output is not None and before.output.features is not None
+        assert after.output is not None and after.output.features is not None
         z = network.model.split(before.output.features).z
         h = network.model.split(after.output.features).h
         reward, logits = network.model.predict(z, h)

@@ -37,6 +37,11 @@ class Inspection(Pictures):
     """What a policy computed in some episodes, and what it depends on.
 
     Args:
+        recorded: the steps; in each, all copies.
+        spec: shapes of the environment.
+        title: what was played.
+        layers: names of the message-passing layers.
+        rounds: hops that information travels along the edges in a step.
         network: the network that acted.
         arguments: arguments of `inspect`.
         reward_scale: factor on the rewards that the network was trained on.

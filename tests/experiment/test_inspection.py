@@ -260,7 +260,7 @@ def test_agents_have_what_they_observe():
     found = inspected("ippo")
     table = found.agents(observations=True)
     seen = [f"obs_view_{i}" for i in range(4)] + ["obs_position_0", "obs_position_1"]
-    first = table[(table["time"] == 0) & (table["episode"] == 1)]
+    first = table.query("time == 0 and episode == 1")
     assert first[seen].to_numpy().tolist() == found.recorded[0].step.obs[1].tolist()
     assert table.drop(columns=seen).equals(found.agents())
 

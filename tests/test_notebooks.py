@@ -17,6 +17,7 @@ def test_a_notebook_runs(path):
     nbformat = pytest.importorskip("nbformat", reason=reason)
     nbclient = pytest.importorskip("nbclient", reason=reason)
     pytest.importorskip("ipykernel", reason=reason)
+    pytest.importorskip("sklearn", reason="probes need pip install 'graphmarl[inspect]'")
     notebook = nbformat.read(path, as_version=4)
     resources = {"metadata": {"path": str(FOLDER)}}
     nbclient.NotebookClient(notebook, timeout=600, resources=resources).execute()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from graphmarl.envs.batched import Batched
@@ -40,11 +41,12 @@ ENVS: dict[str, type[Environment]] = {
 }
 
 
-def make_env(env: str | Environment, **options: Any) -> Environment:
+def make_env(env: str | Mapping[str, Any] | Environment, **options: Any) -> Environment:
     """Build an environment by name; an environment object is returned unchanged.
 
     Args:
-        env: name in `ENVS`, `module:Class` of a custom one, or an environment object.
+        env: name in `ENVS`, `module:Class` of a custom one, with options as in `train`, or an
+            environment object.
         options: arguments of its constructor.
 
     Raises:

@@ -12,9 +12,13 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 
 from graphmarl.data import Collector
 from graphmarl.experiment.interrupts import InterruptedTrainingError, Interrupts
+from graphmarl.experiment.notebook_bar import NotebookBar
 from graphmarl.learners import Learner, Stage
 from graphmarl.results.csv_table import Table
 from graphmarl.results.run import Run
+
+REFRESH = 0.25
+"""Seconds between updates of the bar of a notebook."""
 
 
 class ConfigWriter(Callback):
@@ -171,11 +175,11 @@ class StageSaver(Callback):
 
 
 class ProgressBar(Callback):
-    """Progress bar with steps, return and speed; lines of text where there is no terminal.
+    """Progress bar with steps, return and speed, in a terminal or a notebook; else lines of text.
 
     Args:
         writer: holds the last metrics and the speed; None for a stage.
-        seconds: seconds between lines where there is no terminal.
+        seconds: seconds between lines of text.
     """
 
     def __init__(self, writer: MetricsWriter | None = None, seconds: float = 15.0) -> None:
@@ -187,11 +191,12 @@ class ProgressBar(Callback):
             TimeElapsedColumn(),
             TimeRemainingColumn(),
         )
-        self.printed = 0.0
+        self.started = self.printed = 0.0
+        self.notebook: NotebookBar | None = None
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Show the bar."""
-        self.printed = time.monotonic()
+        self.started = self.printed = time.monotonic()
         if self.writer is not None:
             name, total = "train", self.writer.collector.steps
         else:
@@ -201,6 +206,8 @@ class ProgressBar(Callback):
         self.name, self.total = name, total
         if self.progress.console.is_terminal:
             self.progress.start()
+        elif self.progress.console.is_jupyter:
+            self.notebook = NotebookBar(name, total)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -219,12 +226,20 @@ class ProgressBar(Callback):
             numbers = [f"{name} {value:.2f}" for name, value in pl_module.metrics.items()]
             text = f"epoch {done:.1f} of {self.total}, " + ", ".join(numbers)
         self.progress.update(self.task, completed=done, text=text)
-        ended = done >= self.total
-        if not self.progress.console.is_terminal and (
-            ended or time.monotonic() - self.printed > self.seconds
-        ):
-            self.printed = time.monotonic()
+        if not self.progress.console.is_terminal:
+            self._show(done, text)
+
+    def _show(self, done: float, text: str) -> None:
+        """Update the bar of a notebook, or print a line, if it is time to or the end."""
+        now = time.monotonic()
+        wait = self.seconds if self.notebook is None else REFRESH
+        if done < self.total and now - self.printed <= wait:
+            return
+        self.printed = now
+        if self.notebook is None:
             print(f"{self.name}: {text}", flush=True)
+        else:
+            self.notebook.update(done, text, now - self.started)
 
     def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Stop the bar."""

@@ -40,6 +40,13 @@ class RunningMoments(nn.Module):
 
     def standardise(self, rows: Float[Tensor, "*axes feature"]) -> Float[Tensor, "*axes feature"]:
         """Rows less the mean, over the standard deviation; unchanged before the first update."""
-        if not self.count:
-            return rows
-        return (rows - self.mean) / (self.spread / self.count).sqrt().clamp(min=self.least)
+        return (rows - self.mean) / self.deviation if self.count else rows
+
+    def original(self, rows: Float[Tensor, "*axes feature"]) -> Float[Tensor, "*axes feature"]:
+        """The rows whose standardised form is given; unchanged before the first update."""
+        return rows * self.deviation + self.mean if self.count else rows
+
+    @property
+    def deviation(self) -> Float[Tensor, " feature"]:
+        """Standard deviation of each feature, or its lower bound."""
+        return (self.spread / self.count).sqrt().clamp(min=self.least)

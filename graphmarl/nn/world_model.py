@@ -135,6 +135,10 @@ class WorldModel(nn.Module):
         """Observations as they are encoded and predicted."""
         return obs if self.moments is None else self.moments.standardise(obs)
 
+    def original(self, predicted: Tensor) -> Tensor:
+        """Predicted observations in the units of the environment."""
+        return predicted if self.moments is None else self.moments.original(predicted)
+
     def encode(self, obs: Tensor) -> Tensor:
         """Features of observations."""
         return self.encoder(self.observation(self.standardise(obs)))

@@ -1,5 +1,6 @@
 """What a policy computes is recorded as it acts: tables, graphs and files of it."""
 
+from itertools import pairwise
 from typing import Any
 
 import networkx as nx
@@ -253,3 +254,18 @@ def test_parquet_without_its_extra_is_refused_by_name(run, monkeypatch, tmp_path
     monkeypatch.setitem(__import__("sys").modules, "pyarrow", None)
     with pytest.raises(ImportError, match=r"graphmarl\[inspect\]"):
         gm.inspect(run).write(tmp_path)
+
+
+def test_agents_have_what_they_observe():
+    found = inspected("ippo")
+    table = found.agents(observations=True)
+    seen = [f"obs_view_{i}" for i in range(4)] + ["obs_position_0", "obs_position_1"]
+    first = table.query("time == 0 and episode == 1")
+    assert first[seen].to_numpy().tolist() == found.recorded[0].step.obs[1].tolist()
+    assert table.drop(columns=seen).equals(found.agents())
+
+
+def test_the_step_after_an_action_is_that_which_follows():
+    recorded = inspected("ippo").recorded
+    assert all(one.after is two.step for one, two in pairwise(recorded))
+    assert recorded[-1].after is not None and bool(recorded[-1].after.done.any())

@@ -104,3 +104,10 @@ def test_what_a_probe_refuses(options, message):
 def test_a_method_without_messages_has_none_to_probe():
     with pytest.raises(ValueError, match="no messages to probe"):
         inspected("iql").probe()
+
+
+def test_a_value_of_a_single_episode_is_probed_without_a_warning():
+    found = recording(12)
+    found.recorded[0].step.obs[3, :, 0] = 2.0
+    table = found.probe(targets=["bit"], permutations=1)
+    assert table["metric"].tolist() == ["balanced accuracy"] and table["score"].item() < 1

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pandas as pd
+import torch
 from torch_geometric.explain import Explainer
 from torch_geometric.explain.algorithm import ExplainerAlgorithm
 
@@ -17,11 +18,12 @@ from graphmarl.experiment.config import Named
 from graphmarl.experiment.inspection.agreement import agreement_table
 from graphmarl.experiment.inspection.deletion import deletion_curve
 from graphmarl.experiment.inspection.explaining import step_explainer
+from graphmarl.experiment.inspection.imagination import imagination_table
 from graphmarl.experiment.inspection.importance import importance_table
 from graphmarl.experiment.inspection.page import inspection_page
 from graphmarl.experiment.inspection.pictures import Pictures
 from graphmarl.experiment.inspection.probes import latent_samples, message_samples, probe_table
-from graphmarl.experiment.inspection.recording import record, record_again
+from graphmarl.experiment.inspection.recording import record, record_again, scale_of
 from graphmarl.experiment.policies import load_policy
 from graphmarl.nn import AgentNetwork, Cut
 from graphmarl.ranges import Copies, NonNegativeInt, PositiveInt, Range, Seed
@@ -43,10 +45,12 @@ class Inspection(Pictures):
         rounds: hops that information travels along the edges in a step.
         network: the network that acted.
         arguments: arguments of `inspect`.
+        reward_scale: factor on the rewards that the network was trained on.
     """
 
     network: AgentNetwork | None = None
     arguments: dict[str, Any] = field(default_factory=dict)
+    reward_scale: float = 1.0
 
     @cached_property
     def _importance(self) -> pd.DataFrame:
@@ -122,6 +126,37 @@ class Inspection(Pictures):
         if table.empty:
             raise ValueError(f"this method has no {source}s to probe")
         return table
+
+    @checked
+    def imagination(
+        self,
+        horizon: PositiveInt = 8,
+        samples: PositiveInt = 16,
+        targets: Sequence[str] | None = None,
+        seed: Seed = 0,
+    ) -> pd.DataFrame:
+        """What the world model of a method predicts from each recorded state, beside what happened.
+
+        From the latent state of each step the model is rolled forward along the recorded actions,
+        without further observations. Columns: `episode`, `time` of the state, `ahead` (steps from
+        it, from 1), `agent`, `target`, what was `real`, the mean of the `imagined` values over
+        samples, and their standard `deviation`. Targets are the `reward`, whether the agent
+        `continues`, and the parts of the observation that follows, which an agent that has ended
+        has not (NaN). Agents that lived in the state have rows, up to the end of the episode.
+
+        Args:
+            horizon: steps that are predicted.
+            samples: rollouts from each state.
+            targets: what is predicted; by default all.
+            seed: seed of the samples.
+
+        Raises:
+            ValueError: the method has no world model, or an unknown target.
+        """
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            shape = self.spec, horizon, samples, targets, self.reward_scale
+            return imagination_table(self.recorded, self.network, *shape)
 
     @checked
     def deletion_curve(self, **options: Any) -> pd.DataFrame:
@@ -201,7 +236,7 @@ class Inspection(Pictures):
             name = title or ", ".join([found.path.name, *parts])
             shape = loaded.env.spec, name, names, loaded.network.rounds
             arguments = own | options | {"run": found}
-            return Inspection(recorded, *shape, loaded.network, arguments)
+            return Inspection(recorded, *shape, loaded.network, arguments, scale_of(loaded))
 
     def page(self, deletion_episodes: NonNegativeInt = 16) -> str:
         """A page of HTML: what the run is, its curve, graphs, statistics, importance and messages.
@@ -255,4 +290,4 @@ def inspect(
         recorded = record(loaded, seed, steps, scenes=True)
         arguments = {"run": run, "seed": seed, "cut": cut} | options
         shape = loaded.env.spec, str(run.path.name), names, loaded.network.rounds
-        return Inspection(recorded, *shape, loaded.network, arguments)
+        return Inspection(recorded, *shape, loaded.network, arguments, scale_of(loaded))

@@ -77,15 +77,19 @@ class Tables:
         """
         return edge_table(self.recorded, self.spec.num_agents, messages)
 
-    def agents(self) -> pd.DataFrame:
+    def agents(self, observations: bool = False) -> pd.DataFrame:
         """One row for each agent and step.
 
         Columns: `episode`, `time`, `agent`, `kind`, `alive`, `x` and `y` (positions), `action` or
         `action_0` and so on (continuous), the `reward` that followed, and what the network has of
         `value`, `policy_0` and so on (probabilities; or means and logarithms of standard
         deviations; or concentrations), `q_0` and so on, `latent_0` and so on.
+
+        Args:
+            observations: also what the agent observes, as `obs_NAME`, by the names of the targets
+                of `probe`.
         """
-        return agent_table(self.recorded, self.spec)
+        return agent_table(self.recorded, self.spec, observations)
 
     def steps(self) -> pd.DataFrame:
         """One row for each episode and step.

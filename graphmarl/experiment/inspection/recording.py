@@ -42,6 +42,7 @@ class RecordedStep:
         scene: map and objects of the first copy; None if it has none or was not recorded.
         graph: the agent graph that the network was given.
         memory: memory of the agents that it was given.
+        after: the step that the action led to; None if it was not recorded.
     """
 
     step: Step
@@ -56,6 +57,7 @@ class RecordedStep:
     scene: Scene | None = None
     graph: Data | None = None
     memory: Tensor | None = None
+    after: Step | None = None
 
 
 @torch.inference_mode()
@@ -82,7 +84,8 @@ def record(
     with calls_of(loaded) as calls:
         for step, action, after, running in first_episodes(loaded.env, act, seed, steps):
             found = RecordedStep(step, action, [], running)
-            found = replace(found, reward=after.reward, info=after.info, scene=drawn[-1])
+            found = replace(found, reward=after.reward, info=after.info, after=after)
+            found = replace(found, scene=drawn[-1])
             recorded.append(with_call(found, loaded, calls))
     return recorded
 
@@ -167,6 +170,15 @@ def value_of(loaded: LoadedPolicy, output: Output) -> Tensor | None:
     value = loaded.policy.stored.get("value", output.value)
     units = getattr(loaded.policy.learner, "values", None)
     return value if value is None or units is None else units(value)
+
+
+def scale_of(loaded: LoadedPolicy) -> float:
+    """Factor on the rewards that a policy was trained on.
+
+    Args:
+        loaded: the policy.
+    """
+    return float(getattr(loaded.policy.learner, "reward_scale", 1.0))
 
 
 @checked

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from graphmarl.agent_graph import scaled
 from graphmarl.experiment.inspection.recording import RecordedStep
 from graphmarl.nn import LayerMessages
 from graphmarl.nn.policy import parameters_of
@@ -84,17 +85,21 @@ def _edges_of(
     return {name: value.detach().cpu().numpy() for name, value in columns.items()}
 
 
-def agent_table(recorded: Sequence[RecordedStep], spec: Spec) -> pd.DataFrame:
+def agent_table(
+    recorded: Sequence[RecordedStep], spec: Spec, observations: bool = False
+) -> pd.DataFrame:
     """One row for each agent and step; see `Inspection.agents`.
 
     Args:
         recorded: the steps.
         spec: shapes of the environment.
+        observations: also what each agent observes.
     """
-    return in_order(pd.DataFrame(joined([_agents_of(moment, spec) for moment in recorded])))
+    parts = [_agents_of(moment, spec, observations) for moment in recorded]
+    return in_order(pd.DataFrame(joined(parts)))
 
 
-def _agents_of(moment: RecordedStep, spec: Spec) -> Columns:
+def _agents_of(moment: RecordedStep, spec: Spec, observations: bool) -> Columns:
     """The columns of one step."""
     step, (copies, agents) = moment.step, moment.step.alive.shape
     kind = torch.tensor(spec.kind or (0,) * agents)
@@ -119,6 +124,9 @@ def _agents_of(moment: RecordedStep, spec: Spec) -> Columns:
         found |= {"q": output.q, "latent": output.latent}
         for name, rows in found.items():
             columns |= {} if rows is None else numbered(name, rows)
+    if observations:
+        seen = observed(moment.step.obs, spec)
+        columns |= {f"obs_{name}": column for name, column in seen.items()}
     there = moment.running.repeat_interleave(agents)
     return {name: value[there].cpu().numpy() for name, value in columns.items()}
 
@@ -140,3 +148,29 @@ def joined(parts: Sequence[Columns]) -> Columns:
         parts: columns by name, the same in each.
     """
     return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def observed(obs: Tensor, spec: Spec) -> dict[str, Tensor]:
+    """The numbers that each agent observes, (row,) by name; those without a name are `obs`.
+
+    Args:
+        obs: observations (env, agent, ...).
+        spec: shapes of the environment.
+    """
+    return named_parts(scaled(obs).flatten(2).flatten(0, 1), spec)
+
+
+def named_parts(rows: Tensor, spec: Spec) -> dict[str, Tensor]:
+    """The columns of flattened observations by the names of `Spec.layout`.
+
+    Args:
+        rows: flattened observations (row, number).
+        spec: shapes of the environment.
+    """
+    parts = dict(spec.layout) or {"obs": slice(0, spec.obs_size)}
+    found: dict[str, Tensor] = {}
+    for name, part in parts.items():
+        columns = rows[:, part].unbind(1)
+        numbered = len(columns) > 1
+        found |= {f"{name}_{i}" if numbered else name: each for i, each in enumerate(columns)}
+    return found

@@ -121,7 +121,7 @@ class Slots:
     def spec(self, horizon: int) -> Spec:
         """Spec of the slots; agents of equal spaces and name up to a number are of one kind."""
         widths, sizes = [spaces.flatdim(space) for space in self.seen], self.sizes
-        stems = [str(name).rstrip("0123456789").rstrip("_-") or "agent" for name in self.names]
+        stems = [str(name).rstrip("0123456789").rstrip("_- ") or "agent" for name in self.names]
         kinds = list(dict.fromkeys(zip(stems, widths, sizes, strict=True)))
         kind = tuple(kinds.index(key) for key in zip(stems, widths, sizes, strict=True))
         repeated = len({stem for stem, _, _ in kinds}) < len(kinds)

@@ -18,8 +18,8 @@ from graphmarl.visualization.markers import THING_COLOURS
 
 BINS = 8
 """Number of widths and colours of the arrows."""
-EXACT = 4_000_000
-"""Bytes of the columns of a table up to which they are kept as 32-bit numbers."""
+EXACT, FINE = 4_000_000, 6_000_000
+"""Bytes of the columns of a table up to which they are kept as numbers of 32 and of 16 bits."""
 NUMBERS = re.compile(r"(message|latent)_\d+")
 WORDS = {
     "attention": "attention of the receiver to the sender",
@@ -59,15 +59,15 @@ def encoded(values: Any, kind: str) -> dict[str, Any]:
     return {"type": kind, "data": b64encode(data.tobytes()).decode("ascii")}
 
 
-def packed(values: NDArray[Any], exact: bool) -> dict[str, Any]:
-    """A column as text: whole numbers from 0 to 254 as bytes, others as 32-bit or 16-bit numbers.
+def packed(values: NDArray[Any], bits: int) -> dict[str, Any]:
+    """A column as text: whole numbers from 0 to 254 as bytes, others as numbers of so many bits.
 
-    Missing numbers are NaN in 32 bits, and the largest code otherwise. Codes of 16 bits are the
-    multiples of 1/65534 of the range of the column.
+    Missing numbers are NaN in 32 bits, and the largest code otherwise. Codes of 16 and 8 bits are
+    the multiples of 1/65534 and 1/254 of the range of the column.
 
     Args:
         values: the column.
-        exact: keep 32 bits.
+        bits: 32, 16 or 8.
     """
     there = np.isfinite(values)
     found = values[there]
@@ -76,12 +76,13 @@ def packed(values: NDArray[Any], exact: bool) -> dict[str, Any]:
     low, high = float(found.min()), float(found.max())
     if low >= 0 and high <= 254 and np.array_equal(found, np.round(found)):
         return encoded(np.where(there, values, 255), "u1") | {"low": 0.0, "unit": 1.0}
-    if exact:
+    if bits == 32:
         return encoded(np.where(there, values, np.nan), "f4")
-    unit = (high - low) / 65534 or 1.0
-    codes = np.full(len(values), 65535)
+    most = 2**bits - 1
+    unit = (high - low) / (most - 1) or 1.0
+    codes = np.full(len(values), most)
     codes[there] = np.round((found - low) / unit)
-    return encoded(codes, "u2") | {"low": low, "unit": unit}
+    return encoded(codes, f"u{bits // 8}") | {"low": low, "unit": unit}
 
 
 def live(agents: pd.DataFrame) -> pd.DataFrame:
@@ -181,12 +182,14 @@ def _kept(
     return found
 
 
-def _exact(columns: dict[str, NDArray[Any]], what: str, notes: list[str]) -> bool:
-    """Whether columns are kept as 32-bit numbers; that they are not is written into the notes."""
-    exact = 4 * sum(map(len, columns.values())) <= EXACT
-    if not exact:
-        notes.append(f"Numbers of {what} are rounded to 1/65534 of the range of their column.")
-    return exact
+def _bits(columns: dict[str, NDArray[Any]], what: str, notes: list[str]) -> int:
+    """Bits of the numbers of columns; that there are less than 32 is written into the notes."""
+    size = sum(map(len, columns.values()))
+    bits = 32 if 4 * size <= EXACT else 16 if 2 * size <= FINE else 8
+    if bits < 32:
+        share = f"1/{2**bits - 2}"
+        notes.append(f"Numbers of {what} are rounded to {share} of the range of their column.")
+    return bits
 
 
 def _pack_agents(
@@ -199,14 +202,14 @@ def _pack_agents(
     there, moment = pd.DataFrame(there.iloc[order]), moment[order]
     columns = _kept(there, [*PLACE, "agent", "alive", "x", "y"], numbers, "agents", notes)
     scales = {name: _scale(values) for name, values in columns.items()}
-    exact = _exact(columns, "agents", notes)
+    bits = _bits(columns, "agents", notes)
     return {
         "count": int(agents["agent"].max()) + 1,
         "starts": encoded(np.searchsorted(moment, np.arange(len(moments) + 1)), "i4"),
         "number": encoded(there["agent"], "i4"),
         "x": encoded(there["x"], "f4"),
         "y": encoded(there["y"], "f4"),
-        "columns": {name: packed(each, exact) for name, each in columns.items()},
+        "columns": {name: packed(each, bits) for name, each in columns.items()},
         "scales": {name: scale for name, scale in scales.items() if scale},
     }
 
@@ -225,7 +228,7 @@ def _pack_edges(
     order = np.argsort(key, kind="stable")
     ordered, key, owner = pd.DataFrame(edges.iloc[order]), key[order], owner[order]
     columns = _kept(ordered, [*PLACE, *EDGE], numbers, "edges", notes)
-    exact = _exact(columns, "edges", notes)
+    bits = _bits(columns, "edges", notes)
     heads = "attention_0" in columns
     return {
         "channels": [
@@ -235,7 +238,7 @@ def _pack_edges(
         "starts": encoded(np.searchsorted(key, np.arange(len(channels) * len(moments) + 1)), "i4"),
         "sender": encoded(ordered["sender"], "u2"),
         "receiver": encoded(ordered["receiver"], "u2"),
-        "columns": {name: packed(each, exact) for name, each in columns.items()},
+        "columns": {name: packed(each, bits) for name, each in columns.items()},
         "words": {name: words_of(name, heads) for name in columns},
     }
 

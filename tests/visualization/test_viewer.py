@@ -105,18 +105,21 @@ def test_dead_agents_are_left_out():
     assert array(data["columns"]["reward"]).tolist() == [0.5, 1, 2, 3, 4]
 
 
-def test_rounded_numbers_are_said_to_be_rounded(monkeypatch):
+@pytest.mark.parametrize(("fine", "kind", "codes"), [(6_000_000, "u2", 65534), (0, "u1", 254)])
+def test_rounded_numbers_are_said_to_be_rounded(fine, kind, codes, monkeypatch):
     exact = viewer(agents(), edges()).data
     assert not any("rounded" in note for note in exact["notes"])
     monkeypatch.setattr(viewer_data, "EXACT", 0)
+    monkeypatch.setattr(viewer_data, "FINE", fine)
     table = edges().iloc[:4].assign(norm=[0.1, 0.7, np.nan, 12.3])
     data = viewer(agents(), table).data
-    assert sum("rounded" in note for note in data["notes"]) == 2, "edges and agents"
-    assert data["edges"]["columns"]["norm"]["type"] == "u2"
+    said = f"rounded to 1/{codes} of the range"
+    assert sum(said in note for note in data["notes"]) == 2, "edges and agents"
+    assert data["edges"]["columns"]["norm"]["type"] == kind
     found = array(data["edges"]["columns"]["norm"])
     assert np.isnan(found[2])
     # Half of the smallest difference.
-    assert found[[0, 1, 3]] == pytest.approx([0.1, 0.7, 12.3], abs=0.5 * 12.2 / 65534 + 1e-9)
+    assert found[[0, 1, 3]] == pytest.approx([0.1, 0.7, 12.3], abs=0.5 * 12.2 / codes + 1e-6)
 
 
 def test_numbers_of_messages_are_left_out_and_counted():

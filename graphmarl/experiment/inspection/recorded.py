@@ -132,7 +132,9 @@ class Tables:
         return part.clone()
 
     @checked
-    def to_networkx(self, step: NonNegativeInt, episode: NonNegativeInt = 0) -> nx.MultiDiGraph:
+    def to_networkx(
+        self, step: NonNegativeInt, episode: NonNegativeInt = 0, heads: bool = True
+    ) -> nx.MultiDiGraph:
         """The live agents of one step as a graph with the columns of the tables as attributes.
 
         Each edge of each layer and round is an edge from sender to receiver, whose key names both.
@@ -140,6 +142,7 @@ class Tables:
         Args:
             step: number of the step.
             episode: number of the episode.
+            heads: also the attention of single heads, beside their mean.
 
         Raises:
             ValueError: there is no such step or episode.
@@ -150,7 +153,8 @@ class Tables:
         network = nx.MultiDiGraph()
         for row in agents.drop(columns=["episode", "alive"]).to_dict("records"):
             network.add_node(row.pop("agent"), **plain(row))
-        for row in edges.drop(columns="episode").to_dict("records"):
+        single = [name for name in edges if str(name).startswith("attention_") and not heads]
+        for row in edges.drop(columns=["episode", *single]).to_dict("records"):
             ends, key = (row.pop("sender"), row.pop("receiver")), f"{row['layer']}:{row['round']}"
             network.add_edge(*ends, key, **plain(row))
         return network
@@ -169,6 +173,8 @@ class Tables:
     @checked
     def write(self, folder: str | Path, format: Format = "parquet") -> list[Path]:
         """Write the three tables, and the graph of each step of the first episode as GraphML.
+
+        The graphs have the mean of the attention of all heads, the tables that of each head too.
 
         Args:
             folder: where to.
@@ -195,7 +201,7 @@ class Tables:
         for number, recorded in enumerate(self.recorded):
             if recorded.running[0]:
                 path = folder / "graphs" / f"step_{number}.graphml"
-                nx.write_graphml(self.to_networkx(number), path)
+                nx.write_graphml(self.to_networkx(number, heads=False), path)
         return written
 
 

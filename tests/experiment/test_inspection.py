@@ -1,5 +1,6 @@
 """What a policy computes is recorded as it acts: tables, graphs and files of it."""
 
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -119,6 +120,17 @@ def test_the_table_of_edges_holds_the_numbers_of_a_network():
     assert sent == [[0.75, 1.0, 2.25, 3.0], [3.0, 4.0, 0.0, 0.0], [1.0, 2.0, 1.0, 2.0]]
     assert table["norm"].to_numpy() == pytest.approx(np.linalg.norm(sent, axis=1))
     assert table["bits"].tolist() == [4, 4, 4] and set(table["gate"]) == {True}
+
+
+def test_symbols_of_messages_are_their_numbers_and_missing_where_they_were_cut():
+    edges = torch.tensor([[1, 2], [0, 0]])
+    message = torch.tensor([[0.0, 1, 0, 1, 0], [0, 0, 1, 0, 0]])
+    sent = LayerMessages(edges, message, message > 0, alphabet=(3, 2), layer="words")
+    moment = replace(moment_of(Known(), torch.ones(6, 2), edges, torch.ones(2, 2)), messages=[sent])
+    table = edge_table([moment], 3, messages=True)
+    assert table["symbol_0"].tolist() == [1, 2] and table["symbol_1"].tolist()[0] == 0
+    assert np.isnan(table["symbol_1"].tolist()[1])
+    assert "symbol_0" not in edge_table([moment], 3)
 
 
 @pytest.mark.parametrize("layer", [GATv2Conv(4, 3, heads=2), TransformerConv(4, 3, heads=2)])

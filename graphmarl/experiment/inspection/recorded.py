@@ -73,7 +73,8 @@ class Tables:
         method without message-passing layers has the edges of its graph, without a layer.
 
         Args:
-            messages: also the numbers of the messages, as `message_0` and so on.
+            messages: also the numbers of the messages, as `message_0` and so on, and `symbol_0` and
+                so on of messages that are one-hot symbols, such as states of a world model.
         """
         return edge_table(self.recorded, self.spec.num_agents, messages)
 

@@ -81,8 +81,23 @@ def _edges_of(
         message = sent.message[there]
         columns |= {"gate": sent.open[there], "norm": message.norm(dim=1)}
         columns["bits"] = sent.bits[there]
-        columns |= numbered("message", message) if messages else {}
+        if messages:
+            columns |= numbered("message", message) | symbols_of(sent, there)
     return {name: value.detach().cpu().numpy() for name, value in columns.items()}
+
+
+def symbols_of(sent: LayerMessages, there: Tensor) -> dict[str, Tensor]:
+    """The symbols of messages that are made of such, as numbers; NaN for one that was cut.
+
+    Args:
+        sent: messages of a layer.
+        there: mask of the messages.
+    """
+    if not sent.alphabet:
+        return {}
+    parts = sent.message[there].split(list(sent.alphabet), 1)
+    found = [torch.where(part.any(1), part.argmax(1).float(), float("nan")) for part in parts]
+    return {f"symbol_{number}": column for number, column in enumerate(found)}
 
 
 def agent_table(

@@ -11,7 +11,7 @@ from graphmarl.results.figures import figure_of
 from graphmarl.visualization.scales import FONT_SIZE
 
 # Mean width of a character, as a share of the size of the font.
-CHARACTER = 0.51
+CHARACTER = 0.56
 
 
 def draw_caption(axes: Axes, text: str, width: float | None = None, first: str = "") -> None:

@@ -1,6 +1,6 @@
 """What inspections have of each method after a short training: a table of methods by features.
 
-Training is ended by SIGTERM, which saves a checkpoint.
+Training is ended by SIGTERM, which saves a checkpoint. The same command again keeps what it finds.
 
 Examples:
   python scripts/inspect_methods.py --seconds 120 --runs runs/inspected
@@ -11,6 +11,7 @@ import argparse
 import os
 import signal
 import time
+from pathlib import Path
 
 import torch
 
@@ -28,11 +29,15 @@ GATHER = {"name": "gather", "num_envs": 2}
 TASKS |= {"nvif_ppo": GATHER, "nvif_dqn": GATHER}
 TASKS |= {"ndq": {"name": "sensor"}, "flatland_winner": {"name": "flatland", "num_envs": 2}}
 QUICK = {"episodes": 4, "code_epochs": 1, "flow_epochs": 1}
-OPTIONS = {"nvif_ppo": QUICK, "nvif_dqn": QUICK}
+# A signal waits for the end of an update, which takes minutes with the paper's gradient steps.
+FEW = {"model_gradient_steps": 4, "policy_gradient_steps": 2, "learning_starts": 200}
+OPTIONS = {"nvif_ppo": QUICK, "nvif_dqn": QUICK, "mamba": FEW}
 
 
 def trained(name: str, seconds: int, runs: str) -> Run:
-    """A run of a method that is ended after some seconds."""
+    """A run of a method that is ended after some seconds; one that is there is kept."""
+    if (Path(runs) / name / "config.yaml").exists() and Run(f"{runs}/{name}").last_or_none():
+        return Run(f"{runs}/{name}")
     options = {"runs": runs, "name": name, "progress": False, "steps": 10**8}
     signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGTERM))
     signal.alarm(seconds)

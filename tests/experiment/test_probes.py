@@ -22,9 +22,10 @@ def recording(episodes: int, steps: int = 2) -> Inspection:
     recorded = []
     for time in range(steps):
         obs = torch.randn(episodes, 2, 3)
-        obs[..., 0] = (obs[..., 0] > 0).float()
+        # A few values are classes, whole numbers or not.
+        obs[..., 0] = 0.25 + 0.5 * (obs[..., 0] > 0).float()
         message = torch.randn(episodes, 2, 3)
-        message[:, 0] = obs[:, 0] * torch.tensor([1.0, 2.0, 2.0]) + 0.1 * message[:, 0]
+        message[:, 0] = obs[:, 0] * torch.tensor([2.0, 2.0, 2.0]) + 0.1 * message[:, 0]
         alive = torch.ones(episodes, 2, dtype=torch.bool)
         none = torch.zeros(episodes, dtype=torch.bool)
         step = Step(obs, alive, obs[..., 0], none, none, torch.full((episodes,), time))

@@ -269,8 +269,9 @@ def cross_validated(
             predicted[test] /= np.maximum(y[train].mean(0), 1e-9)
     chosen = predicted.reshape(shape)
     if classes:
-        measure, best = metrics.balanced_accuracy_score, values[chosen.argmax(2)]
-        return [float(measure(true[:, 0], best[:, i])) for i, true in enumerate(targets)]
+        measure, best = metrics.balanced_accuracy_score, chosen.argmax(2)
+        numbers = [np.searchsorted(values, true[:, 0]) for true in targets]
+        return [float(measure(true, best[:, i])) for i, true in enumerate(numbers)]
     return [
         float(metrics.r2_score(true, chosen[:, i], multioutput="variance_weighted"))
         for i, true in enumerate(targets)

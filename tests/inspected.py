@@ -8,10 +8,12 @@ from toy import Toy
 from graphmarl.experiment.inspection import Inspection
 from graphmarl.experiment.inspection.recording import record
 from graphmarl.experiment.policies import LearnerPolicy, LoadedPolicy
+from graphmarl.experiment.train import train
 from graphmarl.learners import Learner
 from graphmarl.methods import METHODS
 from graphmarl.nn import Channel, Cut
 from graphmarl.resolver import construct, options_of
+from graphmarl.results.run import Run
 from graphmarl.step import Environment
 
 SMALL: dict[str, Any] = {"hidden": 16, "tree": "view", "depth": 1, "recurrent": 16, "layers": 2}
@@ -48,3 +50,15 @@ def inspected(
         arguments = {"cut": cut}
         shape = env.spec, name, names, learner.network.rounds
         return Inspection(record(loaded, 3), *shape, learner.network, arguments)
+
+
+def trained(folder: str, **options: Any) -> Run:
+    """A short run of DGN in the toy.
+
+    Args:
+        folder: where the run is.
+        options: arguments of `train`.
+    """
+    method = {"name": "dgn", "hidden": 16, "learning_starts": 20, "batch_size": 4}
+    shared: dict[str, Any] = {"runs": folder, "name": "a", "progress": False}
+    return train(method, "toy:Toy", "complete", steps=60, **(shared | options))

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import torch
-from inspected import untrained
+from inspected import trained, untrained
 from toy import Toy
 
 import graphmarl as gm
@@ -15,10 +15,7 @@ from graphmarl.nn import Channel, LayerMessages
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    method = {"name": "dgn", "hidden": 16, "learning_starts": 20, "batch_size": 4}
-    folder = str(tmp_path_factory.mktemp("runs"))
-    options: dict[str, Any] = {"runs": folder, "name": "a", "progress": False}
-    return gm.train(method, "toy:Toy", "complete", steps=60, **options)
+    return trained(str(tmp_path_factory.mktemp("runs")))
 
 
 def test_the_ends_of_a_deletion_curve_are_evaluations(run):

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from inspected import inspected
+from inspected import inspected, trained
 from torch import nn
 from torch_geometric.nn import GATv2Conv, MessagePassing, TransformerConv
 from toy import Toy
@@ -207,10 +207,7 @@ def test_a_metric_of_several_numbers_has_several_columns():
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    method = {"name": "dgn", "hidden": 16, "learning_starts": 20, "batch_size": 4}
-    folder = str(tmp_path_factory.mktemp("runs"))
-    options: dict[str, Any] = {"runs": folder, "name": "a", "progress": False}
-    return gm.train(method, "toy:Toy", "complete", steps=60, **options)
+    return trained(str(tmp_path_factory.mktemp("runs")))
 
 
 def test_recording_gives_the_returns_of_an_evaluation(run):

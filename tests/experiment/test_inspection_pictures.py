@@ -7,20 +7,19 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from inspected import inspected
+from inspected import inspected, trained
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from toy import Toy
 
 import graphmarl as gm
 from graphmarl.cli import main
+from graphmarl.experiment.inspection.coverage import coverage
 
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory):
-    method = {"name": "dgn", "hidden": 16, "learning_starts": 20, "batch_size": 4}
-    folder = str(tmp_path_factory.mktemp("runs"))
-    options: dict[str, Any] = {"runs": folder, "name": "a", "progress": False}
-    return gm.train(method, "toy:Toy", "complete", steps=60, checkpoint_every=20, **options)
+    return trained(str(tmp_path_factory.mktemp("runs")), checkpoint_every=20)
 
 
 def test_a_replay_of_the_same_policy_is_the_recording(run):
@@ -117,3 +116,19 @@ def test_gradients_are_not_lost_on_graphs_of_a_recording(run):
     weight = torch.ones(1, requires_grad=True)
     (data.x * weight).sum().backward()
     assert weight.grad is not None
+
+
+@pytest.mark.parametrize(
+    ("name", "attention", "messages", "importance"),
+    [
+        ("dgn", "2 layers x 8 heads", "bits a step", "of Q"),
+        ("commnet", "no: its messages have no attention", "bits a step", "nat"),
+        ("iql", "no: sends no messages along edges", "no: sends no messages", "reads no edges"),
+    ],
+)
+def test_a_table_of_methods_has_no_empty_cell(name, attention, messages, importance):
+    pytest.importorskip("plotly")
+    cells = coverage(inspected(name, env=Toy(num_envs=12)))
+    assert all(cells.values()) and attention == cells["attention"]
+    assert messages in cells["messages"] and importance in cells["importance"]
+    assert cells["probe"].startswith("no:" if name == "iql" else "message: ")

@@ -16,7 +16,7 @@ from graphmarl.checks import checked
 from graphmarl.experiment.config import Named
 from graphmarl.experiment.evaluate import play
 from graphmarl.experiment.inspection.importance import edge_importance, used_edges
-from graphmarl.experiment.inspection.replicas import remove
+from graphmarl.experiment.inspection.replicas import edge_keys, remove
 from graphmarl.experiment.policies import LoadedPolicy, load_policy
 from graphmarl.nn import Channel, LayerMessages, without_noise
 from graphmarl.nn.communication.cuts import keep_highest
@@ -102,9 +102,9 @@ def attention_on(
     found = [(index, alpha.amax(1)) for index, alpha in attended if alpha is not None]
     if not found:
         raise ValueError("this method has no attention to order its edges by")
-    key = edges[1] * num_agents + edges[0] % num_agents
+    key = edge_keys(edges, num_agents)
     order, place = key.sort()
-    keys = torch.cat([index[1] * num_agents + index[0] % num_agents for index, _ in found])
+    keys = torch.cat([edge_keys(index, num_agents) for index, _ in found])
     at = place[torch.searchsorted(order, keys)]
     return scatter(torch.cat([alpha for _, alpha in found]), at, dim_size=len(key), reduce="max")
 

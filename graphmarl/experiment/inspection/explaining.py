@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from typing import Any
 
 import torch
@@ -31,16 +32,16 @@ class StepModel(nn.Module):
     def __init__(self, network: AgentNetwork, graph: Data, memory: Tensor) -> None:
         super().__init__()
         self.network, self.graph, self.memory = network, graph, memory
-        for layer in network.modules():
-            # Layers with a hook compute message by message, which masks of edges need.
-            if isinstance(layer, MessagePassing) and not layer._message_forward_hooks:
-                layer.register_message_forward_hook(unchanged)
 
     def forward(self, x: Tensor, edge_index: Tensor) -> Tensor:
         """Output of each agent."""
         graph = self.graph.clone()
         graph.x, graph.edge_index, graph.previous_edge_index = x, edge_index, edge_index
-        with without_noise(self.network):
+        with without_noise(self.network), ExitStack() as stack:
+            for layer in self.network.modules():
+                # Layers with a hook compute message by message, which masks of edges need.
+                if isinstance(layer, MessagePassing):
+                    stack.callback(layer.register_message_forward_hook(unchanged).remove)
             output, _ = self.network(graph, self.memory)
         if isinstance(output.distribution, Categorical):
             return output.distribution.logits

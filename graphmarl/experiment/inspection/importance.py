@@ -16,7 +16,13 @@ from torch.distributions import Categorical
 from torch_geometric.data import Data
 
 from graphmarl.experiment.inspection.recording import RecordedStep
-from graphmarl.experiment.inspection.replicas import ReplayedChannel, remove, replicate, rows_of
+from graphmarl.experiment.inspection.replicas import (
+    ReplayedChannel,
+    edge_keys,
+    remove,
+    replicate,
+    rows_of,
+)
 from graphmarl.experiment.inspection.tables import joined
 from graphmarl.functional import greedy_action
 from graphmarl.nn import AgentNetwork, LayerMessages, Output, policy_kl, policy_rows, without_noise
@@ -67,7 +73,7 @@ def used_edges(
     sending = [each for each in messages if each.keep.shape[1]]
     if not sending:
         return edge_index, torch.ones_like(edge_index[0], dtype=torch.bool)
-    key = torch.cat([e.edge_index[1] * num_agents + e.edge_index[0] % num_agents for e in sending])
+    key = torch.cat([edge_keys(each.edge_index, num_agents) for each in sending])
     unique, place = key.unique(return_inverse=True)
     sent = torch.zeros_like(unique).index_add_(
         0, place, torch.cat([each.open for each in sending]).to(unique.dtype)

@@ -13,6 +13,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from graphmarl.experiment.inspection.agreement import KEYS
 from graphmarl.experiment.inspection.recorded import Tables
 from graphmarl.results.figures import svg_of
 from graphmarl.step import Scene
@@ -23,8 +24,8 @@ from graphmarl.visualization.statistics_figures import draw_statistics
 from graphmarl.visualization.viewer import Viewer, viewer
 
 LARGE = 2_000_000
-"""Rows of agents that are passed through the network to find the importance of all edges, above
-which an interactive graph is drawn without it unless it is asked for."""
+"""Edges of all steps times agents, above which an interactive graph is drawn without importance
+unless it is asked for."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -43,8 +44,7 @@ class Pictures(Tables):
             importance: also `importance` and `action_changed`, of all layers and rounds together.
         """
         table = super().edges(messages)
-        keys = ["episode", "time", "sender", "receiver"]
-        return table.merge(self.importance(), "left", keys) if importance else table
+        return table.merge(self.importance(), "left", KEYS) if importance else table
 
     @property
     def scenes(self) -> dict[int, Scene]:

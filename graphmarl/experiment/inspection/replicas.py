@@ -72,6 +72,16 @@ def remove(graph: Data, removed: Bool[Tensor, "graph receiver sender"]) -> Data:
     return changed
 
 
+def edge_keys(edge_index: Int[Tensor, "2 edge"], num_agents: int) -> Int[Tensor, " edge"]:
+    """A number for each edge of a batch, which no other pair of rows of a graph has.
+
+    Args:
+        edge_index: senders and receivers.
+        num_agents: rows per graph, N.
+    """
+    return edge_index[1] * num_agents + edge_index[0] % num_agents
+
+
 class ReplayedChannel(Channel):
     """Sends in replicas of a step those bits that were sent when the step was recorded.
 
@@ -103,8 +113,8 @@ class ReplayedChannel(Channel):
         sender, receiver = self._edges[layer][:, between]
         size = self.num_agents
         row = self.copies[receiver // size] * size + receiver % size
-        key, order = (sent.edge_index[1] * size + sent.edge_index[0] % size).sort()
-        wanted = row * size + sender % size
+        key, order = edge_keys(sent.edge_index, size).sort()
+        wanted = edge_keys(torch.stack([sender, row]), size)
         place = torch.searchsorted(key, wanted).clamp(max=max(len(key) - 1, 0))
         found = (key[place] == wanted) if len(key) else torch.zeros_like(wanted, dtype=torch.bool)
         mask = torch.zeros_like(keep[between])

@@ -15,6 +15,7 @@ from scipy.sparse.csgraph import connected_components
 from torch import Tensor
 
 from graphmarl.experiment.inspection.recording import RecordedStep
+from graphmarl.experiment.inspection.tables import in_order
 from graphmarl.nn import LayerMessages
 
 Array = NDArray[Any]
@@ -34,9 +35,7 @@ def step_table(recorded: Sequence[RecordedStep], num_agents: int, rounds: int) -
         running = moment.running.cpu().numpy()
         parts.append(pd.DataFrame({name: value[running] for name, value in columns.items()}))
         before = moment.edge_index
-    table = pd.concat(parts, ignore_index=True)
-    order = np.lexsort((table["time"].to_numpy(), table["episode"].to_numpy()))
-    return table.iloc[order].reset_index(drop=True)
+    return in_order(pd.concat(parts, ignore_index=True))
 
 
 def _columns_of(

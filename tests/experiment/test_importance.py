@@ -20,6 +20,7 @@ from graphmarl.experiment.inspection.importance import distant_groups, edge_impo
 from graphmarl.methods import METHODS, G2ANet
 from graphmarl.nn import (
     AgentNetwork,
+    Channel,
     GatedConv,
     Output,
     Rank,
@@ -155,6 +156,25 @@ def test_an_edge_that_was_cut_is_of_no_importance_beside_one_that_was_not():
     assert set(table["gate"]) == {True, False}
     assert set(table.loc[~table["gate"], "importance"]) == {0.0}
     assert (table.loc[table["gate"], "importance"] > 0).all()
+
+
+def test_under_a_cut_the_other_bits_stay_cut():
+    cut, env = Threshold(0.1), Toy(num_envs=2)
+    learner = untrained("ndq", env, test_noise=False)
+    found = inspected("ndq", env=env, learner=learner, cut=cut)
+    moment: Any = found.recorded[1]
+    assert not moment.messages[0].keep.all() and moment.messages[0].keep.any()
+    table = found.importance().query("time == 1 and importance > 0")
+    assert len(table)
+    for row in table.to_dict("records"):
+        at = 3 * row["episode"]
+        graph, ends = moment.graph.clone(), [[at + row["sender"]], [at + row["receiver"]]]
+        graph.edge_index = graph.edge_index[:, (graph.edge_index != torch.tensor(ends)).any(0)]
+        with torch.inference_mode(), Channel(learner.network, 3, cut):
+            q = learner.network(graph, moment.memory)[0].q
+        change = (moment.output.q - q)[at + row["receiver"]].abs()
+        legal = moment.graph.available[at + row["receiver"]]
+        assert row["importance"] == pytest.approx(float(change[legal].max()), rel=1e-3, abs=1e-6)
 
 
 def test_an_edge_that_was_dropped_is_not_in_the_table():

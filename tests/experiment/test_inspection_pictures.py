@@ -52,6 +52,11 @@ def test_a_replay_on_another_graph_is_of_the_same_states_and_actions(run):
     assert other.steps()["degree"].max() == 1 and other.title == "a, knn:k=1"
     assert isinstance(found.difference(other), Figure)
     first = found.replay(checkpoint=run.saved()[0], title="first")
+    before: Any = first.recorded[1].graph
+    assert before.last_action.tolist() == found.recorded[0].action.flatten().tolist()
+    output: Any = first.recorded[0].output
+    own = output.q.masked_fill(~first.recorded[0].graph.available, -9).argmax(-1)  # type: ignore[union-attr]
+    assert own.tolist() != found.recorded[0].action.flatten().tolist(), "it would choose others"
     assert first.title == "first" and not np.allclose(one["q_0"], first.agents()["q_0"])
 
 

@@ -7,7 +7,7 @@ from inspected import inspected
 from toy import Toy
 
 from graphmarl.experiment.inspection import Inspection
-from graphmarl.experiment.inspection.probes import permuted, targets_of
+from graphmarl.experiment.inspection.probes import cross_validated, permuted, targets_of
 from graphmarl.experiment.inspection.recording import RecordedStep
 from graphmarl.nn import LayerMessages
 from graphmarl.step import Spec, Step
@@ -112,3 +112,12 @@ def test_a_value_of_a_single_episode_is_probed_without_a_warning():
     found.recorded[0].step.obs[3, :, 0] = 2.0
     table = found.probe(targets=["bit"], permutations=1)
     assert table["metric"].tolist() == ["balanced accuracy"] and table["score"].item() < 1
+
+
+def test_a_rare_class_is_predicted_as_often_as_it_should():
+    generator = np.random.default_rng(0)
+    target = (np.arange(2000) % 10 == 0).astype(float)[:, None]
+    x = target + generator.standard_normal((2000, 1))
+    (score,) = cross_validated(x, [target], np.arange(2000), True, 5)
+    # A threshold in the middle of two unit Gaussians one apart is right with Phi(1/2) = 0.69.
+    assert score == pytest.approx(0.69, abs=0.05)

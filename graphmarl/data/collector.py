@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import DataLoader, Dataset, IterableDataset
 from torch_geometric.data import Data
 
 from graphmarl.agent_graph import Edges, agent_graph
@@ -44,6 +44,10 @@ class Collector(LightningDataModule):
         rollout_length: steps of each trajectory, T.
         seed: seed of the environments.
         window: finished episodes over which the training metrics are averaged.
+
+    Attributes:
+        evaluate: plays episodes with the policy and returns their metrics; None without
+            evaluations in training.
     """
 
     def __init__(
@@ -65,6 +69,7 @@ class Collector(LightningDataModule):
         self.episodes = 0
         self.finished: deque[dict[str, float]] = deque(maxlen=window)
         self.random_state: Tensor | None = None
+        self.evaluate: Callable[[], dict[str, float]] | None = None
         self.runner: PolicyRunner | None = None
 
     def __len__(self) -> int:
@@ -85,11 +90,16 @@ class Collector(LightningDataModule):
         """A loader that collects each trajectory when it is asked for."""
         return DataLoader(_Trajectories(self), batch_size=None)
 
+    def val_dataloader(self) -> DataLoader:
+        """A loader that evaluates the policy when its only item is asked for."""
+        # A loader draws a seed, which must not come from the random numbers of training.
+        return DataLoader(_Evaluations(self), batch_size=None, generator=torch.Generator())
+
     def transfer_batch_to_device(
-        self, batch: Trajectory, device: torch.device, dataloader_idx: int
-    ) -> Trajectory:
-        """Move a trajectory to a device."""
-        return batch.to(device)
+        self, batch: Any, device: torch.device, dataloader_idx: int
+    ) -> Any:
+        """Move a trajectory to a device; the numbers of an evaluation stay."""
+        return batch.to(device) if isinstance(batch, Trajectory) else batch
 
     def _begin(self) -> None:
         with self.timer.part("engine"):
@@ -239,6 +249,20 @@ class _Trajectories(IterableDataset):
 
     def __len__(self) -> int:
         return len(self.collector)
+
+
+class _Evaluations(Dataset):
+    """The metrics of one evaluation, as the only item."""
+
+    def __init__(self, collector: Collector) -> None:
+        self.collector = collector
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, index: int) -> dict[str, float]:
+        assert self.collector.evaluate is not None, "the trainer validates"
+        return {"env_steps": self.collector.env_steps} | self.collector.evaluate()
 
 
 def stack_steps(steps: list[Step], next_steps: list[Step]) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple, get_type_hints
+from typing import Any, Literal, NamedTuple, get_type_hints
 
 import torch
 
@@ -14,7 +14,16 @@ from graphmarl.experiment.trust import with_names
 from graphmarl.graphs import GraphBuilder, make_graph, typed_graph
 from graphmarl.learners import Learner
 from graphmarl.methods import find_method
-from graphmarl.ranges import Device, PositiveInt, Seed, Threads
+from graphmarl.ranges import (
+    Copies,
+    Device,
+    FiniteFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    Seed,
+    Threads,
+)
 from graphmarl.resolver import (
     construct,
     defaults_of,
@@ -25,6 +34,9 @@ from graphmarl.resolver import (
 )
 from graphmarl.step import Environment, Spec
 from graphmarl.texts import shown
+
+Mode = Literal["max", "min"]
+"""Whether a larger or a smaller value of a metric is better."""
 
 # A name, a name with options (`knn:k=3`), or a mapping of `name` and options.
 Named = str | Mapping[str, Any]
@@ -39,6 +51,14 @@ class Values(NamedTuple):
     device: Device = "cpu"
     threads: Threads | None = None
     on_nan: OnNaN = "stop"
+    evaluate_every: NonNegativeInt = 0
+    evaluate_episodes: Copies = 32
+    evaluate_greedy: bool = True
+    monitor: str = "return"
+    mode: Mode = "max"
+    target: FiniteFloat | None = None
+    hours: PositiveFloat | None = None
+    logger: str = "csv"
 
 
 class Config:
@@ -56,6 +76,8 @@ class Config:
         self.seed: int = config["seed"]
         self.method, self.method_options = split_name(config["method"], "method")
         self.env, self.env_options = split_name(config["env"], "environment")
+        if config["target"] is not None and not config["evaluate_every"]:
+            raise ValueError("a target is compared with evaluations; set evaluate_every as well")
         self._learner, env = find_method(self.method), find_env(self.env)
         learner = self._learner
         self.method_options = defaults_of(learner, 1) | typed(learner, self.method_options)

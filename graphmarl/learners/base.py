@@ -16,6 +16,9 @@ from graphmarl.checks import Checked
 from graphmarl.data import Timer, Trajectory
 from graphmarl.nn import AgentNetwork
 
+EVALUATION = "evaluation/"
+"""What the names of logged metrics of an evaluation begin with."""
+
 
 class Learner(Checked, LightningModule):
     """Base class of all methods: an agent network and its training algorithm.
@@ -29,6 +32,7 @@ class Learner(Checked, LightningModule):
         updated_last: whether the last training step made an update; off-policy learners first
             collect data.
         timer: time spent in training steps.
+        evaluation: metrics of the last evaluation, by name.
     """
 
     default_graph: str = "none"
@@ -41,6 +45,7 @@ class Learner(Checked, LightningModule):
         self.metrics: dict[str, float] = {}
         self.updated_last = True
         self.timer = Timer()
+        self.evaluation: dict[str, float] = {}
         self.automatic_optimization = False
 
     @classmethod
@@ -88,6 +93,27 @@ class Learner(Checked, LightningModule):
         with self.timer.part("update"):
             self.metrics = self.update(batch)
 
+    def validation_step(self, batch: Mapping[str, float], batch_idx: int) -> None:
+        """Keep and log the metrics of an evaluation."""
+        self.evaluation = {name: x for name, x in batch.items() if name != "env_steps"}
+        named = {f"{EVALUATION}{name}": x for name, x in self.evaluation.items()}
+        self.log_metrics(named, int(batch["env_steps"]))
+
+    def log_metrics(self, metrics: Mapping[str, float], env_steps: int) -> None:
+        """Log metrics, for Lightning's loggers and for callbacks that monitor one of them.
+
+        The step of the loggers is the number of environment steps. A metric that is not known yet,
+        as the return before the end of the first episode, is left out.
+
+        Args:
+            metrics: metrics by name.
+            env_steps: environment steps so far.
+        """
+        known = {name: float(value) for name, value in metrics.items() if value == value}
+        # Whole numbers above 2^24 are not exact in single precision.
+        step = torch.tensor(env_steps, dtype=torch.float64)
+        self.log_dict({**known, "step": step}, batch_size=1)
+
 
 @torch.no_grad()
 def polyak_update(target: nn.Module, online: nn.Module, tau: float) -> None:
@@ -132,6 +158,7 @@ class Stage(LightningModule):
         """One optimiser step."""
         loss, metrics = self.loss(batch)
         self.metrics = {name: float(value) for name, value in metrics.items()}
+        self.log_dict({f"{self.name}/{name}": value for name, value in self.metrics.items()})
         return loss
 
     def configure_optimizers(self) -> Any:

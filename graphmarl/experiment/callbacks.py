@@ -11,6 +11,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from graphmarl.data import Collector
 from graphmarl.experiment.interrupts import InterruptedTrainingError, Interrupts
+from graphmarl.functional.ranks import any_rank, rank
 from graphmarl.learners import Learner
 from graphmarl.results.csv_table import Table
 from graphmarl.results.run import Run
@@ -29,7 +30,7 @@ class ConfigWriter(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write it if it is another."""
-        if self.run.config() != self.config:
+        if rank() == 0 and self.run.config() != self.config:
             self.run.configure(self.config)
 
 
@@ -65,14 +66,16 @@ class MetricsWriter(Callback):
         count = {"env_steps": collector.env_steps, "episodes": collector.episodes}
         self.row: dict[str, float] = count | collector.metrics()
         row = self.row | pl_module.metrics
-        self.table.add(row)
+        if rank() == 0:
+            self.table.add(row)
         pl_module.log_metrics(row, collector.env_steps)
         now = time.perf_counter()
         seconds, new = now - self.mark, collector.env_steps - self.steps
         parts = collector.timer.take() | pl_module.timer.take()
         parts["other"] = seconds - sum(parts.values())
         self.rate = new / seconds
-        self.timing.add({"env_steps": collector.env_steps, "seconds": seconds} | parts)
+        if rank() == 0:
+            self.timing.add({"env_steps": collector.env_steps, "seconds": seconds} | parts)
         self.mark, self.steps = now, collector.env_steps
 
     def state_dict(self) -> dict[str, Any]:
@@ -83,6 +86,8 @@ class MetricsWriter(Callback):
 
     def clear(self) -> None:
         """Empty the files, which hold a run that ended before its first checkpoint."""
+        if rank():
+            return
         self.table.truncate(0)
         self.timing.truncate(0)
 
@@ -92,6 +97,8 @@ class MetricsWriter(Callback):
         Raises:
             LostRowsError: rows are missing.
         """
+        if rank():
+            return
         self.table.truncate(state_dict["metrics"], self.lost_rows)
         self.timing.truncate(state_dict["timing"], self.lost_rows)
 
@@ -137,12 +144,12 @@ class Saver(Callback):
         self._save(trainer)
 
     def _save(self, trainer: Trainer) -> None:
-        steps, ends = self.collector.env_steps, self.interrupts.due()
+        steps, ends = self.collector.env_steps, any_rank(self.interrupts.due())
         due = steps // self.every > self.saved // self.every or steps >= self.collector.steps
         if due or ends or trainer.should_stop:
             self.saved = steps
             trainer.save_checkpoint(self.run.checkpoints / f"step_{steps:012d}.ckpt")
-            for old in self.run.saved()[: -self.keep]:
+            for old in self.run.saved()[: -self.keep] if rank() == 0 else []:
                 old.unlink()
         if ends:
             self.interrupts.saved = steps

@@ -9,6 +9,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from graphmarl.data import Collector
 from graphmarl.experiment.config import Config
+from graphmarl.functional.ranks import any_rank, rank
 from graphmarl.learners.base import EVALUATION
 from graphmarl.results.run import Run
 
@@ -34,7 +35,8 @@ class Ending(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start timing."""
-        (self.run.path / "ended.txt").unlink(missing_ok=True)
+        if rank() == 0:
+            (self.run.path / "ended.txt").unlink(missing_ok=True)
         self.mark = time.perf_counter()
 
     def on_train_batch_end(
@@ -43,7 +45,7 @@ class Ending(Callback):
         """End training if the hours are used up."""
         now = time.perf_counter()
         self.seconds, self.mark = self.seconds + now - self.mark, now
-        if self.hours is not None and self.seconds >= 3600 * self.hours:
+        if self.hours is not None and any_rank(self.seconds >= 3600 * self.hours):
             self.reason = f"{self.hours:g} hours are used up"
             trainer.should_stop = True
 
@@ -58,6 +60,8 @@ class Ending(Callback):
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write the reason."""
+        if rank():
+            return
         done, asked = self.collector.env_steps, self.collector.steps
         reason = self.reason or ("stopped by a callback" if done < asked else "all steps are done")
         text = f"{reason}: {done:,} of {asked:,} environment steps, {self.seconds / 3600:.2f} hours"

@@ -16,10 +16,22 @@ from lightning.pytorch.loggers import Logger
 from graphmarl.experiment.config import Config
 from graphmarl.experiment.finite import FiniteCheck
 from graphmarl.experiment.interrupts import Interrupts
+from graphmarl.experiment.parallel import AveragedGradients
 from graphmarl.experiment.progress_bar import ProgressBar
+from graphmarl.functional.ranks import num_ranks
+from graphmarl.learners import Stage
 from graphmarl.results.checkpoints import WholeCheckpoints, header_of
 from graphmarl.results.run import Run
 from graphmarl.step import Spec
+
+HARMLESS = (
+    "does not have many workers",
+    "`__len__` defined",
+    "is not resumable",
+    # Metrics are means over all processes before they are logged.
+    "recommended to use `self.log",
+)
+"""Warnings of Lightning about data that is collected by this process, and saves its position."""
 
 
 @dataclass(frozen=True)
@@ -66,24 +78,31 @@ class Fitter:
         finite = FiniteCheck(self.run, self.config.config["on_nan"])
         # What is not finite is found before anything is written.
         everything = [finite, *callbacks, *([bar] if self.progress else [])]
-        logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+        for name in ("pytorch", "fabric"):
+            logging.getLogger(f"lightning.{name}").setLevel(logging.WARNING)
         with warnings.catch_warnings():
             # Data is collected by this process, and saves and restores its own position.
-            for harmless in ("does not have many workers", "`__len__` defined", "is not resumable"):
+            for harmless in HARMLESS:
                 warnings.filterwarnings("ignore", f".*{harmless}")
             warnings.filterwarnings("ignore", ".*treespec", FutureWarning)
-            self._trainer(everything, epochs, interval).fit(
+            # A stage is trained by one process.
+            count = 1 if isinstance(module, Stage) else num_ranks()
+            self._trainer(everything, epochs, interval, count).fit(
                 module,
                 datamodule=data,
                 ckpt_path=checkpoint,
                 weights_only=True if checkpoint else None,
             )
 
-    def _trainer(self, callbacks: list[Callback], epochs: int, interval: int) -> Trainer:
+    def _trainer(
+        self, callbacks: list[Callback], epochs: int, interval: int, count: int
+    ) -> Trainer:
         kind, _, number = self.config.config["device"].partition(":")
         return Trainer(
             accelerator=kind,
-            devices=[int(number)] if number else 1,
+            devices=[int(number)] if number else count,
+            strategy="auto" if count == 1 else AveragedGradients(),
+            precision=self.config.config["precision"],
             max_epochs=epochs,
             callbacks=callbacks,
             plugins=[WholeCheckpoints(header(self.config.method, self.spec))],

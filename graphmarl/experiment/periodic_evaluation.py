@@ -11,6 +11,7 @@ from graphmarl.data import Collector
 from graphmarl.experiment.config import Config
 from graphmarl.experiment.evaluate import play
 from graphmarl.experiment.policies import LearnerPolicy
+from graphmarl.functional.ranks import rank
 from graphmarl.learners import Learner
 from graphmarl.results.csv_table import Table
 from graphmarl.results.run import Run
@@ -30,7 +31,8 @@ class PeriodicEvaluation(Callback):
     Args:
         run: the run folder.
         config: its configuration, with `evaluate_greedy`, `monitor` and `mode`.
-        env: environment copies, one for each episode.
+        env: environment copies, one for each episode; None in all processes but the first, which
+            evaluates for all.
         learner: chooses the actions.
         collector: counts the environment steps.
         lost_rows: whether rows of the file may be missing on resume.
@@ -40,7 +42,7 @@ class PeriodicEvaluation(Callback):
         self,
         run: Run,
         config: Config,
-        env: Environment,
+        env: Environment | None,
         learner: Learner,
         collector: Collector,
         lost_rows: bool = False,
@@ -59,6 +61,7 @@ class PeriodicEvaluation(Callback):
         Raises:
             ValueError: the environment has no metric that is called `monitor`.
         """
+        assert self.env is not None, "the first process evaluates"
         greedy = self.config.config["evaluate_greedy"]
         policy = LearnerPolicy(self.env, self.learner, self.config.builder(), greedy)
         played = play(self.env, policy, SEED)
@@ -73,7 +76,8 @@ class PeriodicEvaluation(Callback):
         """Write a row, and the weights if they are the best so far."""
         assert isinstance(pl_module, Learner), "stages are not evaluated"
         found = pl_module.evaluation
-        self.table.add({"env_steps": self.collector.env_steps} | found)
+        if rank() == 0:
+            self.table.add({"env_steps": self.collector.env_steps} | found)
         value = self.sign * found[self.monitor]
         if value > self.best:
             self.best = value
@@ -81,6 +85,8 @@ class PeriodicEvaluation(Callback):
 
     def clear(self) -> None:
         """Remove what a run left that ended before its first checkpoint."""
+        if rank():
+            return
         self.table.truncate(0)
         (self.run.checkpoints / "best.ckpt").unlink(missing_ok=True)
 
@@ -95,5 +101,6 @@ class PeriodicEvaluation(Callback):
         Raises:
             LostRowsError: rows are missing.
         """
-        self.table.truncate(state_dict["evaluations"], self.lost_rows)
+        if rank() == 0:
+            self.table.truncate(state_dict["evaluations"], self.lost_rows)
         self.best = state_dict["best"]

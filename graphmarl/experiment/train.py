@@ -3,30 +3,25 @@
 from __future__ import annotations
 
 import logging
-import math
 import random
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from lightning.pytorch import Callback
 
 from graphmarl.checks import checked
-from graphmarl.data import Collector, RandomEpisodes
-from graphmarl.experiment.callbacks import ConfigWriter, MetricsWriter, Saver, StageSaver
-from graphmarl.experiment.config import Config, Mode, Named, Values
-from graphmarl.experiment.ending import Ending
+from graphmarl.experiment.config import Config, Devices, Mode, Named, Precision, Values
 from graphmarl.experiment.finite import OnNaN
-from graphmarl.experiment.fitter import Fitter
-from graphmarl.experiment.interrupts import Interrupts
-from graphmarl.experiment.loggers import Loggers, logger_names, opened_loggers
-from graphmarl.experiment.periodic_evaluation import PeriodicEvaluation
-from graphmarl.experiment.progress_bar import ProgressBar
+from graphmarl.experiment.fit_run import fit_run
+from graphmarl.experiment.loggers import Loggers, logger_names
+from graphmarl.experiment.parallel import processes
 from graphmarl.experiment.run_names import check_name, new_run
 from graphmarl.experiment.trust import trusted_config
-from graphmarl.learners import Learner, Stage
+from graphmarl.functional.ranks import num_ranks
 from graphmarl.ranges import (
     Copies,
     Device,
@@ -37,10 +32,7 @@ from graphmarl.ranges import (
     Seed,
     Threads,
 )
-from graphmarl.results.checkpoints import load_checkpoint, load_weights
-from graphmarl.results.lock import RunLock
 from graphmarl.results.run import Run
-from graphmarl.step import Environment
 
 
 @checked
@@ -54,6 +46,10 @@ def train(
     runs: str = "runs",
     checkpoint_every: PositiveInt = 5_000,
     device: Device = "cpu",
+    devices: Devices = 1,
+    strategy: Literal["auto", "ddp"] = "auto",
+    precision: Precision = "32-true",
+    compile: bool = False,
     threads: Threads | None = None,
     on_nan: OnNaN = "stop",
     evaluate_every: NonNegativeInt = 0,
@@ -82,6 +78,11 @@ def train(
         runs: folder of the run folders.
         checkpoint_every: environment steps between checkpoints.
         device: device of the networks, such as `cpu` or `cuda:0`.
+        devices: number of devices of that kind, each with a process of its own: the environment
+            copies, buffers, batches and minibatches are divided among them, and gradients averaged.
+        strategy: how several devices train; `ddp`, data parallel, is the only way, also of `auto`.
+        precision: `32-true`, or `bf16-mixed` for bfloat16 where PyTorch's autocast allows it.
+        compile: compile the agent network by `torch.compile`, which takes minutes.
         threads: threads of PyTorch; unchanged without it. One is often fastest on shared cores.
         on_nan: what to do at a loss, gradient norm or parameter that is NaN or infinite: `stop`
             ends the run before anything of it is saved, `warn` warns once and goes on.
@@ -109,13 +110,29 @@ def train(
     """
     # What a run keeps has the names of the arguments.
     given = dict(locals()) | {"logger": logger_names(logger)}
+    check_devices(devices, strategy, callbacks)
     config = Config({each: given[each] for each in ("method", "env", "graph", *Values._fields)})
+    return _start(config, Path(runs), name, progress, callbacks, logger)
+
+
+def _start(
+    config: Config,
+    runs: Path,
+    name: str | None,
+    progress: bool,
+    callbacks: Sequence[Callback],
+    logger: Loggers,
+) -> Run:
+    """Make the folder of a new run and train it."""
     if name is not None:
         check_name(name)
-    with preserved(threads), closing(config.environment()) as environment:
+    with preserved(config.config["threads"]), closing(config.own_copies()) as environment:
         learner = config.learner(environment.spec)
-        run = new_run(Path(runs), name, config)
-        return _train(run, config, environment, learner, progress, callbacks, logger)
+        run = new_run(runs, name, config)
+        with processes(run, config.config):
+            if num_ranks() > 1:  # of which each has a part of the buffers
+                learner = config.learner(environment.spec)
+            return fit_run(run, config, environment, learner, progress, callbacks, logger)
 
 
 @checked
@@ -156,10 +173,47 @@ def resume(
     done = int(run.saved()[-1].stem.removeprefix("step_")) if run.saved() else 0
     if steps is not None and steps <= done:
         raise ValueError(f"steps is {steps}; {run.path} has {done:,} already, allowed are more")
-    with preserved(config.config["threads"]), closing(config.environment()) as environment:
+    check_devices(config.config["devices"], "auto", callbacks)
+    used = config.config["logger"] if logger is None else logger
+    with (
+        preserved(config.config["threads"]),
+        closing(config.own_copies()) as environment,
+        processes(run, config.config),
+    ):
         learner = config.learner(environment.spec)
-        used = config.config["logger"] if logger is None else logger
-        return _train(run, config, environment, learner, progress, callbacks, used, lost_rows)
+        return fit_run(run, config, environment, learner, progress, callbacks, used, lost_rows)
+
+
+def train_as_rank(run: Run, config: Mapping[str, Any]) -> None:
+    """Train as one of several processes, which is not the first.
+
+    Args:
+        run: the run folder.
+        config: its configuration.
+    """
+    resolved = Config(config)
+    with preserved(config["threads"]), closing(resolved.own_copies()) as environment:
+        learner = resolved.learner(environment.spec)
+        fit_run(run, resolved, environment, learner, False, (), "csv")
+
+
+def check_devices(devices: int, strategy: str, callbacks: Sequence[Callback]) -> None:
+    """Refuse what several devices cannot do.
+
+    Args:
+        devices: number of devices.
+        strategy: how they train.
+        callbacks: callbacks of the user.
+
+    Raises:
+        ValueError: a strategy for one device, or callbacks for several.
+    """
+    if devices == 1 and strategy != "auto":
+        raise ValueError(f"strategy is {strategy!r}; it needs two devices or more, devices is 1")
+    if devices > 1 and callbacks:
+        raise ValueError(
+            "callbacks are of this process only; allowed are none with several devices"
+        )
 
 
 @contextmanager
@@ -181,70 +235,3 @@ def preserved(threads: int | None) -> Iterator[None]:
         logger.setLevel(level)
         random.setstate(state)
         np.random.set_state(numbers)
-
-
-def _train(
-    run: Run,
-    config: Config,
-    env: Environment,
-    learner: Learner,
-    progress: bool,
-    callbacks: Sequence[Callback],
-    logger: Loggers,
-    lost_rows: bool = False,
-) -> Run:
-    """Train the stages and the learner, from the last checkpoint if there is one."""
-    with RunLock(run.path), Interrupts() as interrupts, ExitStack() as opened:
-        saved = run.saved()
-        done = int(saved[-1].stem.removeprefix("step_")) if saved else 0
-        loggers = opened.enter_context(opened_loggers(logger, run, done))
-        fitter = Fitter(run, config, env.spec, interrupts, progress, loggers)
-        for number, stage in enumerate(learner.stages()):
-            if not saved:
-                torch.manual_seed(config.seed + 1_000 * (number + 1))
-                _train_stage(stage, fitter)
-            stage.requires_grad_(False)
-        torch.manual_seed(config.seed)
-        steps, length = config.config["steps"], learner.rollout_length
-        collector = Collector(env, config.builder(), learner, steps, length, config.seed)
-        writer = MetricsWriter(run, collector, lost_rows)
-        evaluations = _evaluations(fitter, learner, collector, opened, lost_rows)
-        if not saved:
-            for each in (writer, *evaluations):
-                each.clear()
-        saver = Saver(run, collector, config.config["checkpoint_every"], interrupts)
-        ending, keeper = Ending(run, config, collector), ConfigWriter(run, config.config)
-        everything = [writer, *callbacks, *evaluations, ending, saver, keeper]
-        interval = math.ceil(config.config["evaluate_every"] / (env.num_envs * length))
-        bar, last = ProgressBar(writer), run.last_or_none()
-        fitter.fit(learner, collector, everything, bar, 1, last, interval)
-    return run
-
-
-def _evaluations(
-    fitter: Fitter, learner: Learner, collector: Collector, opened: ExitStack, lost_rows: bool
-) -> list[PeriodicEvaluation]:
-    """The evaluation during training, if there is one, with environments of its own."""
-    run, config = fitter.run, fitter.config
-    if not config.config["evaluate_every"]:
-        return []
-    copies = config.config["evaluate_episodes"]
-    env = opened.enter_context(closing(config.environment(num_envs=copies)))
-    evaluation = PeriodicEvaluation(run, config, env, learner, collector, lost_rows)
-    collector.evaluate = evaluation.play
-    return [evaluation]
-
-
-def _train_stage(stage: Stage, fitter: Fitter) -> None:
-    """Train a stage, continue an interrupted one, or load the checkpoint that was given."""
-    if stage.given is not None:
-        load_weights(stage, stage.given, load_checkpoint(stage.given))
-        return
-    config, path = fitter.config, fitter.run.checkpoints / f"{stage.name}.ckpt"
-    with closing(config.environment(num_envs=stage.copies)) as env:
-        episodes = RandomEpisodes(env, config.builder(), stage.episodes, config.seed)
-        episodes.setup("fit")
-        stage.start(episodes.trajectories)
-        saver = StageSaver(path, fitter.interrupts)
-        begun = path if path.exists() else None
-        fitter.fit(stage, episodes, [saver], ProgressBar(), stage.epochs, begun)

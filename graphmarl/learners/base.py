@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +10,12 @@ import torch
 from jaxtyping import Float
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
+from torch.nn.utils import clip_grad_norm_
 from torch_geometric.data import Data
 
 from graphmarl.checks import Checked
 from graphmarl.data import Timer, Trajectory
+from graphmarl.functional.ranks import average_gradients, mean_metrics, shared_means
 from graphmarl.nn import AgentNetwork
 
 EVALUATION = "evaluation/"
@@ -90,8 +92,32 @@ class Learner(Checked, LightningModule):
 
     def training_step(self, batch: Trajectory, batch_idx: int) -> None:
         """Train on one trajectory."""
-        with self.timer.part("update"):
-            self.metrics = self.update(batch)
+        with self.timer.part("update"), shared_means():
+            self.metrics = mean_metrics(self.update(batch))
+
+    def optimise(
+        self,
+        optimizer: Any,
+        loss: Tensor,
+        max_grad_norm: float,
+        groups: Sequence[Iterable[nn.Parameter]],
+    ) -> Tensor:
+        """One step of an optimiser; returns the largest gradient norm.
+
+        Gradients are averaged over the processes that train the run, then clipped.
+
+        Args:
+            optimizer: the optimiser.
+            loss: what is minimised.
+            max_grad_norm: maximum gradient norm of each group.
+            groups: parameters whose gradient norms are clipped separately.
+        """
+        optimizer.zero_grad()
+        self.manual_backward(loss)
+        average_gradients(p for group in optimizer.param_groups for p in group["params"])
+        norms = [clip_grad_norm_(group, max_grad_norm) for group in groups]
+        optimizer.step()
+        return torch.stack(norms).max()
 
     def validation_step(self, batch: Mapping[str, float], batch_idx: int) -> None:
         """Keep and log the metrics of an evaluation."""

@@ -44,6 +44,9 @@ class Values(NamedTuple):
 class Config:
     """Resolves the names of a configuration once, and builds the parts of a run.
 
+    An environment with an option `device` is on the device of the networks, unless it is given
+    another one; engines without it are on the CPU.
+
     Args:
         config: the arguments of `train`.
 
@@ -60,7 +63,8 @@ class Config:
         learner = self._learner
         self.method_options = defaults_of(learner, 1) | typed(learner, self.method_options)
         self.method_options = with_absolute_files(learner, self.method_options, 1)
-        self.env_options = defaults_of(env) | typed(env, self.env_options)
+        placed = {"device": config["device"]} if "device" in defaults_of(env) else {}
+        self.env_options = defaults_of(env) | placed | typed(env, self.env_options)
         self.env_options = with_names(env, with_absolute_files(env, self.env_options))
         graph = config["graph"] or learner.graph_for(self.method_options)
         sends = getattr(self._learner, "sends_messages", False)
@@ -99,6 +103,18 @@ class Config:
         """
         torch.manual_seed(self.seed)
         return construct("method", self.method, self._learner, self.method_options, spec)
+
+
+def on_device(config: Mapping[str, Any], device: str) -> dict[str, Any]:
+    """A configuration with networks, replay and environment on another device.
+
+    Args:
+        config: a configuration.
+        device: the device.
+    """
+    name, options = split_name(config["env"], "environment")
+    moved = {"device": device} if "device" in options else {}
+    return {**config, "env": {"name": name} | options | moved, "device": device}
 
 
 def checked_config(config: Mapping[str, Any]) -> dict[str, Any]:

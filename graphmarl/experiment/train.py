@@ -23,7 +23,7 @@ from graphmarl.experiment.callbacks import (
     Saver,
     StageSaver,
 )
-from graphmarl.experiment.config import Config, Named
+from graphmarl.experiment.config import Config, Named, on_device
 from graphmarl.experiment.finite import OnNaN
 from graphmarl.experiment.fitter import Fitter
 from graphmarl.experiment.interrupts import Interrupts
@@ -66,7 +66,9 @@ def train(
         name: name of the run folder; made of method, environment, graph and time without it.
         runs: folder of the run folders.
         checkpoint_every: environment steps between checkpoints.
-        device: device of the networks, such as `cpu` or `cuda:0`.
+        device: where networks, replay and environment are, such as `cpu` or `cuda:0`. Engines of
+            others, such as magent2 and Flatland, run on the CPU. A GPU adds up the messages to an
+            agent in no fixed order, so a seed repeats a run on it only up to rounding.
         threads: threads of PyTorch; unchanged without it. One is often fastest on shared cores.
         on_nan: what to do at a loss, gradient norm or parameter that is NaN or infinite: `stop`
             ends the run before anything of it is saved, `warn` warns once and goes on.
@@ -107,6 +109,7 @@ def resume(
     progress: bool = True,
     trust: bool = False,
     lost_rows: bool = False,
+    device: Device | None = None,
 ) -> Run:
     """Continue a run from its last checkpoint, with the result of an uninterrupted run.
 
@@ -116,6 +119,7 @@ def resume(
         progress: show a progress bar.
         trust: import classes and functions from outside the library that the run names.
         lost_rows: go on although rows of `metrics.csv` or `timing.csv` are missing.
+        device: another device, which the run keeps; its result is then another one.
 
     Raises:
         FileNotFoundError: the folder holds no run.
@@ -125,7 +129,8 @@ def resume(
         ValueError: the run has as many steps already, or names code from outside the library.
     """
     run = path if isinstance(path, Run) else Run(path, trust)
-    config = Config(trusted_config(run, trust) | ({} if steps is None else {"steps": steps}))
+    begun = trusted_config(run, trust) | ({} if steps is None else {"steps": steps})
+    config = Config(begun if device is None else on_device(begun, device))
     done = int(run.saved()[-1].stem.removeprefix("step_")) if run.saved() else 0
     if steps is not None and steps <= done:
         raise ValueError(f"steps is {steps}; {run.path} has {done:,} already, allowed are more")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float, Int
@@ -32,7 +32,7 @@ def agent_graph(step: Step, spec: Spec, last_action: Tensor | None = None) -> Da
         "x": scaled(step.obs).flatten(0, 1),
         "pos": None if step.position is None else step.position.flatten(0, 1),
         "alive": step.alive.flatten(),
-        "kind": torch.tensor(spec.kind or (0,) * num_agents, device=device).repeat(num_envs),
+        "kind": _kinds(spec, device).repeat(num_envs),
         "available": None if step.available is None else step.available.flatten(0, 1),
         "last_action": None if last_action is None else last_action.flatten(0, 1),
         "time": step.time,
@@ -47,6 +47,13 @@ def agent_graph(step: Step, spec: Spec, last_action: Tensor | None = None) -> Da
     graph.ptr = torch.arange(0, rows + 1, num_agents, device=device)
     graph.num_nodes = rows
     return graph
+
+
+def _kinds(spec: Spec, device: torch.device) -> Int[Tensor, " agent"]:
+    """Kind of each slot."""
+    if spec.kind:
+        return torch.tensor(spec.kind, device=device)
+    return torch.zeros(spec.num_agents, dtype=torch.long, device=device)
 
 
 def scaled(obs: Tensor) -> Tensor:
@@ -105,6 +112,15 @@ class Edges:
         attrs = [part.attr for part in parts if part.attr is not None]
         index = torch.cat([part.index for part in parts], 1)
         return cls(index, ptr, parts[0].num_agents, torch.cat(attrs) if attrs else None)
+
+    def to(self, device: torch.device) -> Edges:
+        """The same edges on a device.
+
+        Args:
+            device: the device.
+        """
+        attr = None if self.attr is None else self.attr.to(device)
+        return replace(self, index=self.index.to(device), ptr=self.ptr.to(device), attr=attr)
 
     def select(
         self, graphs: Int[Tensor, " pick"] | slice

@@ -77,27 +77,23 @@ class PolicyRunner:
             num_envs * spec.num_agents, policy.memory_size, device=policy.device
         )
         shape = (num_envs, spec.num_agents)
-        if spec.action == "discrete":
-            self.last_action = torch.zeros(shape, dtype=torch.long)
-        else:
-            self.last_action = torch.zeros(*shape, spec.num_actions)
+        kind, size = (torch.long, ()) if spec.action == "discrete" else (None, (spec.num_actions,))
+        self.last_action = torch.zeros(*shape, *size, dtype=kind, device=policy.device)
 
     def observe(self, step: Step) -> Data:
         """Make a step the current one.
 
         Args:
-            step: what the environment returned.
+            step: what the environment returned, on the device of the policy.
 
         Returns:
-            its agent graph, on the device of the policy.
+            its agent graph.
         """
         begins = ~step.valid
-        rows = begins.repeat_interleave(self.spec.num_agents).to(self.memory.device)
-        self.memory = self.memory.masked_fill(rows[:, None], 0)
+        self.memory = self.memory.masked_fill(self._rows(begins)[:, None], 0)
         shape = begins.view(-1, *(1,) * (self.last_action.ndim - 1))
         self.last_action = self.last_action.masked_fill(shape, 0)
         graph = self.builder(agent_graph(step, self.spec, self.last_action))
-        graph = graph.to(str(self.policy.device))
         graph.previous_edge_index = self._previous_edges(graph, begins)
         self.graph = graph
         return graph
@@ -105,13 +101,12 @@ class PolicyRunner:
     def _previous_edges(self, graph: Data, begins: Tensor) -> Tensor:
         """Edges of the previous step, or of the graph itself where an episode begins."""
         assert graph.edge_index is not None, "a builder has set the edges"
-        if self.graph is None or begins.all():
+        if self.graph is None:
             return graph.edge_index
         before = self.graph.edge_index
         assert before is not None, "a builder has set the edges"
         if not begins.any():
             return before
-        begins = begins.to(before.device)
         new = [begins[edges[1] // self.spec.num_agents] for edges in (before, graph.edge_index)]
         return torch.cat([before[:, ~new[0]], graph.edge_index[:, new[1]]], 1)
 
@@ -124,8 +119,12 @@ class PolicyRunner:
         assert self.graph is not None, "a step was observed"
         action, stored, self.memory = self.policy.act(self.graph, self.memory, **options)
         action = action.unflatten(0, (self.num_envs, self.spec.num_agents))
-        self.last_action = action.cpu()
+        self.last_action = action
         return action, stored
+
+    def _rows(self, copies: Tensor) -> Tensor:
+        """The entry of its copy for each agent."""
+        return copies[:, None].expand(-1, self.spec.num_agents).flatten()
 
 
 class RandomPolicy:
@@ -160,7 +159,10 @@ def random_action(
         available: legal actions (row, action), or None where all are legal.
         generator: source of the random numbers.
     """
+    # Drawn on the CPU, so that the actions are the same on every device.
     noise = torch.rand((rows, spec.num_actions), generator=generator)
+    if available is not None:
+        noise = noise.to(available.device)
     if spec.action == "continuous":
         return noise * 2 - 1
     if available is not None:
@@ -185,7 +187,11 @@ class Transition(NamedTuple):
 
 
 def first_episodes(
-    env: Environment, policy: Callable[[Step], Tensor], seed: int, steps: int | None = None
+    env: Environment,
+    policy: Callable[[Step], Tensor],
+    seed: int,
+    steps: int | None = None,
+    device: torch.device | None = None,
 ) -> Iterator[Transition]:
     """Play the first episode of every copy, step by step, until the last one has ended.
 
@@ -194,13 +200,14 @@ def first_episodes(
         policy: chooses the actions.
         seed: seed of the episodes and of sampling.
         steps: stop after so many steps; None plays to the end.
+        device: where the policy takes steps; None is the device of the environment.
     """
     torch.manual_seed(seed)
-    gate = StepGate(env)
-    step, count = gate.begin(env.reset(seed)), 0
-    running = torch.ones(env.num_envs, dtype=torch.bool)
+    gate = StepGate(env, device)
+    step, count = gate.reset(seed), 0
+    running = torch.ones_like(step.terminated)
     while running.any() and (steps is None or count < steps):
         action = policy(step)
-        next_step = gate.check(env.step(action))
+        next_step = gate.step(action)
         yield Transition(step, action, next_step, running)
         step, count, running = next_step, count + 1, running & ~next_step.done

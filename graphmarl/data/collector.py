@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Any, NamedTuple, Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from lightning.pytorch import LightningDataModule
@@ -16,6 +16,7 @@ from torch_geometric.data import Data
 from graphmarl.agent_graph import Edges, agent_graph
 from graphmarl.data.acting import Builder, Policy, PolicyRunner
 from graphmarl.data.gate import StepGate
+from graphmarl.data.moves import Move, device_random_state, stack_steps
 from graphmarl.data.timer import Timer
 from graphmarl.data.trajectory import Trajectory
 from graphmarl.functional.ranks import broadcast, gathered, own_part, sum_over_ranks
@@ -35,8 +36,8 @@ class Collector(LightningDataModule):
     """Yields trajectories of a policy until enough transitions have been made.
 
     Transitions are counted over all environment copies, also those of other processes that train
-    the run; the step from the end of an episode to the
-    first observation of the next is no transition.
+    the run; the step from the end of an episode to the first observation of the next is no
+    transition. Trajectories are on the device of the policy.
 
     Args:
         env: B environment copies.
@@ -68,10 +69,11 @@ class Collector(LightningDataModule):
         self.steps, self.rollout_length, self.seed = steps, rollout_length, seed
         self.timer = Timer()
         self.env_steps = 0
-        self.episodes = self.new_episodes = 0
+        self.episodes = 0
         self.finished: deque[dict[str, float]] = deque(maxlen=window)
         self.random_state: Tensor | None = None
         self.evaluate: Callable[[], dict[str, float]] | None = None
+        self.device_random_state: Tensor | None = None
         self.runner: PolicyRunner | None = None
 
     def __len__(self) -> int:
@@ -85,6 +87,9 @@ class Collector(LightningDataModule):
             self.random_state = None
         if self.runner is None:
             self._begin()
+        else:
+            # A checkpoint is loaded before the policy has its device.
+            self._move(self.runner)
         while self.env_steps < self.steps:
             yield self.collect()
 
@@ -104,11 +109,26 @@ class Collector(LightningDataModule):
         return batch.to(device) if isinstance(batch, Trajectory) else batch
 
     def _begin(self) -> None:
+        self.gate.device = self.policy.device
         with self.timer.part("engine"):
-            step = self.gate.begin(self.env.reset(self.seed))
-        self.returns = torch.zeros(step.alive.shape, dtype=torch.float64)
+            step = self.gate.reset(self.seed)
+        self.returns = torch.zeros_like(step.reward, dtype=torch.float64)
         self.runner = self._new_runner()
         self._observe(self.runner, step)
+
+    def _move(self, runner: PolicyRunner) -> None:
+        """Move everything to the device of the policy."""
+        device = self.policy.device
+        self.gate.device = device
+        self.current, self.edges = self.current.to(device), self.edges.to(device)
+        self.returns = self.returns.to(device)
+        runner.memory = runner.memory.to(device)
+        runner.last_action = runner.last_action.to(device)
+        assert runner.graph is not None, "a step was observed"
+        runner.graph = runner.graph.to(str(device))
+        if device.type == "cuda" and self.device_random_state is not None:
+            torch.cuda.set_rng_state(self.device_random_state, device)
+        self.device_random_state = None
 
     def _new_runner(self) -> PolicyRunner:
         return PolicyRunner(self.env.spec, self.env.num_envs, self.policy, self.builder)
@@ -125,16 +145,12 @@ class Collector(LightningDataModule):
         assert self.runner is not None, "the collector has begun"
         memory, runner = self.runner.memory, self.runner
         shape = self.current.alive.shape
-        before = self.env_steps
         with torch.inference_mode():
             moves = [self._step(runner) for _ in range(self.rollout_length)]
-            new = torch.tensor([self.env_steps - before, self.new_episodes])
-            steps, episodes = sum_over_ranks(new).tolist()
-            self.env_steps, self.episodes = before + steps, self.episodes + episodes
-            self.new_episodes = 0
             assert runner.graph is not None, "a step was observed"
             with self.timer.part("network"):
                 value = self.policy.last_value(runner.graph, runner.memory)
+        self._count(moves)
         # Outside of inference mode stacking makes ordinary tensors, which autograd may keep.
         with self.timer.part("storing"), torch.no_grad():
             return Trajectory(
@@ -153,34 +169,39 @@ class Collector(LightningDataModule):
                 **stack_steps([move.step for move in moves], [move.next_step for move in moves]),
             )
 
-    def _step(self, runner: PolicyRunner) -> _Move:
+    def _step(self, runner: PolicyRunner) -> Move:
         """One step of every environment copy."""
         step, edges, last_action = self.current, self.edges, runner.last_action
         with self.timer.part("network"):
             action, stored = runner.act()
         with self.timer.part("engine"):
-            next_step = self.gate.check(self.env.step(action.cpu()))
-        self.returns += next_step.reward
-        # Also after an episode that a resumed run could not finish.
-        self.returns[~next_step.valid] = 0
-        self._finish(next_step)
-        self.env_steps += int(next_step.valid.sum())
+            next_step = self.gate.step(action)
+        # Zero also after an episode that a resumed run could not finish.
+        valid, ends = next_step.valid[:, None], next_step.done[:, None]
+        earned = torch.where(valid, self.returns + next_step.reward, 0.0)
+        self.returns = torch.where(ends, 0.0, earned)
         self._observe(runner, next_step)
-        return _Move(step, next_step, edges, action, last_action, stored)
+        return Move(step, next_step, edges, action, last_action, stored, earned.sum(1))
 
-    def _finish(self, step: Step) -> None:
-        """Record the episodes that end here."""
-        done = step.done.nonzero().flatten()
-        if not len(done):
-            return
-        self.new_episodes += len(done)
-        ended = {name: value[done] for name, value in step.info.items() if value.ndim == 1}
-        ended |= {"return": self.returns[done].sum(1), "length": step.time[done]}
-        columns = [value.double().tolist() for value in ended.values()]
-        self.finished.extend(
-            dict(zip(ended, each, strict=True)) for each in zip(*columns, strict=True)
-        )
-        self.returns[done] = 0
+    def _count(self, moves: list[Move]) -> None:
+        """Count transitions, and record the episodes that have ended, in the order of time.
+
+        Once for a whole trajectory, since numbers that leave the device wait for it.
+        """
+        steps = [move.next_step for move in moves]
+        new = int(torch.stack([step.valid for step in steps]).sum())
+        done = torch.stack([step.done for step in steps])
+        columns = {
+            name: torch.stack([step.info[name] for step in steps])[done]
+            for name, value in steps[0].info.items()
+            if value.ndim == 1
+        }
+        columns["return"] = torch.stack([move.earned for move in moves])[done]
+        columns["length"] = torch.stack([step.time for step in steps])[done]
+        rows = torch.stack([value.double() for value in columns.values()], 1).tolist()
+        counts = sum_over_ranks(torch.tensor([new, len(rows)])).tolist()
+        self.env_steps, self.episodes = self.env_steps + counts[0], self.episodes + counts[1]
+        self.finished.extend(dict(zip(columns, row, strict=True)) for row in rows)
 
     def metrics(self) -> dict[str, float]:
         """Means over the last finished episodes, by name; NaN before the first has ended."""
@@ -208,39 +229,31 @@ class Collector(LightningDataModule):
             "episodes": self.episodes,
             "finished": list(self.finished),
             "random_state": torch.get_rng_state(),
+            "device_random_state": device_random_state(self.policy.device),
         }
         return gathered(state)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restore a saved state; the random state is set when collection continues."""
+        """Restore a saved state; devices and random states are set when collection continues."""
         if not state_dict:
             return
         state, self.runner = own_part(dict(state_dict)), self._new_runner()
         self.current = self.gate.begin(self.env.load_state_dict(state["env"]))
         self.builder.load_state_dict(state["builder"])
-        self.runner.memory = state["memory"].to(self.policy.device)
+        self.runner.memory = state["memory"]
         self.runner.last_action, self.returns = state["last_action"], state["returns"]
         self.env_steps, self.episodes = state["env_steps"], state["episodes"]
         self.finished.extend(state["finished"])
         self.random_state = state["random_state"]
+        self.device_random_state = state.get("device_random_state")
         index, ptr, attr = state["edges"]
         self.edges = Edges(index, ptr, self.env.spec.num_agents, attr)
-        graph = agent_graph(self.current, self.env.spec, self.runner.last_action)
+        here = self.current.to(ptr.device)
+        graph = agent_graph(here, self.env.spec, self.runner.last_action)
         everything = torch.arange(self.env.num_envs, device=ptr.device)
         graph.edge_index, graph.edge_attr = self.edges.select(everything)
         graph.previous_edge_index = state["previous_edges"]
-        self.runner.graph = graph.to(str(self.policy.device))
-
-
-class _Move(NamedTuple):
-    """One step of all environment copies, with the graph and the action."""
-
-    step: Step
-    next_step: Step
-    edges: Edges
-    action: Tensor
-    last_action: Tensor
-    stored: dict[str, Tensor]
+        self.runner.graph = graph
 
 
 class _Trajectories(IterableDataset):
@@ -271,24 +284,3 @@ class _Evaluations(Dataset):
     def __getitem__(self, index: int) -> dict[str, float]:
         found = self.collector.evaluate() if self.collector.evaluate else None
         return {"env_steps": self.collector.env_steps} | broadcast(found)
-
-
-def stack_steps(steps: list[Step], next_steps: list[Step]) -> dict[str, Any]:
-    """The fields of a trajectory that come from the environment.
-
-    Args:
-        steps: the steps in which actions were chosen.
-        next_steps: the steps that they led to.
-    """
-
-    def stack(of: list[Step], name: str) -> Any:
-        values = [getattr(step, name) for step in of]
-        return None if values[0] is None else torch.stack(values)
-
-    fields = ("obs", "alive", "time", "position", "available", "state")
-    transition = ("reward", "terminated", "truncated", "valid")
-    return (
-        {name: stack(steps, name) for name in fields}
-        | {name: stack(next_steps, name) for name in transition}
-        | {"survived": stack(next_steps, "alive")}
-    )

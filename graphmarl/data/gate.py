@@ -1,4 +1,4 @@
-"""The gate of environments: what one returns is checked where it enters, in every mode."""
+"""The gate of environments, where steps are checked and devices are crossed, in every mode."""
 
 from __future__ import annotations
 
@@ -16,15 +16,41 @@ class StepGate:
     Messages name the environment, the copy and the agent. Steps of environments from outside the
     library are copied, since many write each step into the tensors of the one before.
 
+    Steps and actions change their device here and nowhere else: an engine on the CPU is played by a
+    policy on another device.
+
     Args:
         env: the environment, whose steps are passed in order.
+        device: where the steps are needed; None leaves them on the device of the environment.
     """
 
-    def __init__(self, env: Environment) -> None:
-        self.env, self.name = env, type(env).__name__
+    def __init__(self, env: Environment, device: torch.device | None = None) -> None:
+        self.env, self.name, self.device = env, type(env).__name__, device
         self.copies = not type(env).__module__.startswith("graphmarl.")
         self.time: Tensor | None = None
         self.metrics: set[str] | None = None
+
+    def reset(self, seed: int) -> Step:
+        """Begin new episodes in all copies.
+
+        Args:
+            seed: the seed.
+
+        Raises:
+            ValueError: names what is wrong with the first step.
+        """
+        return self.begin(self.env.reset(seed))
+
+    def step(self, action: Tensor) -> Step:
+        """Advance every copy.
+
+        Args:
+            action: the actions, on any device.
+
+        Raises:
+            ValueError: names what is wrong with the action or the next step.
+        """
+        return self.check(self.env.step(action.to(self.env.device)))
 
     def begin(self, step: Step) -> Step:
         """Check the step that `reset` or `load_state_dict` returned.
@@ -42,7 +68,7 @@ class StepGate:
         """Check the next step.
 
         Args:
-            step: the step, which is returned or copied.
+            step: the step, which is returned or copied, on the device where it is needed.
 
         Raises:
             ValueError: names what is wrong with it.
@@ -56,6 +82,8 @@ class StepGate:
             self.refuse(str(error))
         self._check_time(step)
         self._check_metrics(step)
+        if self.device is not None and step.alive.device != self.device:
+            return step.to(self.device)
         return step.clone() if self.copies else step
 
     def refuse(self, reason: str) -> NoReturn:

@@ -11,8 +11,8 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from graphmarl.agent_graph import Edges
 from graphmarl.data.acting import Builder, PolicyRunner, RandomPolicy
-from graphmarl.data.collector import stack_steps
 from graphmarl.data.gate import StepGate
+from graphmarl.data.moves import stack_steps
 from graphmarl.data.trajectory import Trajectory
 from graphmarl.step import Environment
 
@@ -21,7 +21,8 @@ class RandomEpisodes(LightningDataModule):
     """Episodes of random actions, B at a time, in a new order in every epoch.
 
     After the end of an episode its agents are dead, so that no loss includes later steps.
-    Observations are kept in half precision.
+    Observations are kept in half precision. They stay on the CPU; each trajectory moves to the
+    device of the stage when it is trained on.
 
     Args:
         env: B environment copies; B episodes make one trajectory.
@@ -48,15 +49,15 @@ class RandomEpisodes(LightningDataModule):
         """One episode of each environment copy."""
         spec, policy = self.env.spec, RandomPolicy(self.env.spec, generator)
         runner = PolicyRunner(spec, self.env.num_envs, policy, self.builder)
-        gate = StepGate(self.env)
-        step = gate.begin(self.env.reset(seed))
+        gate = StepGate(self.env, policy.device)
+        step = gate.reset(seed)
         running = torch.ones(self.env.num_envs, dtype=torch.bool)
         steps, nexts, edges, actions = [], [], [], []
         while running.any():
             step = step.replace(alive=step.alive & running[:, None])
             graph = runner.observe(step)
             action, _ = runner.act()
-            after = gate.check(self.env.step(action))
+            after = gate.step(action)
             pictures = step.obs.dtype == torch.uint8
             steps.append(step if pictures else step.replace(obs=step.obs.half()))
             nexts.append(after)

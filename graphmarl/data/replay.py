@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
-import numpy as np
-import psutil
 import torch
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 from torch import Tensor
 
 from graphmarl.agent_graph import Edges
+from graphmarl.data.edge_pages import EdgePages
+from graphmarl.data.memory import check_memory
 from graphmarl.data.trajectory import Trajectory
 from graphmarl.step import Spec
 
@@ -27,6 +27,10 @@ class Replay:
     The state after a transition is the next one in the buffer, so that its agent graph is the one
     of the episode. Trajectories have equal shapes; the oldest is overwritten. The newest state of
     each copy has no successor yet and is not sampled.
+
+    Everything is stored on the device of the trajectories, and drawn there. Random numbers, and the
+    places of episodes and edges, stay on the CPU, so that the draws are the same on every device
+    and none waits for it. A state that was saved on another device moves with the next trajectory.
 
     Args:
         capacity: minimum number of steps over all environment copies that are kept, steps between
@@ -43,9 +47,10 @@ class Replay:
         self.capacity, self.half = capacity, half
         self.spec: Spec | None = None
         self.rings: dict[str, Tensor] = {}
-        self.pages: list[tuple[np.ndarray, ...]] = []
-        """Senders, receivers and features of the edges of each trajectory: slices of arrays are
-        faster to copy than single edges."""
+        self.span = torch.empty(0, dtype=torch.long)
+        """Range of the edges of each graph in its page."""
+        self.valid: Bool[Tensor, "slot copy"] = torch.empty(0, 0, dtype=torch.bool)
+        self.pages = EdgePages()
         self.length = 0
         self.added = 0
         self.episodes = torch.empty(0, 3, dtype=torch.long)
@@ -68,9 +73,19 @@ class Replay:
     @property
     def num_bytes(self) -> int:
         """Size of the stored data in bytes."""
-        rings = sum(ring[: self.added].nbytes for ring in self.rings.values())
-        pages = sum(array.nbytes for page in self.pages for array in page)
-        return rings + pages + self.episodes.nbytes
+        rings = (*self.rings.values(), self.span, self.valid)
+        stored = sum(ring[: self.added].nbytes for ring in rings)
+        return stored + self.pages.num_bytes + self.episodes.nbytes
+
+    def to(self, device: torch.device) -> None:
+        """Move the stored trajectories to a device.
+
+        Args:
+            device: the device.
+        """
+        if self.pages.device != device:
+            self.rings = {name: ring.to(device) for name, ring in self.rings.items()}
+            self.pages = self.pages.to(device)
 
     def add(self, trajectory: Trajectory) -> None:
         """Store a trajectory; overwrites the oldest if the buffer is full.
@@ -81,13 +96,33 @@ class Replay:
         Raises:
             ValueError: the trajectory has another shape.
         """
+        self.to(trajectory.alive.device)
         values = self._values(trajectory)
         if not self.rings:
             self._allocate(trajectory, values)
+        self._check_shape(trajectory, values)
+        steps = trajectory.num_steps
+        self.spec, place = trajectory.spec, self.added % self.slots
+        for name, value in values.items():
+            self.rings[name][place : place + steps] = value
+        self.pages.put(place // steps, trajectory.edges)
+        ptr, shape = trajectory.edges.ptr.cpu(), (steps, trajectory.num_envs)
+        span = torch.stack([ptr[:-1], ptr[1:]], 1).unflatten(0, shape)
+        self.span[place : place + steps] = span
+        self.valid[place : place + steps] = trajectory.valid.cpu()
+        ended = trajectory.valid & (trajectory.terminated | trajectory.truncated)
+        step, copy = ended.cpu().nonzero().unbind(1)
+        length = trajectory.time.cpu()[step, copy] + 1
+        self.added += steps
+        new = torch.stack([self.added - steps + step + 1 - length, copy, length], 1)
+        known = torch.cat([self.episodes, new])
+        self.episodes = known[known[:, 0] >= self.oldest]
+
+    def _check_shape(self, trajectory: Trajectory, values: Mapping[str, Tensor]) -> None:
+        """Refuse a trajectory of another shape than those before."""
         came = {name: tuple(value.shape[1:]) for name, value in values.items()}
         kept = {name: tuple(ring.shape[1:]) for name, ring in self.rings.items()}
-        steps, page = trajectory.num_steps, _page(trajectory.edges)
-        same = not self.pages or len(page) == len(self.pages[0])
+        steps, same = trajectory.num_steps, self.pages.fits(trajectory.edges)
         if came != kept or steps != self.length or not same:
             raise ValueError(
                 f"this replay keeps {self.length} steps of {kept}; {steps} of {came} came"
@@ -96,27 +131,12 @@ class Replay:
         halved = self.half and values["obs"].is_floating_point()
         if halved and not torch.isfinite(values["obs"].half()).all():
             raise ValueError("observations beyond 65,504 cannot be kept in half precision")
-        self.spec, place = trajectory.spec, self.added % self.slots
-        for name, value in values.items():
-            self.rings[name][place : place + steps] = value
-        self.pages[place // steps : place // steps + 1] = [page]
-        ended = trajectory.valid & (trajectory.terminated | trajectory.truncated)
-        step, copy = ended.nonzero().cpu().unbind(1)
-        length = trajectory.time.cpu()[step, copy] + 1
-        self.added += steps
-        new = torch.stack([self.added - steps + step + 1 - length, copy, length], 1)
-        known = torch.cat([self.episodes, new])
-        self.episodes = known[known[:, 0] >= self.oldest]
 
     def _values(self, trajectory: Trajectory) -> dict[str, Tensor]:
-        """The tensors to store; `span` is the range of the edges of each graph in its page."""
+        """The tensors to store."""
         named = {name: getattr(trajectory, name) for name in FIELDS}
         named |= {f"stored.{name}": value for name, value in named.pop("stored").items()}
-        ptr = trajectory.edges.ptr
-        named["span"] = torch.stack([ptr[:-1], ptr[1:]], 1).unflatten(
-            0, (trajectory.num_steps, trajectory.num_envs)
-        )
-        return {name: value.cpu() for name, value in named.items() if value is not None}
+        return {name: value for name, value in named.items() if value is not None}
 
     def _allocate(self, trajectory: Trajectory, values: Mapping[str, Tensor]) -> None:
         """Allocate memory for all steps, which the system provides as it is written to."""
@@ -133,9 +153,12 @@ class Replay:
             # A run of fewer steps fills a part; at least every second step of it counts.
             run = 2 * trajectory.env_steps / trajectory.progress / trajectory.num_envs
             size = int(size * min(1.0, (run + self.length) / (pages * self.length)))
-        check_memory(size, self.capacity)
+        device = trajectory.alive.device
+        check_memory(size, self.capacity, device)
         for name, shape in shapes.items():
-            self.rings[name] = torch.empty(shape, dtype=kinds[name])
+            self.rings[name] = torch.empty(shape, dtype=kinds[name], device=device)
+        self.span = torch.empty(*self.rings["valid"].shape, 2, dtype=torch.long)
+        self.valid = torch.empty(self.rings["valid"].shape, dtype=torch.bool)
 
     def transitions(self, count: int) -> Trajectory:
         """Sample transitions with replacement, as two steps of `count` environments.
@@ -151,8 +174,8 @@ class Replay:
         picked: list[Tensor] = []
         while sum(len(each) for each in picked) < count:
             step = torch.randint(self.oldest, self.added - 1, (2 * count,))
-            copy = torch.randint(self.rings["valid"].shape[1], (2 * count,))
-            good = self.rings["valid"][step % self.slots, copy]
+            copy = torch.randint(self.valid.shape[1], (2 * count,))
+            good = self.valid[step % self.slots, copy]
             picked.append(torch.stack([step, copy], 1)[good])
         step, copy = torch.cat(picked)[:count].unbind(1)
         return self._gather(torch.stack([step, step + 1]), copy, torch.ones_like(step))
@@ -162,7 +185,7 @@ class Replay:
         """Whether a transition and its next state are stored."""
         if not len(self):
             return False
-        valid = self.rings["valid"][: self.added].any(1)
+        valid = self.valid[: self.added].any(1)
         valid[(self.added - 1) % self.slots] = False
         return bool(valid.any())
 
@@ -203,7 +226,7 @@ class Replay:
         if self.added - self.oldest < length:
             raise ValueError(f"the replay holds no sequence of {length} states yet")
         first = torch.randint(self.oldest, self.added - length + 1, (count,))
-        copy = torch.randint(self.rings["valid"].shape[1], (count,))
+        copy = torch.randint(self.valid.shape[1], (count,))
         time = torch.arange(length)[:, None]
         return self._gather(first + time, copy, torch.full_like(first, length - 1))
 
@@ -213,43 +236,29 @@ class Replay:
         """Steps of some copies as a trajectory; steps after `length` are padding."""
         assert self.spec is not None, "something was added"
         slot, time = step % self.slots, torch.arange(len(step))[:, None]
-        row = (slot * self.rings["alive"].shape[1] + copy).flatten()
+        device, inside = self.pages.device, time <= length
+        row = (slot * self.valid.shape[1] + copy).flatten().to(device)
         values: dict[str, Any] = {
             name: ring.flatten(0, 1)[row].unflatten(0, tuple(step.shape))
             for name, ring in self.rings.items()
         }
         values = {n: v.long() if v.dtype == torch.int32 else v for n, v in values.items()}
-        values["alive"] &= (time <= length)[..., None]
-        values["valid"] &= time < length
-        span = values.pop("span") * (time <= length)[..., None]
+        values["alive"] &= inside.to(device)[..., None]
+        values["valid"] &= (time < length).to(device)
+        span = self.span[slot, copy] * inside[..., None]
         stored = {n[7:]: values.pop(n) for n in list(values) if n.startswith("stored.")}
+        agents, page = self.spec.num_agents, slot // self.length
         return Trajectory(
             spec=self.spec,
-            edges=self._edges(slot // self.length, span),
-            memory=torch.zeros(step.shape[1] * self.spec.num_agents, 0),
+            edges=self.pages.edges(page.flatten(), span.flatten(0, 1), agents),
+            memory=torch.zeros(step.shape[1] * agents, 0, device=device),
             stored=stored,
             **values,
         )
 
-    def _edges(self, page: Int[Tensor, "time pick"], span: Int[Tensor, "time pick 2"]) -> Edges:
-        """The edges of some ranges of the pages, one range for each graph."""
-        assert self.spec is not None, "something was added"
-        ptr = torch.zeros(page.numel() + 1, dtype=torch.long)
-        torch.cumsum((span[..., 1] - span[..., 0]).flatten(), 0, out=ptr[1:])
-        where = [
-            (p, slice(*s))
-            for p, s in zip(page.flatten().tolist(), span.flatten(0, 1).tolist(), strict=True)
-        ]
-        index = np.empty((2, int(ptr[-1])), np.int32)
-        for side in range(2):
-            np.concatenate([self.pages[p][side][part] for p, part in where], out=index[side])
-        attr = None
-        if len(self.pages[0]) == 3:
-            attr = torch.from_numpy(np.concatenate([self.pages[p][2][part] for p, part in where]))
-        return Edges(torch.from_numpy(index), ptr, self.spec.num_agents, attr)
-
     def state_dict(self) -> dict[str, Any]:
         """All stored data, as tensors and plain containers."""
+        rings = {**self.rings, "span": self.span} if self.rings else {}
         return {
             "added": self.added,
             "length": self.length,
@@ -257,9 +266,9 @@ class Replay:
             "rings": {
                 # Saving a view would save the whole memory behind it, so a part is copied.
                 name: ring if self.added >= self.slots else ring[: self.added].clone()
-                for name, ring in self.rings.items()
+                for name, ring in rings.items()
             },
-            "pages": [[torch.from_numpy(array) for array in page] for page in self.pages],
+            "pages": self.pages.tensors(),
             "episodes": self.episodes,
         }
 
@@ -267,34 +276,19 @@ class Replay:
         """Restore a saved state; the spec comes with the next trajectory."""
         self.added, self.length = state["added"], state["length"]
         self.episodes = state["episodes"]
-        self.pages = [tuple(array.numpy() for array in page) for page in state["pages"]]
-        self.rings = {
-            name: saved.new_empty(state["slots"], *saved.shape[1:])
-            for name, saved in state["rings"].items()
-        }
-        for name, saved in state["rings"].items():
-            self.rings[name][: len(saved)] = saved
+        self.pages = EdgePages()
+        for number, parts in enumerate(state["pages"]):
+            index, attr = torch.stack(parts[:2]), parts[2:]
+            self.pages.put(number, Edges(index, torch.zeros(0, dtype=torch.long), 0, *attr))
+        slots, saved = state["slots"], state["rings"]
+        self.rings = {name: _restored(ring, slots) for name, ring in saved.items()}
+        if not saved:
+            return
+        self.span, self.valid = self.rings.pop("span"), self.rings["valid"].clone()
 
 
-def _page(edges: Edges) -> tuple[np.ndarray, ...]:
-    """Edges as arrays."""
-    parts = [*edges.index, *([] if edges.attr is None else [edges.attr])]
-    return tuple(part.cpu().numpy().copy() for part in parts)
-
-
-def check_memory(size: int, capacity: int) -> None:
-    """Refuse a replay that does not fit into the memory that is available.
-
-    Args:
-        size: bytes of the replay.
-        capacity: its steps.
-
-    Raises:
-        MemoryError: says what is needed, what there is and which options lower it.
-    """
-    there = psutil.virtual_memory().available
-    if size > there:
-        raise MemoryError(
-            f"a replay of buffer_size = {capacity:,} steps takes {size / 2**30:,.1f} GiB; "
-            f"{there / 2**30:,.1f} GiB are available. Lower buffer_size, or use half_precision"
-        )
+def _restored(saved: Tensor, slots: int) -> Tensor:
+    """A ring of so many slots whose first ones are saved."""
+    ring = saved.new_empty(slots, *saved.shape[1:])
+    ring[: len(saved)] = saved
+    return ring

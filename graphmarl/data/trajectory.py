@@ -126,14 +126,8 @@ class Trajectory:
             for f in fields(self)
             if isinstance(value := getattr(self, f.name), Tensor)
         }
-        edges = replace(
-            self.edges,
-            index=self.edges.index.to(device),
-            ptr=self.edges.ptr.to(device),
-            attr=None if self.edges.attr is None else self.edges.attr.to(device),
-        )
         stored = {name: value.to(device) for name, value in self.stored.items()}
-        return replace(self, edges=edges, stored=stored, **moved)
+        return replace(self, edges=self.edges.to(device), stored=stored, **moved)
 
 
 def _take(value: Tensor, pick: Tensor | slice) -> Tensor:

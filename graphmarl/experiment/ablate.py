@@ -47,7 +47,7 @@ def ablate(
         episodes: number of episodes of each evaluation.
         jobs: processes at a time; 0 trains in this process.
         runs: where the folder is.
-        device: device of the networks.
+        device: device of networks, replay and environments.
         progress: show progress bars where there are no processes.
 
     Returns:
@@ -117,7 +117,7 @@ def run_seeds(
         seeds: the seeds.
         runs: folder of the run folders.
         episodes: number of episodes of each evaluation.
-        device: device of the networks.
+        device: device of networks, replay and environments.
         progress: show progress bars.
 
     Returns:

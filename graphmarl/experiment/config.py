@@ -11,7 +11,7 @@ from graphmarl.checks import check_option
 from graphmarl.envs import find_env, make_env
 from graphmarl.experiment.finite import OnNaN
 from graphmarl.experiment.trust import with_names
-from graphmarl.functional.ranks import rank_seed
+from graphmarl.functional.ranks import rank, rank_seed
 from graphmarl.graphs import GraphBuilder, make_graph, typed_graph
 from graphmarl.learners import Learner
 from graphmarl.methods import find_method
@@ -73,6 +73,9 @@ class Values(NamedTuple):
 class Config:
     """Resolves the names of a configuration once, and builds the parts of a run.
 
+    An environment with an option `device` is on the device of the networks, unless it is given
+    another one; engines without it are on the CPU.
+
     Args:
         config: the arguments of `train`.
 
@@ -93,7 +96,8 @@ class Config:
         learner = self._learner
         self.method_options = defaults_of(learner, 1) | typed(learner, self.method_options)
         self.method_options = with_absolute_files(learner, self.method_options, 1)
-        self.env_options = defaults_of(env) | typed(env, self.env_options)
+        placed = {"device": config["device"]} if "device" in defaults_of(env) else {}
+        self.env_options = defaults_of(env) | placed | typed(env, self.env_options)
         self.env_options = with_names(env, with_absolute_files(env, self.env_options))
         graph = config["graph"] or learner.graph_for(self.method_options)
         sends = getattr(self._learner, "sends_messages", False)
@@ -132,7 +136,10 @@ class Config:
             raise ValueError(
                 f"num_envs is {copies}; allowed are multiples of {devices}, of devices"
             )
-        return self.environment(num_envs=copies // devices)
+        options: dict[str, Any] = {"num_envs": copies // devices}
+        if self.env_options.get("device") == "cuda":
+            options["device"] = f"cuda:{rank()}"
+        return self.environment(**options)
 
     def builder(self) -> GraphBuilder:
         """A new graph builder, seeded."""
@@ -148,6 +155,18 @@ class Config:
         """
         torch.manual_seed(self.seed)
         return construct("method", self.method, self._learner, self.method_options, spec)
+
+
+def on_device(config: Mapping[str, Any], device: str) -> dict[str, Any]:
+    """A configuration with networks, replay and environment on another device.
+
+    Args:
+        config: a configuration.
+        device: the device.
+    """
+    name, options = split_name(config["env"], "environment")
+    moved = {"device": device} if "device" in options else {}
+    return {**config, "env": {"name": name} | options | moved, "device": device}
 
 
 def checked_config(config: Mapping[str, Any]) -> dict[str, Any]:

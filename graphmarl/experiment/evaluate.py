@@ -14,7 +14,7 @@ from graphmarl.data import first_episodes
 from graphmarl.experiment.config import Named
 from graphmarl.experiment.policies import Policy, load_policy
 from graphmarl.nn import Channel, Cut
-from graphmarl.ranges import Copies, Seed
+from graphmarl.ranges import Copies, Device, Seed
 from graphmarl.results.run import Run
 from graphmarl.results.stats import Interval, confidence_interval
 from graphmarl.results.tables import read_rows
@@ -87,6 +87,7 @@ def evaluate(
     env: dict[str, Any] | None = None,
     cut: str | Cut | None = None,
     trust: bool = False,
+    device: Device = "cpu",
 ) -> Evaluation:
     """Evaluate the last checkpoint of a run on new episodes.
 
@@ -103,13 +104,15 @@ def evaluate(
         cut: which bits of the messages are not sent: `threshold=2`, `rank=80`,
             `rank=80,within=graph`, `budget=1` or `random=50`; nothing is cut without it.
         trust: import classes and functions from outside the library that the run names.
+        device: device of network and environment, whichever the run was trained on.
 
     Raises:
         FileNotFoundError: the folder holds no run or no checkpoint.
         CheckpointError: the checkpoint is damaged.
         ValueError: a name or value that is not allowed.
     """
-    with load_policy(run, episodes, graph, greedy, checkpoint, env, cut, trust) as loaded:
+    given = (run, episodes, graph, greedy, checkpoint, env, cut, trust)
+    with load_policy(*given, device=device) as loaded:
         return play(loaded.env, loaded.policy, seed, loaded.channel)
 
 
@@ -127,13 +130,14 @@ def play(
     """
     with torch.random.fork_rng(devices=[]):
         sent: dict[str, Tensor] = {}
-        returns = torch.zeros(env.num_envs, dtype=torch.float64)
-        lengths = torch.zeros(env.num_envs)
+        device = getattr(policy, "device", env.device)
+        returns = torch.zeros(env.num_envs, dtype=torch.float64, device=device)
+        lengths = torch.zeros(env.num_envs, device=device)
         info: dict[str, Tensor] = {}
-        for _, _, step, running in first_episodes(env, policy, seed):
+        for _, _, step, running in first_episodes(env, policy, seed, device=device):
             if channel is not None:
                 for name, count in channel.take(env.num_envs).items():
-                    sent[name] = sent.get(name, 0) + count * running
+                    sent[name] = sent.get(name, 0) + count.to(device) * running
             returns += torch.where(running, step.reward.double().sum(1), 0.0)
             lengths += running
             for name, value in step.info.items():

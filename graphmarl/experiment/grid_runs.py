@@ -36,7 +36,7 @@ class Settings:
         steps: environment steps of each run.
         episodes: number of episodes of each evaluation.
         checkpoint_every: environment steps between checkpoints.
-        device: device of the networks.
+        device: device of networks, replay and environments.
         threads: threads of PyTorch in each process; None leaves them unchanged.
         evaluate_every: environment steps between evaluations during training; 0 for none.
         monitor: metric of these evaluations by which the best checkpoint is kept.

@@ -12,13 +12,13 @@ from torch import Tensor
 
 from graphmarl.checks import checked
 from graphmarl.data import PolicyRunner, random_action
-from graphmarl.experiment.config import Config, Named
+from graphmarl.experiment.config import Config, Named, on_device
 from graphmarl.experiment.fitter import header
 from graphmarl.experiment.trust import trusted_config
 from graphmarl.graphs import GraphBuilder, make_graph
 from graphmarl.learners import Learner
 from graphmarl.nn import CUTS, AgentNetwork, Channel, Cut
-from graphmarl.ranges import Copies
+from graphmarl.ranges import Copies, Device
 from graphmarl.resolver import construct, joined, lookup, options_of, split_name
 from graphmarl.results.checkpoints import load_checkpoint, load_weights
 from graphmarl.results.run import Run
@@ -47,6 +47,11 @@ class LearnerPolicy:
         self.learner, self.greedy = learner, greedy
         self.runner = PolicyRunner(env.spec, env.num_envs, learner, builder)
         self.stored: dict[str, Tensor] = {}
+
+    @property
+    def device(self) -> torch.device:
+        """Device of the network, where steps are taken."""
+        return self.learner.device
 
     def __call__(self, step: Step) -> Tensor:
         """Actions in a step."""
@@ -84,6 +89,7 @@ def load_policy(
     cut: str | Cut | None = None,
     trust: bool = False,
     attention: bool = False,
+    device: Device = "cpu",
 ) -> Iterator[LoadedPolicy]:
     """A policy from a checkpoint, in an environment that is closed at the end.
 
@@ -98,6 +104,7 @@ def load_policy(
         cut: which bits of the messages are not sent, as in `evaluate`.
         trust: import classes and functions from outside the library that the run names.
         attention: the channel records the attention of the layers.
+        device: device of network and environment, whichever the run was trained on.
 
     Raises:
         FileNotFoundError: the folder holds no run or no checkpoint.
@@ -107,7 +114,8 @@ def load_policy(
     run = run if isinstance(run, Run) else Run(run, trust)
     rule = make_cut(cut) if isinstance(cut, str) else cut
     # The graph that is given here is trusted.
-    config = Config(trusted_config(run, trust) | ({} if graph is None else {"graph": graph}))
+    trained = on_device(trusted_config(run, trust), device)
+    config = Config(trained | ({} if graph is None else {"graph": graph}))
     path = run.last() if checkpoint is None else Path(checkpoint)
     path = run.best() if checkpoint == "best" else path
     options = {**(env or {}), "num_envs": episodes}
@@ -115,7 +123,8 @@ def load_policy(
         learner = config.learner(environment.spec)
         content = load_checkpoint(path, header=header(config.method, environment.spec))
         load_weights(learner, path, content)
-        policy = LearnerPolicy(environment, learner.eval(), config.builder(), greedy)
+        learner.to(device).eval()
+        policy = LearnerPolicy(environment, learner, config.builder(), greedy)
         with Channel(learner.network, environment.spec.num_agents, rule, attention) as channel:
             if rule is not None and not channel.layers:
                 raise ValueError(f"{config.method} sends no messages that could be cut")

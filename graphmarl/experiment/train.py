@@ -14,7 +14,7 @@ import torch
 from lightning.pytorch import Callback
 
 from graphmarl.checks import checked
-from graphmarl.experiment.config import Config, Devices, Mode, Named, Precision, Values
+from graphmarl.experiment.config import Config, Devices, Mode, Named, Precision, Values, on_device
 from graphmarl.experiment.finite import OnNaN
 from graphmarl.experiment.fit_run import fit_run
 from graphmarl.experiment.loggers import Loggers, logger_names
@@ -77,7 +77,9 @@ def train(
         name: name of the run folder; made of method, environment, graph and time without it.
         runs: folder of the run folders.
         checkpoint_every: environment steps between checkpoints.
-        device: device of the networks, such as `cpu` or `cuda:0`.
+        device: where networks, replay and environment are, such as `cpu` or `cuda:0`. Engines of
+            others, such as magent2 and Flatland, run on the CPU. A GPU adds up the messages to an
+            agent in no fixed order, so a seed repeats a run on it only up to rounding.
         devices: number of devices of that kind, each with a process of its own: the environment
             copies, buffers, batches and minibatches are divided among them, and gradients averaged.
         strategy: how several devices train; `ddp`, data parallel, is the only way, also of `auto`.
@@ -145,6 +147,7 @@ def resume(
     progress: bool = True,
     trust: bool = False,
     lost_rows: bool = False,
+    device: Device | None = None,
 ) -> Run:
     """Continue a run from its last checkpoint, with the result of an uninterrupted run.
 
@@ -157,6 +160,7 @@ def resume(
         progress: show a progress bar.
         trust: import classes and functions from outside the library that the run names.
         lost_rows: go on although rows of `metrics.csv` or `timing.csv` are missing.
+        device: another device, which the run keeps; its result is then another one.
 
     Raises:
         FileNotFoundError: the folder holds no run.
@@ -169,7 +173,8 @@ def resume(
     names = None if logger is None else logger_names(logger)
     given = {"steps": steps, "hours": hours, "logger": names}
     given = {name: value for name, value in given.items() if value is not None}
-    config = Config(trusted_config(run, trust) | given)
+    begun = trusted_config(run, trust) | given
+    config = Config(begun if device is None else on_device(begun, device))
     done = int(run.saved()[-1].stem.removeprefix("step_")) if run.saved() else 0
     if steps is not None and steps <= done:
         raise ValueError(f"steps is {steps}; {run.path} has {done:,} already, allowed are more")

@@ -91,7 +91,9 @@ def _parse(
     parser.add_argument("--episodes", type=int, default=episodes, help="of each evaluation")
     parser.add_argument("--runs", default="runs", help="folder of the run folders")
     parser.add_argument("--cuts", nargs="+", default=[], help="message cuts to evaluate as well")
-    parser.add_argument("--device", default="cpu", help="device of the networks")
+    parser.add_argument(
+        "--device", default="cpu", help="device of networks, replay and environments"
+    )
     parser.add_argument("--threads", type=int, default=1, help="threads of PyTorch")
     given = parser.parse_args(arguments)
     known = benchmarks[given.task].settings

@@ -28,7 +28,8 @@ class ShuffleEdges(Wrapper):
 
     Args:
         builder: the wrapped builder.
-        shuffle: exchange partners; if off, the edges are those of the wrapped builder.
+        shuffle: give every agent random partners; if off, the edges are those of the wrapped
+            builder.
     """
 
     def __init__(self, builder: GraphBuilder, shuffle: bool = True) -> None:

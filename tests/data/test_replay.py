@@ -297,7 +297,7 @@ def test_a_trajectory_of_another_shape_is_refused_and_changes_nothing(other):
 def test_a_replay_must_fit_as_far_as_the_run_can_fill_it(monkeypatch):
     (trajectory,) = play(1)
     free = type("Memory", (), {"available": 2**20})
-    monkeypatch.setattr("graphmarl.data.replay.psutil.virtual_memory", lambda: free)
+    monkeypatch.setattr("graphmarl.data.memory.psutil.virtual_memory", lambda: free)
     with pytest.raises(MemoryError, match=r"buffer_size = 10,000,000 .* Lower buffer_size"):
         Replay(10**7).add(trajectory)
     # 16 steps are a hundredth of the run.

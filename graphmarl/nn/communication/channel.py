@@ -62,9 +62,10 @@ class LayerMessages:
         """Bits sent per message: numbers, or the binary digits of its symbols."""
         if not self.alphabet:
             return self.keep.sum(1).float()
-        last = torch.tensor(self.alphabet).cumsum(0) - 1
-        digits = torch.tensor([float(symbol_bits(size)) for size in self.alphabet])
-        return self.keep[:, last].float() @ digits.to(self.message.device)
+        device = self.message.device
+        last = torch.tensor(self.alphabet, device=device).cumsum(0) - 1
+        digits = torch.tensor([float(symbol_bits(size)) for size in self.alphabet], device=device)
+        return self.keep[:, last].float() @ digits
 
     @property
     def bytes(self) -> Float[Tensor, " edge"]:
@@ -256,12 +257,13 @@ class Channel:
     def take(self, num_graphs: int) -> dict[str, Float[Tensor, " graph"]]:
         """Messages, bits and bytes of each graph since the last call."""
         rounds, self.messages = self.messages, []
-        total = torch.zeros(len(NAMES), num_graphs)
+        device = rounds[0].message.device if rounds else None
+        total = torch.zeros(len(NAMES), num_graphs, device=device)
         for each in rounds:
             sent = (each.bits > 0).float()
             parts = len(each.alphabet) or each.keep.shape[1]
             mask = 0 if self.cut is None else math.ceil(parts / 8)
             counts = torch.stack([sent, each.bits, each.bytes + mask * sent])
             graph = each.edge_index[1] // self.num_agents
-            total += scatter(counts, graph, 1, num_graphs).cpu()
+            total += scatter(counts, graph, 1, num_graphs)
         return dict(zip(NAMES, total, strict=True))

@@ -1,9 +1,9 @@
-"""The interface of environments: `Spec`, `Step` and `Environment`."""
+"""What environments and the rest of the library agree on."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -114,16 +114,23 @@ class Step:
 
     def clone(self) -> Step:
         """A copy with tensors of its own."""
-        named = {
-            name: value.clone() for name, value in vars(self).items() if torch.is_tensor(value)
-        }
-        return replace(self, **named, info={name: x.clone() for name, x in self.info.items()})
+        return self._each(Tensor.clone)
+
+    def to(self, device: torch.device) -> Step:
+        """The same step on a device; itself if it is there.
+
+        Args:
+            device: the device.
+        """
+        if self.alive.device == device:
+            return self
+        return self._each(lambda value: value.to(device))
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> Step:
+        named = {name: change(x) for name, x in vars(self).items() if isinstance(x, Tensor)}
+        return replace(self, **named, info={name: change(x) for name, x in self.info.items()})
 
 
-TYPES = {name: (torch.float32,) for name in ("reward", "position", "state")}
-TYPES |= {name: (torch.bool,) for name in ("alive", "terminated", "truncated", "available")}
-TYPES |= {"time": (torch.int64,), "links": (torch.int64,), "obs": (torch.float32, torch.uint8)}
-"""Types of the fields of a step."""
 Weighted = tuple[Float[Tensor, "_ ..."], Float[Tensor, " _"]]
 
 
@@ -151,10 +158,14 @@ class Environment(Checked, ABC):
     A constructor takes the task's options and `num_envs`, starts no engine, and sets `spec` and
     `num_envs`. The same seed gives the same episodes; a copy does not depend on the number of
     copies. `Batched` is the base class of tasks written as tensors, `Vector` of engines.
+
+    Attributes:
+        device: where its steps are and its actions go; the CPU by default, where engines run.
     """
 
     spec: Spec
     num_envs: int
+    device: torch.device = torch.device("cpu")
 
     @abstractmethod
     def reset(self, seed: int) -> Step:
@@ -195,103 +206,3 @@ class Environment(Checked, ABC):
     def close(self) -> None:
         """Release processes and engines."""
         return
-
-
-def check_action(action: Tensor, spec: Spec, num_envs: int) -> None:
-    """Refuse an action of the wrong shape, type or range.
-
-    Args:
-        action: the action.
-        spec: shapes of the environment.
-        num_envs: environment copies.
-
-    Raises:
-        ValueError: names the value and what is allowed.
-    """
-    if not isinstance(action, Tensor):
-        raise ValueError(f"action is {type(action).__name__}; it must be a tensor")
-    discrete = spec.action == "discrete"
-    shape = (num_envs, spec.num_agents) + (() if discrete else (spec.num_actions,))
-    if tuple(action.shape) != shape:
-        raise ValueError(
-            f"action has shape {tuple(action.shape)}; expected {shape}, one for each agent slot"
-        )
-    if discrete and (action.is_floating_point() or action.is_complex()):
-        raise ValueError(f"action has type {action.dtype}; discrete actions are integers")
-    low, high = (0, spec.num_actions - 1) if discrete else (-1, 1)
-    outside = ~((action >= low) & (action <= high))
-    if outside.any():
-        where = outside.nonzero()[0].tolist()
-        value = action[tuple(where)].item()
-        raise ValueError(
-            f"action {value} of environment {where[0]}, agent {where[1]} is out of range; "
-            f"allowed are {low} to {high}"
-        )
-
-
-def check_step(step: Step, spec: Spec, num_envs: int) -> None:
-    """Refuse a step that contradicts the spec in itself: fields, numbers, masks, links, metrics.
-
-    Args:
-        step: the step.
-        spec: shapes of the environment.
-        num_envs: environment copies.
-
-    Raises:
-        ValueError: names the field, its value and what is allowed.
-    """
-    pair = (num_envs, spec.num_agents)
-    shapes: dict[str, tuple[int, ...] | None] = {
-        "obs": pair + tuple(spec.obs_shape),
-        "alive": pair,
-        "reward": pair,
-        "terminated": (num_envs,),
-        "truncated": (num_envs,),
-        "time": (num_envs,),
-        "position": (*pair, 2) if spec.has_position else None,
-        "available": (*pair, spec.num_actions) if spec.has_available else None,
-        "state": (num_envs, spec.state_size) if spec.state_size else None,
-    }
-    for name, types in TYPES.items():
-        value: Any = getattr(step, name)
-        if value is not None and not isinstance(value, Tensor):
-            raise ValueError(f"{name} is {type(value).__name__}; it must be a tensor")
-        came = None if value is None else tuple(value.shape)
-        if name in shapes and came != shapes[name]:
-            raise ValueError(f"{name} has shape {came}; its spec says {shapes[name]}")
-        if value is not None and value.dtype not in types:
-            raise ValueError(f"{name} has type {value.dtype}; allowed is {types[0]}")
-        if value is not None and value.is_floating_point():
-            _check_finite(name, value, step.time)
-    if step.available is not None and (stuck := step.alive & ~step.available.any(-1)).any():
-        copy, agent = stuck.nonzero()[0].tolist()
-        raise ValueError(f"agent {agent} of copy {copy} is alive and has no legal action")
-    if step.links is not None:
-        _check_links(step.links, *pair)
-    for name, value in step.info.items():
-        came = tuple(value.shape) if isinstance(value, Tensor) else type(value).__name__
-        if not isinstance(value, Tensor) or not value.dim() or len(value) != num_envs:
-            allowed = f"a tensor with num_envs = {num_envs} entries"
-            raise ValueError(f"info[{name!r}] is {came}; it must be {allowed}")
-
-
-def _check_finite(name: str, value: Tensor, time: Tensor) -> None:
-    if (finite := torch.isfinite(value)).all():
-        return
-    copy, *rest = (~finite).nonzero()[0].tolist()
-    agent = f", agent {rest[0]}" if name != "state" else ""
-    number = value[~finite][0].item()
-    where = f"{name} of copy {copy}{agent}"
-    raise ValueError(f"{where} contains NaN or infinity: {number} at time {int(time[copy])}")
-
-
-def _check_links(links: Tensor, num_envs: int, agents: int) -> None:
-    if links.dim() != 2 or len(links) != 2:
-        raise ValueError(f"links has shape {tuple(links.shape)}; allowed is (2, edges)")
-    if not links.numel():
-        return
-    low, high, rows = int(links.min()), int(links.max()), num_envs * agents - 1
-    if low < 0 or high > rows:
-        raise ValueError(f"links has rows {low} to {high}; allowed are 0 to {rows}")
-    if (links[0] // agents != links[1] // agents).any():
-        raise ValueError("links joins agents of different copies")

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from graphmarl.cli.parsing import PARTS, Parser, first_sentence, parse
 from graphmarl.cli.training import train_command
-from graphmarl.experiment.ablate import report_suffix, write_report
+from graphmarl.experiment.ablate import holds_only, report_suffix, write_report
 from graphmarl.experiment.communication import cut_curve
 from graphmarl.experiment.evaluate import evaluate
 from graphmarl.experiment.grid_runs import Settings, commands, run_grid, runs_of
@@ -72,7 +72,8 @@ def ablate_command(words: list[str]) -> int:
         print("\n".join(commands(runs)))
         return 0
     failed = run_grid(runs, given.get("jobs", cores()))
-    report_command([str(folder), "--policy", given["policy"]])
+    trust = str(holds_only(folder, runs)).lower()
+    report_command([str(folder), "--policy", given["policy"], "--trust", trust])
     for name in failed:
         print(f"graphmarl ablate: {name} failed, see {folder / name / 'log.txt'}", file=sys.stderr)
     return 1 if failed else 0

@@ -12,7 +12,7 @@ import pandas as pd
 
 from graphmarl.checks import checked
 from graphmarl.experiment.config import Named
-from graphmarl.experiment.grid_runs import Settings, run_grid, runs_of
+from graphmarl.experiment.grid_runs import GridRun, Settings, run_grid, runs_of
 from graphmarl.experiment.report import report_page, warning_of
 from graphmarl.experiment.report_results import described
 from graphmarl.experiment.sweep import Cell, grid
@@ -72,7 +72,18 @@ def ablate(
     failed = run_grid(grid_runs, jobs, progress)
     if failed:
         raise RuntimeError(f"runs of {folder} failed: {', '.join(failed)}; see their log.txt")
-    return write_report(folder)
+    return write_report(folder, trust=holds_only(folder, grid_runs))
+
+
+def holds_only(folder: str | Path, runs: Sequence[GridRun]) -> bool:
+    """Whether a folder holds no other runs than those of a grid, whose options were checked.
+
+    Args:
+        folder: the folder.
+        runs: the runs of the grid.
+    """
+    names = {run.path.name for run in runs}
+    return all(path.name in names for path in Path(folder).glob("*-seed*"))
 
 
 @checked

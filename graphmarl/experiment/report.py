@@ -69,9 +69,10 @@ def facts_of(found: Comparison) -> dict[str, object]:
     counts = sorted({len(cell.returns) for cell in cells})
     done = sum(len(cell.returns) for cell in cells)
     every = done + sum(cell.unfinished for cell in cells)
-    facts["runs"] = f"{done} of {every} finished, {' or '.join(map(str, counts))} seeds each"
+    each = f"{' or '.join(map(str, counts))} seed{'s' * (counts != [1])} each"
+    facts["runs"] = f"{done} of {every} finished, {each}"
     less = ", less is better" if found.lower_is_better else ""
-    facts["metric"] = f"{found.metric} with the {found.policy} policy after training{less}"
+    facts["metric"] = f"{found.metric()} with the {found.policy} policy after training{less}"
     if warning := warning_of(found):
         facts["warning"] = warning
     return facts
@@ -143,7 +144,8 @@ def best_sections(found: Comparison, trust: bool) -> Iterator[Section]:
         return
     cell, run = best
     name = f"{run.path.name}{f' in {cell.environment}' if len(found.environments) > 1 else ''}"
-    text = f"The run with the best {found.metric} is {name}; one greedy episode was recorded."
+    metric = found.metric(cell.environment)
+    text = f"The run with the best {metric} is {name}; one greedy episode was recorded."
     try:
         seen = inspect(run, steps=GRAPH_STEPS, trust=trust or run.trust)
         parts = [graph_section(seen), statistics_section(seen), *who_sections(seen)]
@@ -160,23 +162,39 @@ def runs_section(found: Comparison) -> Section:
     Args:
         found: the comparison.
     """
+    several = len({cell.folder for cell in found.cells}) > 1
     rows = []
     for cell in found.cells:
-        for run in cell.runs:
-            config, path = run.config(), run.path / "timing.csv"
-            lines = read_rows(path) if path.exists() else []
-            steps = int(lines[-1]["env_steps"]) if lines else 0
-            trained = steps >= int(config.get("steps", 0)) and bool(lines)
-            done = (run.path / "evaluation.csv").exists()
-            state = "finished" if done else "not evaluated" if trained else "not finished"
-            rows.append(
-                {"run": run.path.name, "seed": seed_of(run.path), "state": state}
-                | {"env steps": f"{steps:,}", "device": str(config.get("device", ""))}
-                | {"minutes": f"{sum(float(line['seconds']) for line in lines) / 60:.1f}"}
-            )
+        where = {"folder": where_is(cell.folder)} if several else {}
+        paths = [path for path in cell.folder.glob("*-seed*") if path.is_dir()]
+        mine = [path for path in paths if path.name.rpartition("-seed")[0] == cell.name]
+        rows += [where | state_of(Run(path)) for path in sorted(mine, key=seed_of)]
     runs = pd.DataFrame(rows)
     content = [runs] if len(runs) <= LONG else [Folded(f"{len(runs)} runs", [runs])]
     return Section("Runs", "", content)
+
+
+def state_of(run: Run) -> dict[str, object]:
+    """How far a run is, as a row of a table.
+
+    Args:
+        run: its folder, which may hold nothing yet.
+    """
+    begun, path = (run.path / "config.yaml").exists(), run.path / "timing.csv"
+    config = run.config() if begun else {}
+    lines = read_rows(path) if path.exists() else []
+    steps = int(lines[-1]["env_steps"]) if lines else 0
+    trained = bool(lines) and steps >= int(config.get("steps", 0))
+    state = "not evaluated" if trained else "not finished" if begun else "not begun"
+    done = (run.path / "evaluation.csv").exists()
+    return {
+        "run": run.path.name,
+        "seed": seed_of(run.path),
+        "state": "finished" if done else state,
+        "env steps": f"{steps:,}",
+        "device": str(config.get("device", "")),
+        "minutes": f"{sum(float(line['seconds']) for line in lines) / 60:.1f}",
+    }
 
 
 def repeat_section(found: Comparison) -> Section:

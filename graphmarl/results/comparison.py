@@ -46,17 +46,21 @@ class Comparison:
     @property
     def environments(self) -> list[str]:
         """Names of the environments in which a run has begun."""
-        return list(dict.fromkeys(cell.environment for cell in self.cells if cell.environment))
+        return list(dict.fromkeys(c.environment for c in self.cells if c.environment)) or [""]
 
     @property
     def algorithms(self) -> list[str]:
         """Names of the algorithms."""
         return list(dict.fromkeys(cell.algorithm for cell in self.cells))
 
-    @property
-    def metric(self) -> str:
-        """The compared metric."""
-        return next((cell.metric for cell in self.cells if cell.returns), "return")
+    def metric(self, environment: str | None = None) -> str:
+        """The compared metric: the return of the team where an environment has one.
+
+        Args:
+            environment: name of the environment; the metrics of all without it.
+        """
+        cells = self.cells if environment is None else self.of(environment)
+        return " or ".join(dict.fromkeys(c.metric for c in cells if c.returns)) or "return"
 
     @property
     def normalised(self) -> bool:

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from graphmarl.results.comparison import Comparison
 from graphmarl.results.curves import curve_source
 from graphmarl.results.figures import grid_of, new_axes, new_figure
-from graphmarl.results.stats import curve_estimates, estimates, improvement, profiles
+from graphmarl.results.stats import curve_estimates, estimates, improvement, over_seeds, profiles
 
 # The palette of Okabe and Ito without its yellow, which is hard to see on white. Colours and
 # dashes have periods of 7 and 4, so that 28 algorithms differ, and neighbours do in grey.
@@ -71,7 +71,9 @@ def draw_curves(found: Comparison, environment: str, axes: Axes | None = None) -
             if (cell.algorithm, cell.environment) == (name, environment) and curve:
                 draw_band(axes, curve.steps, curve.values[:, None], number, name)
     axes.set_xlabel("environment steps")
-    axes.set_ylabel(f"{found.metric.replace('_', ' ')} in {curve_source(found.cells)}, IQM")
+    axes.set_ylabel(
+        f"{found.metric(environment).replace('_', ' ')} in {curve_source(found.cells)}, IQM"
+    )
     return _finish(axes)
 
 
@@ -172,13 +174,13 @@ def draw_finals(found: Comparison, environment: str, axes: Axes | None = None) -
         number = found.algorithms.index(cell.algorithm)
         colour = style_of(number)["color"]
         axes.plot(cell.returns, [place] * len(cell.returns), ".", color=colour, alpha=0.45)
-        (row,) = estimates({"": np.array(cell.returns)[:, None]}).to_dict("records")
+        row = over_seeds(tuple(cell.returns))
         draw_interval(axes, place, number, row["iqm"], row["iqm_low"], row["iqm_high"])
     labels = [
         f"{c.algorithm} ({c.unfinished} unfinished)" if c.unfinished else c.algorithm for c in cells
     ]
     _rows(axes, labels)
-    axes.set_xlabel(f"final {found.metric.replace('_', ' ')}, IQM")
+    axes.set_xlabel(f"final {found.metric(environment).replace('_', ' ')}, IQM")
     return axes
 
 
@@ -229,7 +231,7 @@ def _rows(axes: Axes, labels: Sequence[str]) -> None:
 def _score(found: Comparison) -> str:
     if found.normalised:
         return "normalised score"
-    return f"{'minus ' if found.lower_is_better else ''}{found.metric.replace('_', ' ')}"
+    return f"{'minus ' if found.lower_is_better else ''}{found.metric().replace('_', ' ')}"
 
 
 def _finish(axes: Axes) -> Axes:

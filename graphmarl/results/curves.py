@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from jaxtyping import Float
 
-from graphmarl.results.cells import CellResult
+from graphmarl.results.cells import CellResult, seed_of
 from graphmarl.results.run import Run
 
 EVALUATIONS = "evaluations.csv"
@@ -75,7 +75,7 @@ def curve_of(cell: CellResult, source: Source, policy: str = "greedy") -> Curve 
             else _trained(run, cell.metric)
         )
         if len(values):
-            found[int(run.config().get("seed", len(found)))] = values
+            found[seed_of(run.path)] = values
     curves = list(found.values())
     if not curves:
         return None

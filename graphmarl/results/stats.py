@@ -9,7 +9,9 @@ import statistics as stats
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from importlib import import_module
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -144,6 +146,17 @@ def estimates(scores: Scores, gamma: float | None = None) -> pd.DataFrame:
             for end, value in zip(("", "_low", "_high"), three, strict=True)
         }
     return pd.DataFrame.from_dict(rows, orient="index")
+
+
+@cache
+def over_seeds(values: tuple[float, ...]) -> Mapping[str, float]:
+    """The row of `estimates` of one algorithm in one environment.
+
+    Args:
+        values: one number for each seed.
+    """
+    (row,) = estimates({"": np.array(values)[:, None]}).to_dict("records")
+    return MappingProxyType({str(name): float(value) for name, value in row.items()})
 
 
 def curve_estimates(

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from graphmarl.results.cells import CellResult, differing, twins
-from graphmarl.results.stats import estimates
+from graphmarl.results.stats import over_seeds
 
 SENT = ("messages", "bits")
 """Columns of an evaluation that say what communication costs, of an average step."""
@@ -58,7 +58,7 @@ def _aggregates(cell: CellResult, metric: str) -> dict[str, float]:
     names |= {name: name for name in ("iqm", "iqm_low", "iqm_high")}
     if not cell.returns:
         return dict.fromkeys(names.values(), np.nan)
-    (found,) = estimates({"": np.array(cell.returns)[:, None]}).to_dict("records")
+    found = over_seeds(tuple(cell.returns))
     return {title: found[name] for name, title in names.items()}
 
 
@@ -187,8 +187,7 @@ def summary(rows: pd.DataFrame) -> pd.DataFrame:
         line = {"name": name, "policy": policy, "seeds": len(group)}
         line["env_steps"] = int(group["env_steps"].max())
         for column in ("return", "steps"):
-            scores = group[column].to_numpy(float)[:, None]
-            (each,) = estimates({"": scores}).to_dict("records")
+            each = over_seeds(tuple(group[column].to_numpy(float).tolist()))
             line |= {f"{column}{end}": each[f"mean{end}"] for end in ("", "_low", "_high")}
         found.append(line)
     return pd.DataFrame(found)

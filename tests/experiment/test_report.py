@@ -16,10 +16,12 @@ from left_runs import leave
 
 import graphmarl.cli.training
 from graphmarl.cli import main
-from graphmarl.experiment.ablate import report_suffix, run_seeds, write_report
+from graphmarl.experiment.ablate import holds_only, report_suffix, run_seeds, write_report
 from graphmarl.experiment.config import Config
+from graphmarl.experiment.grid_runs import Settings, runs_of
 from graphmarl.experiment.repeat import changed_versions, repeating, train_words, versions_table
 from graphmarl.experiment.report import report_page
+from graphmarl.experiment.sweep import Cell
 from graphmarl.methods import METHODS
 from graphmarl.results.cells import read_results
 from graphmarl.results.comparison import Comparison
@@ -145,6 +147,43 @@ def test_several_folders_make_one_report(tmp_path, capsys):
     assert changed["version"].tolist() == ["2.3", "2.9"] and changed["runs"].tolist() == [2, 2]
 
 
+@pytest.mark.filterwarnings(FEW)
+def test_runs_that_are_not_finished_are_listed(tmp_path):
+    leave(tmp_path, "a-seed0", 1.0)
+    leave(tmp_path, "a-seed1", None)
+    leave(tmp_path, "a-seed2", None, steps=900)
+    (tmp_path / "a-seed10").mkdir()
+    page = report_page(Comparison(read_results(tmp_path)))
+    body = page[page.index("<h2>Runs</h2>") :]
+    states = re.findall(r"words.>(a-seed\d+)</td>\s*<td>\d+</td>\s*<td[^>]*>([a-z ]+)<", body)
+    assert states == [
+        ("a-seed0", "finished"),
+        ("a-seed1", "not evaluated"),
+        ("a-seed2", "not finished"),
+        ("a-seed10", "not begun"),
+    ]
+    assert "1 of 4 finished, 1 seed each" in page
+
+
+def test_a_folder_in_which_nothing_has_ended_has_a_report(tmp_path):
+    (tmp_path / "empty" / "a-seed0").mkdir(parents=True)
+    leave(tmp_path / "begun", "a-seed0", None)
+    for name in ("empty", "begun"):
+        rows = write_report(tmp_path / name)
+        assert rows["seeds"].tolist() == [0] and rows["unfinished"].tolist() == [1]
+        assert "There is no finished run" in (tmp_path / name / "report.html").read_text("utf-8")
+
+
+@pytest.mark.filterwarnings(FEW)
+def test_less_of_a_metric_may_be_better(tmp_path):
+    for name, value in (("slow", 9.0), ("quick", 2.0)):
+        leave(tmp_path, f"{name}-seed0", 1.0, more={"travel": value})
+    write_report(tmp_path, metric="travel", lower_is_better=True)
+    page = (tmp_path / "report-travel.html").read_text(encoding="utf-8")
+    assert "a run of quick, which has the highest" in page and "less is better" in page
+    assert "minus travel" in svgs(page)
+
+
 def test_an_empty_folder_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="holds no runs"):
         write_report(tmp_path)
@@ -210,6 +249,14 @@ def test_a_graph_that_cannot_be_shown_is_said_in_words(tmp_path, monkeypatch):
 
     monkeypatch.setattr("graphmarl.experiment.report.inspect", missing)
     assert "graphmarl[inspect]" in report_page(Comparison(read_results(tmp_path)))
+
+
+def test_a_folder_with_other_runs_is_not_trusted(tmp_path):
+    cells = [Cell(name, "ippo", "navigation", "none") for name in "ab"]
+    runs = runs_of(cells, [0, 1], tmp_path, Settings())
+    for name in ("a-seed0", "b-seed1"):
+        (tmp_path / name).mkdir()
+    assert holds_only(tmp_path, runs) and not holds_only(tmp_path, runs[:2])
 
 
 def test_rliable_is_not_imported_with_the_library():

@@ -14,6 +14,7 @@ import yaml
 
 from graphmarl.envs import find_env
 from graphmarl.experiment.config import Values
+from graphmarl.experiment.grid_runs import Settings
 from graphmarl.graphs import find_graph
 from graphmarl.methods import find_method
 from graphmarl.resolver import options_of
@@ -75,8 +76,9 @@ def repeating(cells: Sequence[CellResult]) -> list[str]:
         commands: dict[str, list[str]] = {}
         for run in cell.runs:
             words = train_words(run.config())
-            if len(cell.evaluations) and "episodes" in cell.evaluations:
-                words += ["--evaluate", str(int(cell.evaluations["episodes"].max()))]
+            # Evaluations before 0.3 do not say their number of episodes, which was 32 by default.
+            known = [each for each in cell.column("episodes") if each == each]
+            words += ["--evaluate", str(int(max(known, default=Settings.episodes)))]
             words += ["--runs", folders[cell.folder]]
             seeds = commands.setdefault(shlex.join(["graphmarl", *words]), [])
             seeds.append(str(seed_of(run.path)))

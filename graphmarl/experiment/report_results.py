@@ -47,7 +47,13 @@ def results_sections(found: Comparison) -> Iterator[Section]:
     for environment in found.environments:
         cells = found.of(environment)
         rows = described(table(cells), cells).assign(cell=[cell.algorithm for cell in cells])
-        content: list[Any] = [presented(rows)]
+        texts = presented(rows)
+        first = ["cell", found.metric(environment), "iqm"]
+        # On a narrow screen the rest is scrolled to.
+        texts = texts[
+            [name for name in first if name in texts] + [n for n in texts if n not in first]
+        ]
+        content: list[Any] = [texts]
         content += [svg_of(draw_curves(found, environment))]
         content += [svg_of(draw_finals(found, environment))]
         several = len(found.environments) > 1
@@ -90,7 +96,7 @@ def comparison_sections(found: Comparison) -> Iterator[Section]:
     """
     if len(found.scores) < 2:
         return
-    left = " ".join(f"{line}." for line in found.left_out)
+    left = f"Left out: {'; '.join(found.left_out)}." if found.left_out else ""
     if found.normalised:
         ends = [
             "{}: 0 is {:.4g}, 1 is {:.4g}".format(each, *found.ends(each))

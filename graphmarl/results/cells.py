@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import pandas as pd
 
 from graphmarl.results.run import Run
 
+T = TypeVar("T")
 TEAM = "team_return"
 """Metric of an environment whose return is not the sum of its agents' rewards."""
 ENV_OPTION = re.compile(r"-env\.\w+=.*?(?=-(?:method|env|graph)\.|$)")
@@ -182,17 +183,23 @@ def _place(cell: CellResult) -> tuple[Path, str]:
 
 
 def _named(cells: Sequence[CellResult]) -> list[CellResult]:
-    """Cells with the names of their algorithms; equal ones are told apart by their folders."""
-    short = [replace(cell, algorithm=ENV_OPTION.sub("", cell.name)) for cell in cells]
-    met = Counter((cell.algorithm, cell.environment) for cell in short)
-    twice = {name for (name, _), count in met.items() if count > 1}
-    long = [replace(c, algorithm=c.name) if c.algorithm in twice else c for c in short]
-    met = Counter((cell.algorithm, cell.environment) for cell in long)
-    twice = {name for (name, _), count in met.items() if count > 1}
-    return [
-        replace(c, algorithm=f"{c.folder.name}/{c.name}") if c.algorithm in twice else c
-        for c in long
+    """Cells with the names of their algorithms, of which each is once in an environment."""
+    found = [replace(cell, algorithm=ENV_OPTION.sub("", cell.name)) for cell in cells]
+    twice = _twice((cell.folder, cell.algorithm, cell.environment) for cell in found)
+    within = {(folder, name) for folder, name, _ in twice}
+    found = [
+        replace(c, algorithm=c.name) if (c.folder, c.algorithm) in within else c for c in found
     ]
+    twice = _twice((cell.algorithm, cell.environment) for cell in found)
+    across = {name for name, _ in twice}
+    return [
+        replace(c, algorithm=f"{c.folder.name}/{c.algorithm}") if c.algorithm in across else c
+        for c in found
+    ]
+
+
+def _twice(keys: Iterable[T]) -> set[T]:
+    return {key for key, count in Counter(keys).items() if count > 1}
 
 
 def differing(cells: Sequence[CellResult]) -> list[str]:

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
+from scipy.stats import trim_mean
 
 from graphmarl.results.cells import CellResult
 from graphmarl.results.curves import Curve, curve_of, curve_source
-from graphmarl.results.stats import estimates
 
 
 @dataclass(frozen=True)
@@ -142,11 +142,9 @@ class Comparison:
         """Sentences on the results that are not in `scores`."""
         if len(self.environments) == 1:
             return []
-        lines = []
-        for name in self.algorithms:
-            if name not in self.seeds:
-                lines.append(f"{name} has no seed that was evaluated in every environment")
-                continue
+        absent = [name for name in self.algorithms if name not in self.seeds]
+        lines = [f"not in every environment are {', '.join(absent)}"] if absent else []
+        for name in self.seeds:
             cells = [self.cell(name, environment) for environment in self.environments]
             more = sum(len(cell.returns) - len(self.seeds[name]) for cell in cells if cell)
             if more:
@@ -158,7 +156,8 @@ class Comparison:
         """The algorithm with the highest interquartile mean; None if nothing was evaluated."""
         if not self.scores:
             return None
-        return str(estimates(self.scores)["iqm"].idxmax())
+        middle = {name: trim_mean(each.ravel(), 0.25) for name, each in self.scores.items()}
+        return max(middle, key=lambda name: middle[name])
 
     @cached_property
     def curves(self) -> list[tuple[CellResult, Curve | None]]:

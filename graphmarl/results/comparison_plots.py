@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 
 from graphmarl.results.comparison import Comparison
 from graphmarl.results.curves import curve_source
-from graphmarl.results.figures import grid_of, new_axes, new_figure
+from graphmarl.results.figures import figure_of, grid_of, new_axes, new_figure
 from graphmarl.results.stats import curve_estimates, estimates, improvement, over_seeds, profiles
 
 # The palette of Okabe and Ito without its yellow, which is hard to see on white. Colours and
@@ -20,9 +20,11 @@ from graphmarl.results.stats import curve_estimates, estimates, improvement, ove
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#56B4E9", "#E69F00")
 STYLES = ("-", "--", "-.", ":")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
-WIDTH = 5.6
+WIDTH = 4.8
 """Width of a figure on a page, in inches."""
-LABEL = 26
+HEIGHT = 3.3
+"""Its height without names."""
+LABEL = 30
 """Characters of a line of a name."""
 
 
@@ -65,7 +67,8 @@ def draw_curves(found: Comparison, environment: str, axes: Axes | None = None) -
         environment: name of the environment.
         axes: axes to draw on; a new figure without it.
     """
-    axes = new_axes(WIDTH, 3.4 + 0.1 * len(found.algorithms)) if axes is None else axes
+    own = axes is None
+    axes = new_axes(WIDTH, HEIGHT) if axes is None else axes
     for number, name in enumerate(found.algorithms):
         for cell, curve in found.curves:
             if (cell.algorithm, cell.environment) == (name, environment) and curve:
@@ -74,7 +77,8 @@ def draw_curves(found: Comparison, environment: str, axes: Axes | None = None) -
     axes.set_ylabel(
         f"{found.metric(environment).replace('_', ' ')} in {curve_source(found.cells)}, IQM"
     )
-    return _finish(axes)
+    axes.grid(alpha=0.3)
+    return _finish(axes) if own else axes
 
 
 def draw_joint_curves(found: Comparison) -> Axes | None:
@@ -89,7 +93,7 @@ def draw_joint_curves(found: Comparison) -> Axes | None:
     steps, scores = found.joint_curves()
     if not scores:
         return None
-    axes = new_axes(WIDTH, 3.4 + 0.1 * len(found.algorithms))
+    axes = new_axes(WIDTH, HEIGHT)
     for number, name in enumerate(found.algorithms):
         if name in scores:
             draw_band(axes, steps, scores[name], number, name)
@@ -107,7 +111,7 @@ def draw_profiles(found: Comparison) -> Axes:
     every = np.concatenate([each.ravel() for each in found.scores.values()])
     margin = 0.05 * (np.ptp(every) or 1.0)
     table = profiles(found.scores, np.linspace(every.min() - margin, every.max() + margin, 101))
-    axes = new_axes(WIDTH, 3.2 + 0.1 * len(found.scores))
+    axes = new_axes(WIDTH, HEIGHT)
     for name, part in table.groupby("algorithm", sort=False):
         style = style_of(found.algorithms.index(str(name)))
         tau = part["tau"].to_numpy(float)
@@ -210,7 +214,8 @@ def draw_results(found: Comparison) -> Figure:
     """
     environments = found.environments
     most = max(len(found.of(each)) for each in environments)
-    figure = new_figure(13, max(4.0, 1.6 + 0.32 * most) * len(environments))
+    height = max(4.0, 1.6 + 0.32 * most) * len(environments)
+    figure = new_figure(13, height)
     rows = grid_of(figure, len(environments), 2)
     for row, environment in enumerate(environments):
         left, right = rows[2 * row], rows[2 * row + 1]
@@ -218,12 +223,13 @@ def draw_results(found: Comparison) -> Figure:
         draw_finals(found, environment, right)
         if len(environments) > 1:
             left.set_title(environment, fontsize=10)
+    add_legend(rows[::2], height)
     return figure
 
 
 def _rows(axes: Axes, labels: Sequence[str]) -> None:
     """Names at the places of rows, the first on top."""
-    axes.set_yticks(range(len(labels)), [fill(each, LABEL) for each in labels], fontsize=8)
+    axes.set_yticks(range(len(labels)), [fill(each, LABEL) for each in labels], fontsize=9)
     axes.set_ylim(len(labels) - 0.5, -0.5)
     axes.grid(axis="x", alpha=0.3)
 
@@ -235,13 +241,35 @@ def _score(found: Comparison) -> str:
 
 
 def _finish(axes: Axes) -> Axes:
-    """A grid, and names under the axes."""
+    """A grid, and names under the axes, in a figure that is as high as they need."""
     axes.grid(alpha=0.3)
-    handles, names = axes.get_legend_handles_labels()
-    if handles:
-        columns = 2 if max(map(len, names)) <= LABEL else 1
-        under = {"loc": "upper center", "bbox_to_anchor": (0.5, -0.2), "ncols": columns}
-        axes.legend(
-            handles, [fill(n, 2 * LABEL) for n in names], fontsize=8, frameon=False, **under
-        )
+    add_legend([axes], HEIGHT)
     return axes
+
+
+def add_legend(several: Sequence[Axes], height: float) -> None:
+    """The names of all curves under the figure, which is made higher by them.
+
+    Args:
+        several: axes of one figure.
+        height: height of the figure without names, in inches.
+    """
+    found = [axes.get_legend_handles_labels() for axes in several]
+    handles = {
+        name: line for lines, names in found for line, name in zip(lines, names, strict=True)
+    }
+    figure, width = figure_of(several[0]), max(map(len, handles), default=0)
+    if not handles:
+        return
+    names = [fill(name, 2 * LABEL) for name in handles]
+    columns = max(1, int(figure.get_figwidth() / (0.5 + 0.075 * min(width, 2 * LABEL))))
+    lines = -(-len(names) // columns) * max(name.count("\n") + 1 for name in names)
+    figure.set_figheight(height + 0.17 * lines)
+    figure.legend(
+        handles.values(),
+        names,
+        loc="outside lower center",
+        ncols=columns,
+        fontsize=9,
+        frameon=False,
+    )

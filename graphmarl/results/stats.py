@@ -9,7 +9,7 @@ import statistics as stats
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 from importlib import import_module
 from types import MappingProxyType
 from typing import Any
@@ -167,11 +167,17 @@ def curve_estimates(
     Args:
         scores: a score for each run, task and point.
     """
+    return _curve(scores.astype(float).tobytes(), scores.shape)
+
+
+@lru_cache(maxsize=256)
+def _curve(data: bytes, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A curve is drawn on the page and in the picture."""
 
     def iqm(each: np.ndarray) -> np.ndarray:
         return trim_mean(each.reshape(-1, each.shape[-1]), 0.25, axis=0)
 
-    return _bootstrap(scores, iqm, FEWER)
+    return _bootstrap(np.frombuffer(data).reshape(shape), iqm, FEWER)
 
 
 def profiles(scores: Scores, taus: Float[np.ndarray, " tau"]) -> pd.DataFrame:

@@ -143,9 +143,10 @@ def numbers_as_text(values: Sequence[float]) -> list[str]:
 
 
 def _decimals(values: Sequence[float]) -> int:
-    """Decimals that leave about four digits of the largest number."""
+    """Decimals that leave three or four digits of the largest number."""
     largest = max((abs(value) for value in values if value == value), default=0.0)
-    return next((places for least, places in ((1e3, 0), (1e2, 1), (1, 2)) if largest >= least), 4)
+    steps = ((1e3, 0), (1e2, 1), (1, 2), (0.1, 3))
+    return next((places for least, places in steps if largest >= least), 4)
 
 
 def printed(found: pd.DataFrame) -> str:

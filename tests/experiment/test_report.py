@@ -212,6 +212,12 @@ def test_the_commands_are_lines_of_a_shell(folder, tmp_path):
     assert len(lines) == 4 and lines[-1] == "graphmarl report again"
     # A shell runs them with a program of that name, which prints its arguments.
     script = "graphmarl() { printf '%s\\n' \"$*\"; }\n" + "\n".join(lines)
+    path = folder / "dgn-knn-seed0" / "evaluation.csv"
+    path.write_text("policy,return\ngreedy,3.0\n")  # as version 0.2 wrote it
+    assert repeating(read_results(folder)) == lines
+    for path in folder.glob("dgn-knn-seed*/evaluation.csv"):
+        path.write_text("policy,return\ngreedy,3.0\n")
+    assert "--evaluate 32" in repeating(read_results(folder))[0]
     done = subprocess.run(["bash", "-c", script], capture_output=True, text=True, cwd=tmp_path)
     said = done.stdout.splitlines()
     assert done.returncode == 0 and len(said) == 16

@@ -56,8 +56,8 @@ def test_what_is_not_in_all_environments_is_left_out_and_said(suite):
     found = Comparison(read_results(suite))
     assert list(found.scores) == ["a", "b"] and found.scores["a"].shape == (2, 2)
     assert found.left_out == [
+        "not in every environment are c",
         "1 results of a have no counterpart in every environment",
-        "c has no seed that was evaluated in every environment",
     ]
 
 

@@ -128,10 +128,19 @@ def test_equal_names_in_two_folders_are_told_apart(tmp_path):
         leave(tmp_path / folder, "a-seed0", 1.0)
     found = Comparison(read_results([tmp_path / "one", tmp_path / "two"]))
     assert found.algorithms == ["one/a", "two/a"] and len(found.environments) == 1
+    for number in (3, 9):
+        path = tmp_path / "three"
+        leave(path, f"a-env.num_agents={number}-seed0", 1.0, env={"num_agents": number})
+    leave(tmp_path / "four", "a-seed0", 1.0, env={"num_agents": 3})
+    found = Comparison(read_results([tmp_path / "three", tmp_path / "four"]))
+    assert found.algorithms == ["three/a", "four/a"], "one is in two environments"
+    leave(tmp_path / "four", "a-env.num_agents=3-seed0", 1.0, env={"num_agents": 3})
+    found = Comparison(read_results(tmp_path / "four"))
+    assert found.algorithms == ["a", "a-env.num_agents=3"]
     with pytest.raises(ValueError, match="one of them comes twice"):
         read_results([tmp_path / "one", tmp_path / "two" / ".." / "one"])
     with pytest.raises(FileNotFoundError, match="holds no runs that are called CELL-seedN"):
-        read_results([tmp_path / "one", tmp_path / "three"])
+        read_results([tmp_path / "one", tmp_path / "five"])
 
 
 def test_curves_are_read_on_steps_that_all_seeds_have(tmp_path):

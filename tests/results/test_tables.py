@@ -58,6 +58,6 @@ def test_numbers_of_a_column_have_equal_decimals():
         "7.00 (one seed)",
         "",
     ]
-    assert with_intervals([0.5], [0.25], [0.75]) == ["0.5000 [0.2500, 0.7500]"]
+    assert with_intervals([0.5], [0.25], [0.75]) == ["0.500 [0.250, 0.750]"]
     assert numbers_as_text([1234.5, 2.0, nan]) == ["1234", "2", ""]
     assert numbers_as_text([nan]) == [""]

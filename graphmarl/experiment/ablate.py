@@ -138,7 +138,7 @@ def write_report(
     if html:
         into.write(f"report{end}.html", report_page(found, trust))
     if warning := warning_of(found):
-        warnings.warn(warning, stacklevel=2)
+        warnings.warn(warning, stacklevel=3)
     return rows
 
 

@@ -49,7 +49,8 @@ class Interval:
 def confidence_interval(values: Sequence[float], level: float = 0.95) -> Interval:
     """Student's t interval of a mean, as over the episodes of one evaluation.
 
-    Episodes of one run say nothing of another seed: tables over seeds have `estimates`.
+    Episodes of one run say nothing of another seed: reports have `estimates` over seeds. The page
+    of measured results has this interval over seeds too, where most rows have two or three.
 
     Args:
         values: independent numbers.

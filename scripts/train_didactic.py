@@ -48,8 +48,7 @@ def main() -> None:
             given.episodes,
             given.device,
         )
-        for row in summary(rows):
-            print("  ".join(f"{key} {value}" for key, value in row.items()), flush=True)
+        print(summary(rows).to_string(index=False), flush=True)
         for seed in given.seeds:
             for row in measure_cuts(
                 Run(Path(given.runs) / f"{name}-seed{seed}", trust=True),

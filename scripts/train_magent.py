@@ -60,8 +60,7 @@ def main() -> None:
         given.episodes,
         given.device,
     )
-    for row in summary(rows):
-        print("  ".join(f"{key} {value}" for key, value in row.items()))
+    print(summary(rows).to_string(index=False))
     for row in read_rows(PAPER):
         if (row["map"], row["size"]) == (given.map, str(given.size)):
             print(f"Table II  {row['method']}: return {row['return']}, steps {row['steps']}")

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from graphmarl.cli.parsing import PARTS, Parser, first_sentence, parse
 from graphmarl.cli.training import train_command
-from graphmarl.experiment.ablate import write_report
+from graphmarl.experiment.ablate import holds_only, report_suffix, write_report
 from graphmarl.experiment.communication import cut_curve
 from graphmarl.experiment.evaluate import evaluate
 from graphmarl.experiment.grid_runs import Settings, commands, run_grid, runs_of
@@ -72,22 +72,31 @@ def ablate_command(words: list[str]) -> int:
         print("\n".join(commands(runs)))
         return 0
     failed = run_grid(runs, given.get("jobs", cores()))
-    report_command([str(folder), "--policy", given["policy"]])
+    trust = str(holds_only(folder, runs)).lower()
+    report_command([str(folder), "--policy", given["policy"], "--trust", trust])
     for name in failed:
         print(f"graphmarl ablate: {name} failed, see {folder / name / 'log.txt'}", file=sys.stderr)
     return 1 if failed else 0
 
 
 def report_command(words: list[str]) -> None:
-    """Print the table of an ablation and plot it, from its run folders."""
-    text = "Print the table of an ablation and plot its results."
-    parser = Parser("report", text, ["report runs/ABLATION --policy stochastic"])
-    parser.add_argument("folder", help="the folder of the ablation")
+    """Print the table of ablations; writes it, their figures and a page."""
+    text = "Print the table of ablations and suites, and write tables, figures and a page."
+    examples = [
+        "report runs/ABLATION --policy stochastic",
+        "report runs/ONE runs/OTHER --out runs/both",
+        "report runs/TRAFFIC --metric queue --lower_is_better true",
+    ]
+    parser = Parser("report", text, examples)
+    parser.add_argument("folder", nargs="+", help="folders of ablations or suites")
     parser.add_options(write_report, skip=("folder",))
     given = parse(parser, words)
     print(printed(write_report(**given)))
-    folder = Path(given["folder"])
-    print(f"{folder / 'table.csv'} {folder / 'ablation.png'}")
+    folder = Path(given.get("out") or given["folder"][0])
+    end = report_suffix(given.get("policy", "greedy"), given.get("metric"))
+    names = [f"table{end}.csv", f"ablation{end}.png"]
+    names += [f"report{end}.html"] if given.get("html", True) else []
+    print(*(folder / name for name in names))
 
 
 def evaluate_command(words: list[str]) -> None:

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+
+import pandas as pd
 
 from graphmarl.checks import checked
 from graphmarl.experiment.config import Named
-from graphmarl.experiment.grid_runs import Settings, run_grid, runs_of
+from graphmarl.experiment.grid_runs import GridRun, Settings, run_grid, runs_of
+from graphmarl.experiment.report import report_page, warning_of
+from graphmarl.experiment.report_results import described
 from graphmarl.experiment.sweep import Cell, grid
 from graphmarl.ranges import Copies, Device, NonNegativeInt, PositiveInt
-from graphmarl.results.plots import draw_results, save_picture
+from graphmarl.results.cells import read_results
+from graphmarl.results.comparison import Comparison
+from graphmarl.results.comparison_plots import draw_results
+from graphmarl.results.export import as_csv, as_latex, as_markdown, as_marl_eval
+from graphmarl.results.figures import save_picture
 from graphmarl.results.run import Run
-from graphmarl.results.tables import read_results, read_rows, table
+from graphmarl.results.tables import table
 
 
 @checked
@@ -30,11 +40,11 @@ def ablate(
     runs: str = "runs",
     device: Device = "cpu",
     progress: bool = True,
-) -> list[dict[str, str]]:
+) -> pd.DataFrame:
     """Train and evaluate every method on every graph under every combination of varied options.
 
     Runs that are finished are kept and interrupted runs are continued, so that the same call again
-    goes on where it stopped. Writes `table.csv` and `ablation.png` into the folder.
+    goes on where it stopped. Writes tables, figures and a page into the folder; see `write_report`.
 
     Args:
         name: name of the folder of all runs.
@@ -62,34 +72,85 @@ def ablate(
     failed = run_grid(grid_runs, jobs, progress)
     if failed:
         raise RuntimeError(f"runs of {folder} failed: {', '.join(failed)}; see their log.txt")
-    return write_report(folder)
+    return write_report(folder, trust=holds_only(folder, grid_runs))
+
+
+def holds_only(folder: str | Path, runs: Sequence[GridRun]) -> bool:
+    """Whether a folder holds no other runs than those of a grid, whose options were checked.
+
+    Args:
+        folder: the folder.
+        runs: the runs of the grid.
+    """
+    names = {run.path.name for run in runs}
+    return all(path.name in names for path in Path(folder).glob("*-seed*"))
 
 
 @checked
 def write_report(
-    folder: str | Path,
+    folder: str | Path | Sequence[str | Path],
     policy: Literal["greedy", "stochastic"] = "greedy",
     metric: str | None = None,
-) -> list[dict[str, str]]:
-    """Write `table.csv` and `ablation.png` from the run folders of an ablation; returns the table.
+    lower_is_better: bool = False,
+    score_range: dict[str, Any] | None = None,
+    out: str | Path | None = None,
+    html: bool = True,
+    trust: bool = False,
+) -> pd.DataFrame:
+    """Write the report of ablations and suites from their run folders; returns the table.
+
+    Writes `table.csv`, `table.md`, `table.tex` (booktabs), `ablation.png`, `ablation.pdf`,
+    `marl_eval.json` and the page `report.html`. With another metric or policy than the default
+    their names end in it, as in `table-queue.csv`.
 
     Returns of `evaluation.csv` are compared: `team_return` where the environment has such a metric,
-    the sum of the agents' rewards elsewhere.
+    the sum of the agents' rewards elsewhere. Intervals are over seeds.
 
     Args:
-        folder: the folder of the ablation.
+        folder: folders of ablations or suites, one or several; files are written into the first.
         policy: the evaluation that counts, with the greedy or the stochastic policy.
         metric: another metric of an episode to compare.
+        lower_is_better: whether less of the metric is better.
+        score_range: for an environment the metric of a poor and of a good policy, which are 0 and 1
+            of its normalised score, as in `{navigation: [-300, -100]}`; without it the lowest and
+            the highest result of all runs.
+        out: folder for the files instead.
+        html: write the page; without it the best run is not played.
+        trust: import code from outside the library that the best run names, to show its graph.
 
     Raises:
-        FileNotFoundError: the folder holds no runs.
-        ValueError: there is no such policy or metric.
+        FileNotFoundError: a folder holds no runs.
+        ValueError: there is no such policy, metric or environment.
     """
-    cells = read_results(folder, policy, metric)
-    rows = table(cells)
-    Run(folder).write_rows("table.csv", rows)
-    save_picture(draw_results(cells)[0], Path(folder) / "ablation.png")
+    folders = [folder] if isinstance(folder, (str, Path)) else list(folder)
+    cells = read_results(folders, policy, metric)
+    found = Comparison(cells, policy, lower_is_better, score_range or {})
+    rows = described(table(cells), cells)
+    into, end = Run(folders[0] if out is None else out), report_suffix(policy, metric)
+    into.path.mkdir(parents=True, exist_ok=True)
+    into.write(f"table{end}.csv", as_csv(rows))
+    into.write(f"table{end}.md", as_markdown(rows))
+    into.write(f"table{end}.tex", as_latex(rows))
+    into.write(f"marl_eval{end}.json", as_marl_eval(found))
+    picture = draw_results(found)
+    for form in ("png", "pdf"):
+        save_picture(picture, into.path / f"ablation{end}.{form}")
+    if html:
+        into.write(f"report{end}.html", report_page(found, trust))
+    if warning := warning_of(found):
+        warnings.warn(warning, stacklevel=3)
     return rows
+
+
+def report_suffix(policy: str = "greedy", metric: str | None = None) -> str:
+    """End of the names of the files of a report; empty for the default metric and policy.
+
+    Args:
+        policy: the evaluation that counts.
+        metric: the metric that was asked for.
+    """
+    words = [metric or "", "" if policy == "greedy" else policy]
+    return "".join(f"-{re.sub(r'[^A-Za-z0-9_.]', '_', word)}" for word in words if word)
 
 
 def run_seeds(
@@ -103,7 +164,7 @@ def run_seeds(
     episodes: Copies = 32,
     device: Device = "cpu",
     progress: bool = True,
-) -> list[dict[str, str]]:
+) -> pd.DataFrame:
     """Train and evaluate one method once for each seed, in this process.
 
     Runs that are finished are kept, and interrupted runs are continued.
@@ -126,4 +187,5 @@ def run_seeds(
     settings = Settings(steps, episodes, device=device, threads=None)
     made = runs_of([Cell(name, method, env, graph)], seeds, runs, settings)
     run_grid(made, progress=progress)
-    return [row for run in made for row in read_rows(run.path / "evaluation.csv")]
+    tables = [pd.read_csv(run.path / "evaluation.csv", dtype={"name": str}) for run in made]
+    return pd.concat(tables, ignore_index=True)

@@ -154,6 +154,9 @@ def play(
 def save_evaluation(run: Run, episodes: int = 32) -> None:
     """Evaluate a run with the greedy and the stochastic policy; writes `evaluation.csv`.
 
+    Intervals are over episodes. A method that sends messages has `messages`, `bits` and `bytes` of
+    an average step.
+
     Args:
         run: the run, whose folder is called `name-seedN`.
         episodes: number of episodes of each evaluation.
@@ -168,9 +171,12 @@ def save_evaluation(run: Run, episodes: int = 32) -> None:
         numbers = (returns.mean, played.mean_length.mean, returns.half_width)
         values = (name, seed, steps, policy, *(f"{number:.3f}" for number in numbers))
         row: dict[str, object] = dict(zip(COLUMNS, (*values, f"{seconds / 3600:.4f}"), strict=True))
+        row["episodes"] = episodes
         for metric in played.info:
-            column = f"info.{metric}" if metric in COLUMNS else metric
+            column = f"info.{metric}" if metric in row else metric
             found = played.mean_info(metric)
             row |= {column: f"{found.mean:.3f}", f"{column}.half_width": f"{found.half_width:.3f}"}
+        for count in played.sent:
+            row[f"sent.{count}" if count in row else count] = f"{played.mean_sent(count):.6g}"
         rows.append(row)
     run.write_rows("evaluation.csv", rows)

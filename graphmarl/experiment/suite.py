@@ -52,7 +52,9 @@ SIGNALS = {
     "coma": Setting(f"coma:{TRAFFIC_ONE_EPOCH}", graph="links"),
 }
 TRAFFIC = {
-    name: Benchmark(f"traffic:task={name},num_envs=16", 40_000, SIGNALS, "average_travel_time")
+    name: Benchmark(
+        f"traffic:task={name},num_envs=16", 40_000, SIGNALS, "average_travel_time", True
+    )
     for name in TRAFFIC_TASKS
 }
 # 1,225 signals: four episodes of 50 decisions.
@@ -61,6 +63,7 @@ TRAFFIC["grid_35x35"] = Benchmark(
     200,
     {name: Setting(f"{name}:{TRAFFIC_LARGE}", graph="links") for name in ("vpp", "ip")},
     "average_travel_time",
+    True,
 )
 
 # `mamba_small` for short runs and long episodes: a smaller model, fewer imagined rollouts and a

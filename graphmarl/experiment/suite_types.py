@@ -28,9 +28,11 @@ class Benchmark(NamedTuple):
         steps: environment steps of each run.
         settings: rows of the table, by name.
         metric: metric of an episode that is compared; the return without it.
+        lower_is_better: whether less of the metric is better.
     """
 
     env: str
     steps: int
     settings: Mapping[str, Setting]
     metric: str | None = None
+    lower_is_better: bool = False

@@ -40,7 +40,7 @@ def _train(benchmark: Benchmark, folder: Path, given: argparse.Namespace) -> Non
     """Train what the command line names; the imports are here since `--help` is quick without."""
     import torch
 
-    from graphmarl.experiment.ablate import run_seeds, write_report
+    from graphmarl.experiment.ablate import report_suffix, run_seeds, write_report
     from graphmarl.experiment.communication import measure_cuts
     from graphmarl.experiment.policies import make_cut
     from graphmarl.results.run import Run
@@ -65,9 +65,9 @@ def _train(benchmark: Benchmark, folder: Path, given: argparse.Namespace) -> Non
         for seed in given.seeds if given.cuts else ():
             measure_cuts(Run(folder / f"{name}-seed{seed}", trust=True), given.cuts, given.episodes)
     for policy in ("greedy", "stochastic"):
-        rows = write_report(folder, policy, benchmark.metric)
+        rows = write_report(folder, policy, benchmark.metric, benchmark.lower_is_better)
         print(policy, printed(rows), sep="\n", flush=True)
-    print(folder / "ablation.png")
+        print(folder / f"report{report_suffix(policy, benchmark.metric)}.html")
 
 
 def _parse(

@@ -12,6 +12,7 @@ from graphmarl.results.stats import confidence_interval
 from graphmarl.results.tables import read_rows
 
 RUN = ("task", "row", "seed")
+EVALUATION = ("name", "seed", "env_steps", "policy", "return", "steps", "half_width", "hours")
 TRAFFIC_METRICS = ("average_travel_time", "queue", "throughput")
 TRAIN_METRICS = ("arrived", "deadlocked")
 COMBAT_METRICS = ("win", "return", "dead_allies")
@@ -106,7 +107,8 @@ def collect_gather(runs: Path, commit: str, folder: Path) -> None:
     for path in sorted(runs.glob("*/evaluation.csv")):
         env = Run(path.parent).config()["env"]
         where = {name: str(env[name]) for name in ("map", "size", "view_radius")}
-        rows += [row | where | {"commit": commit} for row in read_rows(path)]
+        where["commit"] = commit
+        rows += [{name: row[name] for name in EVALUATION} | where for row in read_rows(path)]
     merge_rows(folder / "measured_gather.csv", rows, ("name", "seed"))
 
 

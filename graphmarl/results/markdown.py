@@ -9,7 +9,7 @@ from statistics import fmean
 from graphmarl.results.collect import CURVES
 from graphmarl.results.revisions import marked
 from graphmarl.results.stats import confidence_interval
-from graphmarl.results.tables import read_rows, summary
+from graphmarl.results.tables import read_rows
 
 POLICIES = ("greedy", "stochastic")
 RANKS = [f"rank={percent}" for percent in (20, 40, 60, 80, 90, 100)]
@@ -93,18 +93,24 @@ def gather_table(folder: Path) -> list[str]:
         for row in read_rows(folder / "nvif_table2.csv")
     }
     rows = read_rows(folder / "measured_gather.csv")
-    found = {(row["name"], row["policy"]): row for row in summary(rows)}
     order = sorted(rows, key=lambda row: (row["map"], int(row["size"]), row["name"]))
     cells = []
     for name, row in {row["name"]: row for row in order}.items():
-        played = [found[name, policy] for policy in POLICIES]
+        of = {
+            each: [r for r in rows if (r["name"], r["policy"]) == (name, each)] for each in POLICIES
+        }
         plain = row["view_radius"] == "7" and name.count("-") == 2
         method = GATHER_METHODS[name.split("-")[0]]
         known = paper.get((method, row["map"], row["size"]), "") if plain else ""
-        numbers = [f"{each['return']} / {each['steps']}" for each in played]
-        steps = f"{int(played[0]['env_steps']):,}"
+        numbers = [
+            " / ".join(
+                str(confidence_interval(_column(each, name))) for name in ("return", "steps")
+            )
+            for each in of.values()
+        ]
+        steps = f"{max(int(each['env_steps']) for each in of['greedy']):,}"
         title = marked(folder / "measured_gather.csv", name, row["commit"])
-        cells.append([title, played[0]["seeds"], steps, *numbers, known])
+        cells.append([title, str(len(of["greedy"])), steps, *numbers, known])
     return markdown(["run", "seeds", "env steps", *POLICIES, "paper"], cells)
 
 

@@ -21,10 +21,11 @@ from graphmarl.results.tables import read_rows
 HEAD = """# Results
 
 `scripts/write_results.py` writes this page from the CSV files beside it; no number is typed in
-by hand in a table. `+-` is the half-width of the 95 % interval over seeds; a single seed has
-none. The commit of each run is in the CSV file; runs of an earlier commit than the current one were
-not repeated, and options and rows are named as they are today. Rows with a star were measured
-before a change of their method, and say nothing of it as it is now (`measured_before.csv`):
+by hand in a table. `+-` is the half-width of Student's 95 % interval over seeds, since most rows
+have too few for a bootstrap; a single seed has none. The commit of each run is in the CSV file;
+runs of an earlier commit than the current one were not repeated, and options and rows are named as
+they are today. Rows with a star were measured before a change of their method, and say nothing of
+it as it is now (`measured_before.csv`):
 
 {changes}
 """

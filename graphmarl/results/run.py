@@ -118,7 +118,7 @@ class Run:
         """
         temporary, path = self.path / f".{name}.partial", self.path / name
         try:
-            with open(temporary, "w") as file:
+            with open(temporary, "w", encoding="utf-8") as file:
                 file.write(text)
                 file.flush()
                 os.fsync(file.fileno())

@@ -3,156 +3,79 @@
 from __future__ import annotations
 
 import csv
-import re
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
 
-from graphmarl.results.run import Run
-from graphmarl.results.stats import Interval, confidence_interval
+import numpy as np
+import pandas as pd
 
-TEAM = "team_return"
-"""Metric of an environment whose return is not the sum of its agents' rewards."""
+from graphmarl.results.cells import CellResult, differing, twins
+from graphmarl.results.stats import over_seeds
 
-
-@dataclass(frozen=True)
-class CellResult:
-    """Results of the runs of one cell of a grid.
-
-    Args:
-        name: name of the cell.
-        options: `method`, `env` and `graph`, and their options as `method.gamma`.
-        runs: runs that have begun, by seed.
-        metric: compared metric: `team_return` where the environment has it, else `return`, or
-            another metric of an episode.
-        returns: values of the metric of the finished runs.
-        unfinished: number of runs that were not evaluated.
-    """
-
-    name: str
-    options: dict[str, str]
-    runs: list[Run]
-    metric: str = "return"
-    returns: list[float] = field(default_factory=list)
-    unfinished: int = 0
-
-    @property
-    def interval(self) -> Interval | None:
-        """Mean return and its 95 % interval over seeds; None if no run has finished."""
-        return confidence_interval(self.returns) if self.returns else None
+SENT = ("messages", "bits")
+"""Columns of an evaluation that say what communication costs, of an average step."""
+TRANSFER = "transfer"
+"""Beginning of the columns of an evaluation that are of another environment or graph."""
 
 
-def read_results(
-    folder: str | Path,
-    policy: Literal["greedy", "stochastic"] = "greedy",
-    metric: str | None = None,
-) -> list[CellResult]:
-    """The cells of an ablation, by name.
-
-    Args:
-        folder: holds run folders that are called `cell-seedN`.
-        policy: the evaluation that counts.
-        metric: compared metric; without it as in `CellResult`.
-
-    Raises:
-        FileNotFoundError: there are no such run folders.
-        ValueError: a run was evaluated without this metric.
-    """
-    cells: dict[str, list[tuple[int, Path]]] = {}
-    for path in Path(folder).glob("*-seed*"):
-        found = re.fullmatch(r"(.+)-seed(\d+)", path.name)
-        if found and path.is_dir():
-            cells.setdefault(found[1], []).append((int(found[2]), path))
-    if not cells:
-        raise FileNotFoundError(f"{folder} holds no runs that are called CELL-seedN")
-    paths = {name: [path for _, path in sorted(cells[name])] for name in sorted(cells)}
-    return [_result(name, each, policy, metric) for name, each in paths.items()]
-
-
-def _result(name: str, paths: Sequence[Path], policy: str, asked: str | None) -> CellResult:
-    begun = [Run(path) for path in paths if (path / "config.yaml").exists()]
-    ended = [run for run in begun if (run.path / "evaluation.csv").exists()]
-    lines = [row for run in ended for row in read_rows(run.path / "evaluation.csv")]
-    lines = [row for row in lines if row["policy"] == policy]
-    metric = asked or (TEAM if lines and all(TEAM in row for row in lines) else "return")
-    for row in lines:
-        if metric not in row:
-            raise ValueError(f"metric is {metric!r}; {name} has {', '.join(row)}")
-    return CellResult(
-        name,
-        _flat(begun[0]) if begun else {},
-        begun,
-        metric,
-        [float(row[metric]) for row in lines],
-        len(paths) - len(ended),
-    )
-
-
-def _flat(run: Run) -> dict[str, str]:
-    """The options of a run's parts, as strings."""
-    config, flat = run.config(), {}
-    for part in ("method", "env", "graph"):
-        options = dict(config[part])
-        flat[part] = str(options.pop("name"))
-        flat |= {f"{part}.{name}": str(value) for name, value in options.items()}
-    return flat
-
-
-def differing(cells: Sequence[CellResult]) -> list[str]:
-    """The parts that differ between cells, and the options that differ where the part is the same.
-
-    Options that only one of two methods has are left out, since the method differs anyway.
-    """
-    known = [cell.options for cell in cells if cell.options]
-    names = {name: None for options in known for name in options}
-    found = []
-    for name in names:
-        part, is_option, _ = name.partition(".")
-        values: dict[str, set[str]] = {}
-        for options in known:
-            same = options[part] if is_option else ""
-            values.setdefault(same, set()).add(options.get(name, ""))
-        if any(len(each) > 1 for each in values.values()):
-            found.append(name)
-    return found
-
-
-def table(cells: Sequence[CellResult]) -> list[dict[str, str]]:
+def table(cells: Sequence[CellResult]) -> pd.DataFrame:
     """One row for each cell: varied options, seeds, environment steps, return, speed and minutes.
 
-    `half_width` is of the 95 % interval over seeds, empty for one seed. `steps_per_second` and
-    `minutes` are means over the runs that have begun.
+    The metric is the mean over seeds, `low` and `high` the ends of its bootstrap 95 % interval;
+    `iqm` is the interquartile mean over seeds, with its interval. They are NaN for one seed.
+    `messages` and `bits` of an average step, `steps_per_second` and `minutes` are means over runs.
+    `note` says where all results are those of another cell.
+
+    Args:
+        cells: results of the cells.
     """
     columns = differing(cells)
     metrics = {cell.metric for cell in cells if cell.returns}
     metric = metrics.pop() if len(metrics) == 1 else "return"
-    return [
-        {"cell": cell.name}
-        | {name: cell.options.get(name, "") for name in columns}
-        | {"seeds": str(len(cell.returns)), "unfinished": str(cell.unfinished)}
-        | {"env_steps": _reached(cell)}
-        | _mean(cell.interval, metric)
-        | _speed(cell)
-        for cell in cells
-    ]
+    several, same = len({cell.environment for cell in cells}) > 1, twins(cells)
+    rows = []
+    for cell in cells:
+        other = same.get(f"{cell.folder}/{cell.name}")
+        rows.append(
+            {"cell": cell.name}
+            | ({"environment": cell.environment} if several else {})
+            | {name: cell.options.get(name, "") for name in columns}
+            | {"seeds": len(cell.returns), "unfinished": cell.unfinished}
+            | {"env_steps": _reached(cell)}
+            | _aggregates(cell, metric)
+            | _sent(cell)
+            | _speed(cell)
+            | ({"note": f"same results as {other.name}" if other else ""} if same else {})
+        )
+    # Cells that send messages have columns that others lack.
+    names = dict.fromkeys(name for row in rows for name in row)
+    last = [name for name in names if name in ("steps_per_second", "minutes", "note")]
+    return pd.DataFrame(rows, columns=pd.Index([n for n in names if n not in last] + last))
 
 
-def _mean(interval: Interval | None, metric: str) -> dict[str, str]:
-    if interval is None:
-        return {metric: "", "half_width": ""}
-    half = f"{interval.half_width:.3f}" if interval.count > 1 else ""
-    return {metric: f"{interval.mean:.3f}", "half_width": half}
+def _aggregates(cell: CellResult, metric: str) -> dict[str, float]:
+    names = {"mean": metric, "mean_low": "low", "mean_high": "high"}
+    names |= {name: name for name in ("iqm", "iqm_low", "iqm_high")}
+    if not cell.returns:
+        return dict.fromkeys(names.values(), np.nan)
+    found = over_seeds(tuple(cell.returns))
+    return {title: found[name] for name, title in names.items()}
 
 
-def _reached(cell: CellResult) -> str:
+def _sent(cell: CellResult) -> dict[str, float]:
+    names = [str(name) for name in cell.evaluations]
+    kept = [n for n in names if n in SENT or n.startswith(TRANSFER)]
+    return {name: float(np.mean(cell.column(name))) for name in kept}
+
+
+def _reached(cell: CellResult) -> int:
     """The largest number of environment steps of a run."""
     tables = [run.path / "timing.csv" for run in cell.runs]
     rows = [read_rows(path) for path in tables if path.exists()]
-    return str(max((int(row[-1]["env_steps"]) for row in rows if row), default=0))
+    return max((int(row[-1]["env_steps"]) for row in rows if row), default=0)
 
 
-def _speed(cell: CellResult) -> dict[str, str]:
+def _speed(cell: CellResult) -> dict[str, float]:
     """Environment steps per second and minutes of training, without start and evaluation."""
     rates, minutes = [], []
     for run in cell.runs:
@@ -163,30 +86,77 @@ def _speed(cell: CellResult) -> dict[str, str]:
             rates.append(int(rows[-1]["env_steps"]) / seconds)
             minutes.append(seconds / 60)
     if not rates:
-        return {"steps_per_second": "", "minutes": ""}
-    return {
-        "steps_per_second": f"{sum(rates) / len(rates):.0f}",
-        "minutes": f"{sum(minutes) / len(minutes):.2f}",
-    }
+        return {"steps_per_second": np.nan, "minutes": np.nan}
+    return {"steps_per_second": float(np.mean(rates)), "minutes": float(np.mean(minutes))}
 
 
-def printed(rows: Sequence[dict[str, str]]) -> str:
-    """A table in columns for a terminal, with mean and half-width in one column.
+def presented(found: pd.DataFrame) -> pd.DataFrame:
+    """A table as texts, with each interval in the column of its statistic.
 
     Args:
-        rows: rows of `table`.
+        found: of `table`.
     """
-    lines = []
-    for row in rows:
-        line = dict(row)
-        metric = list(line)[list(line).index("half_width") - 1]
-        half = line.pop("half_width")
-        if half:
-            line[metric] += f" +- {half}"
-        elif line[metric]:
-            line[metric] += " (one seed)"
-        lines.append(line)
-    whole = [list(lines[0]), *(list(line.values()) for line in lines)]
+    columns = [str(name) for name in found]
+    metric = columns[columns.index("low") - 1]
+    ends = {metric: ("low", "high"), "iqm": ("iqm_low", "iqm_high")}
+    texts: dict[str, list[str]] = {}
+    for name in columns:
+        values = found[name].tolist()
+        if name in ends:
+            low, high = (found[end].tolist() for end in ends[name])
+            texts[name] = with_intervals(values, low, high)
+        elif not any(name in pair for pair in ends.values()):
+            numbers = pd.api.types.is_float_dtype(found.dtypes[name])
+            texts[name] = numbers_as_text(values) if numbers else [str(each) for each in values]
+    if set(texts["unfinished"]) <= {"0"}:
+        del texts["unfinished"]
+    return pd.DataFrame(texts)
+
+
+def with_intervals(
+    values: Sequence[float], low: Sequence[float], high: Sequence[float]
+) -> list[str]:
+    """Numbers with their intervals, as in `2.00 [1.00, 3.00]`; `(one seed)` where there is none.
+
+    Args:
+        values: the numbers; nothing stands for NaN.
+        low: lower ends; NaN for one seed.
+        high: upper ends.
+    """
+    decimals = _decimals([*values, *low, *high])
+    found = []
+    for value, least, most in zip(values, low, high, strict=True):
+        text = f"{value:.{decimals}f}" if value == value else ""
+        ends = f" [{least:.{decimals}f}, {most:.{decimals}f}]" if least == least else ""
+        found.append(text + (ends or (" (one seed)" if text else "")))
+    return found
+
+
+def numbers_as_text(values: Sequence[float]) -> list[str]:
+    """Numbers with equal decimals; nothing for NaN.
+
+    Args:
+        values: the numbers.
+    """
+    decimals = _decimals(values)
+    return [f"{value:.{decimals}f}" if value == value else "" for value in values]
+
+
+def _decimals(values: Sequence[float]) -> int:
+    """Decimals that leave three or four digits of the largest number."""
+    largest = max((abs(value) for value in values if value == value), default=0.0)
+    steps = ((1e3, 0), (1e2, 1), (1, 2), (0.1, 3))
+    return next((places for least, places in steps if largest >= least), 4)
+
+
+def printed(found: pd.DataFrame) -> str:
+    """A table in columns for a terminal, with intervals in the column of their statistic.
+
+    Args:
+        found: of `table`.
+    """
+    texts = presented(found)
+    whole = [list(texts.columns), *texts.to_numpy().tolist()]
     widths = [max(map(len, column)) for column in zip(*whole, strict=True)]
     return "\n".join(
         "  ".join(word.ljust(width) for word, width in zip(line, widths, strict=True)).rstrip()
@@ -204,26 +174,24 @@ def read_rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
-def summary(rows: Iterable[dict[str, str]]) -> list[dict[str, str]]:
-    """Mean and 95 % interval over seeds, for each name and policy.
+def summary(rows: pd.DataFrame) -> pd.DataFrame:
+    """Means and bootstrap 95 % intervals over seeds, for each name and policy.
+
+    Columns: `name`, `policy`, `seeds`, `env_steps`, `return` and `steps` with their ends
+    `return_low`, `return_high`, `steps_low` and `steps_high`, which are NaN for one seed.
 
     Args:
         rows: rows of `run_seeds`.
     """
-    groups: dict[tuple[str, str], list[dict[str, str]]] = {}
-    for row in rows:
-        groups.setdefault((row["name"], row["policy"]), []).append(row)
-    return [
-        {
-            "name": name,
-            "policy": policy,
-            "seeds": str(len(group)),
-            "env_steps": str(max(int(row["env_steps"]) for row in group)),
-            "return": str(confidence_interval([float(row["return"]) for row in group])),
-            "steps": str(confidence_interval([float(row["steps"]) for row in group])),
-        }
-        for (name, policy), group in groups.items()
-    ]
+    found = []
+    for (name, policy), group in rows.groupby(["name", "policy"], sort=False):  # type: ignore[misc]
+        line = {"name": name, "policy": policy, "seeds": len(group)}
+        line["env_steps"] = int(group["env_steps"].max())
+        for column in ("return", "steps"):
+            each = over_seeds(tuple(group[column].to_numpy(float).tolist()))
+            line |= {f"{column}{end}": each[f"mean{end}"] for end in ("", "_low", "_high")}
+        found.append(line)
+    return pd.DataFrame(found)
 
 
 def time_shares(path: Path) -> dict[str, float]:

@@ -14,7 +14,32 @@ import pandas as pd
 from graphmarl.visualization.html import document, viewer_scripts
 from graphmarl.visualization.viewer import Viewer
 
-Content = str | pd.DataFrame | Viewer
+
+@dataclass(frozen=True)
+class Lines:
+    """Lines of text as they are typed, such as commands.
+
+    Args:
+        text: the lines.
+    """
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Folded:
+    """Content that is shown when its title is opened.
+
+    Args:
+        title: its title.
+        content: figures as the text of an SVG, tables, lines and interactive graphs.
+    """
+
+    title: str
+    content: Sequence[str | pd.DataFrame | Viewer | Lines]
+
+
+Content = str | pd.DataFrame | Viewer | Lines | Folded
 
 
 @dataclass(frozen=True)
@@ -24,7 +49,8 @@ class Section:
     Args:
         heading: its heading.
         text: paragraphs, with empty lines between them.
-        content: figures as the text of an SVG, tables and interactive graphs, in their order.
+        content: figures as the text of an SVG, tables, lines, interactive graphs, and what is
+            folded, in their order.
     """
 
     heading: str
@@ -43,7 +69,7 @@ def page_html(
         facts: names and values that are listed under the heading.
 
     Raises:
-        ValueError: a section holds something else than figures, tables and graphs.
+        ValueError: a section holds something else.
     """
     body = [f"<h1>{escape(title)}</h1>"]
     if facts:
@@ -70,11 +96,17 @@ def _content(content: Any, heading: str) -> str:
         return content.fragment()
     if isinstance(content, pd.DataFrame):
         return table_html(content, heading)
+    if isinstance(content, Lines):
+        return f'<pre tabindex="0">{escape(content.text)}</pre>'
+    if isinstance(content, Folded):
+        inner = "\n".join(_content(each, content.title) for each in content.content)
+        return f"<details><summary>{escape(content.title)}</summary>\n{inner}\n</details>"
     if isinstance(content, str) and re.search(r"<svg[\s>]", content[:2000]):
         return figure_html(content, heading)
     came = type(content).__name__ if not isinstance(content, str) else "a text without <svg>"
     raise ValueError(
-        f"section {heading!r} holds {came}; allowed are texts of SVG, DataFrame and Viewer"
+        f"section {heading!r} holds {came}; allowed are texts of SVG, DataFrame, Viewer, Lines "
+        "and Folded"
     )
 
 
@@ -100,6 +132,26 @@ def table_html(table: pd.DataFrame, name: str) -> str:
     markup = table.to_html(
         index=labelled, border=0, na_rep="", float_format=lambda value: f"{value:.4g}"
     )
+    words = [False] * labelled + [_has_words(table.iloc[:, k]) for k in range(table.shape[1])]
+
+    def row(found: re.Match[str]) -> str:
+        places = iter(words)
+        return re.sub(
+            r"<(t[dh])>",
+            lambda cell: f'<{cell[1]} class="words">' if next(places, False) else cell[0],
+            found[0],
+        )
+
+    markup = re.sub(r"<tr.*?</tr>", row, markup, flags=re.DOTALL)
     return (
         f'<div class="table" role="region" tabindex="0" aria-label="{escape(name)}">{markup}</div>'
+    )
+
+
+def _has_words(column: pd.Series) -> bool:
+    """Whether a column holds texts that are not numbers, which stand on the left."""
+    if pd.api.types.is_numeric_dtype(column):
+        return False
+    return any(
+        not re.match(r"[-+]?\d[\d,]*(\.\d+)?( [\[(]|$)", str(each)) for each in column if each
     )

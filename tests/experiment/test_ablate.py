@@ -12,15 +12,17 @@ def test_seeds_are_trained_evaluated_and_cut_once(tmp_path):
     name = "ndq-bits=3,gamma=0.9"  # a name with a comma in it
     options = {"steps": 40, "seeds": (0, 1), "runs": str(tmp_path), "episodes": 4}
     rows = run_seeds(name, f"ndq:{SMALL}", "toy:Toy", progress=False, **options)
-    assert [(row["name"], row["seed"], row["policy"]) for row in rows] == [
-        (name, seed, policy) for seed in "01" for policy in ("greedy", "stochastic")
+    assert rows[["name", "seed", "policy"]].to_numpy().tolist() == [
+        [name, seed, policy] for seed in (0, 1) for policy in ("greedy", "stochastic")
     ]
-    assert all(float(row["return"]) >= 0 and int(row["env_steps"]) >= 40 for row in rows)
-    (greedy, stochastic) = summary(rows)
-    assert greedy["seeds"] == stochastic["seeds"] == "2"
+    assert (rows["return"] >= 0).all() and (rows["env_steps"] >= 40).all()
+    assert (rows["messages"] > 0).all() and (rows["episodes"] == 4).all()
+    found = summary(rows)
+    assert found["seeds"].tolist() == [2, 2]
+    assert found["policy"].tolist() == ["greedy", "stochastic"]
     run = Run(tmp_path / f"{name}-seed0", trust=True)
     before = run.last().stat().st_mtime_ns
-    assert run_seeds(name, f"ndq:{SMALL}", "toy:Toy", progress=False, **options) == rows
+    assert run_seeds(name, f"ndq:{SMALL}", "toy:Toy", progress=False, **options).equals(rows)
     assert run.last().stat().st_mtime_ns == before, "what was finished is not done again"
     cuts = measure_cuts(run, ["rank=100", "rank=50,within=graph"], episodes=4)
     assert [row["cut"] for row in cuts] == ["none", "rank=100", "rank=50,within=graph"]

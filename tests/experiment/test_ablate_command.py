@@ -28,6 +28,7 @@ SMALL = "rollout_length=5,minibatch_size=60"
 WORDS = ["ablate", "--name", "n", "--method", f"ippo:{SMALL}", "--env", "toy:Toy", "--steps", "80"]
 WORDS += ["--seeds", "1", "--episodes", "4", "--jobs", "2", "--checkpoint_every", "40"]
 TIMES = ("steps_per_second", "minutes")
+FEW = "ignore:.*results are of .* seed"
 
 
 def without_times(path: Path) -> list[dict[str, str]]:
@@ -35,6 +36,7 @@ def without_times(path: Path) -> list[dict[str, str]]:
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings(FEW)
 def test_a_killed_run_is_reported_and_the_same_command_goes_on(tmp_path, capsys, monkeypatch):
     began = jobs._start
 
@@ -131,6 +133,7 @@ def test_the_commands_that_are_printed_are_commands(tmp_path, capsys, monkeypatc
     assert lines[-1] == f"graphmarl report {tmp_path / 'n'}"
 
 
+@pytest.mark.filterwarnings(FEW)
 def test_other_options_under_the_same_name_are_refused_and_new_cells_are_added(tmp_path, capsys):
     def made(vary: str, steps: int = 40) -> list:
         cells = grid([f"ippo:{SMALL}"], "toy:Toy", ["none"], [vary])
@@ -143,7 +146,7 @@ def test_other_options_under_the_same_name_are_refused_and_new_cells_are_added(t
     assert main(["report", str(tmp_path)]) == 0
     said = capsys.readouterr().out
     assert [row["method.gamma"] for row in read_rows(tmp_path / "table.csv")] == ["0.5", "0.9"]
-    assert said.count("(one seed)") == 2
+    assert said.count("(one seed)") == 4, "mean and interquartile mean of both"
     other = Cell(made("method.gamma=0.5")[0].cell.name, "iql", "toy:Toy", "none")
     with pytest.raises(ValueError, match="was made with method .*'ippo'"):
         runs_of([other], [0], tmp_path, Settings(40, 4))

@@ -2,13 +2,14 @@
 
 import math
 
+import pandas as pd
 import pytest
 
 from graphmarl.results.stats import confidence_interval
-from graphmarl.results.tables import summary, time_shares
+from graphmarl.results.tables import numbers_as_text, summary, time_shares, with_intervals
 
 
-def test_the_interval_uses_the_true_number_of_seeds():
+def test_the_interval_uses_the_true_number_of_episodes():
     # mean 2, standard deviation 1, t(0.975, 2 degrees of freedom) = 4.3027
     found = confidence_interval([1.0, 2.0, 3.0])
     assert found.mean == 2
@@ -16,7 +17,7 @@ def test_the_interval_uses_the_true_number_of_seeds():
     assert str(found) == "2.00 +- 2.48"
 
 
-def test_one_seed_has_no_interval():
+def test_one_episode_has_no_interval():
     assert math.isnan(confidence_interval([5.0]).half_width)
     assert str(confidence_interval([5.0])) == "5.00"
     with pytest.raises(ValueError, match="at least one value"):
@@ -35,9 +36,28 @@ def test_shares_leave_out_the_first_line_which_warms_up(tmp_path):
 
 
 def test_seeds_of_one_name_become_one_line():
-    rows = [
-        {"name": "a", "policy": "greedy", "env_steps": "10", "return": r, "steps": "4"}
-        for r in ("1", "2", "3")
+    rows = pd.DataFrame(
+        {
+            "name": "a",
+            "policy": "greedy",
+            "env_steps": [10, 12, 11],
+            "return": [1, 2, 3],
+            "steps": 4,
+        }
+    )
+    (line,) = summary(rows).to_dict("records")
+    assert (line["seeds"], line["env_steps"]) == (3, 12)
+    assert (line["return"], line["return_low"], line["return_high"]) == (2, 1, 3)
+    assert (line["steps"], line["steps_low"], line["steps_high"]) == (4, 4, 4)
+
+
+def test_numbers_of_a_column_have_equal_decimals():
+    nan = math.nan
+    assert with_intervals([2.0, 7.0, nan], [1.0, nan, nan], [3.5, nan, nan]) == [
+        "2.00 [1.00, 3.50]",
+        "7.00 (one seed)",
+        "",
     ]
-    (line,) = summary(rows)
-    assert (line["seeds"], line["return"], line["steps"]) == ("3", "2.00 +- 2.48", "4.00 +- 0.00")
+    assert with_intervals([0.5], [0.25], [0.75]) == ["0.500 [0.250, 0.750]"]
+    assert numbers_as_text([1234.5, 2.0, nan]) == ["1234", "2", ""]
+    assert numbers_as_text([nan]) == [""]

@@ -3,7 +3,7 @@
 # Usage: scripts/docs.sh [--no-execute]
 set -euo pipefail
 cd "$(dirname "$0")/.."
-scripts/install.sh magent,mpe,flatland,inspect,notebooks,dev,docs
+scripts/install.sh magent,mpe,flatland,inspect,notebooks,tensorboard,mlflow,dev,docs
 export OMP_NUM_THREADS=1
 execute=(--execute)
 [ "${1:-}" = --no-execute ] && execute=()

@@ -40,6 +40,7 @@ PARTS = {
     "env": Part("environment", ENVS, find_env),
     "graph": Part("graph", GRAPHS, find_graph),
 }
+LOGGER = "csv, which every run has, and tensorboard, wandb or mlflow, as in csv,tensorboard"
 EVALUATE = "episodes to evaluate after training; writes evaluation.csv"
 
 
@@ -184,7 +185,8 @@ def train_parser(names: dict[str, str]) -> Parser:
         # Taken from the command line before; these entries are for the help alone.
         text = f"one of {', '.join(table)}, or module:Class"
         parser.add_argument(f"--{part}", metavar="NAME", default=argparse.SUPPRESS, help=text)
-    parser.add_options(train, skip=PARTS)
+    parser.add_options(train, skip=(*PARTS, "callbacks", "logger"))
+    parser.add_option("logger", str, LOGGER, "csv")
     parser.add_option("evaluate", Copies, EVALUATE)
     # Taken from the command line before, as the names are.
     parser.add_option("trust", bool, "import code that the file of --config names", False)

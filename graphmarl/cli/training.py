@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import sys
 from typing import Any
 
-from graphmarl.cli.parsing import EVALUATE, PARTS, Parser, parse, train_parser
+from graphmarl.cli.parsing import EVALUATE, LOGGER, PARTS, Parser, parse, train_parser
 from graphmarl.experiment.evaluate import save_evaluation
 from graphmarl.experiment.train import resume, train
 from graphmarl.experiment.trust import check_trust
@@ -30,13 +31,15 @@ def train_command(words: list[str]) -> None:
     run: Run = resume(chosen.resume, **given) if begun else train(**given)
     if episodes is not None:
         save_evaluation(run, episodes)
+    print(run.ended(), file=sys.stderr)
     print(run.path)
 
 
 def _resumed(chosen: dict[str, str | None], rest: list[str]) -> dict[str, Any]:
     """The arguments of `resume`; options that it would ignore are refused."""
     parser = Parser("train --resume RUN", (resume.__doc__ or "").splitlines()[0])
-    parser.add_options(resume, skip=("path",))
+    parser.add_options(resume, skip=("path", "callbacks", "logger"))
+    parser.add_option("logger", str, LOGGER)
     parser.add_option("evaluate", Copies, EVALUATE)
     ignored = [f"--{name}" for name in ("config", *PARTS) if chosen[name] is not None]
     ignored += [word for word in rest if word.removeprefix("--").partition(".")[0] in PARTS]

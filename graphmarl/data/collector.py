@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import torch
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import DataLoader, Dataset, IterableDataset
 from torch_geometric.data import Data
 
 from graphmarl.agent_graph import Edges, agent_graph
@@ -18,6 +18,7 @@ from graphmarl.data.acting import Builder, Policy, PolicyRunner
 from graphmarl.data.gate import StepGate
 from graphmarl.data.timer import Timer
 from graphmarl.data.trajectory import Trajectory
+from graphmarl.functional.ranks import broadcast, gathered, own_part, sum_over_ranks
 from graphmarl.step import Environment, Step
 
 
@@ -33,7 +34,8 @@ class TrainedPolicy(Policy, Protocol):
 class Collector(LightningDataModule):
     """Yields trajectories of a policy until enough transitions have been made.
 
-    Transitions are counted over all environment copies; the step from the end of an episode to the
+    Transitions are counted over all environment copies, also those of other processes that train
+    the run; the step from the end of an episode to the
     first observation of the next is no transition.
 
     Args:
@@ -44,6 +46,10 @@ class Collector(LightningDataModule):
         rollout_length: steps of each trajectory, T.
         seed: seed of the environments.
         window: finished episodes over which the training metrics are averaged.
+
+    Attributes:
+        evaluate: plays episodes with the policy and returns their metrics; None without
+            evaluations in training, and in all processes but the first.
     """
 
     def __init__(
@@ -62,9 +68,10 @@ class Collector(LightningDataModule):
         self.steps, self.rollout_length, self.seed = steps, rollout_length, seed
         self.timer = Timer()
         self.env_steps = 0
-        self.episodes = 0
+        self.episodes = self.new_episodes = 0
         self.finished: deque[dict[str, float]] = deque(maxlen=window)
         self.random_state: Tensor | None = None
+        self.evaluate: Callable[[], dict[str, float]] | None = None
         self.runner: PolicyRunner | None = None
 
     def __len__(self) -> int:
@@ -85,11 +92,16 @@ class Collector(LightningDataModule):
         """A loader that collects each trajectory when it is asked for."""
         return DataLoader(_Trajectories(self), batch_size=None)
 
+    def val_dataloader(self) -> DataLoader:
+        """A loader that evaluates the policy when its only item is asked for."""
+        # A loader draws a seed, which must not come from the random numbers of training.
+        return DataLoader(_Evaluations(self), batch_size=None, generator=torch.Generator())
+
     def transfer_batch_to_device(
-        self, batch: Trajectory, device: torch.device, dataloader_idx: int
-    ) -> Trajectory:
-        """Move a trajectory to a device."""
-        return batch.to(device)
+        self, batch: Any, device: torch.device, dataloader_idx: int
+    ) -> Any:
+        """Move a trajectory to a device; the numbers of an evaluation stay."""
+        return batch.to(device) if isinstance(batch, Trajectory) else batch
 
     def _begin(self) -> None:
         with self.timer.part("engine"):
@@ -113,8 +125,13 @@ class Collector(LightningDataModule):
         assert self.runner is not None, "the collector has begun"
         memory, runner = self.runner.memory, self.runner
         shape = self.current.alive.shape
+        before = self.env_steps
         with torch.inference_mode():
             moves = [self._step(runner) for _ in range(self.rollout_length)]
+            new = torch.tensor([self.env_steps - before, self.new_episodes])
+            steps, episodes = sum_over_ranks(new).tolist()
+            self.env_steps, self.episodes = before + steps, self.episodes + episodes
+            self.new_episodes = 0
             assert runner.graph is not None, "a step was observed"
             with self.timer.part("network"):
                 value = self.policy.last_value(runner.graph, runner.memory)
@@ -156,7 +173,7 @@ class Collector(LightningDataModule):
         done = step.done.nonzero().flatten()
         if not len(done):
             return
-        self.episodes += len(done)
+        self.new_episodes += len(done)
         ended = {name: value[done] for name, value in step.info.items() if value.ndim == 1}
         ended |= {"return": self.returns[done].sum(1), "length": step.time[done]}
         columns = [value.double().tolist() for value in ended.values()]
@@ -168,18 +185,18 @@ class Collector(LightningDataModule):
     def metrics(self) -> dict[str, float]:
         """Means over the last finished episodes, by name; NaN before the first has ended."""
         info = [name for name, value in self.current.info.items() if value.ndim == 1]
-        count = len(self.finished)
-        return {
-            name: sum(each[name] for each in self.finished) / count if count else math.nan
-            for name in ("return", "length", *info)
-        }
+        names = ("return", "length", *info)
+        sums = [sum(each[name] for each in self.finished) for name in names]
+        total = torch.tensor([*sums, len(self.finished)], dtype=torch.float64)
+        *sums, count = sum_over_ranks(total).tolist()
+        return {n: x / count if count else math.nan for n, x in zip(names, sums, strict=True)}
 
     def state_dict(self) -> dict[str, Any]:
         """The state of environments, builder and episodes; the policy's weights are not in it."""
         if self.runner is None:
             return {}
         assert self.runner.graph is not None, "a step was observed"
-        return {
+        state = {
             "env": self.env.state_dict(),
             "builder": self.builder.state_dict(),
             "edges": [self.edges.index, self.edges.ptr, self.edges.attr],
@@ -192,12 +209,13 @@ class Collector(LightningDataModule):
             "finished": list(self.finished),
             "random_state": torch.get_rng_state(),
         }
+        return gathered(state)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore a saved state; the random state is set when collection continues."""
         if not state_dict:
             return
-        state, self.runner = dict(state_dict), self._new_runner()
+        state, self.runner = own_part(dict(state_dict)), self._new_runner()
         self.current = self.gate.begin(self.env.load_state_dict(state["env"]))
         self.builder.load_state_dict(state["builder"])
         self.runner.memory = state["memory"].to(self.policy.device)
@@ -239,6 +257,20 @@ class _Trajectories(IterableDataset):
 
     def __len__(self) -> int:
         return len(self.collector)
+
+
+class _Evaluations(Dataset):
+    """The metrics of one evaluation, as the only item."""
+
+    def __init__(self, collector: Collector) -> None:
+        self.collector = collector
+
+    def __len__(self) -> int:
+        return 1
+
+    def __getitem__(self, index: int) -> dict[str, float]:
+        found = self.collector.evaluate() if self.collector.evaluate else None
+        return {"env_steps": self.collector.env_steps} | broadcast(found)
 
 
 def stack_steps(steps: list[Step], next_steps: list[Step]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Callbacks of training: metrics, checkpoints and the progress bar."""
+"""Callbacks of training that write metrics, configuration and checkpoints."""
 
 from __future__ import annotations
 
@@ -8,17 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from graphmarl.data import Collector
 from graphmarl.experiment.interrupts import InterruptedTrainingError, Interrupts
-from graphmarl.experiment.notebook_bar import NotebookBar
-from graphmarl.learners import Learner, Stage
+from graphmarl.functional.ranks import any_rank, rank
+from graphmarl.learners import Learner
 from graphmarl.results.csv_table import Table
 from graphmarl.results.run import Run
-
-REFRESH = 0.25
-"""Seconds between updates of the bar of a notebook."""
 
 
 class ConfigWriter(Callback):
@@ -34,7 +30,7 @@ class ConfigWriter(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Write it if it is another."""
-        if self.run.config() != self.config:
+        if rank() == 0 and self.run.config() != self.config:
             self.run.configure(self.config)
 
 
@@ -69,13 +65,17 @@ class MetricsWriter(Callback):
         collector = self.collector
         count = {"env_steps": collector.env_steps, "episodes": collector.episodes}
         self.row: dict[str, float] = count | collector.metrics()
-        self.table.add(self.row | pl_module.metrics)
+        row = self.row | pl_module.metrics
+        if rank() == 0:
+            self.table.add(row)
+        pl_module.log_metrics(row, collector.env_steps)
         now = time.perf_counter()
         seconds, new = now - self.mark, collector.env_steps - self.steps
         parts = collector.timer.take() | pl_module.timer.take()
         parts["other"] = seconds - sum(parts.values())
         self.rate = new / seconds
-        self.timing.add({"env_steps": collector.env_steps, "seconds": seconds} | parts)
+        if rank() == 0:
+            self.timing.add({"env_steps": collector.env_steps, "seconds": seconds} | parts)
         self.mark, self.steps = now, collector.env_steps
 
     def state_dict(self) -> dict[str, Any]:
@@ -86,6 +86,8 @@ class MetricsWriter(Callback):
 
     def clear(self) -> None:
         """Empty the files, which hold a run that ended before its first checkpoint."""
+        if rank():
+            return
         self.table.truncate(0)
         self.timing.truncate(0)
 
@@ -95,6 +97,8 @@ class MetricsWriter(Callback):
         Raises:
             LostRowsError: rows are missing.
         """
+        if rank():
+            return
         self.table.truncate(state_dict["metrics"], self.lost_rows)
         self.timing.truncate(state_dict["timing"], self.lost_rows)
 
@@ -126,12 +130,26 @@ class Saver(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Save a checkpoint if one is due, or if a signal ends the run."""
-        steps, ends = self.collector.env_steps, self.interrupts.due()
+        if trainer.enable_validation:
+            if self.collector.env_steps >= self.collector.steps:
+                trainer.should_stop = True  # also evaluates what was trained
+            interval = trainer.val_check_batch
+            # A run resumed from here would leave out the evaluation that comes now.
+            if trainer.should_stop or (interval and (batch_idx + 1) % interval == 0):
+                return
+        self._save(trainer)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Save a checkpoint after the evaluation that had to come first."""
+        self._save(trainer)
+
+    def _save(self, trainer: Trainer) -> None:
+        steps, ends = self.collector.env_steps, any_rank(self.interrupts.due())
         due = steps // self.every > self.saved // self.every or steps >= self.collector.steps
-        if due or ends:
+        if due or ends or trainer.should_stop:
             self.saved = steps
             trainer.save_checkpoint(self.run.checkpoints / f"step_{steps:012d}.ckpt")
-            for old in self.run.saved()[: -self.keep]:
+            for old in self.run.saved()[: -self.keep] if rank() == 0 else []:
                 old.unlink()
         if ends:
             self.interrupts.saved = steps
@@ -172,81 +190,3 @@ class StageSaver(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Save a checkpoint."""
         trainer.save_checkpoint(self.path)
-
-
-class ProgressBar(Callback):
-    """Progress bar with steps, return and speed, in a terminal or a notebook; else lines of text.
-
-    Args:
-        writer: holds the last metrics and the speed; None for a stage.
-        seconds: seconds between lines of text.
-    """
-
-    def __init__(self, writer: MetricsWriter | None = None, seconds: float = 15.0) -> None:
-        self.writer, self.seconds = writer, seconds
-        self.progress = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            TextColumn("{task.fields[text]}"),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-        )
-        self.started = self.printed = 0.0
-        self.notebook: NotebookBar | None = None
-
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Show the bar."""
-        self.started = self.printed = time.monotonic()
-        if self.writer is not None:
-            name, total = "train", self.writer.collector.steps
-        else:
-            assert isinstance(pl_module, Stage), "a module without a writer is a stage"
-            name, total = f"pre-train {pl_module.name}", pl_module.epochs
-        self.task = self.progress.add_task(name, total=total, text="")
-        self.name, self.total = name, total
-        if self.progress.console.is_terminal:
-            self.progress.start()
-        elif self.progress.console.is_jupyter:
-            self.notebook = NotebookBar(name, total)
-
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        """Update the bar, or print a line."""
-        if self.writer is not None:
-            row = self.writer.row
-            done: float = row["env_steps"]
-            text = (
-                f"{done:,} of {self.total:,} env steps, return {row['return']:.1f}, "
-                f"{self.writer.rate:,.0f} steps/s"
-            )
-        else:
-            assert isinstance(pl_module, Stage), "a module without a writer is a stage"
-            done = trainer.current_epoch + (batch_idx + 1) / trainer.num_training_batches
-            numbers = [f"{name} {value:.2f}" for name, value in pl_module.metrics.items()]
-            text = f"epoch {done:.1f} of {self.total}, " + ", ".join(numbers)
-        self.progress.update(self.task, completed=done, text=text)
-        if not self.progress.console.is_terminal:
-            self._show(done, text)
-
-    def _show(self, done: float, text: str) -> None:
-        """Update the bar of a notebook, or print a line, if it is time to or the end."""
-        now = time.monotonic()
-        wait = self.seconds if self.notebook is None else REFRESH
-        if done < self.total and now - self.printed <= wait:
-            return
-        self.printed = now
-        if self.notebook is None:
-            print(f"{self.name}: {text}", flush=True)
-        else:
-            self.notebook.update(done, text, now - self.started)
-
-    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Stop the bar."""
-        self.progress.stop()
-
-    def on_exception(
-        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
-    ) -> None:
-        """Stop the bar: Lightning skips `teardown` after an exception."""
-        self.progress.stop()

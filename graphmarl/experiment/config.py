@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple, get_type_hints
+from typing import Annotated, Any, Literal, NamedTuple, get_type_hints
 
 import torch
 
@@ -11,10 +11,21 @@ from graphmarl.checks import check_option
 from graphmarl.envs import find_env, make_env
 from graphmarl.experiment.finite import OnNaN
 from graphmarl.experiment.trust import with_names
+from graphmarl.functional.ranks import rank_seed
 from graphmarl.graphs import GraphBuilder, make_graph, typed_graph
 from graphmarl.learners import Learner
 from graphmarl.methods import find_method
-from graphmarl.ranges import Device, PositiveInt, Seed, Threads
+from graphmarl.ranges import (
+    Copies,
+    Device,
+    FiniteFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    Range,
+    Seed,
+    Threads,
+)
 from graphmarl.resolver import (
     construct,
     defaults_of,
@@ -25,6 +36,13 @@ from graphmarl.resolver import (
 )
 from graphmarl.step import Environment, Spec
 from graphmarl.texts import shown
+
+Precision = Literal["32-true", "bf16-mixed"]
+"""Precision of the networks: single, or bfloat16 where autocast allows it."""
+Devices = Annotated[int, Range(low=1, high=64)]
+"""Number of devices, with a process each."""
+Mode = Literal["max", "min"]
+"""Whether a larger or a smaller value of a metric is better."""
 
 # A name, a name with options (`knn:k=3`), or a mapping of `name` and options.
 Named = str | Mapping[str, Any]
@@ -37,8 +55,19 @@ class Values(NamedTuple):
     seed: Seed
     checkpoint_every: PositiveInt = 5_000
     device: Device = "cpu"
+    devices: Devices = 1
+    precision: Precision = "32-true"
+    compile: bool = False
     threads: Threads | None = None
     on_nan: OnNaN = "stop"
+    evaluate_every: NonNegativeInt = 0
+    evaluate_episodes: Copies = 32
+    evaluate_greedy: bool = True
+    monitor: str = "return"
+    mode: Mode = "max"
+    target: FiniteFloat | None = None
+    hours: PositiveFloat | None = None
+    logger: str = "csv"
 
 
 class Config:
@@ -56,6 +85,10 @@ class Config:
         self.seed: int = config["seed"]
         self.method, self.method_options = split_name(config["method"], "method")
         self.env, self.env_options = split_name(config["env"], "environment")
+        if config["devices"] > 1 and ":" in config["device"]:
+            raise ValueError(f"device is {config['device']!r}; allowed with devices are cpu, cuda")
+        if config["target"] is not None and not config["evaluate_every"]:
+            raise ValueError("a target is compared with evaluations; set evaluate_every as well")
         self._learner, env = find_method(self.method), find_env(self.env)
         learner = self._learner
         self.method_options = defaults_of(learner, 1) | typed(learner, self.method_options)
@@ -85,10 +118,26 @@ class Config:
         """
         return make_env(self.env, **(self.env_options | changes))
 
+    def own_copies(self) -> Environment:
+        """A new environment with the copies of this process, of those of all devices.
+
+        Raises:
+            ValueError: the copies cannot be divided evenly among the devices.
+        """
+        devices = self.config["devices"]
+        if devices == 1:
+            return self.environment()
+        copies = self.env_options["num_envs"]
+        if copies % devices:
+            raise ValueError(
+                f"num_envs is {copies}; allowed are multiples of {devices}, of devices"
+            )
+        return self.environment(num_envs=copies // devices)
+
     def builder(self) -> GraphBuilder:
         """A new graph builder, seeded."""
         builder = make_graph(self.graph, **self.graph_options)
-        builder.seed(self.seed)
+        builder.seed(rank_seed(self.seed))
         return builder
 
     def learner(self, spec: Spec) -> Learner:

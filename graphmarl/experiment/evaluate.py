@@ -97,7 +97,8 @@ def evaluate(
         graph: another graph builder than that of the run.
         greedy: take the most likely or most valuable action; otherwise act as in training.
         seed: seed of the episodes and of sampling.
-        checkpoint: another checkpoint than the last.
+        checkpoint: another checkpoint than the last; `best` is that of the best evaluation during
+            training.
         env: options of the environment to change, as in `{size: 48}`.
         cut: which bits of the messages are not sent: `threshold=2`, `rank=80`,
             `rank=80,within=graph`, `budget=1` or `random=50`; nothing is cut without it.

@@ -11,13 +11,20 @@ from typing import Any
 import yaml
 
 from graphmarl.checks import check_fields, checked
-from graphmarl.experiment.config import Config
+from graphmarl.experiment.config import Config, Mode
 from graphmarl.experiment.evaluate import save_evaluation
 from graphmarl.experiment.launcher import Job, run_jobs
 from graphmarl.experiment.sweep import PARTS, Cell
 from graphmarl.experiment.train import resume, train
 from graphmarl.experiment.trust import check_trust, foreign_names
-from graphmarl.ranges import Device, NonNegativeInt, PositiveInt, Threads
+from graphmarl.ranges import (
+    Device,
+    FiniteFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    Threads,
+)
 from graphmarl.results.run import Run
 
 
@@ -31,6 +38,12 @@ class Settings:
         checkpoint_every: environment steps between checkpoints.
         device: device of the networks.
         threads: threads of PyTorch in each process; None leaves them unchanged.
+        evaluate_every: environment steps between evaluations during training; 0 for none.
+        monitor: metric of these evaluations by which the best checkpoint is kept.
+        mode: whether a larger or a smaller value of it is better, `max` or `min`.
+        target: end the training of a run when an evaluation reaches this value of it.
+        hours: end the training of a run after so many hours.
+        logger: `csv`, and `tensorboard`, `wandb` or `mlflow`, as in `csv,tensorboard`.
     """
 
     steps: PositiveInt = 80_000
@@ -38,6 +51,12 @@ class Settings:
     checkpoint_every: PositiveInt = 5_000
     device: Device = "cpu"
     threads: Threads | None = 1
+    evaluate_every: NonNegativeInt = 0
+    monitor: str = "return"
+    mode: Mode = "max"
+    target: FiniteFloat | None = None
+    hours: PositiveFloat | None = None
+    logger: str = "csv"
 
     def __post_init__(self) -> None:
         check_fields(self)

@@ -92,7 +92,8 @@ def load_policy(
         episodes: environment copies.
         graph: another graph builder than that of the run.
         greedy: take the most likely or most valuable action; otherwise act as in training.
-        checkpoint: another checkpoint than the last.
+        checkpoint: another checkpoint than the last; `best` is that of the best evaluation during
+            training.
         env: options of the environment to change.
         cut: which bits of the messages are not sent, as in `evaluate`.
         trust: import classes and functions from outside the library that the run names.
@@ -108,6 +109,7 @@ def load_policy(
     # The graph that is given here is trusted.
     config = Config(trusted_config(run, trust) | ({} if graph is None else {"graph": graph}))
     path = run.last() if checkpoint is None else Path(checkpoint)
+    path = run.best() if checkpoint == "best" else path
     options = {**(env or {}), "num_envs": episodes}
     with torch.random.fork_rng(), closing(config.environment(**options)) as environment:
         learner = config.learner(environment.spec)

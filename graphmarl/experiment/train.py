@@ -4,37 +4,35 @@ from __future__ import annotations
 
 import logging
 import random
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
-from datetime import datetime
-from itertools import count
 from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import torch
+from lightning.pytorch import Callback
 
 from graphmarl.checks import checked
-from graphmarl.data import Collector, RandomEpisodes
-from graphmarl.experiment.callbacks import (
-    ConfigWriter,
-    MetricsWriter,
-    ProgressBar,
-    Saver,
-    StageSaver,
-)
-from graphmarl.experiment.config import Config, Named
+from graphmarl.experiment.config import Config, Devices, Mode, Named, Precision, Values
 from graphmarl.experiment.finite import OnNaN
-from graphmarl.experiment.fitter import Fitter
-from graphmarl.experiment.interrupts import Interrupts
+from graphmarl.experiment.fit_run import fit_run
+from graphmarl.experiment.loggers import Loggers, logger_names
+from graphmarl.experiment.parallel import processes
+from graphmarl.experiment.run_names import check_name, new_run
 from graphmarl.experiment.trust import trusted_config
-from graphmarl.learners import Learner, Stage
-from graphmarl.ranges import Device, PositiveInt, Seed, Threads
-from graphmarl.results.checkpoints import load_checkpoint, load_weights
-from graphmarl.results.lock import RunLock
+from graphmarl.functional.ranks import num_ranks
+from graphmarl.ranges import (
+    Copies,
+    Device,
+    FiniteFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    Seed,
+    Threads,
+)
 from graphmarl.results.run import Run
-from graphmarl.step import Environment
-from graphmarl.texts import shown
 
 
 @checked
@@ -48,8 +46,21 @@ def train(
     runs: str = "runs",
     checkpoint_every: PositiveInt = 5_000,
     device: Device = "cpu",
+    devices: Devices = 1,
+    strategy: Literal["auto", "ddp"] = "auto",
+    precision: Precision = "32-true",
+    compile: bool = False,
     threads: Threads | None = None,
     on_nan: OnNaN = "stop",
+    evaluate_every: NonNegativeInt = 0,
+    evaluate_episodes: Copies = 32,
+    evaluate_greedy: bool = True,
+    monitor: str = "return",
+    mode: Mode = "max",
+    target: FiniteFloat | None = None,
+    hours: PositiveFloat | None = None,
+    logger: Loggers = "csv",
+    callbacks: Sequence[Callback] = (),
     progress: bool = True,
 ) -> Run:
     """Train a method from scratch.
@@ -67,43 +78,70 @@ def train(
         runs: folder of the run folders.
         checkpoint_every: environment steps between checkpoints.
         device: device of the networks, such as `cpu` or `cuda:0`.
+        devices: number of devices of that kind, each with a process of its own: the environment
+            copies, buffers, batches and minibatches are divided among them, and gradients averaged.
+        strategy: how several devices train; `ddp`, data parallel, is the only way, also of `auto`.
+        precision: `32-true`, or `bf16-mixed` for bfloat16 where PyTorch's autocast allows it.
+        compile: compile the agent network by `torch.compile`, which takes minutes.
         threads: threads of PyTorch; unchanged without it. One is often fastest on shared cores.
         on_nan: what to do at a loss, gradient norm or parameter that is NaN or infinite: `stop`
             ends the run before anything of it is saved, `warn` warns once and goes on.
+        evaluate_every: environment steps between evaluations during training, rounded up to whole
+            trajectories, and one at the end; 0 for none. Writes `evaluations.csv`.
+        evaluate_episodes: episodes of each, the same ones every time.
+        evaluate_greedy: take the most likely or most valuable action; otherwise act as in training.
+        monitor: metric of the evaluations by which the best checkpoint is kept, such as `return`,
+            `length` or one of the environment.
+        mode: whether a larger or a smaller value of it is better, `max` or `min`.
+        target: end training when an evaluation reaches this value of it.
+        hours: end training after so many hours, over all parts of a run that was interrupted.
+        logger: `csv`, which every run has, and `tensorboard`, `wandb` or `mlflow`, as in
+            `csv,tensorboard`; in Python also loggers of Lightning.
+        callbacks: callbacks of Lightning for the training of the learner, not of its stages.
         progress: show a progress bar.
 
     Raises:
         ValueError: a name or value that is not allowed; the message names what is.
+        ImportError: the package of a logger is not installed; names the extra.
         FileExistsError: a run of that name exists and has a checkpoint.
         FloatingPointError: training became NaN or infinite; names what, when and what is kept.
         KeyboardInterrupt: after SIGINT, when a checkpoint has been saved.
         Terminated: a SystemExit after SIGTERM or SIGHUP, when a checkpoint has been saved.
     """
-    config = Config(
-        {
-            "method": method,
-            "env": env,
-            "graph": graph,
-            "steps": steps,
-            "seed": seed,
-            "checkpoint_every": checkpoint_every,
-            "device": device,
-            "threads": threads,
-            "on_nan": on_nan,
-        }
-    )
+    # What a run keeps has the names of the arguments.
+    given = dict(locals()) | {"logger": logger_names(logger)}
+    check_devices(devices, strategy, callbacks)
+    config = Config({each: given[each] for each in ("method", "env", "graph", *Values._fields)})
+    return _start(config, Path(runs), name, progress, callbacks, logger)
+
+
+def _start(
+    config: Config,
+    runs: Path,
+    name: str | None,
+    progress: bool,
+    callbacks: Sequence[Callback],
+    logger: Loggers,
+) -> Run:
+    """Make the folder of a new run and train it."""
     if name is not None:
         check_name(name)
-    with preserved(threads), closing(config.environment()) as environment:
+    with preserved(config.config["threads"]), closing(config.own_copies()) as environment:
         learner = config.learner(environment.spec)
-        run = _new_run(Path(runs), name, config)
-        return _train(run, config, environment, learner, progress)
+        run = new_run(runs, name, config)
+        with processes(run, config.config):
+            if num_ranks() > 1:  # of which each has a part of the buffers
+                learner = config.learner(environment.spec)
+            return fit_run(run, config, environment, learner, progress, callbacks, logger)
 
 
 @checked
 def resume(
     path: str | Path | Run,
     steps: PositiveInt | None = None,
+    hours: PositiveFloat | None = None,
+    logger: Loggers | None = None,
+    callbacks: Sequence[Callback] = (),
     progress: bool = True,
     trust: bool = False,
     lost_rows: bool = False,
@@ -113,6 +151,9 @@ def resume(
     Args:
         path: the run folder.
         steps: a new number of environment steps, which the run keeps; schedules stretch with it.
+        hours: a new number of hours, which the run keeps.
+        logger: as in `train`; names are kept. Those of the run without it.
+        callbacks: callbacks of Lightning, as in `train`.
         progress: show a progress bar.
         trust: import classes and functions from outside the library that the run names.
         lost_rows: go on although rows of `metrics.csv` or `timing.csv` are missing.
@@ -125,44 +166,54 @@ def resume(
         ValueError: the run has as many steps already, or names code from outside the library.
     """
     run = path if isinstance(path, Run) else Run(path, trust)
-    config = Config(trusted_config(run, trust) | ({} if steps is None else {"steps": steps}))
+    names = None if logger is None else logger_names(logger)
+    given = {"steps": steps, "hours": hours, "logger": names}
+    given = {name: value for name, value in given.items() if value is not None}
+    config = Config(trusted_config(run, trust) | given)
     done = int(run.saved()[-1].stem.removeprefix("step_")) if run.saved() else 0
     if steps is not None and steps <= done:
         raise ValueError(f"steps is {steps}; {run.path} has {done:,} already, allowed are more")
-    with preserved(config.config["threads"]), closing(config.environment()) as environment:
+    check_devices(config.config["devices"], "auto", callbacks)
+    used = config.config["logger"] if logger is None else logger
+    with (
+        preserved(config.config["threads"]),
+        closing(config.own_copies()) as environment,
+        processes(run, config.config),
+    ):
         learner = config.learner(environment.spec)
-        return _train(run, config, environment, learner, progress, lost_rows)
+        return fit_run(run, config, environment, learner, progress, callbacks, used, lost_rows)
 
 
-def check_name(name: str) -> None:
-    """Refuse a name of a run that is no plain name of a folder.
+def train_as_rank(run: Run, config: Mapping[str, Any]) -> None:
+    """Train as one of several processes, which is not the first.
 
     Args:
-        name: the name.
+        run: the run folder.
+        config: its configuration.
+    """
+    resolved = Config(config)
+    with preserved(config["threads"]), closing(resolved.own_copies()) as environment:
+        learner = resolved.learner(environment.spec)
+        fit_run(run, resolved, environment, learner, False, (), "csv")
+
+
+def check_devices(devices: int, strategy: str, callbacks: Sequence[Callback]) -> None:
+    """Refuse what several devices cannot do.
+
+    Args:
+        devices: number of devices.
+        strategy: how they train.
+        callbacks: callbacks of the user.
 
     Raises:
-        ValueError: says what came and what is allowed.
+        ValueError: a strategy for one device, or callbacks for several.
     """
-    plain = name.isprintable() and Path(name).name == name and name not in ("", ".", "..")
-    if not plain or "\\" in name or len(name.encode()) > 200:
-        raise ValueError(f"name is {shown(name)}; allowed are names of a folder, up to 200 bytes")
-
-
-def _new_run(runs: Path, name: str | None, config: Config) -> Run:
-    """The folder of a new run; one that is named by the time gets a number if it is taken."""
-    if name is not None:
-        return Run.create(runs / name, config.config)
-    parts = "-".join((config.method, config.env, config.graph))
-    base = re.sub(r"[^\w.=+-]", "_", parts)[:120]
-    base = f"{base}-seed{config.seed}-{datetime.now():%Y%m%d-%H%M%S}"
-    for number in count(1):
-        path = runs / (base if number == 1 else f"{base}-{number}")
-        try:
-            path.mkdir(parents=True)
-        except FileExistsError:
-            continue
-        return Run.create(path, config.config)
-    raise AssertionError("there are more numbers")
+    if devices == 1 and strategy != "auto":
+        raise ValueError(f"strategy is {strategy!r}; it needs two devices or more, devices is 1")
+    if devices > 1 and callbacks:
+        raise ValueError(
+            "callbacks are of this process only; allowed are none with several devices"
+        )
 
 
 @contextmanager
@@ -184,49 +235,3 @@ def preserved(threads: int | None) -> Iterator[None]:
         logger.setLevel(level)
         random.setstate(state)
         np.random.set_state(numbers)
-
-
-def _train(
-    run: Run,
-    config: Config,
-    env: Environment,
-    learner: Learner,
-    progress: bool,
-    lost_rows: bool = False,
-) -> Run:
-    """Train the stages and the learner, from the last checkpoint if there is one."""
-    with RunLock(run.path), Interrupts() as interrupts:
-        fitter = Fitter(run, config, env.spec, interrupts, progress)
-        saved = run.saved()
-        for number, stage in enumerate(learner.stages()):
-            if not saved:
-                torch.manual_seed(config.seed + 1_000 * (number + 1))
-                _train_stage(stage, fitter)
-            stage.requires_grad_(False)
-        torch.manual_seed(config.seed)
-        steps, every = config.config["steps"], config.config["checkpoint_every"]
-        builder, length = config.builder(), learner.rollout_length
-        collector = Collector(env, builder, learner, steps, length, config.seed)
-        writer = MetricsWriter(run, collector, lost_rows)
-        keeper = ConfigWriter(run, config.config)
-        if not saved:
-            writer.clear()
-        saver = Saver(run, collector, every, interrupts)
-        callbacks, bar = [writer, saver, keeper], ProgressBar(writer)
-        fitter.fit(learner, collector, callbacks, bar, 1, run.last_or_none())
-    return run
-
-
-def _train_stage(stage: Stage, fitter: Fitter) -> None:
-    """Train a stage, continue an interrupted one, or load the checkpoint that was given."""
-    if stage.given is not None:
-        load_weights(stage, stage.given, load_checkpoint(stage.given))
-        return
-    config, path = fitter.config, fitter.run.checkpoints / f"{stage.name}.ckpt"
-    with closing(config.environment(num_envs=stage.copies)) as env:
-        episodes = RandomEpisodes(env, config.builder(), stage.episodes, config.seed)
-        episodes.setup("fit")
-        stage.start(episodes.trajectories)
-        saver = StageSaver(path, fitter.interrupts)
-        begun = path if path.exists() else None
-        fitter.fit(stage, episodes, [saver], ProgressBar(), stage.epochs, begun)

@@ -4,19 +4,28 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from graphmarl.functional.ranks import shared_count, shared_sum
+
 
 def masked_mean(x: Float[Tensor, "*axes"], mask: Bool[Tensor, "*axes"]) -> Float[Tensor, ""]:
-    """Mean over the entries where the mask holds; 0 if it holds nowhere."""
+    """Mean over the entries where the mask holds; 0 if it holds nowhere.
+
+    Where several processes train a run, its mean over the processes is the mean over all entries.
+    """
     kept = torch.where(mask, x, torch.zeros_like(x))
-    return kept.sum() / mask.sum().clamp(min=1)
+    return kept.sum() / shared_count(mask.sum())
 
 
 def masked_standardise(
     x: Float[Tensor, "*axes"], mask: Bool[Tensor, "*axes"], epsilon: float = 1e-8
 ) -> Float[Tensor, "*axes"]:
-    """Standardise the entries under the mask to mean 0 and variance 1; 0 elsewhere."""
-    mean = masked_mean(x, mask)
-    variance = masked_mean((x - mean) ** 2, mask)
+    """Standardise the entries under the mask to mean 0 and variance 1; 0 elsewhere.
+
+    Where several processes train a run, mean and variance are over the entries of all.
+    """
+    count = shared_sum(mask.sum()).clamp(min=1)
+    mean = shared_sum(torch.where(mask, x, 0.0).sum()) / count
+    variance = shared_sum(torch.where(mask, (x - mean) ** 2, 0.0).sum()) / count
     return torch.where(mask, (x - mean) / (variance.sqrt() + epsilon), torch.zeros_like(x))
 
 

@@ -11,9 +11,11 @@ from graphmarl.graphs.make import WRAPPERS as WRAPPERS
 from graphmarl.graphs.make import find_graph as find_graph
 from graphmarl.graphs.make import make_graph as make_graph
 from graphmarl.graphs.make import typed_graph as typed_graph
+from graphmarl.graphs.shuffle import ShuffleEdges as ShuffleEdges
 from graphmarl.graphs.topology import Complete as Complete
 from graphmarl.graphs.topology import Links as Links
 from graphmarl.graphs.topology import NoEdges as NoEdges
 from graphmarl.graphs.topology import Random as Random
+from graphmarl.graphs.wrappers import Delay as Delay
 from graphmarl.graphs.wrappers import DropEdges as DropEdges
 from graphmarl.graphs.wrappers import Refresh as Refresh

@@ -31,12 +31,14 @@ class GraphBuilder(Checked, BaseTransform):
         needs_position: the data must have `pos`, and `edges` may read `agents.positions`; False by
             default.
         needs_links: the data must have `links`; False by default.
+        needs_every_step: it must be called in every step of an episode; False by default.
         stochastic: two calls on the same data may differ; False by default.
         generator: random generator, None until it is seeded or used.
     """
 
     needs_position: bool = False
     needs_links: bool = False
+    needs_every_step: bool = False
     stochastic: bool = False
     generator: torch.Generator | None = None
 

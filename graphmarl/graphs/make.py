@@ -8,8 +8,9 @@ from typing import Any
 from graphmarl.graphs.base import GraphBuilder
 from graphmarl.graphs.direction import Directional
 from graphmarl.graphs.distance import KNN, Radius
+from graphmarl.graphs.shuffle import ShuffleEdges
 from graphmarl.graphs.topology import Complete, Links, NoEdges, Random
-from graphmarl.graphs.wrappers import DropEdges, Refresh
+from graphmarl.graphs.wrappers import Delay, DropEdges, Refresh
 from graphmarl.resolver import construct, joined, lookup, split_name, typed
 
 GRAPHS: dict[str, type[GraphBuilder]] = {
@@ -23,10 +24,13 @@ GRAPHS: dict[str, type[GraphBuilder]] = {
 }
 
 WRAPPERS: dict[str, tuple[type[GraphBuilder], str]] = {
+    "shuffle": (ShuffleEdges, "shuffle"),
     "refresh": (Refresh, "every"),
+    "delay": (Delay, "steps"),
     "drop": (DropEdges, "p"),
 }
-"""Options of every graph: the wrapper that each adds, and the argument of it that it sets."""
+"""Options of every graph, from the innermost to the outermost: the wrapper that each adds, and the
+argument of it that it sets."""
 
 
 def make_graph(graph: str | GraphBuilder, **options: Any) -> GraphBuilder:
@@ -35,9 +39,10 @@ def make_graph(graph: str | GraphBuilder, **options: Any) -> GraphBuilder:
     Args:
         graph: a name, a name with options (`knn:k=3,refresh=5`), or a builder, which is returned
             unchanged.
-        options: arguments of the builder, and for any builder `refresh` (rebuild every n steps)
-            and `drop` (probability that an edge is dropped, drawn anew in each step, also from a
-            stale graph).
+        options: arguments of the builder, and for any builder `shuffle` (random partners with the
+            same degrees), `refresh` (rebuild every n steps), `delay` (use the edges of n steps
+            ago) and `drop` (probability that an edge is dropped, drawn anew in each step, also
+            from a stale graph).
 
     Raises:
         ValueError: an unknown name or option, or a value of the wrong type.

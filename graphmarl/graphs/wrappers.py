@@ -1,4 +1,4 @@
-"""Wrappers of graph builders: stale graphs and unreliable links."""
+"""Wrappers of graph builders: stale, delayed and unreliable links."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from jaxtyping import Int
+from jaxtyping import Bool, Int
 from torch import Tensor
 from torch_geometric.data import Data
 
 from graphmarl.graphs.agents import LiveAgents, canonical
 from graphmarl.graphs.base import GraphBuilder
-from graphmarl.ranges import PositiveInt, UnitInterval
+from graphmarl.ranges import NonNegativeInt, PositiveInt, UnitInterval
 
 
 class Wrapper(GraphBuilder):
@@ -20,17 +20,40 @@ class Wrapper(GraphBuilder):
 
     Args:
         builder: the wrapped builder.
+
+    Attributes:
+        needs_time: the data must have `time`, the steps since each episode began; False by default.
     """
+
+    needs_time: bool = False
 
     def __init__(self, builder: GraphBuilder) -> None:
         self.builder = builder
         self.needs_position = builder.needs_position
         self.needs_links = builder.needs_links
+        self.needs_every_step = builder.needs_every_step
         self.stochastic = builder.stochastic
 
     def check(self, data: Data) -> None:
-        """Check the data as the wrapped builder does."""
+        """Check that the data has `time` if needed, and what the wrapped builder needs."""
         self.builder.check(data)
+        if self.needs_time and data.get("time") is None:
+            raise ValueError(
+                f"{type(self).__name__} needs the steps since each episode began; no `time` in data"
+            )
+
+    @staticmethod
+    def time(data: Data, agents: LiveAgents) -> Int[Tensor, " graph"]:
+        """Steps since the episode of each graph began.
+
+        Raises:
+            ValueError: not one number for each graph.
+        """
+        time: Tensor = data["time"]
+        if tuple(time.shape) != (agents.num_graphs,):
+            came = tuple(time.shape)
+            raise ValueError(f"`time` has shape {came}; expected ({agents.num_graphs},)")
+        return time
 
     @property
     def stream(self) -> int:
@@ -64,28 +87,23 @@ class Refresh(Wrapper):
         every: steps between rebuilds.
 
     Raises:
-        ValueError: `every` is less than 1, or the data has no `time` for each graph.
+        ValueError: `every` is less than 1, the wrapped builder needs every step, or the data has no
+            `time` for each graph.
     """
+
+    needs_time = True
 
     def __init__(self, builder: GraphBuilder, every: PositiveInt = 5) -> None:
         super().__init__(builder)
+        if builder.needs_every_step:
+            raise ValueError(f"{builder!r} needs every step; wrap Refresh in it instead")
         self.every = every
         self._edges: Tensor | None = None
         self._ptr: Tensor | None = None
 
-    def check(self, data: Data) -> None:
-        """Check that the data has `time`, and the requirements of the wrapped builder."""
-        super().check(data)
-        if data.get("time") is None:
-            raise ValueError("Refresh needs the steps since each episode began; no `time` in data")
-
     def edges(self, data: Data, agents: LiveAgents) -> Int[Tensor, "2 edge"]:
         """Stored edges, and new ones for the graphs that are due."""
-        time: Tensor = data["time"]
-        if tuple(time.shape) != (agents.num_graphs,):
-            came = tuple(time.shape)
-            raise ValueError(f"`time` has shape {came}; expected ({agents.num_graphs},)")
-        due = time % self.every == 0
+        due = self.time(data, agents) % self.every == 0
         if self._edges is not None and self._ptr is not None:
             self._edges, self._ptr = self._edges.to(due.device), self._ptr.to(due.device)
         if self._ptr is None or not torch.equal(self._ptr, agents.ptr):
@@ -99,10 +117,7 @@ class Refresh(Wrapper):
 
     def _mixed(self, data: Data, agents: LiveAgents, due: Tensor) -> Int[Tensor, "2 edge"]:
         assert self._edges is not None, "the first call rebuilds everything"
-        sender, receiver = agents.number[self._edges]
-        alive = (sender >= 0) & (receiver >= 0)
-        alive &= ~due[agents.graph[receiver.clamp(min=0)]] if len(agents.graph) else alive
-        stale = self._edges[:, alive]
+        stale = kept(self._edges, agents, ~due)
         if not due.any():
             return stale
         fresh = self.builder.edges(data, agents.select(due))
@@ -119,6 +134,77 @@ class Refresh(Wrapper):
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.builder!r}, every={self.every})"
+
+
+class Delay(Wrapper):
+    """Delayed edges: those that another builder gave n steps ago in the same episode.
+
+    Who hears whom in step t is what the wrapped builder gave in step t - n; nobody hears anyone
+    in the first n steps of an episode. Edges of agents that have died since are removed. Only the
+    edges are old: what is said along them is computed from the current step.
+
+    Args:
+        builder: the wrapped builder.
+        steps: steps after which an edge is used; 0 uses edges at once.
+
+    Raises:
+        ValueError: `steps` is negative, or the data has no `time` for each graph.
+    """
+
+    needs_time = True
+
+    def __init__(self, builder: GraphBuilder, steps: NonNegativeInt) -> None:
+        super().__init__(builder)
+        self.steps = steps
+        self.needs_every_step = True
+        self._sent: list[tuple[Tensor, Tensor]] = []
+        """Edges of the last steps with the times of their graphs, oldest first."""
+        self._ptr: Tensor | None = None
+
+    def edges(self, data: Data, agents: LiveAgents) -> Int[Tensor, "2 edge"]:
+        """The edges of n steps ago."""
+        time = self.time(data, agents)
+        fresh = self.builder.edges(data, agents)
+        if self._ptr is None or not torch.equal(self._ptr.to(time.device), agents.ptr):
+            self._sent, self._ptr = [], agents.ptr.clone()
+        everyone = torch.ones_like(time, dtype=torch.bool)
+        # In every step, so that an agent that takes the slot of a dead one hears nothing.
+        before = [(kept(e.to(time.device), agents, everyone), t) for e, t in self._sent]
+        self._sent = [*before, (fresh, time.clone())][-self.steps - 1 :]
+        edge_index, then = self._sent[0]
+        # Where an episode has begun since, this is not the time of n steps ago.
+        return kept(edge_index, agents, then.to(time.device) == time - self.steps).clone()
+
+    def state_dict(self) -> dict[str, Any]:
+        """The stored edges and their times, and the state of the wrapped builder."""
+        sent = [[edge_index, time] for edge_index, time in self._sent]
+        return {**super().state_dict(), "sent": sent, "ptr": self._ptr}
+
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        """Restore stored edges and the wrapped builder."""
+        super().load_state_dict(state)
+        self._sent = [(edge_index, time) for edge_index, time in state["sent"]]
+        self._ptr = state["ptr"]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.builder!r}, steps={self.steps})"
+
+
+def kept(
+    edge_index: Int[Tensor, "2 edge"], agents: LiveAgents, graphs: Bool[Tensor, " graph"]
+) -> Int[Tensor, "2 kept"]:
+    """The edges between agents that are alive, of some graphs.
+
+    Args:
+        edge_index: senders and receivers.
+        agents: the live agents.
+        graphs: the graphs whose edges are kept.
+    """
+    if not len(agents.index):
+        return edge_index[:, :0]
+    sender, receiver = agents.number[edge_index]
+    alive = (sender >= 0) & (receiver >= 0)
+    return edge_index[:, alive & graphs[agents.graph[receiver.clamp(min=0)]]]
 
 
 class DropEdges(Wrapper):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,11 +10,16 @@ import torch
 from jaxtyping import Float
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
+from torch.nn.utils import clip_grad_norm_
 from torch_geometric.data import Data
 
 from graphmarl.checks import Checked
 from graphmarl.data import Timer, Trajectory
+from graphmarl.functional.ranks import average_gradients, mean_metrics, shared_means
 from graphmarl.nn import AgentNetwork
+
+EVALUATION = "evaluation/"
+"""What the names of logged metrics of an evaluation begin with."""
 
 
 class Learner(Checked, LightningModule):
@@ -29,6 +34,7 @@ class Learner(Checked, LightningModule):
         updated_last: whether the last training step made an update; off-policy learners first
             collect data.
         timer: time spent in training steps.
+        evaluation: metrics of the last evaluation, by name.
     """
 
     default_graph: str = "none"
@@ -41,6 +47,7 @@ class Learner(Checked, LightningModule):
         self.metrics: dict[str, float] = {}
         self.updated_last = True
         self.timer = Timer()
+        self.evaluation: dict[str, float] = {}
         self.automatic_optimization = False
 
     @classmethod
@@ -85,8 +92,53 @@ class Learner(Checked, LightningModule):
 
     def training_step(self, batch: Trajectory, batch_idx: int) -> None:
         """Train on one trajectory."""
-        with self.timer.part("update"):
-            self.metrics = self.update(batch)
+        with self.timer.part("update"), shared_means():
+            self.metrics = mean_metrics(self.update(batch))
+
+    def optimise(
+        self,
+        optimizer: Any,
+        loss: Tensor,
+        max_grad_norm: float,
+        groups: Sequence[Iterable[nn.Parameter]],
+    ) -> Tensor:
+        """One step of an optimiser; returns the largest gradient norm.
+
+        Gradients are averaged over the processes that train the run, then clipped.
+
+        Args:
+            optimizer: the optimiser.
+            loss: what is minimised.
+            max_grad_norm: maximum gradient norm of each group.
+            groups: parameters whose gradient norms are clipped separately.
+        """
+        optimizer.zero_grad()
+        self.manual_backward(loss)
+        average_gradients(p for group in optimizer.param_groups for p in group["params"])
+        norms = [clip_grad_norm_(group, max_grad_norm) for group in groups]
+        optimizer.step()
+        return torch.stack(norms).max()
+
+    def validation_step(self, batch: Mapping[str, float], batch_idx: int) -> None:
+        """Keep and log the metrics of an evaluation."""
+        self.evaluation = {name: x for name, x in batch.items() if name != "env_steps"}
+        named = {f"{EVALUATION}{name}": x for name, x in self.evaluation.items()}
+        self.log_metrics(named, int(batch["env_steps"]))
+
+    def log_metrics(self, metrics: Mapping[str, float], env_steps: int) -> None:
+        """Log metrics, for Lightning's loggers and for callbacks that monitor one of them.
+
+        The step of the loggers is the number of environment steps. A metric that is not known yet,
+        as the return before the end of the first episode, is left out.
+
+        Args:
+            metrics: metrics by name.
+            env_steps: environment steps so far.
+        """
+        known = {name: float(value) for name, value in metrics.items() if value == value}
+        # Whole numbers above 2^24 are not exact in single precision.
+        step = torch.tensor(env_steps, dtype=torch.float64)
+        self.log_dict({**known, "step": step}, batch_size=1)
 
 
 @torch.no_grad()
@@ -132,6 +184,7 @@ class Stage(LightningModule):
         """One optimiser step."""
         loss, metrics = self.loss(batch)
         self.metrics = {name: float(value) for name, value in metrics.items()}
+        self.log_dict({f"{self.name}/{name}": value for name, value in self.metrics.items()})
         return loss
 
     def configure_optimizers(self) -> Any:

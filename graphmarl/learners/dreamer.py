@@ -10,6 +10,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from graphmarl.functional import clipped_surrogate, masked_mean, masked_standardise
+from graphmarl.functional.ranks import minibatches, share
 from graphmarl.learners.imagination import (
     ImaginedActions,
     ImaginedReward,
@@ -143,7 +144,7 @@ class Dreamer(ModelBased):
                 order = states[torch.randperm(len(states)).to(states.device)]
                 rows += [
                     self._update_policy(imagined, advantage, x)
-                    for x in order.split(self.minibatch_size)
+                    for x in minibatches(order, self.minibatch_size)
                 ]
             alive = imagined.alive.float().mean()
             rollout = torch.stack([masked_mean(imagined.target, imagined.alive), alive])
@@ -158,7 +159,8 @@ class Dreamer(ModelBased):
             features = features.unflatten(1, (-1, seq.num_agents)).flatten(0, 1)
             pick = seq.start.flatten().nonzero().flatten()
             if self.imagination_starts:
-                pick = pick[torch.randperm(len(pick)).to(pick.device)[: self.imagination_starts]]
+                count = share("imagination_starts", self.imagination_starts)
+                pick = pick[torch.randperm(len(pick)).to(pick.device)[:count]]
             alive = seq.alive.flatten(0, 1)[pick] | self.absorbing
             masked = self.masked_training
             adjacency = adjacency_over(batch, pick) if masked else BlockMask.complete(alive)

@@ -7,10 +7,17 @@ from typing import Annotated, Any
 
 import torch
 from torch import Tensor
-from torch.nn.utils import clip_grad_norm_
 
 from graphmarl.agent_graph import scaled
 from graphmarl.data import Replay, Trajectory
+from graphmarl.functional.ranks import (
+    any_rank,
+    gathered,
+    mean_metrics,
+    own_part,
+    share,
+    shared_means,
+)
 from graphmarl.learners.base import Learner
 from graphmarl.learners.sequences import PredictionLoss, Sequences, model_losses, unroll
 from graphmarl.nn import LatentAgent
@@ -106,7 +113,7 @@ class ModelBased(Learner):
         self.model_gradient_steps = model_gradient_steps
         self.policy_gradient_steps = policy_gradient_steps
         self.batch_size, self.sequence_length = batch_size, sequence_length
-        self.replay = Replay(buffer_size)
+        self.replay = Replay(share("buffer_size", buffer_size))
         self.register_buffer("rounds", torch.zeros((), dtype=torch.long))
         self.rounds: Tensor
 
@@ -122,7 +129,8 @@ class ModelBased(Learner):
         """Train on one trajectory, with separate timing of the parts."""
         for part in PARTS:  # the table of times needs all columns in its first row
             self.timer.seconds.setdefault(part, 0.0)
-        self.metrics = self.update(batch)
+        with shared_means():
+            self.metrics = mean_metrics(self.update(batch))
 
     def update(self, trajectory: Trajectory) -> dict[str, float]:
         """Store a trajectory and train for all rounds that are due; returns mean metrics."""
@@ -153,12 +161,14 @@ class ModelBased(Learner):
         """Whether a round of training is due."""
         steps = trajectory.env_steps - self.learning_starts
         enough = self.replay.added - self.replay.oldest >= self.sequence_length
+        enough = not any_rank(not enough)
         return steps >= 0 and enough and int(self.rounds) <= steps // self.train_interval
 
     def draw(self) -> tuple[Trajectory, Sequences]:
         """Sample a batch of sequences, as a trajectory and as model inputs."""
         with self.timer.part("replay"):
-            batch = self.replay.sequences(self.batch_size, self.sequence_length).to(self.device)
+            count = share("batch_size", self.batch_size)
+            batch = self.replay.sequences(count, self.sequence_length).to(self.device)
             batch.reward = batch.reward * self.reward_scale
             return batch, Sequences.of(batch, self.masked_training, self.absorbing)
 
@@ -177,11 +187,7 @@ class ModelBased(Learner):
     def step(self, number: int, loss: Tensor, parameters: list[torch.nn.Parameter]) -> Tensor:
         """One step of an optimiser, by its index; returns the gradient norm."""
         optimizer = self.optimizers()[number]  # type: ignore[index]
-        optimizer.zero_grad()
-        self.manual_backward(loss)
-        norm = clip_grad_norm_(parameters, self.max_grad_norm)
-        optimizer.step()
-        return norm
+        return self.optimise(optimizer, loss, self.max_grad_norm, [parameters])
 
     @abstractmethod
     def learn_policy(self) -> Tensor:
@@ -189,8 +195,8 @@ class ModelBased(Learner):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Save the replay, which is not part of the weights."""
-        checkpoint["replay"] = self.replay.state_dict()
+        checkpoint["replay"] = gathered(self.replay.state_dict())
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Restore the replay."""
-        self.replay.load_state_dict(checkpoint["replay"])
+        self.replay.load_state_dict(own_part(checkpoint["replay"]))

@@ -10,10 +10,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.utils import clip_grad_norm_
 
 from graphmarl.data import Replay, Trajectory
 from graphmarl.functional import linear
+from graphmarl.functional.ranks import any_rank, gathered, own_part, share
 from graphmarl.learners.base import Learner, polyak_update
 from graphmarl.nn import AgentNetwork, Output
 from graphmarl.ranges import (
@@ -88,7 +88,7 @@ class OffPolicy(Learner):
         self.batch_size, self.gradient_steps = batch_size, gradient_steps
         self.max_grad_norm, self.learning_starts = max_grad_norm, learning_starts
         self.episodic = network.sequential or sample == "episode"
-        self.replay = Replay(buffer_size, half_precision)
+        self.replay = Replay(share("buffer_size", buffer_size), half_precision)
         self.targets = nn.ModuleDict()
         self.register_buffer("progress", torch.zeros(()))
         self.register_buffer("updated", torch.zeros((), dtype=torch.long))
@@ -135,28 +135,25 @@ class OffPolicy(Learner):
         """Whether the replay holds enough data to train."""
         if trajectory.env_steps < self.learning_starts:
             return False
-        return len(self.replay.ready()) > 0 if self.episodic else self.replay.drawable
+        drawable = len(self.replay.ready()) > 0 if self.episodic else self.replay.drawable
+        return not any_rank(not drawable)
 
     def _learn(self) -> Tensor:
         """One update; returns its losses, the mean Q-value and the gradient norm."""
         if self.updated == 0:
             self.update_targets(1.0)
         draw = self.replay.whole_episodes if self.episodic else self.replay.transitions
-        losses = self.losses(draw(self.batch_size).to(self.device))
+        losses = self.losses(draw(share("batch_size", self.batch_size)).to(self.device))
         assert tuple(losses) == self.loss_names, (
             f"losses are {tuple(losses)}, not {self.loss_names}"
         )
-        optimizer: Any = self.optimizers()
-        optimizer.zero_grad()
-        self.manual_backward(torch.stack(list(losses.values())).sum())
-        norms = [clip_grad_norm_(part, self.max_grad_norm) for part in self.clip_groups()]
-        optimizer.step()
+        total = torch.stack(list(losses.values())).sum()
+        norm = self.optimise(self.optimizers(), total, self.max_grad_norm, self.clip_groups())
         self.updated += 1
         if self.target == "soft":
             self.update_targets(self.tau)
         elif self.updated % self.target_update_interval == 0:
             self.update_targets(1.0)
-        norm = torch.stack(norms).max()
         return torch.stack([*losses.values(), self.estimate, norm]).detach()
 
     def clip_groups(self) -> list[list[nn.Parameter]]:
@@ -194,11 +191,11 @@ class OffPolicy(Learner):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Save the replay, which is not part of the weights."""
-        checkpoint["replay"] = self.replay.state_dict()
+        checkpoint["replay"] = gathered(self.replay.state_dict())
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Restore the replay."""
-        self.replay.load_state_dict(checkpoint["replay"])
+        self.replay.load_state_dict(own_part(checkpoint["replay"]))
 
 
 def own_reward(

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from graphmarl.data import Trajectory
+from graphmarl.functional.ranks import minibatches
 from graphmarl.learners.base import Learner
 from graphmarl.nn import AgentNetwork, Output, action_log_prob
 
@@ -73,7 +74,7 @@ class OnPolicy(Learner):
         size = max(1, self.minibatch_size // (agents * length))
         for _ in range(self.epochs):
             order = units[torch.randperm(len(units)).to(device)]
-            for chunk in order.split(size):
+            for chunk in minibatches(order, size):
                 yield (times[:, None] + chunk).flatten()
 
     def _length(self, trajectory: Trajectory) -> int:

@@ -7,7 +7,6 @@ from typing import Any, Literal
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn.utils import clip_grad_norm_
 from torch_geometric.data import Data
 
 from graphmarl.data import Trajectory
@@ -214,11 +213,9 @@ class PPO(OnPolicy):
             loss, parts = self.loss(log_prob, entropy, value, rows, bonus)
             for name, more in self.extra_losses(extra, rows).items():
                 loss, parts[name] = loss + more, more
-            optimizer.zero_grad()
-            self.manual_backward(loss)
-            norm = clip_grad_norm_(self.parameters(), self.max_grad_norm)
-            optimizer.step()
-            parts["gradient"] = norm
+            parts["gradient"] = self.optimise(
+                optimizer, loss, self.max_grad_norm, [self.parameters()]
+            )
             names = list(parts)
             collected.append(torch.stack([part.detach() for part in parts.values()]))
         means = torch.stack(collected).mean(0).tolist()

@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from graphmarl.functional.ranks import shared_sum
+
 
 class ValueNormalizer(nn.Module):
     """Standardises values by exponential moving averages of mean and square, without bias.
@@ -30,10 +32,13 @@ class ValueNormalizer(nn.Module):
     @torch.no_grad()
     def update(self, target: Float[Tensor, " entry"]) -> None:
         """Update the averages with new targets."""
-        if not len(target):
+        sums = torch.stack([target.sum(), (target**2).sum(), target.new_tensor(len(target))])
+        total, square, count = shared_sum(sums)
+        if not count:
             return
-        for average, new in ((self.mean, target), (self.square, target**2), (self.weight, None)):
-            average.lerp_(torch.ones_like(average) if new is None else new.mean(), 1 - self.decay)
+        new = (total / count, square / count, torch.ones_like(count))
+        for average, each in zip((self.mean, self.square, self.weight), new, strict=True):
+            average.lerp_(each, 1 - self.decay)
 
     def _statistics(self) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation; 0 and 1 before the first update."""

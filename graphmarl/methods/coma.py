@@ -10,7 +10,6 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.distributions import Categorical
-from torch.nn.utils import clip_grad_norm_
 from torch_geometric.data import Data
 
 from graphmarl.data import Trajectory
@@ -203,10 +202,8 @@ class COMA(Method, A2C):
             rows, graph = Minibatch(trajectory, pick, advantage, target), trajectory.graph(pick)
             value = taken(self.critic(graph, graph.action), graph.action)
             error = self.value_error(value, rows)
-            optimizer.zero_grad()
-            self.manual_backward(self.value_coef * error)
-            clip_grad_norm_(self.critic.parameters(), self.max_grad_norm)
-            optimizer.step()
+            loss, trained = self.value_coef * error, [self.critic.parameters()]
+            self.optimise(optimizer, loss, self.max_grad_norm, trained)
 
 
 class MixedActor(Actor):

@@ -6,6 +6,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from graphmarl.functional.ranks import shared_sum
+
 
 class RunningMoments(nn.Module):
     """Mean and variance of each feature over all rows seen so far (Chan et al. 1979).
@@ -28,14 +30,15 @@ class RunningMoments(nn.Module):
 
     @torch.no_grad()
     def update(self, rows: Float[Tensor, "row feature"]) -> None:
-        """Add rows to the statistics."""
-        if not len(rows):
+        """Add rows to the statistics, also those of the other processes that train the run."""
+        new = shared_sum(self.count.new_tensor(len(rows)))
+        if not new:
             return
-        before, count = self.count.clone(), self.count + len(rows)
-        mean = rows.mean(0)
+        before, count = self.count.clone(), self.count + new
+        mean = shared_sum(rows.sum(0)) / new
         gap = mean - self.mean
-        self.spread += ((rows - mean) ** 2).sum(0) + gap**2 * before * len(rows) / count
-        self.mean += gap * len(rows) / count
+        self.spread += shared_sum(((rows - mean) ** 2).sum(0)) + gap**2 * before * new / count
+        self.mean += gap * new / count
         self.count.copy_(count)
 
     def standardise(self, rows: Float[Tensor, "*axes feature"]) -> Float[Tensor, "*axes feature"]:

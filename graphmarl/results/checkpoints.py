@@ -46,6 +46,7 @@ class WholeCheckpoints(CheckpointIO):
         if self.header is not None:
             checkpoint[HEADER] = dict(self.header)
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
             with open(temporary, "w+b") as file:
                 torch.save(checkpoint, file)
                 _sign(file)

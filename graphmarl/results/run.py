@@ -96,7 +96,7 @@ class Run:
         try:
             run.checkpoints.mkdir(parents=True, exist_ok=True)
             with RunLock(run.path):
-                for table in ("metrics.csv", "timing.csv"):
+                for table in ("metrics.csv", "timing.csv", "evaluations.csv", "ended.txt"):
                     (run.path / table).unlink(missing_ok=True)
                 run.configure(config)
                 run.write("versions.yaml", yaml.safe_dump(versions(), sort_keys=False))
@@ -166,8 +166,17 @@ class Run:
 
     def metrics(self) -> list[dict[str, float]]:
         """The rows of `metrics.csv`, without empty cells."""
-        with open(self.path / "metrics.csv", newline="") as file:
-            return [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
+        return _numbers(self.path / "metrics.csv")
+
+    def evaluations(self) -> list[dict[str, float]]:
+        """The rows of `evaluations.csv`, one for each evaluation during training."""
+        path = self.path / "evaluations.csv"
+        return _numbers(path) if path.exists() and path.stat().st_size else []
+
+    def ended(self) -> str:
+        """Why training has ended and what it reached; empty while it has not."""
+        path = self.path / "ended.txt"
+        return path.read_text().strip() if path.exists() else ""
 
     def saved(self) -> list[Path]:
         """Checkpoints of the learner, oldest first."""
@@ -175,7 +184,8 @@ class Run:
 
     def stages(self) -> list[Path]:
         """Checkpoints of pre-training stages."""
-        return sorted(set(self.checkpoints.glob("*.ckpt")) - set(self.saved()))
+        others = {*self.saved(), self.checkpoints / "best.ckpt"}
+        return sorted(set(self.checkpoints.glob("*.ckpt")) - others)
 
     def last_or_none(self) -> Path | None:
         """The last checkpoint; None before the first."""
@@ -190,6 +200,23 @@ class Run:
         if not self.saved():
             raise FileNotFoundError(f"{self.checkpoints} holds no checkpoint of the learner yet")
         return self.saved()[-1]
+
+    def best(self) -> Path:
+        """The checkpoint of the best evaluation during training.
+
+        Raises:
+            FileNotFoundError: there was no evaluation during training.
+        """
+        path = self.checkpoints / "best.ckpt"
+        if not path.exists():
+            raise FileNotFoundError(f"{path} does not exist: the run has no evaluate_every")
+        return path
+
+
+def _numbers(path: Path) -> list[dict[str, float]]:
+    """The rows of a table of numbers, without empty cells."""
+    with open(path, newline="") as file:
+        return [{k: float(v) for k, v in row.items() if v} for row in csv.DictReader(file)]
 
 
 def config_text(config: Mapping[str, Any]) -> str:

@@ -81,6 +81,29 @@ def test_a_trajectory_gives_back_the_graphs_that_were_played():
         assert torch.equal(whole.x, torch.cat([graph.x for graph in played]))
 
 
+def played(graph: str) -> list[tuple[Trajectory, int]]:
+    return [(each, t) for each in collect(graph=graph) for t in range(each.num_steps)]
+
+
+def test_delayed_edges_are_those_that_were_true_before_in_the_same_episode():
+    # The policy reads no edges, so that both runs play the same steps.
+    true, late = played("radius:r=2"), played("radius:r=2,delay=2")
+    used = 0
+    for at, (trajectory, t) in enumerate(late):
+        for b in range(trajectory.num_envs):
+            found = trajectory.edges.select(torch.tensor([t * 4 + b]))[0].T.tolist()
+            if trajectory.time[t, b] < 2:
+                assert found == []
+                continue
+            passed = [true[at - ago] for ago in (0, 1, 2)]
+            alive = torch.stack([each.alive[time, b] for each, time in passed]).all(0)
+            before, then = passed[2]
+            sent = before.edges.select(torch.tensor([then * 4 + b]))[0].T.tolist()
+            assert found == [[i, j] for i, j in sent if alive[i] and alive[j]]
+            used += len(found)
+    assert used > 50
+
+
 def test_returns_are_of_whole_episodes():
     collector = Collector(Toy(num_envs=1), make_graph("none"), Scripted(), 40, 10)
     rewards, sums = [], []

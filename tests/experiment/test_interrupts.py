@@ -239,7 +239,7 @@ def test_default_names_never_collide(tmp_path, monkeypatch):
 
             return datetime(2026, 1, 2, 3, 4, 5)
 
-    monkeypatch.setattr("graphmarl.experiment.train.datetime", Still)
+    monkeypatch.setattr("graphmarl.experiment.run_names.datetime", Still)
     for _ in range(3):
         train(SMALL, "toy:Toy", steps=20, runs=str(tmp_path), progress=False)
     names = sorted(path.name for path in tmp_path.iterdir())

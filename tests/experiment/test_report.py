@@ -162,7 +162,11 @@ def test_runs_that_are_not_finished_are_listed(tmp_path):
         ("a-seed2", "not finished"),
         ("a-seed10", "not begun"),
     ]
-    assert "1 of 4 finished, 1 seed each" in page
+    assert "1 of 4 finished, 1 seed each" in page and "ended" not in body
+    text = "2 hours are used up: 300 of 900 environment steps, 2.00 hours\n"
+    (tmp_path / "a-seed2" / "ended.txt").write_text(text)
+    page = report_page(Comparison(read_results(tmp_path)))
+    assert "2 hours are used up<" in page and "not finished<" not in page
 
 
 def test_a_folder_in_which_nothing_has_ended_has_a_report(tmp_path):

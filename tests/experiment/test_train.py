@@ -123,7 +123,8 @@ def test_interrupted_and_resumed_equals_never_interrupted(
 ):
     env = {"name": "toy:Toy", "action": options.get("action", "discrete")}
     method = small(name, **{k: v for k, v in options.items() if k != "action"})
-    setting: Any = {"graph": "random:k=1,refresh=2,drop=0.2", "method": method, "env": env}
+    graph = "random:k=1,shuffle=yes,refresh=2,delay=1,drop=0.2"
+    setting: Any = {"graph": graph, "method": method, "env": env}
     whole = start(tmp_path, "whole", **setting)
     with monkeypatch.context() as patch:
         interrupt(patch, callbacks.MetricsWriter, "on_train_batch_end", trajectory)

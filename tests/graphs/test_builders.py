@@ -169,11 +169,11 @@ def test_every_builder_has_a_one_line_description():
         (lambda: make_graph("knm"), "no graph is called 'knm'; there are .*did you mean 'knn'"),
         (
             lambda: make_graph("knn:kk=3"),
-            "'knn' has no option 'kk'; its options are k, refresh, drop",
+            "'knn' has no option 'kk'; its options are k, shuffle, refresh, delay, drop",
         ),
         (
             lambda: make_graph("complete:k=3"),
-            "complete' has no option 'k'; its options are refresh, drop",
+            "complete' has no option 'k'; its options are shuffle, refresh, delay, drop",
         ),
         (lambda: make_graph("knn:k=2.5"), "k is '2.5'; allowed are whole numbers"),
         (lambda: make_graph("knn:k=many"), "k is 'many'; allowed are whole numbers"),

@@ -1,4 +1,4 @@
-"""What holds for every builder in GRAPHS and both wrappers; a new builder joins by being there."""
+"""What holds for every builder in GRAPHS and every wrapper; a new builder joins by being there."""
 
 import inspect
 
@@ -37,7 +37,7 @@ def make(name: str, wrap: dict) -> GraphBuilder:
     return builder
 
 
-WRAPS = ({}, {"refresh": 3}, {"drop": 0.3})
+WRAPS = ({}, {"shuffle": True}, {"refresh": 3}, {"delay": 0}, {"delay": 1}, {"drop": 0.3})
 # Builders that look at positions have two forms: all pairs of agents, and a k-d tree.
 BUILDERS = [
     (name, wrap, form)
@@ -50,7 +50,10 @@ FIXED = [each for each in BUILDERS if not make(*each[:2]).stochastic]
 
 
 def over(builders: list) -> pytest.MarkDecorator:
-    names = [f"{name}-{''.join(wrap) or 'bare'}-{form}" for name, wrap, form in builders]
+    names = [
+        "-".join([name, *[f"{option}={value}" for option, value in wrap.items()], form])
+        for name, wrap, form in builders
+    ]
     return pytest.mark.parametrize(("name", "wrap", "form"), builders, ids=names, indirect=["form"])
 
 
@@ -204,7 +207,7 @@ def test_the_agent_graph_of_a_step_is_data_like_any_other(name, wrap):
     )
     graph = make(name, wrap)(agent_graph(step, Spec(5, (1,), 2, 9)))
     assert 5 not in graph["edge_index"]
-    if name == "links" and "drop" not in wrap:
+    if name == "links" and not {"drop", "shuffle"} & {*wrap} and wrap.get("delay") != 1:
         assert graph["edge_index"].tolist() == [[0, 6], [1, 7]]
 
 

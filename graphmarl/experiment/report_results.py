@@ -57,7 +57,10 @@ def results_sections(found: Comparison) -> Iterator[Section]:
         content += [svg_of(draw_finals(found, environment))]
         several = len(found.environments) > 1
         heading = f"Results: {environment}" if several else "Results"
-        yield Section(heading, text, content)
+        # The column is last, where it may have to be scrolled to.
+        pairs = zip(texts["cell"], texts["note"], strict=True) if "note" in texts else ()
+        notes = "; ".join(f"{name}: {note}" for name, note in pairs if note)
+        yield Section(heading, f"{text}\n\n{notes}", content)
         text = ""
 
 

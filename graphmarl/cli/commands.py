@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from graphmarl.cli.parsing import PARTS, Parser, first_sentence, parse
 from graphmarl.cli.training import train_command
+from graphmarl.envs import ENVS
 from graphmarl.experiment.ablate import holds_only, report_suffix, write_report
 from graphmarl.experiment.communication import cut_curve
 from graphmarl.experiment.evaluate import evaluate
@@ -20,8 +21,10 @@ from graphmarl.experiment.grid_runs import Settings, commands, run_grid, runs_of
 from graphmarl.experiment.inspection import Inspection, inspect
 from graphmarl.experiment.inspection.recording import record_episode
 from graphmarl.experiment.sweep import grid
+from graphmarl.graphs import WRAPPERS
 from graphmarl.methods import METHODS, method_table
 from graphmarl.ranges import PositiveInt, Threads
+from graphmarl.resolver import options_of
 from graphmarl.results.markdown import markdown
 from graphmarl.results.plots import draw_cut_curve, save_picture
 from graphmarl.results.run import Run, versions
@@ -229,12 +232,33 @@ def markdown_methods() -> str:
     return "\n".join(markdown(["method", "summary", *head[1:]], cells))
 
 
+def _wrappers() -> str:
+    """Options of every graph builder, one a line."""
+    kinds = {f"--graph.{name}": wrapper for name, (wrapper, _) in WRAPPERS.items()}
+    return f"\noptions of every graph:\n{listing(kinds)}"
+
+
+def _on_any_device() -> str:
+    """Which environments are tensors on the device of the run."""
+    tensors = [name for name, entry in ENVS.items() if "device" in options_of(entry)]
+    return (
+        f"\nwhere --device says: {', '.join(tensors)};\n"
+        f"on the CPU: {', '.join(name for name in ENVS if name not in tensors)}"
+    )
+
+
+NOTES = {"graph": _wrappers, "env": _on_any_device}
+"""What is printed below the listing of a part."""
+
+
 def _list_command(part: str) -> Callable[[list[str]], int | None]:
     """The command that lists the entries of a part."""
 
     def command(words: list[str]) -> None:
         parse(Parser(f"{part}s", f"List the {PARTS[part].title}s.", [f"{part}s"]), words)
         print(listing(PARTS[part].table))
+        if part in NOTES:
+            print(NOTES[part]())
 
     return command
 

@@ -3,13 +3,12 @@
 `scripts/baselines_traffic.py` measures fixed-time, self-organising and max-pressure control.
 
 Examples:
-  python scripts/train_cityflow.py --task hangzhou_4x4 --rows vpp --seeds 0 1
-  python scripts/train_cityflow.py --task grid_7x7 --rows vpp vpp-complete --steps 20000
   python scripts/train_cityflow.py --list
+  python scripts/train_cityflow.py --task hangzhou_4x4 --method vpp dgn --seeds 0 1
+  python scripts/train_cityflow.py --task grid_7x7 --method vpp --graph complete --steps 20000
 """
 
-from graphmarl.experiment.suite import TRAFFIC
 from graphmarl.experiment.train_suite import train_suite
 
 if __name__ == "__main__":
-    train_suite(__doc__, TRAFFIC, "hangzhou_4x4", seeds=[0], episodes=64)
+    train_suite("cityflow", __doc__)

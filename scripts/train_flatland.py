@@ -6,13 +6,12 @@ settings for that; the settings of the paper's baseline are the defaults of `fla
 `scripts/baselines_flatland.py` measures shortest-path trains.
 
 Examples:
-  python scripts/train_flatland.py --rows flatland_winner mappo --seeds 0
-  python scripts/train_flatland.py --task flatland-10 --steps 100000
   python scripts/train_flatland.py --list
+  python scripts/train_flatland.py --method flatland_winner mappo --seeds 0
+  python scripts/train_flatland.py --task flatland-10 --steps 100000
 """
 
-from graphmarl.experiment.suite import FLATLAND
 from graphmarl.experiment.train_suite import train_suite
 
 if __name__ == "__main__":
-    train_suite(__doc__, FLATLAND, "flatland-5", seeds=[0], episodes=100)
+    train_suite("flatland", __doc__)

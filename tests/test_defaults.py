@@ -17,6 +17,7 @@ from graphmarl.experiment import (
     grid_runs,
     inspection,
     policies,
+    presets,
 )
 from graphmarl.experiment.inspection import recording
 from graphmarl.experiment.train import train
@@ -68,9 +69,10 @@ PAIRS: list[tuple[Callable[..., Any], Callable[..., Any], dict[str, str]]] = [
     (PPOAgents, ActorCritic, {}),
     (M["nvif_ppo"], PPOAgents, {}),
     (QAgents, QNetwork, {}),
-    # A run takes the threads of its process, a grid one for each process.
-    (train, grid_runs.Settings, {"threads": ""}),
-    (ablate.ablate, grid_runs.Settings, {}),
+    # A run takes the threads of its process, a grid one for each process; without steps both have
+    # those of a preset or of `DEFAULTS`.
+    (train, grid_runs.Settings, {"threads": "", "steps": ""}),
+    (ablate.ablate, grid_runs.Settings, {"steps": ""}),
     (ablate.ablate, train, {}),
     (ablate.run_seeds, grid_runs.Settings, {}),
     (evaluate.evaluate, policies.load_policy, {}),
@@ -120,3 +122,8 @@ def test_an_option_that_a_method_restates_has_the_type_that_its_learner_gives_it
             passed = inspect.signature(base).parameters.values()
             for option in (p.name for p in passed if p.kind == p.KEYWORD_ONLY):
                 assert option not in options or options[option] == types_of(base)[option], option
+
+
+def test_steps_without_a_preset_are_those_of_a_grid():
+    assert presets.DEFAULTS["steps"] == grid_runs.Settings().steps
+    assert defaults(ablate.run_seeds)["steps"] == grid_runs.Settings().steps

@@ -20,6 +20,7 @@ commands:
   methods    list the methods and what they support
   envs       list the environments
   graphs     list the graph builders
+  presets    list the settings that are known to learn, and their commands
   info       print versions of packages, devices and threads
 
 options:
@@ -27,6 +28,7 @@ options:
   --version      print the version of graphmarl
 
 examples:
+  graphmarl train --preset navigation --method dgn
   graphmarl train --method vpp --env navigation --graph knn --graph.k 4 --steps 300_000
   graphmarl train --method dgn --env gather --help
   graphmarl evaluate runs/NAME --episodes 20 --graph complete

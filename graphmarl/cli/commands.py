@@ -20,6 +20,8 @@ from graphmarl.experiment.evaluate import evaluate
 from graphmarl.experiment.grid_runs import Settings, commands, run_grid, runs_of
 from graphmarl.experiment.inspection import Inspection, inspect
 from graphmarl.experiment.inspection.recording import record_episode
+from graphmarl.experiment.preset_texts import preset_text
+from graphmarl.experiment.presets import preset_steps
 from graphmarl.experiment.sweep import grid
 from graphmarl.graphs import WRAPPERS
 from graphmarl.methods import METHODS, method_table
@@ -46,11 +48,13 @@ def ablate_parser() -> Parser:
         [
             "ablate --name graphs --method dgn --env gather --graphs knn:k=3 complete none",
             "ablate --name width --method dgn --env gather --vary method.hidden=64,128 --jobs 2",
+            "ablate --name nav --preset navigation --method dgn vpp --graphs knn:k=3 complete",
         ],
     )
     parser.add_argument("--name", required=True, help="name of the folder of all runs")
     parser.add_argument("--method", "--methods", nargs="+", required=True, metavar="NAME:OPTIONS")
-    parser.add_argument("--env", required=True, metavar="NAME:OPTIONS")
+    parser.add_argument("--env", metavar="NAME:OPTIONS")
+    parser.add_option("preset", str, "task of `graphmarl presets`, whose settings methods have")
     parser.add_argument("--graph", "--graphs", nargs="+", default=[], metavar="NAME:OPTIONS")
     parser.add_argument("--vary", nargs="+", default=[], metavar="PART.OPTION=VALUE,VALUE")
     parser.add_option("seeds", PositiveInt, "number of seeds", SEEDS)
@@ -69,7 +73,9 @@ def ablate_command(words: list[str]) -> int:
     given = parse(ablate_parser(), words)
     shared = {field.name: given[field.name] for field in fields(Settings) if field.name in given}
     folder = Path(given["runs"]) / given["name"]
-    cells = grid(given["method"], given["env"], given["graph"], given["vary"])
+    preset = given.get("preset")
+    cells = grid(given["method"], given["env"], given["graph"], given["vary"], preset)
+    shared.setdefault("steps", preset_steps(preset))
     runs = runs_of(cells, range(given.get("seeds", SEEDS)), folder, Settings(**shared))
     if given["print_commands"]:
         print("\n".join(commands(runs)))
@@ -251,6 +257,16 @@ NOTES = {"graph": _wrappers, "env": _on_any_device}
 """What is printed below the listing of a part."""
 
 
+def presets_command(words: list[str]) -> None:
+    """List the tasks that have presets, the presets of a task, or print the command of one."""
+    text = "List the tasks with presets; with a TASK its presets, with TASK/NAME the whole command."
+    examples = ["presets", "presets navigation", "presets navigation/dgn"]
+    parser = Parser("presets", text, examples)
+    parser.add_argument("name", nargs="?", help="TASK or TASK/NAME; all tasks without it")
+    name = parse(parser, words).get("name")
+    print(preset_text(name))
+
+
 def _list_command(part: str) -> Callable[[list[str]], int | None]:
     """The command that lists the entries of a part."""
 
@@ -275,5 +291,6 @@ COMMANDS: dict[str, Command] = {
     "inspect": inspect_command,
     "methods": methods_command,
     **LISTINGS,
+    "presets": presets_command,
     "info": info_command,
 }

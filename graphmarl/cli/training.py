@@ -9,6 +9,7 @@ from typing import Any
 
 from graphmarl.cli.parsing import EVALUATE, LOGGER, PARTS, Parser, parse, train_parser
 from graphmarl.experiment.evaluate import save_evaluation
+from graphmarl.experiment.presets import with_preset
 from graphmarl.experiment.train import resume, train
 from graphmarl.experiment.trust import check_trust
 from graphmarl.methods import find_method
@@ -22,7 +23,7 @@ def train_command(words: list[str]) -> None:
     """Train from names and options, from a file, or from the last checkpoint of a run."""
     first = argparse.ArgumentParser("graphmarl train", add_help=False, allow_abbrev=False)
     first.error = Parser.error.__get__(first)  # type: ignore[method-assign]
-    for name in ("resume", "config", *PARTS):
+    for name in ("resume", "config", "preset", *PARTS):
         first.add_argument(f"--{name}")
     chosen, rest = first.parse_known_args(words)
     begun = chosen.resume is not None
@@ -41,7 +42,8 @@ def _resumed(chosen: dict[str, str | None], rest: list[str]) -> dict[str, Any]:
     parser.add_options(resume, skip=("path", "callbacks", "logger"))
     parser.add_option("logger", str, LOGGER)
     parser.add_option("evaluate", Copies, EVALUATE)
-    ignored = [f"--{name}" for name in ("config", *PARTS) if chosen[name] is not None]
+    others = ("config", "preset", *PARTS)
+    ignored = [f"--{name}" for name in others if chosen[name] is not None]
     ignored += [word for word in rest if word.removeprefix("--").partition(".")[0] in PARTS]
     if ignored:
         raise ValueError(f"--resume continues a run as it was configured; it takes no {ignored[0]}")
@@ -51,19 +53,25 @@ def _resumed(chosen: dict[str, str | None], rest: list[str]) -> dict[str, Any]:
 
 
 def _configuration(chosen: dict[str, str | None], rest: list[str]) -> dict[str, Any]:
-    """The arguments of `train`: those of the file, changed by those of the command line."""
+    """The arguments of `train`: of a file or preset, changed by those of the command line."""
     first = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     first.add_argument("--trust", default="false")
     trust, rest = first.parse_known_args(rest)
     config: dict[str, Any] = {}
     if chosen["config"] is not None:
+        if chosen["preset"] is not None:
+            raise ValueError("--config and --preset both name what is trained; give one of them")
         config = read_config(chosen["config"])
         if from_text(Text(trust.trust), bool) is not True:
             check_trust(config, chosen["config"])
+    preset = chosen["preset"] or config.pop("preset", None)
+    # A part that is named on the command line replaces that of the file.
+    named_parts: dict[str, Any] = {part: chosen[part] or config.pop(part, None) for part in PARTS}
+    values = with_preset(preset, **named_parts)
+    config = {"steps": values["steps"]} | config
     parts: dict[str, tuple[str, dict[str, Any]]] = {}
     for part in PARTS:
-        default = inspect.signature(train).parameters[part].default
-        value = chosen[part] or config.pop(part, None) or default
+        value = values[part]
         parts[part] = ("", {}) if value is None else split_name(value, PARTS[part].title)
     learner, named = find_method(parts["method"][0]), bool(parts["graph"][0])
     if not named:

@@ -13,6 +13,7 @@ import pandas as pd
 from graphmarl.checks import checked
 from graphmarl.experiment.config import Named
 from graphmarl.experiment.grid_runs import GridRun, Settings, run_grid, runs_of
+from graphmarl.experiment.presets import preset_steps
 from graphmarl.experiment.report import report_page, warning_of
 from graphmarl.experiment.report_results import described
 from graphmarl.experiment.sweep import Cell, grid
@@ -30,16 +31,17 @@ from graphmarl.results.tables import table
 def ablate(
     name: str,
     methods: Sequence[str],
-    env: str,
+    env: str | None = None,
     graphs: Sequence[str] = (),
     vary: Sequence[str] = (),
     seeds: PositiveInt = 5,
-    steps: PositiveInt = 80_000,
+    steps: PositiveInt | None = None,
     episodes: Copies = 32,
     jobs: NonNegativeInt = 0,
     runs: str = "runs",
     device: Device = "cpu",
     progress: bool = True,
+    preset: str | None = None,
 ) -> pd.DataFrame:
     """Train and evaluate every method on every graph under every combination of varied options.
 
@@ -48,17 +50,18 @@ def ablate(
 
     Args:
         name: name of the folder of all runs.
-        methods: methods, with options as in `dgn:layers=1`.
-        env: the environment, with options.
-        graphs: graph builders, with options; each method's own without any.
+        methods: methods, with options as in `dgn:layers=1`; with a preset, names of its settings.
+        env: the environment, with options; that of the preset without it.
+        graphs: graph builders, with options; those of the preset or of each method without any.
         vary: `part.option=value,value` for an option of a `method`, `env` or `graph`.
         seeds: number of seeds, from 0.
-        steps: environment steps of each run.
+        steps: environment steps of each run; those of the preset or 80,000 without it.
         episodes: number of episodes of each evaluation.
         jobs: processes at a time; 0 trains in this process.
         runs: where the folder is.
         device: device of networks, replay and environments.
         progress: show progress bars where there are no processes.
+        preset: a task of `graphmarl presets`, whose settings the methods have.
 
     Returns:
         the table, as `write_report` does.
@@ -67,8 +70,10 @@ def ablate(
         ValueError: a name, option or value that is not allowed, or a run of that name with others.
         RuntimeError: runs failed; the others are kept.
     """
-    settings, folder = Settings(steps, episodes, device=device), Path(runs) / name
-    grid_runs = runs_of(grid(methods, env, graphs, vary), range(seeds), folder, settings)
+    cells = grid(methods, env, graphs, vary, preset)
+    settings = Settings(steps or preset_steps(preset), episodes, device=device)
+    folder = Path(runs) / name
+    grid_runs = runs_of(cells, range(seeds), folder, settings)
     failed = run_grid(grid_runs, jobs, progress)
     if failed:
         raise RuntimeError(f"runs of {folder} failed: {', '.join(failed)}; see their log.txt")

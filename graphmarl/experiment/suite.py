@@ -1,6 +1,7 @@
 """Named settings: the method, graph and options behind every published row of results.
 
-Those of the particle environments are in `suite_particle`.
+Those of the particle environments are in `suite_particle`, of MAgent in `suite_magent`, and of the
+didactic tasks in `suite_didactic`.
 """
 
 from __future__ import annotations
@@ -8,9 +9,10 @@ from __future__ import annotations
 from graphmarl.envs.flatland import TASKS as FLATLAND_TASKS
 from graphmarl.envs.skirmish import MAPS
 from graphmarl.envs.traffic.tasks import TASKS as TRAFFIC_TASKS
-from graphmarl.experiment.suite_particle import PARTICLE as PARTICLE
-from graphmarl.experiment.suite_types import Benchmark as Benchmark
-from graphmarl.experiment.suite_types import Setting as Setting
+from graphmarl.experiment.suite_didactic import DIDACTIC, DIDACTIC_CUTS
+from graphmarl.experiment.suite_magent import MAGENT
+from graphmarl.experiment.suite_particle import PARTICLE
+from graphmarl.experiment.suite_types import Benchmark, Family, Setting
 
 # Every family has one setting for all off-policy methods and one for all on-policy methods; none
 # was tuned further.
@@ -28,13 +30,15 @@ TRAFFIC_LARGE = (
     "learning_rate=1e-3,batch_size=8,gradient_steps=1,rollout_length=5,buffer_size=200,"
     "learning_starts=25,alpha=0.05"
 )
-# VPP and IP are the papers' forms, where an agent also answers for the values of its neighbours;
-# `exact` leaves that out, and `quiet` the messages of states.
+# `paper` are the printed forms of VPP and IP, where an agent also answers for the values of its
+# neighbours; `exact` leaves that out, and `quiet` the messages of states.
 SIGNALS = {
-    "vpp": Setting(f"vpp:{TRAFFIC_VPP}", graph="links"),
-    "vpp-complete": Setting(f"vpp:{TRAFFIC_VPP}", graph="complete"),
-    "vpp-mean": Setting(f"vpp:{TRAFFIC_VPP},state_aggregator=mean,own_state=True", graph="links"),
-    "ip": Setting(f"ip:{TRAFFIC_SAC},expectation=sampled", graph="links"),
+    "vpp-paper": Setting(f"vpp:{TRAFFIC_VPP}", graph="links"),
+    "vpp-paper-complete": Setting(f"vpp:{TRAFFIC_VPP}", graph="complete"),
+    "vpp-paper-mean": Setting(
+        f"vpp:{TRAFFIC_VPP},state_aggregator=mean,own_state=True", graph="links"
+    ),
+    "ip-paper": Setting(f"ip:{TRAFFIC_SAC},expectation=sampled", graph="links"),
     "vpp-exact": Setting(f"vpp:{TRAFFIC_EXACT}", graph="links"),
     "vpp-exact-complete": Setting(f"vpp:{TRAFFIC_EXACT}", graph="complete"),
     "vpp-exact-knn": Setting(f"vpp:{TRAFFIC_EXACT}", graph="knn:k=4"),
@@ -51,9 +55,15 @@ SIGNALS = {
     "neurcomm": Setting(f"neurcomm:{TRAFFIC_ONE_EPOCH}", graph="links"),
     "coma": Setting(f"coma:{TRAFFIC_ONE_EPOCH}", graph="links"),
 }
+TRAFFIC_PREFERRED = {"vpp": "vpp-exact-quiet", "ip": "ip-exact"}
 TRAFFIC = {
     name: Benchmark(
-        f"traffic:task={name},num_envs=16", 40_000, SIGNALS, "average_travel_time", True
+        f"traffic:task={name},num_envs=16",
+        40_000,
+        SIGNALS,
+        "average_travel_time",
+        True,
+        TRAFFIC_PREFERRED,
     )
     for name in TRAFFIC_TASKS
 }
@@ -164,31 +174,12 @@ SMAC |= {
     for name in MAPS
 }
 
-SUITE: dict[str, dict[str, Benchmark]] = {
-    "mpe": PARTICLE,
-    "cityflow": TRAFFIC,
-    "flatland": FLATLAND,
-    "smac": SMAC,
+SUITE: dict[str, Family] = {
+    "didactic": Family(DIDACTIC, "sensor", [0, 1, 2], 4096, DIDACTIC_CUTS),
+    "magent": Family(MAGENT, "gather-normal-24", [0, 1, 2], 32),
+    "mpe": Family(PARTICLE, "navigation", [0, 1], 256),
+    "cityflow": Family(TRAFFIC, "hangzhou_4x4", [0], 64),
+    "smac": Family(SMAC, "3m", [0, 1, 2], 100),
+    "flatland": Family(FLATLAND, "flatland-5", [0], 100),
 }
-"""Benchmarks by the family that `scripts/train_FAMILY.py` trains."""
-
-# Of every off-policy method on Gather: the on-policy methods' learning rate, discount and scale.
-GATHER_OFF_POLICY: dict[str, float | int | bool] = {
-    "learning_rate": 5e-4,
-    "gamma": 0.97,
-    "reward_scale": 0.3,
-    "batch_size": 64,
-    "gradient_steps": 4,
-    "buffer_size": 20_000,
-    "half_precision": True,
-}
-DIDACTIC = {
-    "sensor": ("sensor:num_envs=64", 150_000),
-    "hallway-4x4": ("hallway:lengths=4x4,num_envs=64", 400_000),
-    "hallway-6x6": ("hallway:lengths=6x6,num_envs=64", 600_000),
-    "search": ("independent_search:num_envs=32", 200_000),
-    "grid": ("grid_agreement:num_envs=64", 100_000),
-}
-"""Environment and steps of each didactic task."""
-DIDACTIC_CUTS = [f"rank={percent}" for percent in (20, 40, 60, 80, 90, 100)]
-DIDACTIC_CUTS += ["rank=80,within=graph", "threshold=2"]
+"""Benchmarks by the family that `scripts/train_FAMILY.py` trains. Their names are different."""

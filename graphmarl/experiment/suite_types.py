@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 
@@ -29,6 +30,8 @@ class Benchmark(NamedTuple):
         settings: rows of the table, by name.
         metric: metric of an episode that is compared; the return without it.
         lower_is_better: whether less of the metric is better.
+        preferred: by method, the row that stands for it, if none is called like it and several are
+            of it.
     """
 
     env: str
@@ -36,3 +39,22 @@ class Benchmark(NamedTuple):
     settings: Mapping[str, Setting]
     metric: str | None = None
     lower_is_better: bool = False
+    preferred: Mapping[str, str] = MappingProxyType({})
+
+
+class Family(NamedTuple):
+    """The benchmarks that one script trains.
+
+    Args:
+        benchmarks: by name.
+        default: the benchmark that is trained if none is named.
+        seeds: of each setting, if none are named.
+        episodes: of each evaluation, if their number is not given.
+        cuts: message cuts to evaluate as well, if none are named.
+    """
+
+    benchmarks: Mapping[str, Benchmark]
+    default: str
+    seeds: Sequence[int]
+    episodes: int
+    cuts: Sequence[str] = ()

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 
 from graphmarl.experiment.config import Config, Named
+from graphmarl.experiment.presets import with_preset
 from graphmarl.methods import find_method
 from graphmarl.resolver import joined, split_name
 
@@ -62,7 +63,11 @@ class Cell:
 
 
 def grid(
-    methods: Sequence[str], env: str, graphs: Sequence[str] = (), vary: Sequence[str] = ()
+    methods: Sequence[str],
+    env: str | None,
+    graphs: Sequence[str] = (),
+    vary: Sequence[str] = (),
+    preset: str | None = None,
 ) -> list[Cell]:
     """Every method on every graph under every combination of the varied options.
 
@@ -71,23 +76,29 @@ def grid(
     equal names get a hash.
 
     Args:
-        methods: names, with options as in `dgn:layers=1`.
-        env: the environment, with options.
-        graphs: graphs, with options; each method's own without any.
+        methods: names, with options as in `dgn:layers=1`; of a preset, rows or methods.
+        env: the environment, with options; that of the preset without it.
+        graphs: graphs, with options; those of the preset or of each method without any.
         vary: `part.option=value,value` for an option of a `method`, `env` or `graph`.
+        preset: task of the suite whose settings the methods have.
 
     Raises:
         ValueError: a name, option or value that is not allowed, or a cell that comes twice.
     """
     axes = varied(vary)
     cells = []
-    for method, graph in product(methods, graphs or [None]):
+    for label, chosen in product(methods, graphs or [None]):
+        if preset is None and env is None:
+            raise ValueError("an ablation needs an environment, or a preset that has one")
+        values = with_preset(preset, label, env, chosen)
+        method, place, graph = (values[part] for part in PARTS)
         name, options = split_name(method, "method")
         choices = [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
         for choice in choices:
             given = options | {k[7:]: v for k, v in choice.items() if k.startswith("method.")}
             own = find_method(name).graph_for(given) if graph is None else graph
-            cells.append(_cell(method, env, own, choice))
+            texts = (label, env, chosen or own)
+            cells.append(_cell((method, place, own), texts, choice))
     met: dict[str, Cell] = {}
     for cell in cells:
         # Values are compared, not texts: `no` and `false` are one.
@@ -126,14 +137,19 @@ def varied(vary: Sequence[str]) -> dict[str, list[Any]]:
     return axes
 
 
-def _cell(method: str, env: str, graph: str, choice: Mapping[str, Any]) -> Cell:
-    """One combination, with the varied options written into the names of its parts."""
+def _cell(named: Sequence[Named], typed: Sequence[str | None], choice: Mapping[str, Any]) -> Cell:
+    """One combination, with the varied options written into the names of its parts.
+
+    What is varied may be an option of a preset, but not one that was typed.
+    """
     texts = {}
-    for part, text in zip(PARTS, (method, env, graph), strict=True):
-        name, options = split_name(text, part)
+    for part, full, text in zip(PARTS, named, typed, strict=True):
+        name, options = split_name(full, part)
         extra = {k.split(".", 1)[1]: v for k, v in choice.items() if k.startswith(f"{part}.")}
-        texts[part] = written(name, joined(options, extra))
-    parts = [text if len(text) <= READABLE else text.split(":")[0] for text in (method, graph)]
+        joined({} if text is None else split_name(text, part)[1], extra)
+        texts[part] = written(name, options | extra)
+    labels = [str(text) for text in (typed[0], typed[2])]
+    parts = [text if len(text) <= READABLE else text.split(":")[0] for text in labels]
     words = [*parts, *(f"{key}={_word(value)}" for key, value in choice.items())]
     return Cell("-".join(re.sub(r"[^\w.=+-]", "_", word) for word in words), **texts)
 

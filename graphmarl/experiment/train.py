@@ -19,6 +19,7 @@ from graphmarl.experiment.finite import OnNaN
 from graphmarl.experiment.fit_run import fit_run
 from graphmarl.experiment.loggers import Loggers, logger_names
 from graphmarl.experiment.parallel import processes
+from graphmarl.experiment.presets import with_preset
 from graphmarl.experiment.run_names import check_name, new_run
 from graphmarl.experiment.trust import trusted_config
 from graphmarl.functional.ranks import num_ranks
@@ -37,10 +38,10 @@ from graphmarl.results.run import Run
 
 @checked
 def train(
-    method: Named = "nvif_ppo",
-    env: Named = "gather",
+    method: Named | None = None,
+    env: Named | None = None,
     graph: Named | None = None,
-    steps: PositiveInt = 80_000,
+    steps: PositiveInt | None = None,
     seed: Seed = 0,
     name: str | None = None,
     runs: str = "runs",
@@ -62,6 +63,7 @@ def train(
     logger: Loggers = "csv",
     callbacks: Sequence[Callback] = (),
     progress: bool = True,
+    preset: str | None = None,
 ) -> Run:
     """Train a method from scratch.
 
@@ -69,10 +71,12 @@ def train(
     mapping of `name` and options.
 
     Args:
-        method: the method; see `graphmarl methods`.
-        env: the environment; see `graphmarl envs`.
-        graph: the graph builder; see `graphmarl graphs`. The method's own without it.
+        method: the method; see `graphmarl methods`. That of the preset or `nvif_ppo` without it.
+        env: the environment; see `graphmarl envs`. That of the preset or `gather` without it.
+        graph: the graph builder; see `graphmarl graphs`. That of the preset or the method's own
+            without it.
         steps: environment steps of the run over all copies, rounded up to whole trajectories.
+            Those of the preset or 80,000 without it.
         seed: seed of weights, episodes, actions, minibatches and random graphs.
         name: name of the run folder; made of method, environment, graph and time without it.
         runs: folder of the run folders.
@@ -101,6 +105,8 @@ def train(
             `csv,tensorboard`; in Python also loggers of Lightning.
         callbacks: callbacks of Lightning for the training of the learner, not of its stages.
         progress: show a progress bar.
+        preset: settings that are known to learn, `TASK/NAME`, or `TASK` where the method is named;
+            see `graphmarl presets`. What is given beside it changes it.
 
     Raises:
         ValueError: a name or value that is not allowed; the message names what is.
@@ -112,6 +118,7 @@ def train(
     """
     # What a run keeps has the names of the arguments.
     given = dict(locals()) | {"logger": logger_names(logger)}
+    given |= with_preset(preset, method, env, graph, steps)
     check_devices(devices, strategy, callbacks)
     config = Config({each: given[each] for each in ("method", "env", "graph", *Values._fields)})
     return _start(config, Path(runs), name, progress, callbacks, logger)

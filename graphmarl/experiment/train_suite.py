@@ -1,104 +1,157 @@
-"""Train the named settings of a family of benchmarks, and print and plot the table of results."""
+"""Train named settings of a family of benchmarks; print, plot and write the results.
+
+Imports are inside, since `--help` is quick without.
+"""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from graphmarl.experiment.suite import Benchmark
+if TYPE_CHECKING:
+    from graphmarl.experiment.suite_types import Benchmark, Family
 
 
 def train_suite(
-    description: str | None,
-    benchmarks: Mapping[str, Benchmark],
-    default: str,
-    seeds: Sequence[int],
-    episodes: int,
-    arguments: Sequence[str] | None = None,
+    family: str, description: str | None, arguments: Sequence[str] | None = None
 ) -> None:
     """Train the settings that a command line names, then print and plot the table.
 
     Args:
+        family: name of the family in `SUITE`.
         description: help text of the command.
-        benchmarks: by name.
-        default: the benchmark that is trained if none is named.
-        seeds: of each setting, if none are named.
-        episodes: of each evaluation, if their number is not given.
         arguments: the command line; that of this process without it.
     """
-    given = _parse(description, benchmarks, default, seeds, episodes, arguments)
-    benchmark, folder = benchmarks[given.task], Path(given.runs) / given.task
-    if given.list:
-        for name in given.rows:
-            print(f"{name}: {benchmark.settings[name]}")
+    parser = _parser(description)
+    given = parser.parse_args(arguments)
+
+    from graphmarl.experiment.suite import SUITE
+
+    try:
+        _complete(SUITE[family], given)
+        if given.list:
+            _list(SUITE[family], given)
+        else:
+            _train(SUITE[family].benchmarks[given.task], given)
+    except ValueError as error:
+        parser.error(str(error))
+
+
+def _parser(description: str | None) -> argparse.ArgumentParser:
+    """The options that all scripts have."""
+    parser = argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--task", help="what is trained on; --list shows all, with the default first")
+    add(
+        "--method",
+        "--methods",
+        nargs="+",
+        metavar="NAME[:OPTIONS]",
+        help="settings by the name of their row or method, with options to change; all without it",
+    )
+    add("--preset", nargs="+", metavar="TASK/ROW", help="settings of one task, instead of both")
+    add("--graph", metavar="NAME[:OPTIONS]", help="graph builder instead of that of the settings")
+    add("--env", metavar="OPTION=VALUE,...", help="options of the environment to change")
+    add("--steps", type=int, help="environment steps of each run; those of the task without it")
+    add("--seeds", type=int, nargs="+", help="seeds of each setting")
+    add("--episodes", type=int, help="episodes of each evaluation")
+    add("--device", default="cpu", help="device of networks, replay and environments")
+    add("--threads", type=int, default=1, help="threads of PyTorch (%(default)s)")
+    add("--runs", default="runs", help="run folders are RUNS/TASK/NAME-seedN (%(default)s)")
+    add("--cuts", nargs="+", metavar="CUT", help="message cuts to evaluate as well, as in rank=80")
+    add("--list", action="store_true", help="print tasks, or the settings of --task; train nothing")
+    return parser
+
+
+def _complete(family: Family, given: argparse.Namespace) -> None:
+    """Fill in what was not given.
+
+    Raises:
+        ValueError: a name that does not exist, or two that contradict each other.
+    """
+    from graphmarl.experiment.policies import make_cut
+
+    given.named = given.task is not None or given.preset is not None
+    if given.preset is not None:
+        if given.task is not None or given.method is not None:
+            raise ValueError("--preset names task and setting; it takes no --task or --method")
+        words = [name.partition("/") for name in given.preset]
+        if len({task for task, _, _ in words}) > 1:
+            raise ValueError(
+                f"presets are {', '.join(given.preset)}; allowed are those of one task"
+            )
+        given.task = words[0][0]
+        given.method = [row for _, _, row in words if row] or None
+    given.task = family.default if given.task is None else given.task
+    if given.task not in family.benchmarks:
+        from graphmarl.resolver import hint
+
+        names = ", ".join(family.benchmarks)
+        near = hint(given.task, family.benchmarks)
+        raise ValueError(f"no task is called {given.task!r}; there are {names}{near}")
+    given.method = given.method or list(family.benchmarks[given.task].settings)
+    given.seeds = list(family.seeds) if given.seeds is None else given.seeds
+    given.episodes = given.episodes or family.episodes
+    given.cuts = list(family.cuts) if given.cuts is None else given.cuts
+    for cut in given.cuts:
+        make_cut(cut)
+
+
+def _list(family: Family, given: argparse.Namespace) -> None:
+    """Print the tasks of the family, or the settings that were named."""
+    from graphmarl.experiment.presets import find_preset, preset_table
+
+    if not given.named:
+        tasks = [family.default, *(name for name in family.benchmarks if name != family.default)]
+        print(preset_table().set_index("task").loc[tasks].reset_index().to_string(index=False))
         return
-    _train(benchmark, folder, given)
+    for text in given.method:
+        found = find_preset(given.task, text.partition(":")[0])
+        print(f"{found.name}: {found.method} in {found.env} on {found.shown_graph()}")
 
 
-def _train(benchmark: Benchmark, folder: Path, given: argparse.Namespace) -> None:
-    """Train what the command line names; the imports are here since `--help` is quick without."""
+def _train(benchmark: Benchmark, given: argparse.Namespace) -> None:
+    """Train and evaluate what was named, then write the report."""
     import torch
 
     from graphmarl.experiment.ablate import report_suffix, run_seeds, write_report
     from graphmarl.experiment.communication import measure_cuts
-    from graphmarl.experiment.policies import make_cut
     from graphmarl.results.run import Run
     from graphmarl.results.tables import printed
 
-    for cut in given.cuts:
-        make_cut(cut)
     torch.set_num_threads(given.threads)
-    for name in given.rows:
-        setting = benchmark.settings[name]
+    folder = Path(given.runs) / given.task
+    for name, values in [_values(text, given) for text in given.method]:
         run_seeds(
             name,
-            setting.method,
-            benchmark.env.format(reward=setting.reward),
-            setting.graph,
-            given.steps or benchmark.steps,
-            given.seeds,
-            str(folder),
-            given.episodes,
-            given.device,
+            **values,
+            seeds=given.seeds,
+            runs=str(folder),
+            episodes=given.episodes,
+            device=given.device,
         )
         for seed in given.seeds if given.cuts else ():
-            measure_cuts(Run(folder / f"{name}-seed{seed}", trust=True), given.cuts, given.episodes)
+            run = Run(folder / f"{name}-seed{seed}", trust=True)
+            for row in measure_cuts(run, given.cuts, given.episodes):
+                numbers = "  ".join(f"{key} {value}" for key, value in row.items() if value)
+                print(f"{run.path.name}  {numbers}", flush=True)
     for policy in ("greedy", "stochastic"):
         rows = write_report(folder, policy, benchmark.metric, benchmark.lower_is_better)
         print(policy, printed(rows), sep="\n", flush=True)
         print(folder / f"report{report_suffix(policy, benchmark.metric)}.html")
 
 
-def _parse(
-    description: str | None,
-    benchmarks: Mapping[str, Benchmark],
-    default: str,
-    seeds: Sequence[int],
-    episodes: int,
-    arguments: Sequence[str] | None,
-) -> argparse.Namespace:
-    """The command line, checked before anything is trained."""
-    parser = argparse.ArgumentParser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    names = f"one of {', '.join(benchmarks)}"
-    parser.add_argument("--task", default=default, choices=benchmarks, metavar="TASK", help=names)
-    parser.add_argument("--rows", nargs="+", default=None, help="settings; all without it")
-    parser.add_argument("--list", action="store_true", help="print the settings, train nothing")
-    parser.add_argument("--steps", type=int, default=None, help="environment steps of each run")
-    parser.add_argument("--seeds", type=int, nargs="+", default=list(seeds))
-    parser.add_argument("--episodes", type=int, default=episodes, help="of each evaluation")
-    parser.add_argument("--runs", default="runs", help="folder of the run folders")
-    parser.add_argument("--cuts", nargs="+", default=[], help="message cuts to evaluate as well")
-    parser.add_argument(
-        "--device", default="cpu", help="device of networks, replay and environments"
-    )
-    parser.add_argument("--threads", type=int, default=1, help="threads of PyTorch")
-    given = parser.parse_args(arguments)
-    known = benchmarks[given.task].settings
-    given.rows = given.rows or list(known)
-    for name in given.rows:
-        if name not in known:
-            parser.error(f"{given.task} has no row {name}; it has {', '.join(known)}")
-    return given
+def _values(text: str, given: argparse.Namespace) -> tuple[str, dict[str, Any]]:
+    """The name of the runs of a setting, and method, environment, graph and steps."""
+    from graphmarl.experiment.presets import find_preset, with_preset
+
+    word, _, options = text.partition(":")
+    found = find_preset(given.task, word)
+    env = None if given.env is None else f"{found.env.split(':')[0]}:{given.env}"
+    values = with_preset(given.task, text, env, given.graph, given.steps)
+    parts = (found.name.partition("/")[2], options, given.graph, given.env)
+    return "-".join(each.replace("/", "_").replace(":", "-") for each in parts if each), values

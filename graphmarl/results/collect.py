@@ -16,6 +16,8 @@ EVALUATION = ("name", "seed", "env_steps", "policy", "return", "steps", "half_wi
 TRAFFIC_METRICS = ("average_travel_time", "queue", "throughput")
 TRAIN_METRICS = ("arrived", "deadlocked")
 COMBAT_METRICS = ("win", "return", "dead_allies")
+SHORT_TASKS = ("jungle", "battle")
+"""Tasks of `scripts/train_magent.py` that are no maps of NVIF."""
 # How long a run has trained, in two units: the table of the learning curves, and their points.
 CURVES: dict[str, tuple[str, tuple[float, ...]]] = {
     "env_steps": ("measured_smac_curves.csv", (5_000, 10_000, 20_000, 30_000, 50_000, 100_000)),
@@ -73,7 +75,9 @@ def add_baseline(
     merge_rows(folder / "baselines.csv", rows, ("task", "policy", "metric"))
 
 
-def collect_runs(runs: Path, commit: str, path: Path, metrics: Mapping[str, Sequence[str]]) -> None:
+def collect_runs(
+    runs: Path, commit: str, path: Path, metrics: Mapping[str, Sequence[str]], task: str = "*"
+) -> None:
     """Write two rows for each run, greedy and stochastic.
 
     Args:
@@ -81,9 +85,10 @@ def collect_runs(runs: Path, commit: str, path: Path, metrics: Mapping[str, Sequ
         commit: of the code that made them.
         path: the table.
         metrics: for each column the metrics of which the first that was evaluated counts.
+        task: the tasks that are collected, as a pattern of file names.
     """
     rows = []
-    for found in sorted(runs.glob("*/*/evaluation.csv")):
+    for found in sorted(runs.glob(f"{task}/*/evaluation.csv")):
         config, run = Run(found.parent).config(), identify(found)
         run["reward"] = config["env"].get("reward", "own")
         run["env_steps"], run["commit"] = str(config["steps"]), commit
@@ -92,7 +97,8 @@ def collect_runs(runs: Path, commit: str, path: Path, metrics: Mapping[str, Sequ
             for column, names in metrics.items():
                 measured[column] = next(row[name] for name in names if name in row)
             rows.append(run | measured)
-    merge_rows(path, rows, (*RUN, "policy"))
+    if rows:
+        merge_rows(path, rows, (*RUN, "policy"))
 
 
 def identify(found: Path) -> dict[str, str]:
@@ -101,26 +107,36 @@ def identify(found: Path) -> dict[str, str]:
     return {"task": found.parent.parent.name, "row": row, "seed": seed}
 
 
-def collect_gather(runs: Path, commit: str, folder: Path) -> None:
-    """Runs of `scripts/train_magent.py`: one row for each evaluation."""
+def collect_magent(runs: Path, commit: str, folder: Path) -> None:
+    """Runs of `scripts/train_magent.py`: those on Gather, one row for each evaluation.
+
+    The others are rows of the table of `scripts/train_mpe.py`.
+    """
     rows = []
-    for path in sorted(runs.glob("*/evaluation.csv")):
-        env = Run(path.parent).config()["env"]
+    for path in sorted(runs.glob("gather-*/*/evaluation.csv")):
+        run, env = identify(path), Run(path.parent).config()["env"]
+        name = {"name": f"{run['row']}-{run['task'].removeprefix('gather-')}"}
         where = {name: str(env[name]) for name in ("map", "size", "view_radius")}
         where["commit"] = commit
-        rows += [{name: row[name] for name in EVALUATION} | where for row in read_rows(path)]
-    merge_rows(folder / "measured_gather.csv", rows, ("name", "seed"))
+        rows += [
+            {column: row[column] for column in EVALUATION} | name | where for row in read_rows(path)
+        ]
+    if rows:
+        merge_rows(folder / "measured_gather.csv", rows, ("name", "seed"))
+    metrics = {"return": ("team_return", "return")}
+    for task in SHORT_TASKS:
+        collect_runs(runs, commit, folder / "measured_mpe.csv", metrics, task)
 
 
 def collect_didactic(runs: Path, commit: str, folder: Path) -> None:
     """Runs of `scripts/train_didactic.py`: one row for each message cut."""
     rows = []
-    for path in sorted(runs.glob("*/cuts.csv")):
-        name, _, seed = path.parent.name.rpartition("-seed")
+    for path in sorted(runs.glob("*/*/cuts.csv")):
+        found = identify(path)
         minutes = 60 * float(read_rows(path.parent / "evaluation.csv")[0]["hours"])
         steps = str(Run(path.parent).config()["steps"])
-        run = {"run": name, "seed": seed, "env_steps": steps}
-        run |= {"minutes": f"{minutes:.2f}", "commit": commit}
+        run = {"run": f"{found['task']}-{found['row']}", "seed": found["seed"]}
+        run |= {"env_steps": steps, "minutes": f"{minutes:.2f}", "commit": commit}
         rows += [run | row for row in read_rows(path)]
     merge_rows(folder / "measured_didactic.csv", rows, ("run", "seed"))
 
@@ -187,7 +203,7 @@ def win_curve(metrics: Path, axis: str, points: Sequence[float]) -> list[tuple[f
 
 
 COLLECTORS: dict[str, Callable[[Path, str, Path], None]] = {
-    "magent": collect_gather,
+    "magent": collect_magent,
     "didactic": collect_didactic,
     "mpe": collect_particle,
     "cityflow": collect_traffic,

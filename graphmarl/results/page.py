@@ -32,7 +32,7 @@ it as it is now (`measured_before.csv`):
 GATHER = """
 ## Gather
 
-`python scripts/train_magent.py --method METHOD --map MAP --size SIZE --steps STEPS --seeds
+`python scripts/train_magent.py --task gather-MAP-SIZE --method METHOD --steps STEPS --seeds
 ...`; mean return / steps over 32 evaluation episodes, greedy and stochastic, beside Table II of
 the NVIF paper. Baselines without learning (`scripts/baselines_magent.py --episodes 32 --keep`),
 return on normal-24: {baselines}. All rows are in `measured_gather.csv`. The paper's ranking is
@@ -42,7 +42,7 @@ Off-policy methods share one setting, the first that was tried.
 DIDACTIC = """
 ## Sensor, Hallway, Independent search
 
-`python scripts/train_didactic.py --task TASK --methods METHOD --seeds ...`; mean return over
+`python scripts/train_didactic.py --task TASK --method METHOD --seeds ...`; mean return over
 4,096 evaluation episodes, greedy with noisy messages, without a cut and with so many percent of
 the bits of each step cut by rank (all copies ranked together), with 80 % cut within each copy, and
 with all bits cut whose importance is under 2; in brackets the bits per step that are left. All
@@ -56,19 +56,20 @@ The settings of NDQ on Hallway (`gamma`, `beta`, the mixer) were found in some f
 PARTICLE = """
 ## Navigation, Grid agreement, Jungle
 
-`python scripts/train_mpe.py --task TASK --rows ... --seeds ...`; team return over evaluation
-episodes, greedy and stochastic, the best stochastic row first. Each row has one setting, in
-`graphmarl/experiment/suite.py`; none was tuned beyond it. Navigation (N = 15, 25 steps), baselines
-without learning (`scripts/baselines_particle.py --keep`): {baselines}; `difference` rewards an
-agent with what the team would lose without it, `team` is the papers' reward. Tasks that end in
-`continuous` have two forces in [-1, 1] as actions; baselines there (`--action continuous`):
-{continuous}; heterogeneous navigation of 16 agents: {heterogeneous}. Minutes were measured beside
-other work.
+`python scripts/train_mpe.py --task TASK --method ... --seeds ...`, Jungle by
+`scripts/train_magent.py --task jungle`; team return over evaluation episodes, greedy and
+stochastic, the best stochastic row first. Each row has one setting, in
+`graphmarl/experiment/suite_particle.py`; none was tuned beyond it. Navigation (N = 15, 25 steps),
+baselines without learning (`scripts/baselines_particle.py --keep`): {baselines}; `difference`
+rewards an agent with what the team would lose without it, `team` is the papers' reward. Tasks that
+end in `continuous` have two forces in [-1, 1] as actions; baselines there
+(`--action continuous`): {continuous}; heterogeneous navigation of 16 agents: {heterogeneous}.
+Minutes were measured beside other work.
 """
 TRAFFIC = """
 ## Traffic
 
-`python scripts/train_cityflow.py --task TASK --rows ... --seeds ...`; average travel time in
+`python scripts/train_cityflow.py --task TASK --method ... --seeds ...`; average travel time in
 seconds (CityFlow's) and number of vehicles waiting at a signal, over 64 evaluation episodes of 100
 decisions, greedy and stochastic, the shortest stochastic travel time first. hangzhou_4x4 has the
 dimensions and volume of the public network, and trips of our own. Each row has one setting, in
@@ -84,7 +85,7 @@ each. In the first interval the network is almost empty.
 COMBAT = """
 ## Combat
 
-`python scripts/train_smac.py --task MAP --rows ... --seeds ...`; share of games won and return
+`python scripts/train_smac.py --task MAP --method ... --seeds ...`; share of games won and return
 over 100 games of Skirmish, greedy and stochastic, the most stochastic wins first (1,000 games on
 the maps of the NDQ paper). All off-policy methods share one setting, all on-policy methods
 another, COMA has its own; they are in `graphmarl/experiment/suite.py` and were found on 3m in a few
@@ -97,7 +98,7 @@ without learning (`scripts/baselines_skirmish.py --games 1000 --keep`), share of
 CUTS = """
 Maps of the NDQ paper, where agents see at most 2 cells: share of 1,000 games won greedily, when
 nothing, 80 % and all of the message bits of each step are cut
-(`scripts/train_smac.py --task MAP --rows ... --episodes 1000 --cuts rank=80 rank=100`).
+(`scripts/train_smac.py --task MAP --method ... --episodes 1000 --cuts rank=80 rank=100`).
 Baselines without learning, of which all but random and stop know all positions, share of games
 won on 3b_vs_1h1m: {banelings}; on 1o2r_vs_4r: {roaches}. The paper trains for 20 million steps.
 On 1o2r_vs_4r the overlord observes the same in each of the corners where it may begin, and walks a
@@ -106,7 +107,7 @@ quarter of a cell in a step: it has no information to send yet.
 FLATLAND = """
 ## Flatland
 
-`python scripts/train_flatland.py --rows ... --seeds ...`; shares of trains that arrive and that
+`python scripts/train_flatland.py --method ... --seeds ...`; shares of trains that arrive and that
 are in a deadlock at the end, over 100 evaluation episodes of flatland-5 (five trains), greedy and
 stochastic, the most stochastic arrivals first. Rows of `links` exchange messages with the trains
 that are met on the rails ahead, the other rows with all trains. Intervals are over episodes: a

@@ -87,7 +87,7 @@ def grid(
         for choice in choices:
             given = options | {k[7:]: v for k, v in choice.items() if k.startswith("method.")}
             own = find_method(name).graph_for(given) if graph is None else graph
-            cells.append(_cell(method, env, own, choice))
+            cells.append(combined(method, env, own, choice))
     met: dict[str, Cell] = {}
     for cell in cells:
         # Values are compared, not texts: `no` and `false` are one.
@@ -126,8 +126,18 @@ def varied(vary: Sequence[str]) -> dict[str, list[Any]]:
     return axes
 
 
-def _cell(method: str, env: str, graph: str, choice: Mapping[str, Any]) -> Cell:
-    """One combination, with the varied options written into the names of its parts."""
+def combined(method: str, env: str, graph: str, choice: Mapping[str, Any]) -> Cell:
+    """One combination, with the varied options written into the names of its parts.
+
+    Args:
+        method: the method, with options.
+        env: the environment, with options.
+        graph: the graph builder, with options.
+        choice: values of further options, by `part.option`.
+
+    Raises:
+        ValueError: an option that comes twice.
+    """
     texts = {}
     for part, text in zip(PARTS, (method, env, graph), strict=True):
         name, options = split_name(text, part)

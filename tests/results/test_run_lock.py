@@ -1,5 +1,6 @@
 """A run folder is claimed by one process, on one host and among hosts that share a file system."""
 
+import itertools
 import json
 import os
 import subprocess
@@ -111,4 +112,4 @@ def test_the_claim_alone_excludes_two_processes(tmp_path):
     assert [each.wait() for each in both] == [0, 0]
     spans = sorted(tuple(map(int, line.split())) for line in out.read_text().splitlines())
     assert len(spans) > 20
-    assert all(one[1] <= two[0] for one, two in zip(spans, spans[1:], strict=False))
+    assert all(one[1] <= two[0] for one, two in itertools.pairwise(spans))

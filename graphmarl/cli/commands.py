@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 
 from graphmarl.cli.parsing import PARTS, Parser, first_sentence, parse
 from graphmarl.cli.training import train_command
+from graphmarl.cli.tuning import tune_command
 from graphmarl.envs import ENVS
 from graphmarl.experiment.ablate import holds_only, report_suffix, write_report
 from graphmarl.experiment.communication import cut_curve
@@ -285,6 +286,7 @@ COMMANDS: dict[str, Command] = {
     "train": train_command,
     "evaluate": evaluate_command,
     "ablate": ablate_command,
+    "tune": tune_command,
     "report": report_command,
     "messages": messages_command,
     "animate": animate_command,

@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from matplotlib.figure import Figure
 
-from graphmarl.cli.parsing import PARTS, Parser, first_sentence, parse
+from graphmarl.cli.parsing import PARTS, SLURM, Parser, first_sentence, parse
 from graphmarl.cli.training import train_command
 from graphmarl.cli.tuning import tune_command
 from graphmarl.experiment.ablate import holds_only, report_suffix, write_report
@@ -20,7 +20,9 @@ from graphmarl.experiment.evaluate import evaluate
 from graphmarl.experiment.grid_runs import Settings, commands, run_grid, runs_of
 from graphmarl.experiment.inspection import Inspection, inspect
 from graphmarl.experiment.inspection.recording import record_episode
+from graphmarl.experiment.places import Place
 from graphmarl.experiment.sweep import grid
+from graphmarl.experiment.tune_cells import Budget, tuned
 from graphmarl.methods import METHODS, method_table
 from graphmarl.ranges import PositiveInt, Threads
 from graphmarl.results.markdown import markdown
@@ -30,6 +32,7 @@ from graphmarl.results.tables import printed
 from graphmarl.visualization.animation import draw_frame, save_animation
 from graphmarl.visualization.graphs import draw_legend
 
+TUNE = "options to search before the runs, as --vary of tune; each cell has those it knows"
 SEEDS = 5
 """Seeds of an ablation without the option."""
 ABLATE = """Train every method on every graph under every combination of the varied options, with
@@ -51,9 +54,13 @@ def ablate_parser() -> Parser:
     parser.add_argument("--env", required=True, metavar="NAME:OPTIONS")
     parser.add_argument("--graph", "--graphs", nargs="+", default=[], metavar="NAME:OPTIONS")
     parser.add_argument("--vary", nargs="+", default=[], metavar="PART.OPTION=VALUE,VALUE")
+    parser.add_argument("--tune", nargs="+", default=[], metavar="PART.OPTION=RANGE", help=TUNE)
+    parser.add_option("tune_budget", PositiveInt, "trials of each cell before its runs")
     parser.add_option("seeds", PositiveInt, "number of seeds", SEEDS)
     parser.add_options(Settings)
-    parser.add_option("jobs", Threads, "runs at a time", cores())
+    parser.add_option("jobs", Threads, "runs at a time; on a cluster all without it", cores())
+    parser.add_options(Place, skip=("slurm",))
+    parser.add_argument("--slurm", nargs="+", metavar="NAME=VALUE", help=SLURM, default=[])
     parser.add_argument("--runs", default="runs", help="where the folder is (%(default)s)")
     parser.add_argument("--policy", default="greedy", choices=("greedy", "stochastic"))
     parser.add_argument(
@@ -67,12 +74,20 @@ def ablate_command(words: list[str]) -> int:
     given = parse(ablate_parser(), words)
     shared = {field.name: given[field.name] for field in fields(Settings) if field.name in given}
     folder = Path(given["runs"]) / given["name"]
+    place = Place(
+        **{each: given[each] for each in ("on", "cpus", "gpus", "slurm") if each in given}
+    )
     cells = grid(given["method"], given["env"], given["graph"], given["vary"])
+    budget, jobs = Budget(given.get("tune_budget", 0), given["tune"]), given.get("jobs")
+    jobs = jobs or (cores() if place.local else 0)
+    if budget.trials and given["print_commands"]:
+        raise ValueError("the commands are known after the search; leave out --print-commands")
+    cells = tuned(cells, budget, folder, Settings(**shared), jobs, place)
     runs = runs_of(cells, range(given.get("seeds", SEEDS)), folder, Settings(**shared))
     if given["print_commands"]:
         print("\n".join(commands(runs)))
         return 0
-    failed = run_grid(runs, given.get("jobs", cores()))
+    failed = run_grid(runs, jobs, place=place)
     trust = str(holds_only(folder, runs)).lower()
     report_command([str(folder), "--policy", given["policy"], "--trust", trust])
     for name in failed:

@@ -23,6 +23,7 @@ from graphmarl.experiment.inspection.recording import record_episode
 from graphmarl.experiment.preset_texts import preset_text
 from graphmarl.experiment.presets import preset_steps
 from graphmarl.experiment.sweep import grid
+from graphmarl.experiment.transfer import check_transfers, transfer_grid, transfers
 from graphmarl.methods import METHODS, method_table
 from graphmarl.ranges import PositiveInt, Threads
 from graphmarl.results.markdown import markdown
@@ -47,6 +48,7 @@ def ablate_parser() -> Parser:
             "ablate --name graphs --method dgn --env gather --graphs knn:k=3 complete none",
             "ablate --name width --method dgn --env gather --vary method.hidden=64,128 --jobs 2",
             "ablate --name nav --preset navigation --method dgn vpp --graphs knn:k=3 complete",
+            "ablate --name size --preset navigation --method dgn --evaluate_env num_agents=30,100",
         ],
     )
     parser.add_argument("--name", required=True, help="name of the folder of all runs")
@@ -55,6 +57,10 @@ def ablate_parser() -> Parser:
     parser.add_option("preset", str, "task of `graphmarl presets`, whose settings methods have")
     parser.add_argument("--graph", "--graphs", nargs="+", default=[], metavar="NAME:OPTIONS")
     parser.add_argument("--vary", nargs="+", default=[], metavar="PART.OPTION=VALUE,VALUE")
+    for part, words in (("env", "OPTION=VALUE,VALUE"), ("graph", "NAME:OPTIONS")):
+        names = (f"--evaluate_{part}", f"--evaluate-{part}")
+        text = f"evaluate all runs also with another {PARTS[part].title}"
+        parser.add_argument(*names, nargs="+", default=[], metavar=words, help=text)
     parser.add_option("seeds", PositiveInt, "number of seeds", SEEDS)
     parser.add_options(Settings)
     parser.add_option("jobs", Threads, "runs at a time", cores())
@@ -74,11 +80,16 @@ def ablate_command(words: list[str]) -> int:
     preset = given.get("preset")
     cells = grid(given["method"], given["env"], given["graph"], given["vary"], preset)
     shared.setdefault("steps", preset_steps(preset))
+    changes = transfers(given["evaluate_env"], given["evaluate_graph"])
+    check_transfers(cells, changes)
     runs = runs_of(cells, range(given.get("seeds", SEEDS)), folder, Settings(**shared))
     if given["print_commands"]:
+        if changes:
+            raise ValueError("there is no command of one run that evaluates it elsewhere")
         print("\n".join(commands(runs)))
         return 0
     failed = run_grid(runs, given.get("jobs", cores()))
+    transfer_grid(runs, changes)
     trust = str(holds_only(folder, runs)).lower()
     report_command([str(folder), "--policy", given["policy"], "--trust", trust])
     for name in failed:

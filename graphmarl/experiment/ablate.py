@@ -17,6 +17,7 @@ from graphmarl.experiment.presets import preset_steps
 from graphmarl.experiment.report import report_page, warning_of
 from graphmarl.experiment.report_results import described
 from graphmarl.experiment.sweep import Cell, grid
+from graphmarl.experiment.transfer import check_transfers, transfer_grid, transfers
 from graphmarl.ranges import Copies, Device, NonNegativeInt, PositiveInt
 from graphmarl.results.cells import read_results
 from graphmarl.results.comparison import Comparison
@@ -42,6 +43,8 @@ def ablate(
     device: Device = "cpu",
     progress: bool = True,
     preset: str | None = None,
+    evaluate_env: Sequence[str] = (),
+    evaluate_graph: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Train and evaluate every method on every graph under every combination of varied options.
 
@@ -62,6 +65,9 @@ def ablate(
         device: device of networks, replay and environments.
         progress: show progress bars where there are no processes.
         preset: a task of `graphmarl presets`, whose settings the methods have.
+        evaluate_env: options of the environment to evaluate all runs at as well, as in
+            `num_agents=30,100`, each value by itself, or `{map: random, size: 48}` together.
+        evaluate_graph: graph builders to evaluate all runs on as well.
 
     Returns:
         the table, as `write_report` does.
@@ -70,13 +76,18 @@ def ablate(
         ValueError: a name, option or value that is not allowed, or a run of that name with others.
         RuntimeError: runs failed; the others are kept.
     """
-    cells = grid(methods, env, graphs, vary, preset)
+    cells, changes = (
+        grid(methods, env, graphs, vary, preset),
+        transfers(evaluate_env, evaluate_graph),
+    )
+    check_transfers(cells, changes)
     settings = Settings(steps or preset_steps(preset), episodes, device=device)
     folder = Path(runs) / name
     grid_runs = runs_of(cells, range(seeds), folder, settings)
     failed = run_grid(grid_runs, jobs, progress)
     if failed:
         raise RuntimeError(f"runs of {folder} failed: {', '.join(failed)}; see their log.txt")
+    transfer_grid(grid_runs, changes)
     return write_report(folder, trust=holds_only(folder, grid_runs))
 
 

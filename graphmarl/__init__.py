@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from graphmarl.experiment.inspection import inspect as inspect
     from graphmarl.experiment.train import resume as resume
     from graphmarl.experiment.train import train as train
+    from graphmarl.experiment.tune import tune as tune
     from graphmarl.graphs import GRAPHS as GRAPHS
     from graphmarl.graphs import make_graph as make_graph
     from graphmarl.methods import METHODS as METHODS
@@ -27,6 +28,7 @@ _HOME = {
     "resume": "graphmarl.experiment.train",
     "evaluate": "graphmarl.experiment.evaluate",
     "ablate": "graphmarl.experiment.ablate",
+    "tune": "graphmarl.experiment.tune",
     "inspect": "graphmarl.experiment.inspection",
     "load": "graphmarl.results.run",
     "Run": "graphmarl.results.run",
@@ -41,6 +43,7 @@ __all__ = [
     "resume",
     "evaluate",
     "ablate",
+    "tune",
     "inspect",
     "load",
     "Run",

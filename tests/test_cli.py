@@ -20,9 +20,26 @@ SMALL = ["--method.rollout_length", "10", "--method.minibatch_size", "60"]
 @pytest.mark.parametrize(("command", "table"), [("envs", ENVS), ("graphs", GRAPHS)])
 def test_a_listing_has_one_line_for_each(command, table, capsys):
     assert main([command]) == 0
-    lines = capsys.readouterr().out.strip().splitlines()
+    lines = capsys.readouterr().out.split("\n\n")[0].splitlines()
     assert [line.split()[0] for line in lines] == list(table)
     assert all(len(line.split(maxsplit=1)[1]) > 15 for line in lines)
+
+
+def test_the_graphs_end_with_the_options_of_all(capsys):
+    main(["graphs"])
+    _, options = capsys.readouterr().out.strip().split("\n\n")
+    words = [line.split()[0] for line in options.splitlines()[1:]]
+    assert words == ["--graph.shuffle", "--graph.refresh", "--graph.delay", "--graph.drop"]
+
+
+def test_the_environments_end_with_where_they_are(capsys):
+    main(["envs"])
+    _, places = capsys.readouterr().out.strip().split("\n\n")
+    anywhere, host = (
+        line.partition(": ")[2].rstrip(";").split(", ") for line in places.split("\n")
+    )
+    assert "navigation" in anywhere and "gather" in host
+    assert sorted([*anywhere, *host]) == sorted(ENVS)
 
 
 def test_methods_are_listed_as_a_table(capsys):

@@ -1,4 +1,4 @@
-"""The command line: `graphmarl train | evaluate | ablate | report | messages | ...`."""
+"""The command line: `graphmarl train | evaluate | ablate | tune | report | ...`."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ commands:
   train      train a method in an environment on an agent graph
   evaluate   evaluate a trained policy on new episodes
   ablate     train a grid of methods, graphs and options with several seeds
+  tune       search options of a method, environment and graph by Optuna
   report     print the table of an ablation and plot its results again
   messages   plot the return of a run against the percentage of message bits cut
   animate    animate an episode of a run with its agent graph and attention

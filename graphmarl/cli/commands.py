@@ -2,119 +2,31 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import fields
-from pathlib import Path
 
 import torch
 from matplotlib.figure import Figure
 
+from graphmarl.cli.ablation import ablate_command, cores, report_command
 from graphmarl.cli.parsing import PARTS, Parser, first_sentence, parse
 from graphmarl.cli.training import train_command
-from graphmarl.experiment.ablate import holds_only, report_suffix, write_report
+from graphmarl.cli.tuning import tune_command
+from graphmarl.envs import ENVS
 from graphmarl.experiment.communication import cut_curve
 from graphmarl.experiment.evaluate import evaluate
 from graphmarl.experiment.evaluation import checked_path
-from graphmarl.experiment.grid_runs import Settings, commands, run_grid, runs_of
 from graphmarl.experiment.inspection import Inspection, inspect
 from graphmarl.experiment.inspection.recording import record_episode
 from graphmarl.experiment.preset_texts import preset_text
-from graphmarl.experiment.presets import preset_steps
-from graphmarl.experiment.sweep import grid
-from graphmarl.experiment.transfer import check_transfers, transfer_grid, transfers
+from graphmarl.graphs import WRAPPERS
 from graphmarl.methods import METHODS, method_table
-from graphmarl.ranges import PositiveInt, Threads
+from graphmarl.resolver import options_of
 from graphmarl.results.markdown import markdown
 from graphmarl.results.plots import draw_cut_curve, save_picture
 from graphmarl.results.run import Run, versions
-from graphmarl.results.tables import printed
 from graphmarl.visualization.animation import draw_frame, save_animation
 from graphmarl.visualization.graphs import draw_legend
-
-SEEDS = 5
-"""Seeds of an ablation without the option."""
-ABLATE = """Train every method on every graph under every combination of the varied options, with
-several seeds. The same command again keeps finished runs and continues interrupted ones."""
-
-
-def ablate_parser() -> Parser:
-    """A parser of the options of `ablate`."""
-    parser = Parser(
-        "ablate",
-        ABLATE,
-        [
-            "ablate --name graphs --method dgn --env gather --graphs knn:k=3 complete none",
-            "ablate --name width --method dgn --env gather --vary method.hidden=64,128 --jobs 2",
-            "ablate --name nav --preset navigation --method dgn vpp --graphs knn:k=3 complete",
-            "ablate --name size --preset navigation --method dgn --evaluate_env num_agents=30,100",
-        ],
-    )
-    parser.add_argument("--name", required=True, help="name of the folder of all runs")
-    parser.add_argument("--method", "--methods", nargs="+", required=True, metavar="NAME:OPTIONS")
-    parser.add_argument("--env", metavar="NAME:OPTIONS")
-    parser.add_option("preset", str, "task of `graphmarl presets`, whose settings methods have")
-    parser.add_argument("--graph", "--graphs", nargs="+", default=[], metavar="NAME:OPTIONS")
-    parser.add_argument("--vary", nargs="+", default=[], metavar="PART.OPTION=VALUE,VALUE")
-    for part, words in (("env", "OPTION=VALUE,VALUE"), ("graph", "NAME:OPTIONS")):
-        names = (f"--evaluate_{part}", f"--evaluate-{part}")
-        text = f"evaluate all runs also with another {PARTS[part].title}"
-        parser.add_argument(*names, nargs="+", default=[], metavar=words, help=text)
-    parser.add_option("seeds", PositiveInt, "number of seeds", SEEDS)
-    parser.add_options(Settings)
-    parser.add_option("jobs", Threads, "runs at a time", cores())
-    parser.add_argument("--runs", default="runs", help="where the folder is (%(default)s)")
-    parser.add_argument("--policy", default="greedy", choices=("greedy", "stochastic"))
-    parser.add_argument(
-        "--print-commands", action="store_true", help="print the commands of the runs, run nothing"
-    )
-    return parser
-
-
-def ablate_command(words: list[str]) -> int:
-    """Train and evaluate a grid; returns 1 if a run has failed."""
-    given = parse(ablate_parser(), words)
-    shared = {field.name: given[field.name] for field in fields(Settings) if field.name in given}
-    folder = Path(given["runs"]) / given["name"]
-    preset = given.get("preset")
-    cells = grid(given["method"], given["env"], given["graph"], given["vary"], preset)
-    shared.setdefault("steps", preset_steps(preset))
-    changes = transfers(given["evaluate_env"], given["evaluate_graph"])
-    check_transfers(cells, changes)
-    runs = runs_of(cells, range(given.get("seeds", SEEDS)), folder, Settings(**shared))
-    if given["print_commands"]:
-        if changes:
-            raise ValueError("there is no command of one run that evaluates it elsewhere")
-        print("\n".join(commands(runs)))
-        return 0
-    failed = run_grid(runs, given.get("jobs", cores()))
-    transfer_grid(runs, changes)
-    trust = str(holds_only(folder, runs)).lower()
-    report_command([str(folder), "--policy", given["policy"], "--trust", trust])
-    for name in failed:
-        print(f"graphmarl ablate: {name} failed, see {folder / name / 'log.txt'}", file=sys.stderr)
-    return 1 if failed else 0
-
-
-def report_command(words: list[str]) -> None:
-    """Print the table of ablations; writes it, their figures and a page."""
-    text = "Print the table of ablations and suites, and write tables, figures and a page."
-    examples = [
-        "report runs/ABLATION --policy stochastic",
-        "report runs/ONE runs/OTHER --out runs/both",
-        "report runs/TRAFFIC --metric queue --lower_is_better true",
-    ]
-    parser = Parser("report", text, examples)
-    parser.add_argument("folder", nargs="+", help="folders of ablations or suites")
-    parser.add_options(write_report, skip=("folder",))
-    given = parse(parser, words)
-    print(printed(write_report(**given)))
-    folder = Path(given.get("out") or given["folder"][0])
-    end = report_suffix(given.get("policy", "greedy"), given.get("metric"))
-    names = [f"table{end}.csv", f"ablation{end}.png"]
-    names += [f"report{end}.html"] if given.get("html", True) else []
-    print(*(folder / name for name in names))
 
 
 def evaluate_command(words: list[str]) -> None:
@@ -232,12 +144,6 @@ def listing(table: Mapping[str, type]) -> str:
     return "\n".join(f"{name:{width}}  {first_sentence(entry)}" for name, entry in table.items())
 
 
-def cores() -> int:
-    """Number of cores that this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
-
-
 def methods_command(words: list[str]) -> None:
     """Print the table of methods, for a terminal or as Markdown."""
     parser = Parser("methods", "List the methods and what they support.", ["methods"])
@@ -259,6 +165,25 @@ def markdown_methods() -> str:
     return "\n".join(markdown(["method", "summary", *head[1:]], cells))
 
 
+def _wrappers() -> str:
+    """Options of every graph builder, one a line."""
+    kinds = {f"--graph.{name}": wrapper for name, (wrapper, _) in WRAPPERS.items()}
+    return f"\noptions of every graph:\n{listing(kinds)}"
+
+
+def _on_any_device() -> str:
+    """Which environments are tensors on the device of the run."""
+    tensors = [name for name, entry in ENVS.items() if "device" in options_of(entry)]
+    return (
+        f"\nwhere --device says: {', '.join(tensors)};\n"
+        f"on the CPU: {', '.join(name for name in ENVS if name not in tensors)}"
+    )
+
+
+NOTES = {"graph": _wrappers, "env": _on_any_device}
+"""What is printed below the listing of a part."""
+
+
 def presets_command(words: list[str]) -> None:
     """List the tasks that have presets, the presets of a task, or print the command of one."""
     text = "List the tasks with presets; with a TASK its presets, with TASK/NAME the whole command."
@@ -275,6 +200,8 @@ def _list_command(part: str) -> Callable[[list[str]], int | None]:
     def command(words: list[str]) -> None:
         parse(Parser(f"{part}s", f"List the {PARTS[part].title}s.", [f"{part}s"]), words)
         print(listing(PARTS[part].table))
+        if part in NOTES:
+            print(NOTES[part]())
 
     return command
 
@@ -285,6 +212,7 @@ COMMANDS: dict[str, Command] = {
     "train": train_command,
     "evaluate": evaluate_command,
     "ablate": ablate_command,
+    "tune": tune_command,
     "report": report_command,
     "messages": messages_command,
     "animate": animate_command,

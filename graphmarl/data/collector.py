@@ -253,6 +253,7 @@ class Collector(LightningDataModule):
         everything = torch.arange(self.env.num_envs, device=ptr.device)
         graph.edge_index, graph.edge_attr = self.edges.select(everything)
         graph.previous_edge_index = state["previous_edges"]
+        self.builder.attach(graph)
         self.runner.graph = graph
 
 

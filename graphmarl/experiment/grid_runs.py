@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from lightning.pytorch import Callback
 
 from graphmarl.checks import check_fields, checked
 from graphmarl.experiment.config import Config, Mode
@@ -139,20 +140,28 @@ class GridRun:
         Args:
             progress: show a progress bar.
         """
+        save_evaluation(self.trained(progress), self.settings.episodes)
+
+    def trained(self, progress: bool, callbacks: Sequence[Callback] = ()) -> Run:
+        """Train it in this process, from its last checkpoint if it has begun.
+
+        Args:
+            progress: show a progress bar.
+            callbacks: callbacks of Lightning.
+        """
         if self.begun:
-            run = resume(self.path, progress=progress, trust=True)
-        else:
-            run = train(
-                self.cell.method,
-                self.cell.env,
-                self.cell.graph,
-                seed=self.seed,
-                name=self.path.name,
-                runs=str(self.folder),
-                progress=progress,
-                **self.settings.options(),
-            )
-        save_evaluation(run, self.settings.episodes)
+            return resume(self.path, callbacks=callbacks, progress=progress, trust=True)
+        return train(
+            self.cell.method,
+            self.cell.env,
+            self.cell.graph,
+            seed=self.seed,
+            name=self.path.name,
+            runs=str(self.folder),
+            callbacks=callbacks,
+            progress=progress,
+            **self.settings.options(),
+        )
 
 
 def runs_of(

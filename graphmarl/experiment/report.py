@@ -172,6 +172,8 @@ def runs_section(found: Comparison) -> Section:
         mine = [path for path in paths if path.name.rpartition("-seed")[0] == cell.name]
         rows += [where | state_of(Run(path)) for path in sorted(mine, key=seed_of)]
     runs = pd.DataFrame(rows)
+    if set(runs["ended"]) <= {"", "all steps are done"}:
+        runs = runs.drop(columns="ended")
     content = [runs] if len(runs) <= LONG else [Folded(f"{len(runs)} runs", [runs])]
     return Section("Runs", "", content)
 
@@ -186,7 +188,7 @@ def state_of(run: Run) -> dict[str, object]:
     config = run.config() if begun else {}
     lines = read_rows(path) if path.exists() else []
     steps = int(lines[-1]["env_steps"]) if lines else 0
-    trained = bool(lines) and steps >= int(config.get("steps", 0))
+    trained = bool(run.ended()) or (bool(lines) and steps >= int(config.get("steps", 0)))
     state = "not evaluated" if trained else "not finished" if begun else "not begun"
     done = (run.path / "evaluation.csv").exists()
     return {
@@ -196,6 +198,7 @@ def state_of(run: Run) -> dict[str, object]:
         "env steps": f"{steps:,}",
         "device": str(config.get("device", "")),
         "minutes": f"{sum(float(line['seconds']) for line in lines) / 60:.1f}",
+        "ended": run.ended().partition(":")[0],
     }
 
 

@@ -18,7 +18,6 @@ from graphmarl.results.comparison_plots import (
     draw_joint_curves,
     draw_profiles,
 )
-from graphmarl.results.curves import curve_source
 from graphmarl.results.figures import svg_of
 from graphmarl.results.stats import REPETITIONS, estimates
 from graphmarl.results.tables import presented, table, with_intervals
@@ -38,8 +37,8 @@ def results_sections(found: Comparison) -> Iterator[Section]:
     Args:
         found: the comparison.
     """
-    source = curve_source(found.cells)
-    which = "evaluations while training" if source == "evaluation" else "episodes of training"
+    evaluated = found.source == "evaluation"
+    which = f"{found.policy} evaluations during training" if evaluated else "episodes of training"
     text = (
         f"{INTERVALS}\n\nLearning curves are interquartile means over seeds of {which}, where all "
         "seeds have values; bands and bars are 95 % intervals, dots single seeds."
@@ -58,7 +57,10 @@ def results_sections(found: Comparison) -> Iterator[Section]:
         content += [svg_of(draw_finals(found, environment))]
         several = len(found.environments) > 1
         heading = f"Results: {environment}" if several else "Results"
-        yield Section(heading, text, content)
+        # The column is last, where it may have to be scrolled to.
+        pairs = zip(texts["cell"], texts["note"], strict=True) if "note" in texts else ()
+        notes = "; ".join(f"{name}: {note}" for name, note in pairs if note)
+        yield Section(heading, f"{text}\n\n{notes}", content)
         text = ""
 
 

@@ -98,7 +98,7 @@ def grid(
             given = options | {k[7:]: v for k, v in choice.items() if k.startswith("method.")}
             own = find_method(name).graph_for(given) if graph is None else graph
             texts = (label, env, chosen or own)
-            cells.append(_cell((method, place, own), texts, choice))
+            cells.append(combined((method, place, own), texts, choice))
     met: dict[str, Cell] = {}
     for cell in cells:
         # Values are compared, not texts: `no` and `false` are one.
@@ -137,10 +137,20 @@ def varied(vary: Sequence[str]) -> dict[str, list[Any]]:
     return axes
 
 
-def _cell(named: Sequence[Named], typed: Sequence[str | None], choice: Mapping[str, Any]) -> Cell:
+def combined(
+    named: Sequence[Named], typed: Sequence[str | None], choice: Mapping[str, Any]
+) -> Cell:
     """One combination, with the varied options written into the names of its parts.
 
     What is varied may be an option of a preset, but not one that was typed.
+
+    Args:
+        named: method, environment and graph, with all options.
+        typed: the same as they were typed; None for a part that was not.
+        choice: values of further options, by `part.option`.
+
+    Raises:
+        ValueError: an option that comes twice.
     """
     texts = {}
     for part, full, text in zip(PARTS, named, typed, strict=True):

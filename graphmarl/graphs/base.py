@@ -67,7 +67,16 @@ class GraphBuilder(Checked, BaseTransform):
         graph.edge_index = edge_index
         if "edge_attr" in graph:
             del graph["edge_attr"]
+        self.attach(graph)
         return graph
+
+    def attach(self, graph: Data) -> None:
+        """Add node features that belong to the edges, such as those of a delayed graph; none here.
+
+        Args:
+            graph: the graph with its edges.
+        """
+        return
 
     def check(self, data: Data) -> None:
         """Check that the data has the attributes that this builder needs.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from jaxtyping import Bool, Int
@@ -41,6 +41,10 @@ class Wrapper(GraphBuilder):
             raise ValueError(
                 f"{type(self).__name__} needs the steps since each episode began; no `time` in data"
             )
+
+    def attach(self, graph: Data) -> None:
+        """Add what the wrapped builder adds."""
+        self.builder.attach(graph)
 
     @staticmethod
     def time(data: Data, agents: LiveAgents) -> Int[Tensor, " graph"]:
@@ -137,15 +141,17 @@ class Refresh(Wrapper):
 
 
 class Delay(Wrapper):
-    """Delayed edges: those that another builder gave n steps ago in the same episode.
+    """Delayed graph: what agents hear is n steps old.
 
-    Who hears whom in step t is what the wrapped builder gave in step t - n; nobody hears anyone
-    in the first n steps of an episode. Edges of agents that have died since are removed. Only the
-    edges are old: what is said along them is computed from the current step.
+    The edges in step t are those that the wrapped builder gave in step t - n of the same episode;
+    nobody hears anyone in the first n steps. Edges of agents that have died since are removed. The
+    graph has the features `heard_x` and `heard_last_action` of step t - n, from which agent
+    networks without memory compute what is said (`graphmarl.nn.delayed`). Critics of several
+    agents, which are used in training only, are not delayed.
 
     Args:
         builder: the wrapped builder.
-        steps: steps after which an edge is used; 0 uses edges at once.
+        steps: steps until something is heard; 0 for no delay.
 
     Raises:
         ValueError: `steps` is negative, or the data has no `time` for each graph.
@@ -157,8 +163,8 @@ class Delay(Wrapper):
         super().__init__(builder)
         self.steps = steps
         self.needs_every_step = True
-        self._sent: list[tuple[Tensor, Tensor]] = []
-        """Edges of the last steps with the times of their graphs, oldest first."""
+        self._sent: list[Sent] = []
+        """What was sent in the last steps, oldest first."""
         self._ptr: Tensor | None = None
 
     def edges(self, data: Data, agents: LiveAgents) -> Int[Tensor, "2 edge"]:
@@ -169,25 +175,54 @@ class Delay(Wrapper):
             self._sent, self._ptr = [], agents.ptr.clone()
         everyone = torch.ones_like(time, dtype=torch.bool)
         # In every step, so that an agent that takes the slot of a dead one hears nothing.
-        before = [(kept(e.to(time.device), agents, everyone), t) for e, t in self._sent]
-        self._sent = [*before, (fresh, time.clone())][-self.steps - 1 :]
-        edge_index, then = self._sent[0]
+        before = [
+            Sent(kept(each.edge_index.to(time.device), agents, everyone), *each[1:])
+            for each in self._sent
+        ]
+        said = {name: data[name].clone() for name in SAID if self.steps and name in data}
+        self._sent = [*before, Sent(fresh, time.clone(), said)][-self.steps - 1 :]
+        oldest = self._sent[0]
         # Where an episode has begun since, this is not the time of n steps ago.
-        return kept(edge_index, agents, then.to(time.device) == time - self.steps).clone()
+        then = oldest.time.to(time.device) == time - self.steps
+        return kept(oldest.edge_index, agents, then).clone()
+
+    def attach(self, graph: Data) -> None:
+        """Add the features of n steps ago."""
+        super().attach(graph)
+        for name, value in self._sent[0].said.items():
+            graph[f"heard_{name}"] = value.to(graph["alive"].device)
 
     def state_dict(self) -> dict[str, Any]:
-        """The stored edges and their times, and the state of the wrapped builder."""
-        sent = [[edge_index, time] for edge_index, time in self._sent]
+        """What was sent in the last steps, and the state of the wrapped builder."""
+        sent = [list(each) for each in self._sent]
         return {**super().state_dict(), "sent": sent, "ptr": self._ptr}
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """Restore stored edges and the wrapped builder."""
+        """Restore what was sent, and the wrapped builder."""
         super().load_state_dict(state)
-        self._sent = [(edge_index, time) for edge_index, time in state["sent"]]
+        self._sent = [Sent(*each) for each in state["sent"]]
         self._ptr = state["ptr"]
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.builder!r}, steps={self.steps})"
+
+
+SAID = ("x", "last_action")
+"""Node features from which messages are computed."""
+
+
+class Sent(NamedTuple):
+    """What was sent in one step.
+
+    Args:
+        edge_index: senders and receivers.
+        time: steps since the episode of each graph began.
+        said: node features by name.
+    """
+
+    edge_index: Tensor
+    time: Tensor
+    said: dict[str, Tensor]
 
 
 def kept(

@@ -66,6 +66,7 @@ class AgentNetwork(nn.Module):
         num_agents: required number of agents, for a network that depends on the agent index; 0 for
             a network that is permutation equivariant and takes any number.
         ordered: whether it depends on the agent index though it takes any number of agents.
+        heard_agents: agents of each graph while outputs on a delayed graph are computed; else 0.
     """
 
     memory_size: int = 0
@@ -73,12 +74,40 @@ class AgentNetwork(nn.Module):
     rounds: int = 0
     num_agents: int = 0
     ordered: bool = False
+    heard_agents: int = 0
 
     @abstractmethod
     def forward(
         self, graph: Data, memory: Float[Tensor, "row memory"]
     ) -> tuple[Output, Float[Tensor, "row memory"]]:
         """Outputs of all agents, and their next memory."""
+
+    def __call__(self, graph: Data, memory: Tensor, **options: Any) -> Any:
+        """Outputs of all agents, and their next memory; on a delayed graph see `nn.delayed`.
+
+        Args:
+            graph: agent graph; with `heard_x` agents hear each other as they were then.
+            memory: memory of each agent.
+            options: further arguments of `forward`.
+
+        Raises:
+            ValueError: a delayed graph and a network with memory.
+        """
+        if "heard_x" not in graph or not self.rounds:
+            return super().__call__(graph, memory, **options)
+        # Here, since both need `Output`.
+        from graphmarl.nn.delayed import of_now, with_past
+
+        if self.memory_size:
+            raise ValueError("a delayed graph needs agents without memory; this network has one")
+        rows, edges = graph.num_nodes or 0, graph["edge_index"].shape[1]
+        self.heard_agents = rows // count_graphs(graph)
+        try:
+            wide, nothing = with_past(graph, self.heard_agents), memory.new_zeros(2 * rows, 0)
+            output, _ = super().__call__(wide, nothing, **options)
+            return of_now(output, rows, edges, self.heard_agents), memory
+        finally:
+            self.heard_agents = 0
 
     def check_agents(self, graph: Data) -> None:
         """Check that the graph has the required number of agents.

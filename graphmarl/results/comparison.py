@@ -10,7 +10,7 @@ import numpy as np
 from scipy.stats import trim_mean
 
 from graphmarl.results.cells import CellResult
-from graphmarl.results.curves import Curve, curve_of, curve_source
+from graphmarl.results.curves import Curve, Source, curve_of, curve_source
 
 
 @dataclass(frozen=True)
@@ -162,8 +162,12 @@ class Comparison:
     @cached_property
     def curves(self) -> list[tuple[CellResult, Curve | None]]:
         """The learning curve of each cell."""
-        source = curve_source(self.cells)
-        return [(cell, curve_of(cell, source, self.policy)) for cell in self.cells]
+        return [(cell, curve_of(cell, self.source)) for cell in self.cells]
+
+    @cached_property
+    def source(self) -> Source:
+        """Where the learning curves come from, as `curve_source` says."""
+        return curve_source(self.cells, self.policy)
 
     def joint_curves(self, points: int = 100) -> tuple[np.ndarray, dict[str, np.ndarray]]:
         """Curves of scores of the seeds that each algorithm has in all environments.

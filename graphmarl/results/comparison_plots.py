@@ -11,7 +11,6 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from graphmarl.results.comparison import Comparison
-from graphmarl.results.curves import curve_source
 from graphmarl.results.figures import figure_of, grid_of, new_axes, new_figure
 from graphmarl.results.stats import curve_estimates, estimates, improvement, over_seeds, profiles
 
@@ -74,9 +73,7 @@ def draw_curves(found: Comparison, environment: str, axes: Axes | None = None) -
             if (cell.algorithm, cell.environment) == (name, environment) and curve:
                 draw_band(axes, curve.steps, curve.values[:, None], number, name)
     axes.set_xlabel("environment steps")
-    axes.set_ylabel(
-        f"{found.metric(environment).replace('_', ' ')} in {curve_source(found.cells)}, IQM"
-    )
+    axes.set_ylabel(f"{found.metric(environment).replace('_', ' ')} in {found.source}, IQM")
     axes.grid(alpha=0.3)
     return _finish(axes) if own else axes
 

@@ -85,7 +85,7 @@ def played(graph: str) -> list[tuple[Trajectory, int]]:
     return [(each, t) for each in collect(graph=graph) for t in range(each.num_steps)]
 
 
-def test_delayed_edges_are_those_that_were_true_before_in_the_same_episode():
+def test_what_is_heard_with_a_delay_was_true_before_in_the_same_episode():
     # The policy reads no edges, so that both runs play the same steps.
     true, late = played("radius:r=2"), played("radius:r=2,delay=2")
     used = 0
@@ -100,6 +100,8 @@ def test_delayed_edges_are_those_that_were_true_before_in_the_same_episode():
             before, then = passed[2]
             sent = before.edges.select(torch.tensor([then * 4 + b]))[0].T.tolist()
             assert found == [[i, j] for i, j in sent if alive[i] and alive[j]]
+            said = before.obs[then, b].flatten(1).float()
+            assert torch.equal(trajectory.stored["heard_x"][t, b], said)
             used += len(found)
     assert used > 50
 

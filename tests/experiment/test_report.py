@@ -73,7 +73,7 @@ def test_a_report_is_one_page_and_the_same_tables_for_papers(folder):
     # The mean of 3, 3.25, 3.5, 3.75 and 4, which is one of 3.2 or less in 3 % of all resamples.
     assert re.search(r"3\.50 \[3\.[12]\d, 3\.[78]\d\]", page)
     assert "15 of 15 finished, 5 seeds each" in page and ">ippo reads no edges" not in page
-    assert "same results as ippo-knn: ippo reads no edges" in page
+    assert "<p>ippo-none: same results as ippo-knn: ippo reads no edges</p>" in page
     assert "There is no finished run with a checkpoint yet" in page
     assert "warning" not in page and "All runs were made with the same versions" in page
     figures = svgs(page)
@@ -162,7 +162,11 @@ def test_runs_that_are_not_finished_are_listed(tmp_path):
         ("a-seed2", "not finished"),
         ("a-seed10", "not begun"),
     ]
-    assert "1 of 4 finished, 1 seed each" in page
+    assert "1 of 4 finished, 1 seed each" in page and "ended" not in body
+    text = "2 hours are used up: 300 of 900 environment steps, 2.00 hours\n"
+    (tmp_path / "a-seed2" / "ended.txt").write_text(text)
+    page = report_page(Comparison(read_results(tmp_path)))
+    assert "2 hours are used up<" in page and "not finished<" not in page
 
 
 def test_a_folder_in_which_nothing_has_ended_has_a_report(tmp_path):

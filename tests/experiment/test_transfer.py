@@ -11,15 +11,25 @@ from graphmarl.results.transfer import read_transfer, transfer_matrix
 
 pytestmark = pytest.mark.filterwarnings("ignore:all results are of")
 SMALL = "rollout_length=5,learning_starts=10,batch_size=4,gradient_steps=1"
-AXES = {"evaluate_env": ["num_agents=2,5"], "evaluate_graph": ["complete"]}
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     runs = tmp_path_factory.mktemp("runs")
     methods = [f"{name}:{SMALL}" for name in ("dgn", "qmix", "iql")]
-    options = {"graphs": ["none"], "seeds": 1, "steps": 40, "episodes": 3, "progress": False}
-    gm.ablate("grid", methods, "toy:Toy", runs=str(runs), **options, **AXES)
+    gm.ablate(
+        "grid",
+        methods,
+        "toy:Toy",
+        ["none"],
+        seeds=1,
+        steps=40,
+        episodes=3,
+        runs=str(runs),
+        progress=False,
+        evaluate_env=["num_agents=2,5"],
+        evaluate_graph=["complete"],
+    )
     return runs / "grid"
 
 
@@ -33,8 +43,9 @@ def test_every_run_is_evaluated_at_every_setting(folder):
     rows = {(row["changed"], row["value"]): row for row in read_rows(run.path / "transfer.csv")}
     assert list(rows) == [("num_agents", "2"), ("num_agents", "5"), ("graph", "complete")]
     for (changed, value), row in rows.items():
-        options = {"graph": value} if changed == "graph" else {"env": {changed: int(value)}}
-        found = gm.evaluate(run, 3, **options)
+        elsewhere = changed == "graph"
+        env = None if elsewhere else {changed: int(value)}
+        found = gm.evaluate(run, 3, value if elsewhere else None, env=env)
         assert float(row["return"]) == pytest.approx(found.mean_return.mean, rel=1e-5)
         assert float(row["steps"]) == pytest.approx(found.mean_length.mean, rel=1e-5)
         assert row["note"] == "" and row["episodes"] == "3"

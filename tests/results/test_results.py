@@ -157,18 +157,18 @@ def test_curves_are_read_on_steps_that_all_seeds_have(tmp_path):
     assert curve_of(cell, "training") is None, "there are no steps in common"
 
 
-def test_evaluations_while_training_are_used_where_all_runs_have_them(tmp_path):
+def test_evaluations_during_training_are_used_where_all_runs_have_them(tmp_path):
     for seed in (0, 1):
-        path = leave(tmp_path, f"a-seed{seed}", 1.0)
+        path = leave(tmp_path, f"a-seed{seed}", 1.0, evaluate_greedy=True)
         assert curve_source(read_results(tmp_path)) == "training"
-        rows = [(100, "greedy", seed), (100, "stochastic", 9), (200, "greedy", seed + 4)]
-        frame = pd.DataFrame(rows, columns=pd.Index(["env_steps", "policy", "return"]))
-        frame.to_csv(path / "evaluations.csv", index=False)
+        (path / "evaluations.csv").write_text(f"env_steps,return\n100,{seed}\n200,{seed + 4}\n")
     cells = read_results(tmp_path)
     assert curve_source(cells) == "evaluation"
-    curve = curve_of(cells[0], "evaluation", "greedy")
+    assert curve_source(cells, "stochastic") == "training", "they were of the greedy policy"
+    curve = curve_of(cells[0], "evaluation")
     assert curve is not None
     assert curve.steps.tolist() == [100, 200] and curve.values.tolist() == [[0, 4], [1, 5]]
+    assert curve_source(read_results(tmp_path, metric="episodes")) == "training"
 
 
 def test_the_picture_has_a_curve_a_band_and_a_final_return_for_each_cell(folder):

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import pytest
 from left_runs import leave
 
@@ -94,9 +95,9 @@ def test_figures_show_the_numbers(folder):
     assert [t.get_text() for t in axes.get_yticklabels()] == ["3", "10"]
     curve = draw_transfer_curve(found, "num_agents")
     assert curve is not None and len(curve.lines) == 2
-    assert list(curve.lines[0].get_xdata()) == [3.0, 10.0, 100.0]
+    assert np.asarray(curve.lines[0].get_xdata()).tolist() == [3.0, 10.0, 100.0]
     # With two seeds the interquartile mean is the mean.
-    assert list(curve.lines[0].get_ydata()) == [2.0, 5.0, 7.5]
+    assert np.asarray(curve.lines[0].get_ydata()).tolist() == [2.0, 5.0, 7.5]
 
 
 def test_graphs_have_no_curve(tmp_path):

@@ -16,6 +16,7 @@ from torch_geometric.nn import MessagePassing
 from torch_geometric.utils import scatter
 
 from graphmarl.nn.communication.cuts import Cut
+from graphmarl.nn.delayed import row_of_now
 
 BYTES = 4
 """Bytes per number of a message."""
@@ -162,6 +163,7 @@ class Channel:
             m: name for name, m in named if isinstance(m, MessagePassing)
         }
         self.layers = [layer for layer in self.names if isinstance(layer, MessagePassing)]
+        self.network: Any = network
         self.num_agents, self.cut, self.attention = num_agents, cut, attention
         self.messages: list[LayerMessages] = []
         self._edges: dict[nn.Module, Tensor] = {}
@@ -201,7 +203,13 @@ class Channel:
         keep = self._kept(layer, message, arguments, between)
         flat = torch.where(keep, flat, torch.zeros_like(flat))
         alpha = attention_of(layer, arguments, len(flat)) if self.attention else None
-        name, parts = self.names[layer], (edge_index, flat, keep)
+        name = self.names[layer]
+        if getattr(
+            self.network, "heard_agents", 0
+        ):  # what agents of the past hear is not sent again
+            between = between & (edge_index[1] % (2 * self.num_agents) < self.num_agents)
+            edge_index = row_of_now(edge_index, self.num_agents)
+        parts = (edge_index, flat, keep)
         if not between.all():
             parts = (edge_index[:, between], flat[between], keep[between])
         self.messages.append(

@@ -145,7 +145,7 @@ def test_evaluation_says_what_was_sent(talking, capsys):
         main(["evaluate", str(talking / "ndq"), "--episodes", "4", "--cut", "rank=80", *TRUST]) == 0
     )
     said = capsys.readouterr().out
-    numbers = re.search(r"per step ([\d.]+) messages, ([\d.]+) bits, ([\d.]+) bytes", said)
+    numbers = re.search(r"per step ([\d.]+) messages, ([\d.]+) numbers, ([\d.]+) bytes", said)
     assert numbers, said
     messages, bits, size = map(float, numbers.groups())
     # Of at most 4 copies' 12 bits in a step a fifth is sent.

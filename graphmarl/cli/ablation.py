@@ -7,12 +7,13 @@ import sys
 from dataclasses import fields
 from pathlib import Path
 
-from graphmarl.cli.parsing import SLURM, Parser, parse
+from graphmarl.cli.parsing import PARTS, SLURM, Parser, parse
 from graphmarl.experiment.ablate import holds_only, report_suffix, write_report
 from graphmarl.experiment.grid_runs import Settings, commands, run_grid, runs_of
 from graphmarl.experiment.places import Place
 from graphmarl.experiment.presets import preset_steps
 from graphmarl.experiment.sweep import grid
+from graphmarl.experiment.transfer import check_transfers, transfer_grid, transfers
 from graphmarl.experiment.tune_cells import Budget, tuned
 from graphmarl.ranges import PositiveInt, Threads
 from graphmarl.results.tables import printed
@@ -33,6 +34,7 @@ def ablate_parser() -> Parser:
             "ablate --name graphs --method dgn --env gather --graphs knn:k=3 complete none",
             "ablate --name width --method dgn --env gather --vary method.hidden=64,128 --jobs 2",
             "ablate --name nav --preset navigation --method dgn vpp --graphs knn:k=3 complete",
+            "ablate --name size --preset navigation --method dgn --evaluate_env num_agents=30,100",
         ],
     )
     parser.add_argument("--name", required=True, help="name of the folder of all runs")
@@ -41,6 +43,10 @@ def ablate_parser() -> Parser:
     parser.add_option("preset", str, "task of `graphmarl presets`, whose settings methods have")
     parser.add_argument("--graph", "--graphs", nargs="+", default=[], metavar="NAME:OPTIONS")
     parser.add_argument("--vary", nargs="+", default=[], metavar="PART.OPTION=VALUE,VALUE")
+    for part, words in (("env", "OPTION=VALUE,VALUE"), ("graph", "NAME:OPTIONS")):
+        names = (f"--evaluate_{part}", f"--evaluate-{part}")
+        text = f"evaluate all runs also with another {PARTS[part].title}"
+        parser.add_argument(*names, nargs="+", default=[], metavar=words, help=text)
     parser.add_argument("--tune", nargs="+", default=[], metavar="PART.OPTION=RANGE", help=TUNE)
     parser.add_option("tune_budget", PositiveInt, "trials of each cell before its runs")
     parser.add_option("seeds", PositiveInt, "number of seeds", SEEDS)
@@ -67,16 +73,19 @@ def ablate_command(words: list[str]) -> int:
         **{each: given[each] for each in ("on", "cpus", "gpus", "slurm") if each in given}
     )
     cells = grid(given["method"], given["env"], given["graph"], given["vary"], preset)
+    changes = transfers(given["evaluate_env"], given["evaluate_graph"])
+    check_transfers(cells, changes)
     budget, jobs = Budget(given.get("tune_budget", 0), given["tune"]), given.get("jobs")
     jobs = jobs or (cores() if place.local else 0)
-    if budget.trials and given["print_commands"]:
-        raise ValueError("the commands are known after the search; leave out --print-commands")
+    if (budget.trials or changes) and given["print_commands"]:
+        raise ValueError("--print-commands prints runs; leave out a search and other evaluations")
     cells = tuned(cells, budget, folder, Settings(**shared), jobs, place)
     runs = runs_of(cells, range(given.get("seeds", SEEDS)), folder, Settings(**shared))
     if given["print_commands"]:
         print("\n".join(commands(runs)))
         return 0
     failed = run_grid(runs, jobs, place=place)
+    transfer_grid(runs, changes)
     trust = str(holds_only(folder, runs)).lower()
     report_command([str(folder), "--policy", given["policy"], "--trust", trust])
     for name in failed:

@@ -15,6 +15,7 @@ from graphmarl.cli.tuning import tune_command
 from graphmarl.envs import ENVS
 from graphmarl.experiment.communication import cut_curve
 from graphmarl.experiment.evaluate import evaluate
+from graphmarl.experiment.evaluation import checked_path
 from graphmarl.experiment.inspection import Inspection, inspect
 from graphmarl.experiment.inspection.recording import record_episode
 from graphmarl.experiment.preset_texts import preset_text
@@ -29,12 +30,24 @@ from graphmarl.visualization.graphs import draw_legend
 
 
 def evaluate_command(words: list[str]) -> None:
-    """Evaluate a run on new episodes."""
-    examples = ["evaluate runs/NAME --episodes 100 --graph complete", "evaluate RUN --cut rank=80"]
+    """Evaluate a run on new episodes; prints its metrics, and writes them where asked."""
+    examples = [
+        "evaluate runs/NAME --episodes 100 --graph complete --out complete.csv",
+        "evaluate runs/NAME --cut rank=80 --out cut.json",
+    ]
     parser = Parser("evaluate", "Evaluate a trained policy on new episodes.", examples)
     parser.add_argument("run", help="the run folder")
+    parser.add_option("out", str, "file for the metrics, .csv, or .json with every episode")
     parser.add_options(evaluate, skip=("run",))
-    print(evaluate(**parse(parser, words)))
+    given = parse(parser, words)
+    out = given.pop("out", None)
+    if out is not None:
+        checked_path(out)
+    found = evaluate(**given)
+    print(found)
+    if out is not None:
+        found.save(out, given)
+        print(out)
 
 
 def messages_command(words: list[str]) -> None:

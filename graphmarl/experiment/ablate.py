@@ -18,6 +18,7 @@ from graphmarl.experiment.presets import preset_steps
 from graphmarl.experiment.report import report_page, warning_of
 from graphmarl.experiment.report_results import described
 from graphmarl.experiment.sweep import Cell, grid
+from graphmarl.experiment.transfer import check_transfers, transfer_grid, transfers
 from graphmarl.experiment.tune_cells import Budget, tuned
 from graphmarl.ranges import Copies, Device, NonNegativeInt, PositiveInt
 from graphmarl.results.cells import read_results
@@ -50,6 +51,8 @@ def ablate(
     cpus: PositiveInt | None = None,
     gpus: NonNegativeInt | None = None,
     slurm: Sequence[str] = (),
+    evaluate_env: Sequence[str] = (),
+    evaluate_graph: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Train and evaluate every method on every graph under every combination of varied options.
 
@@ -78,6 +81,9 @@ def ablate(
         cpus: cores of each run on a cluster; one without it.
         gpus: GPUs of each run on a cluster; none without it.
         slurm: options of sbatch as submitit names them, as in `partition=gpu` and `time=60`.
+        evaluate_env: options of the environment to evaluate all runs at as well, as in
+            `num_agents=30,100`, each value by itself, or `{map: random, size: 48}` together.
+        evaluate_graph: graph builders to evaluate all runs on as well.
 
     Returns:
         the table, as `write_report` does.
@@ -87,15 +93,17 @@ def ablate(
         ImportError: the package of a cluster is not installed; names the extra.
         RuntimeError: runs failed; the others are kept.
     """
-    place = Place(on, cpus, gpus, slurm)
+    changes, place = transfers(evaluate_env, evaluate_graph), Place(on, cpus, gpus, slurm)
     settings = Settings(steps or preset_steps(preset), episodes, device=device)
     folder, budget = Path(runs) / name, Budget(tune_budget, tune)
     cells = grid(methods, env, graphs, vary, preset)
+    check_transfers(cells, changes)
     cells = tuned(cells, budget, folder, settings, jobs, place, progress)
     grid_runs = runs_of(cells, range(seeds), folder, settings)
     failed = run_grid(grid_runs, jobs, progress, place=place)
     if failed:
         raise RuntimeError(f"runs of {folder} failed: {', '.join(failed)}; see their log.txt")
+    transfer_grid(grid_runs, changes)
     return write_report(folder, trust=holds_only(folder, grid_runs))
 
 

@@ -1,8 +1,7 @@
-"""Evaluation: episodes with a trained learner or any other policy, and their statistics."""
+"""Evaluation: episodes with a trained learner or any other policy."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,68 +11,16 @@ from torch import Tensor
 from graphmarl.checks import checked
 from graphmarl.data import first_episodes
 from graphmarl.experiment.config import Named
+from graphmarl.experiment.digest import EpisodeDigest
+from graphmarl.experiment.evaluation import Evaluation as Evaluation
 from graphmarl.experiment.policies import Policy, load_policy
 from graphmarl.nn import Channel, Cut
 from graphmarl.ranges import Copies, Device, Seed
 from graphmarl.results.run import Run
-from graphmarl.results.stats import Interval, confidence_interval
 from graphmarl.results.tables import read_rows
 from graphmarl.step import Environment
 
 COLUMNS = ("name", "seed", "env_steps", "policy", "return", "steps", "half_width", "hours")
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Results of some episodes, one entry each.
-
-    Args:
-        returns: sum of rewards over agents and steps.
-        lengths: steps.
-        info: the environment's metrics in the last step.
-        sent: `messages`, `bits` and `bytes` of an average step, as `Channel` counts them; empty
-            for a method that sends no messages.
-    """
-
-    returns: list[float]
-    lengths: list[float]
-    info: dict[str, list[float]]
-    sent: dict[str, list[float]] = field(default_factory=dict)
-
-    @property
-    def mean_return(self) -> Interval:
-        """Mean return with its 95 % interval over episodes."""
-        return confidence_interval(self.returns)
-
-    @property
-    def mean_length(self) -> Interval:
-        """Mean length with its 95 % interval over episodes."""
-        return confidence_interval(self.lengths)
-
-    def mean_info(self, metric: str) -> Interval:
-        """Mean of a metric of the environment with its 95 % interval over episodes.
-
-        Args:
-            metric: its name in `info`.
-        """
-        return confidence_interval(self.info[metric])
-
-    def mean_sent(self, name: str) -> float:
-        """Mean over all steps of all episodes.
-
-        Args:
-            name: `messages`, `bits` or `bytes`.
-        """
-        total = sum(each * steps for each, steps in zip(self.sent[name], self.lengths, strict=True))
-        return total / sum(self.lengths)
-
-    def __str__(self) -> str:
-        count = len(self.returns)
-        text = f"return {self.mean_return}, steps {self.mean_length} over {count} episodes"
-        if self.sent:
-            numbers = [f"{self.mean_sent(name):.2f} {name}" for name in self.sent]
-            text += "; per step " + ", ".join(numbers)
-        return text
 
 
 @checked
@@ -134,7 +81,9 @@ def play(
         returns = torch.zeros(env.num_envs, dtype=torch.float64, device=device)
         lengths = torch.zeros(env.num_envs, device=device)
         info: dict[str, Tensor] = {}
-        for _, _, step, running in first_episodes(env, policy, seed, device=device):
+        digest = EpisodeDigest(env.num_envs, returns.device)
+        for before, action, step, running in first_episodes(env, policy, seed, device=device):
+            digest.add(running, before.obs, action, step.reward)
             if channel is not None:
                 for name, count in channel.take(env.num_envs).items():
                     sent[name] = sent.get(name, 0) + count.to(device) * running
@@ -148,14 +97,16 @@ def play(
         lengths.tolist(),
         {name: value.tolist() for name, value in info.items()},
         {name: (value / lengths).tolist() for name, value in sent.items()},
+        "numbers" if channel is None else channel.unit,
+        digest.value.tolist(),
     )
 
 
 def save_evaluation(run: Run, episodes: int = 32) -> None:
     """Evaluate a run with the greedy and the stochastic policy; writes `evaluation.csv`.
 
-    Intervals are over episodes. A method that sends messages has `messages`, `bits` and `bytes` of
-    an average step.
+    Intervals are over episodes, of which identical ones count once. A method that sends messages
+    has `messages`, `bits` and `bytes` of an average step.
 
     Args:
         run: the run, whose folder is called `name-seedN`.
@@ -171,7 +122,7 @@ def save_evaluation(run: Run, episodes: int = 32) -> None:
         numbers = (returns.mean, played.mean_length.mean, returns.half_width)
         values = (name, seed, steps, policy, *(f"{number:.3f}" for number in numbers))
         row: dict[str, object] = dict(zip(COLUMNS, (*values, f"{seconds / 3600:.4f}"), strict=True))
-        row["episodes"] = episodes
+        row |= {"episodes": episodes, "distinct": played.distinct}
         for metric in played.info:
             column = f"info.{metric}" if metric in row else metric
             found = played.mean_info(metric)

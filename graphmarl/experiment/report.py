@@ -22,6 +22,7 @@ from graphmarl.experiment.repeat import (
     where_is,
 )
 from graphmarl.experiment.report_results import comparison_sections, results_sections
+from graphmarl.experiment.report_transfer import transfer_sections
 from graphmarl.results.cells import CellResult, differing, seed_of
 from graphmarl.results.comparison import Comparison
 from graphmarl.results.run import Run
@@ -46,6 +47,7 @@ def report_page(found: Comparison, trust: bool = False) -> str:
         varied_section(found),
         *results_sections(found),
         *comparison_sections(found),
+        *transfer_sections(found),
         *best_sections(found, trust),
         runs_section(found),
         repeat_section(found),

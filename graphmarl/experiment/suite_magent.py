@@ -14,8 +14,7 @@ OFF_POLICY = ("nvif_dqn", "dgn", "mfq", "iql", "vdn", "qmix")
 # The defaults of PPO were found on Gather.
 GATHER = {name: Setting(name) for name in ("nvif_ppo", "ippo", "mappo")}
 GATHER |= {name: Setting(f"{name}:{GATHER_OFF_POLICY}") for name in OFF_POLICY}
-# Episodes are short and all steps of a copy are alike, so that fewer copies do.
-BATTLE = {name: GATHER[name] for name in ("ippo", "dgn", "mfq")}
+BATTLE = {"ippo": GATHER["ippo"]}
 JUNGLE_ROWS = ("vpp-paper", "vpp-exact-quiet", "dgn", "mfq", "independent-sac")
 JUNGLE = {name: NAVIGATION[name] for name in JUNGLE_ROWS}
 

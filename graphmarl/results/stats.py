@@ -46,7 +46,9 @@ class Interval:
         return f"{self.mean:.2f} +- {self.half_width:.2f}"
 
 
-def confidence_interval(values: Sequence[float], level: float = 0.95) -> Interval:
+def confidence_interval(
+    values: Sequence[float], level: float = 0.95, distinct: int | None = None
+) -> Interval:
     """Student's t interval of a mean, as over the episodes of one evaluation.
 
     Episodes of one run say nothing of another seed: reports have `estimates` over seeds. The page
@@ -55,13 +57,14 @@ def confidence_interval(values: Sequence[float], level: float = 0.95) -> Interva
     Args:
         values: independent numbers.
         level: confidence level.
+        distinct: how many of them count for the half-width, where some are copies; None for all.
 
     Raises:
         ValueError: no values.
     """
     if not values:
         raise ValueError("an interval needs at least one value; none came")
-    mean, count = stats.fmean(values), len(values)
+    mean, count = stats.fmean(values), len(values) if distinct is None else distinct
     if count == 1:
         return Interval(mean, float("nan"), 1)
     error = stats.stdev(values) / count**0.5

@@ -61,7 +61,7 @@ def test_a_whole_cut_is_silence(run):
 def test_a_cut_may_be_an_object(run):
     assert evaluate(run, 4, cut=CUTS["budget"](1)) == evaluate(run, 4, cut="budget=1")  # type: ignore[call-arg]
     said = str(evaluate(run, 4, cut="budget=1"))
-    assert "messages" in said and "bits" in said and "bytes" in said
+    assert "messages" in said and "numbers" in said and "bytes" in said
 
 
 def test_what_is_sent_is_a_mean_over_steps_not_over_episodes():

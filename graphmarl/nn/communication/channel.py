@@ -262,6 +262,12 @@ class Channel:
             parts = sent.edge_index, empty, empty.bool()
             rounds.append(LayerMessages(*parts, layer=named, weights=alpha))
 
+    @property
+    def unit(self) -> str:
+        """What its bits are: `numbers` of 4 bytes, or `bits` where messages are symbols."""
+        symbols = [bool(getattr(layer, "alphabet", ())) for layer in self.layers]
+        return "bits" if symbols and all(symbols) else "numbers"
+
     def take(self, num_graphs: int) -> dict[str, Float[Tensor, " graph"]]:
         """Messages, bits and bytes of each graph since the last call."""
         rounds, self.messages = self.messages, []

@@ -75,6 +75,7 @@ def pay(x: float, kind: str = "bad") -> float:
 def test_trials_are_evaluated_and_the_best_one_is_kept(tmp_path, capsys):
     table = search(tmp_path, "t", trials=4, seeds=2)
     assert table["trial"].tolist() == [0, 1, 2, 3] and set(table["state"]) == {"complete"}
+    assert table["env.x"].nunique() == 4
     for row in table.to_dict("records"):
         options = Run(tmp_path / "t" / f"trial{row['trial']:04d}-seed1001").config()["env"]
         assert options["x"] == row["env.x"] and options["kind"] == row["env.kind"]

@@ -3,7 +3,7 @@
 # --all runs the slow tests as well. Further arguments go to pytest.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-scripts/install.sh magent,mpe,flatland,inspect,notebooks,tensorboard,mlflow,dev,docs
+scripts/install.sh magent,mpe,flatland,inspect,notebooks,tensorboard,mlflow,tune,ray,slurm,dev,docs
 export OMP_NUM_THREADS=1 SDL_VIDEODRIVER=dummy
 all=()
 if [ "${1:-}" = --all ]; then

@@ -7,15 +7,18 @@ import sys
 from dataclasses import fields
 from pathlib import Path
 
-from graphmarl.cli.parsing import PARTS, Parser, parse
+from graphmarl.cli.parsing import PARTS, SLURM, Parser, parse
 from graphmarl.experiment.ablate import holds_only, report_suffix, write_report
 from graphmarl.experiment.grid_runs import Settings, commands, run_grid, runs_of
+from graphmarl.experiment.places import Place
 from graphmarl.experiment.presets import preset_steps
 from graphmarl.experiment.sweep import grid
 from graphmarl.experiment.transfer import check_transfers, transfer_grid, transfers
+from graphmarl.experiment.tune_cells import Budget, tuned
 from graphmarl.ranges import PositiveInt, Threads
 from graphmarl.results.tables import printed
 
+TUNE = "options to search before the runs, as --vary of tune; each cell has those it knows"
 SEEDS = 5
 """Seeds of an ablation without the option."""
 ABLATE = """Train every method on every graph under every combination of the varied options, with
@@ -44,9 +47,13 @@ def ablate_parser() -> Parser:
         names = (f"--evaluate_{part}", f"--evaluate-{part}")
         text = f"evaluate all runs also with another {PARTS[part].title}"
         parser.add_argument(*names, nargs="+", default=[], metavar=words, help=text)
+    parser.add_argument("--tune", nargs="+", default=[], metavar="PART.OPTION=RANGE", help=TUNE)
+    parser.add_option("tune_budget", PositiveInt, "trials of each cell before its runs")
     parser.add_option("seeds", PositiveInt, "number of seeds", SEEDS)
     parser.add_options(Settings)
-    parser.add_option("jobs", Threads, "runs at a time", cores())
+    parser.add_option("jobs", Threads, "runs at a time; on a cluster all without it", cores())
+    parser.add_options(Place, skip=("slurm",))
+    parser.add_argument("--slurm", nargs="+", metavar="NAME=VALUE", help=SLURM, default=[])
     parser.add_argument("--runs", default="runs", help="where the folder is (%(default)s)")
     parser.add_argument("--policy", default="greedy", choices=("greedy", "stochastic"))
     parser.add_argument(
@@ -61,17 +68,23 @@ def ablate_command(words: list[str]) -> int:
     shared = {field.name: given[field.name] for field in fields(Settings) if field.name in given}
     folder = Path(given["runs"]) / given["name"]
     preset = given.get("preset")
-    cells = grid(given["method"], given["env"], given["graph"], given["vary"], preset)
     shared.setdefault("steps", preset_steps(preset))
+    place = Place(
+        **{each: given[each] for each in ("on", "cpus", "gpus", "slurm") if each in given}
+    )
+    cells = grid(given["method"], given["env"], given["graph"], given["vary"], preset)
     changes = transfers(given["evaluate_env"], given["evaluate_graph"])
     check_transfers(cells, changes)
+    budget, jobs = Budget(given.get("tune_budget", 0), given["tune"]), given.get("jobs")
+    jobs = jobs or (cores() if place.local else 0)
+    if (budget.trials or changes) and given["print_commands"]:
+        raise ValueError("--print-commands prints runs; leave out a search and other evaluations")
+    cells = tuned(cells, budget, folder, Settings(**shared), jobs, place)
     runs = runs_of(cells, range(given.get("seeds", SEEDS)), folder, Settings(**shared))
     if given["print_commands"]:
-        if changes:
-            raise ValueError("there is no command of one run that evaluates it elsewhere")
         print("\n".join(commands(runs)))
         return 0
-    failed = run_grid(runs, given.get("jobs", cores()))
+    failed = run_grid(runs, jobs, place=place)
     transfer_grid(runs, changes)
     trust = str(holds_only(folder, runs)).lower()
     report_command([str(folder), "--policy", given["policy"], "--trust", trust])

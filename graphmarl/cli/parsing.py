@@ -43,6 +43,8 @@ PARTS = {
 LOGGER = "csv, which every run has, and tensorboard, wandb or mlflow, as in csv,tensorboard"
 EVALUATE = "episodes to evaluate after training; writes evaluation.csv"
 
+SLURM = "options of sbatch as submitit names them, as in partition=gpu time=60"
+
 
 class Parser(argparse.ArgumentParser):
     """Raises an error of the command line instead of ending the process.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from graphmarl.cli.parsing import Parser, parse
+from graphmarl.cli.parsing import SLURM, Parser, parse
 from graphmarl.experiment.tune import tune
 
 TEXT = """Search options of a method, an environment and a graph by Optuna. The same command again
@@ -18,7 +18,8 @@ def tune_command(words: list[str]) -> None:
     ]
     parser = Parser("tune", TEXT, examples)
     parser.add_argument("--vary", nargs="+", required=True, metavar="PART.OPTION=RANGE")
-    parser.add_options(tune, skip=("vary",))
+    parser.add_options(tune, skip=("vary", "slurm"))
+    parser.add_argument("--slurm", nargs="+", metavar="NAME=VALUE", help=SLURM, default=())
     given = parse(parser, words)
     for name in ("name", "method", "env"):
         if name not in given:

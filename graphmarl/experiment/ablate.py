@@ -13,11 +13,13 @@ import pandas as pd
 from graphmarl.checks import checked
 from graphmarl.experiment.config import Named
 from graphmarl.experiment.grid_runs import GridRun, Settings, run_grid, runs_of
+from graphmarl.experiment.places import Place
 from graphmarl.experiment.presets import preset_steps
 from graphmarl.experiment.report import report_page, warning_of
 from graphmarl.experiment.report_results import described
 from graphmarl.experiment.sweep import Cell, grid
 from graphmarl.experiment.transfer import check_transfers, transfer_grid, transfers
+from graphmarl.experiment.tune_cells import Budget, tuned
 from graphmarl.ranges import Copies, Device, NonNegativeInt, PositiveInt
 from graphmarl.results.cells import read_results
 from graphmarl.results.comparison import Comparison
@@ -43,6 +45,12 @@ def ablate(
     device: Device = "cpu",
     progress: bool = True,
     preset: str | None = None,
+    tune: Sequence[str] = (),
+    tune_budget: NonNegativeInt = 0,
+    on: str = "local",
+    cpus: PositiveInt | None = None,
+    gpus: NonNegativeInt | None = None,
+    slurm: Sequence[str] = (),
     evaluate_env: Sequence[str] = (),
     evaluate_graph: Sequence[str] = (),
 ) -> pd.DataFrame:
@@ -60,11 +68,19 @@ def ablate(
         seeds: number of seeds, from 0.
         steps: environment steps of each run; those of the preset or 80,000 without it.
         episodes: number of episodes of each evaluation.
-        jobs: processes at a time; 0 trains in this process.
+        jobs: processes at a time; 0 trains in this process, or on a cluster all at once.
         runs: where the folder is.
         device: device of networks, replay and environments.
         progress: show progress bars where there are no processes.
         preset: a task of `graphmarl presets`, whose settings the methods have.
+        tune: options to search before the runs, as `vary` of `gm.tune`; each cell has those that
+            are options of it.
+        tune_budget: trials of each cell, whose runs then have its best options; see `tuned.csv`.
+        on: `local` for this machine, `ray` or `ray:ADDRESS` for a Ray cluster, or `slurm`; the
+            machines share the folder.
+        cpus: cores of each run on a cluster; one without it.
+        gpus: GPUs of each run on a cluster; none without it.
+        slurm: options of sbatch as submitit names them, as in `partition=gpu` and `time=60`.
         evaluate_env: options of the environment to evaluate all runs at as well, as in
             `num_agents=30,100`, each value by itself, or `{map: random, size: 48}` together.
         evaluate_graph: graph builders to evaluate all runs on as well.
@@ -74,17 +90,17 @@ def ablate(
 
     Raises:
         ValueError: a name, option or value that is not allowed, or a run of that name with others.
+        ImportError: the package of a cluster is not installed; names the extra.
         RuntimeError: runs failed; the others are kept.
     """
-    cells, changes = (
-        grid(methods, env, graphs, vary, preset),
-        transfers(evaluate_env, evaluate_graph),
-    )
-    check_transfers(cells, changes)
+    changes, place = transfers(evaluate_env, evaluate_graph), Place(on, cpus, gpus, slurm)
     settings = Settings(steps or preset_steps(preset), episodes, device=device)
-    folder = Path(runs) / name
+    folder, budget = Path(runs) / name, Budget(tune_budget, tune)
+    cells = grid(methods, env, graphs, vary, preset)
+    check_transfers(cells, changes)
+    cells = tuned(cells, budget, folder, settings, jobs, place, progress)
     grid_runs = runs_of(cells, range(seeds), folder, settings)
-    failed = run_grid(grid_runs, jobs, progress)
+    failed = run_grid(grid_runs, jobs, progress, place=place)
     if failed:
         raise RuntimeError(f"runs of {folder} failed: {', '.join(failed)}; see their log.txt")
     transfer_grid(grid_runs, changes)

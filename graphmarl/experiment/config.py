@@ -156,25 +156,9 @@ class Config:
         torch.manual_seed(self.seed)
         made: Learner
         made = construct("method", self.method, self._learner, self.method_options, spec)
-        if self.graph_options.get("delay"):
-            check_delay(self.method, made)
+        if self.graph_options.get("delay") and made.network.rounds and made.memory_size:
+            raise ValueError(f"{self.method} has a memory; allowed is none on a graph with delay")
         return made
-
-
-def check_delay(method: str, learner: Learner) -> None:
-    """Refuse a method that cannot hear what is old.
-
-    Args:
-        method: its name, for the message.
-        learner: the learner.
-
-    Raises:
-        ValueError: its agents have a memory, or each has a part of its own in the network.
-    """
-    network = learner.network
-    kept = "a memory" if network.memory_size else "a number for each agent"
-    if network.rounds and (network.memory_size or network.num_agents):
-        raise ValueError(f"{method} has {kept}; allowed is neither on a graph with delay")
 
 
 def on_device(config: Mapping[str, Any], device: str) -> dict[str, Any]:

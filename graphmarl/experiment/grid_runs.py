@@ -14,7 +14,8 @@ from lightning.pytorch import Callback
 from graphmarl.checks import check_fields, checked
 from graphmarl.experiment.config import Config, Mode
 from graphmarl.experiment.evaluate import save_evaluation
-from graphmarl.experiment.launcher import Job, run_jobs
+from graphmarl.experiment.launcher import Job
+from graphmarl.experiment.places import Place
 from graphmarl.experiment.sweep import PARTS, Cell
 from graphmarl.experiment.train import resume, train
 from graphmarl.experiment.trust import check_trust, foreign_names
@@ -190,15 +191,18 @@ def run_grid(
     jobs: NonNegativeInt = 0,
     progress: bool = True,
     report: Callable[[str], Any] = print,
+    place: Place | None = None,
 ) -> list[str]:
     """Train and evaluate the runs that are not finished; interrupted runs are continued.
 
     Args:
         runs: the runs of a grid.
         jobs: processes at a time, one for each run, whose output is in `log.txt` of its folder;
-            0 trains in this process, one run after the other, and stops at an error.
+            0 trains in this process, one run after the other, and stops at an error, or on a
+            cluster all at once.
         progress: show progress bars where there are no processes.
         report: called with a line when a run starts, finishes or fails.
+        place: where they run; this machine without it.
 
     Returns:
         names of the runs that failed.
@@ -207,13 +211,15 @@ def run_grid(
         ValueError: `jobs` is negative.
     """
     left = [run for run in runs if not run.finished]
-    if not jobs:
+    place = place or Place()
+    if place.local and not jobs:
         for run in left:
             run.train_here(progress)
         return []
-    work = [Job(run.path.name, run.words(), run.path / "log.txt") for run in left]
+    work = [Job(run.path.name, run.words, run.path / "log.txt") for run in left]
     threads = max((run.settings.threads or 1 for run in left), default=1)
-    return [job.name for job in run_jobs(work, jobs, threads, report)]
+    folder = left[0].folder if left else Path()
+    return [job.name for job in place.run(work, jobs, folder, threads, report)]
 
 
 def commands(runs: Sequence[GridRun]) -> list[str]:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol, runtime_checkable
 
 from graphmarl.experiment.interrupts import PARENT, SIGNALS, Terminated, handled
 
@@ -24,17 +24,69 @@ class Job:
 
     Args:
         name: name in messages.
-        words: the command and its options.
+        words: the command and its options, or what tells them when the job starts.
         log: file to which its output is appended.
     """
 
     name: str
-    words: Sequence[str]
+    words: Sequence[str] | Callable[[], Sequence[str]]
     log: Path
+
+    @property
+    def command(self) -> list[str]:
+        """The command of this machine's Python."""
+        words = self.words() if callable(self.words) else self.words
+        return [sys.executable, "-m", "graphmarl", *words]
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """Where jobs run."""
+
+    def start(self, jobs: Sequence[Job]) -> list[Any]:
+        """Start jobs; returns a handle of each."""
+        ...
+
+    def ended(self, job: Job, handle: Any) -> str | None:
+        """How a job has failed; empty if it has finished, None while it runs."""
+        ...
+
+    def stop(self, handles: Sequence[Any]) -> None:
+        """End jobs, which save a checkpoint."""
+        ...
+
+
+class Processes:
+    """Jobs as processes of this machine.
+
+    Args:
+        threads: threads of each process.
+    """
+
+    def __init__(self, threads: int = 1) -> None:
+        self.threads = threads
+
+    def start(self, jobs: Sequence[Job]) -> list[subprocess.Popen[bytes]]:
+        """Start a process for each job."""
+        return [_start(job, self.threads) for job in jobs]
+
+    def ended(self, job: Job, handle: subprocess.Popen[bytes]) -> str | None:
+        """How a process has failed; empty if it has finished, None while it runs."""
+        if handle.poll() is None:
+            return None
+        return failure(handle.returncode, job) if handle.returncode else ""
+
+    def stop(self, handles: Sequence[subprocess.Popen[bytes]]) -> None:
+        """Terminate processes, and kill those that do not end."""
+        _stop(handles)
 
 
 def run_jobs(
-    jobs: Sequence[Job], at_once: int, threads: int = 1, report: Callable[[str], Any] = print
+    jobs: Sequence[Job],
+    at_once: int,
+    threads: int = 1,
+    report: Callable[[str], Any] = print,
+    engine: Engine | None = None,
 ) -> list[Job]:
     """Run all jobs; one that fails does not stop the others.
 
@@ -44,38 +96,51 @@ def run_jobs(
 
     Args:
         jobs: the jobs, in order.
-        at_once: number of processes at a time.
+        at_once: number of jobs at a time.
         threads: threads of each process.
         report: called with a line when a job starts, finishes or fails.
+        engine: where they run; processes of this machine without it.
 
     Returns:
         the jobs that failed.
     """
+    engine = Processes(threads) if engine is None else engine
     waiting, failed = list(jobs), []
-    running: list[tuple[Job, subprocess.Popen[bytes]]] = []
+    running: list[tuple[Job, Any]] = []
     before = handled(SIGNALS[1:])
     for number in before:
         signal.signal(number, _terminate)
     try:
         while waiting or running:
-            while waiting and len(running) < at_once:
-                job = waiting.pop(0)
-                running.append((job, _start(job, threads)))
+            batch, waiting = split(waiting, at_once - len(running))
+            if batch:
+                running += zip(batch, engine.start(batch), strict=True)
+            for job in batch:
                 report(f"{job.name}: started")
             time.sleep(0.05)
-            for job, process in [each for each in running if each[1].poll() is not None]:
-                running.remove((job, process))
-                left = len(waiting) + len(running)
-                if process.returncode:
-                    failed.append(job)
-                    report(f"{job.name}: failed ({_reason(process, job)}), {left} to go")
-                else:
-                    report(f"{job.name}: finished, {left} to go")
+            for job, handle in list(running):
+                reason = engine.ended(job, handle)
+                if reason is None:
+                    continue
+                running.remove((job, handle))
+                failed += [job] if reason else []
+                how = f"failed ({reason})" if reason else "finished"
+                report(f"{job.name}: {how}, {len(waiting) + len(running)} to go")
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
-        _stop([process for _, process in running])
+        engine.stop([handle for _, handle in running])
     return failed
+
+
+def split(jobs: Sequence[Job], count: int) -> tuple[list[Job], list[Job]]:
+    """The first jobs and the others.
+
+    Args:
+        jobs: the jobs.
+        count: number of the first.
+    """
+    return list(jobs[:count]), list(jobs[count:])
 
 
 def _terminate(number: int, frame: object) -> NoReturn:
@@ -88,11 +153,10 @@ def _start(job: Job, threads: int) -> subprocess.Popen[bytes]:
     job.log.parent.mkdir(parents=True, exist_ok=True)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path or "." for path in sys.path)}
     environment |= {"OMP_NUM_THREADS": str(threads), PARENT: str(os.getpid())}
-    command = [sys.executable, "-m", "graphmarl", *job.words]
     with open(job.log, "ab") as log:
         # A terminal's signals reach this process alone, which passes on one of them.
         return subprocess.Popen(
-            command,
+            job.command,
             env=environment,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -100,9 +164,13 @@ def _start(job: Job, threads: int) -> subprocess.Popen[bytes]:
         )
 
 
-def _reason(process: subprocess.Popen[bytes], job: Job) -> str:
-    """How a process ended, and where its output is."""
-    code = process.returncode
+def failure(code: int, job: Job) -> str:
+    """How a process has failed, and where its output is.
+
+    Args:
+        code: its status, or minus the signal that ended it.
+        job: its job.
+    """
     lines = job.log.read_text(errors="replace").strip().splitlines()
     ended = f"signal {-code}" if code < 0 else f"status {code}"
     return f"{ended}, {lines[-1]}" if lines and code > 0 else f"{ended}, see {job.log}"

@@ -172,6 +172,14 @@ class Trials:
                 taken.trial.set_user_attr("error", why)
             study.tell(taken.trial, value, known[state])
 
+    def choice(self, number: int) -> dict[str, Any]:
+        """The values of a trial, by `part.option`.
+
+        Args:
+            number: its number.
+        """
+        return dict(self.opened().get_trials(deepcopy=False)[number].params)
+
     def table(self, metric: str) -> pd.DataFrame:
         """One row for each trial: its number, state, value, options and error.
 

@@ -10,7 +10,8 @@ import pandas as pd
 
 from graphmarl.checks import checked
 from graphmarl.experiment.config import Mode
-from graphmarl.experiment.launcher import Job, run_jobs
+from graphmarl.experiment.launcher import Job
+from graphmarl.experiment.places import Place
 from graphmarl.experiment.repeat import word_of
 from graphmarl.experiment.study import Pruner, optuna_package
 from graphmarl.experiment.tuner import Search, Tuner
@@ -48,6 +49,10 @@ def tune(
     device: Device = "cpu",
     threads: Threads | None = 1,
     progress: bool = True,
+    on: str = "local",
+    cpus: PositiveInt | None = None,
+    gpus: NonNegativeInt | None = None,
+    slurm: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Search options of a method, an environment and a graph by Optuna.
 
@@ -82,29 +87,67 @@ def tune(
         device: device of networks, replay and environments.
         threads: threads of PyTorch in each process; None leaves them unchanged.
         progress: show progress bars where there are no processes.
+        on: `local` for this machine, `ray` or `ray:ADDRESS` for a Ray cluster, or `slurm`, with
+            `jobs` workers; the machines share the folder.
+        cpus: cores of each worker on a cluster; one without it.
+        gpus: GPUs of each worker on a cluster; none without it.
+        slurm: options of sbatch as submitit names them, as in `partition=gpu` and `time=60`.
 
     Returns:
         the trials, one in a row, as `trials.csv` has them.
 
     Raises:
         ValueError: a name, range or value that is not allowed, or the name of another search.
-        ImportError: Optuna is not installed.
+        ImportError: Optuna, or the package of a cluster, is not installed; names the extra.
         RuntimeError: no trial was completed.
     """
     given: dict[str, Any] = dict(locals()) | {"vary": tuple(vary)}
+    place = Place(on, cpus, gpus, slurm)
+    if not (jobs or place.local):
+        raise ValueError(f"jobs is 0; on {on} it is the number of workers, from 1")
     optuna_package()
     search = Search(**{each: given[each] for each in Search.__dataclass_fields__})
-    space, folder = search.space(), Path(runs) / name
+    tuner = run_search(search, Path(runs) / name, trials, hours, jobs, place, progress)
+    return tuner.result()
+
+
+def run_search(
+    search: Search,
+    folder: Path,
+    trials: int,
+    hours: float | None = None,
+    jobs: int = 0,
+    place: Place | None = None,
+    progress: bool = True,
+) -> Tuner:
+    """Make the trials of a search that are not made yet.
+
+    Args:
+        search: the search.
+        folder: its folder.
+        trials: number of trials.
+        hours: begin no trial after so many hours.
+        jobs: processes at a time; 0 trains in this process.
+        place: where they run; this machine without it.
+        progress: show progress bars where there are no processes.
+
+    Raises:
+        ValueError: a name, range or value that is not allowed, or the folder of another search.
+        RuntimeError: a process has failed; names the file that says why.
+    """
+    place = place or Place()
+    space = search.space()
     search.keep(folder, space)
     tuner = Tuner(search, space, folder)
-    if jobs > 1:
-        words = tune_words(given | {"jobs": 0, "progress": False})
-        work = [Job(f"worker{i}", words, folder / f"worker{i}.txt") for i in range(jobs)]
-        if failed := run_jobs(work, jobs, threads or 1):
-            raise RuntimeError(f"{failed[0].name} of {folder} failed; see {failed[0].log}")
-    else:
+    if jobs <= 1 and place.local:
         tuner.work(trials, hours, progress)
-    return tuner.result()
+        return tuner
+    given: dict[str, Any] = {"name": folder.name, "runs": str(folder.parent), "trials": trials}
+    given |= vars(search) | {"hours": hours, "jobs": 0, "progress": False}
+    work = [Job(f"worker{i}", tune_words(given), folder / f"worker{i}.txt") for i in range(jobs)]
+    if failed := place.run(work, jobs, folder, search.threads or 1):
+        raise RuntimeError(f"{failed[0].name} of {folder} failed; see {failed[0].log}")
+    return tuner
 
 
 def tune_words(given: dict[str, Any]) -> list[str]:

@@ -19,6 +19,7 @@ from graphmarl.experiment.grid_runs import GridRun, Settings
 from graphmarl.experiment.repeat import train_words
 from graphmarl.experiment.search_space import SearchSpace, search_space
 from graphmarl.experiment.study import Pruner, Reports, Taken, Trials, lock_left
+from graphmarl.experiment.sweep import Cell
 from graphmarl.ranges import Copies, Device, NonNegativeInt, PositiveInt, Seed, Threads
 from graphmarl.results.export import as_csv
 from graphmarl.results.run import Run, config_text
@@ -232,6 +233,21 @@ class Tuner:
         sign = 1.0 if self.search.mode == "max" else -1.0
         found = [(sign * v, -n) for v, n in zip(values, table["trial"], strict=True) if v == v]
         return -max(found)[1] if found else None
+
+    def best_cell(self, name: str, table: pd.DataFrame) -> Cell:
+        """The combination of the best trial.
+
+        Args:
+            name: name of its runs.
+            table: the trials.
+
+        Raises:
+            RuntimeError: no trial is complete.
+        """
+        best = self.best(table)
+        if best is None:
+            raise RuntimeError(f"no trial of {self.folder} is complete; see trials.csv")
+        return self.space.cell(name, self.trials.choice(best))
 
     def best_config(self, table: pd.DataFrame) -> dict[str, Any]:
         """The configuration of the best trial, with the seed 0.

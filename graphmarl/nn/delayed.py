@@ -51,6 +51,7 @@ def with_past(graph: Data, num_agents: int) -> Data:
             wide[name] = value
     device = graph["alive"].device
     wide.batch = torch.arange(count, device=device).repeat_interleave(2 * num_agents)
+    wide["agents_of_now"] = num_agents
     wide.ptr = torch.arange(0, 2 * rows + 1, 2 * num_agents, device=device)
     return wide
 

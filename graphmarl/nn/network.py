@@ -115,11 +115,11 @@ class AgentNetwork(nn.Module):
         Raises:
             ValueError: another number of agents.
         """
-        rows = graph.num_nodes or 0
-        if self.num_agents and rows != self.num_agents * count_graphs(graph):
+        count = (graph.num_nodes or 0) / count_graphs(graph) / (2 if self.heard_agents else 1)
+        if self.num_agents and count != self.num_agents:
             raise ValueError(
                 f"this network needs {self.num_agents} agents, which it distinguishes by index; "
-                f"the graph has {rows / count_graphs(graph):g}"
+                f"the graph has {count:g}"
             )
 
 

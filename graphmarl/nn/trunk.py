@@ -43,9 +43,10 @@ class AgentInput(nn.Module):
 
 
 def agent_index(graph: Data) -> Tensor:
-    """Index of each agent within its graph."""
+    """Index of each agent within its graph; that of the past of an agent is the agent's."""
     row = torch.arange(graph.num_nodes or 0, device=batch_of(graph).device)
-    return row - graph.ptr[batch_of(graph)] if "ptr" in graph else row
+    index = row - graph.ptr[batch_of(graph)] if "ptr" in graph else row
+    return index % graph["agents_of_now"] if "agents_of_now" in graph else index
 
 
 class Trunk(AgentNetwork):

@@ -144,7 +144,7 @@ def test_a_line_that_was_written_in_part_is_removed(tmp_path):
 
 
 def test_trials_under_the_median_are_pruned_and_kept(tmp_path):
-    given = {"vary": ["env.x=-2..2"], "steps": 240, "trials": 8, "pruner": "median"}
+    given = {"vary": ["env.x=-2..2"], "steps": 240, "trials": 6, "pruner": "median"}
     table = search(tmp_path, "t", **given)
     rows = table.to_dict("records")
     pruned = [row for row in rows if row["state"] == "pruned"]
@@ -170,6 +170,38 @@ def test_options_that_fail_are_failed_trials(tmp_path, capsys):
     assert "failed (no agent can act)" in capsys.readouterr().out
     with pytest.raises(RuntimeError, match="no trial of .* is complete; see trials.csv"):
         search(tmp_path, "u", vary=["env.share=0.8,0.9"], trials=1)
+
+
+@pytest.mark.filterwarnings("ignore:.*results are of .* seed")
+def test_an_ablation_gives_every_method_the_same_trials(tmp_path):
+    def compare(tune: list[str], budget: int) -> pd.DataFrame:
+        small = {"steps": 24, "episodes": 2, "seeds": 1, "progress": False}
+        methods = ["iql:rollout_length=6", "ippo:rollout_length=6,minibatch_size=12"]
+        given = small | {"tune": tune, "tune_budget": budget, "runs": str(tmp_path)}
+        return gm.ablate("a", methods, ENV, ["none"], **given)
+
+    ranges = ["env.x=-2..2", "env.kind=bad,good", "method.batch_size=4..8"]
+    compare(ranges, 3)
+    found = pd.read_csv(tmp_path / "a" / "tuned.csv").to_dict("records")
+    assert [row["trials"] for row in found] == [3, 3]
+    for row in found:
+        trials = pd.read_csv(tmp_path / "a" / "tune" / row["cell"] / "trials.csv")
+        assert row["return"] == trials["return"].max()
+        # What is an option of one method only is searched for that one.
+        searched = "method.batch_size" in trials
+        assert searched == row["cell"].startswith("iql") != math.isnan(row["method.batch_size"])
+        options = Run(tmp_path / "a" / f"{row['cell']}-seed0").config()["env"]
+        assert options["x"] == pytest.approx(row["env.x"], rel=1e-5)
+        assert options["kind"] == row["env.kind"]
+    before = (tmp_path / "a" / "table.csv").read_text()
+    compare(ranges, 3)  # the same again makes nothing
+    assert (tmp_path / "a" / "table.csv").read_text() == before
+    with pytest.raises(ValueError, match="no method, environment or graph has the option of 'gra"):
+        compare(["graph.k=1..3"], 3)
+    with pytest.raises(ValueError, match="tune has ranges and tune_budget is 0"):
+        compare(ranges, 0)
+    with pytest.raises(ValueError, match="tune_budget is 3 without ranges; write --tune"):
+        compare([], 3)
 
 
 @pytest.mark.slow

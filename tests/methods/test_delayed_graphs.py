@@ -18,6 +18,7 @@ from graphmarl.resolver import construct
 ENV = Toy(num_envs=2, num_agents=4)
 ROWS = 8
 OPTIONS: dict[str, dict[str, Any]] = {"flatland_winner": {"tree": "view", "depth": 1}}
+OPTIONS["ndq"] = {"test_noise": False}
 
 
 def build(name: str, **options: Any) -> Any:
@@ -29,7 +30,7 @@ def build(name: str, **options: Any) -> Any:
 
 def plain(name: str) -> bool:
     network = build(name).network
-    return bool(network.rounds) and not network.memory_size and not network.num_agents
+    return bool(network.rounds) and not network.memory_size
 
 
 WITH_MEMORY = ("mamba", "mamba_small", "nvif_ppo", "nvif_dqn", "neurcomm")
@@ -59,7 +60,8 @@ def played(network: Any, states: list[Any], graph: str) -> torch.Tensor:
 
 
 def test_methods_of_every_kind_are_tried():
-    assert {"commnet", "dgn", "vpp", "mfq", "tarmac", "g2anet"} <= set(HEARING)
+    heard = {"commnet", "dgn", "vpp", "mfq", "tarmac", "g2anet", "ndq", "tarmac_qmix"}
+    assert heard <= set(HEARING)
 
 
 @every_method

@@ -174,7 +174,7 @@ def _measured(run: Run, change: Transfer, episodes: int, device: str) -> dict[st
     try:
         found = evaluate(run, episodes, graph=change.graph, env=dict(change.env), device=device)
     except CheckpointError as error:
-        return {"note": NO_OTHER_NUMBER if resized else _reason(trained, other, error)}
+        return {"note": _reason(trained, other, error)}
     reads = getattr(method, "sends_messages", True)
     return _columns(found) | ({} if change.graph is None or reads else {"note": "reads no edges"})
 
@@ -184,7 +184,9 @@ def _reason(trained: Spec, other: Spec, error: CheckpointError) -> str:
     for name, title in (("obs_shape", "observations"), ("num_actions", "actions")):
         before, after = getattr(trained, name), getattr(other, name)
         if before != after:
-            return f"has {title} of {after}, trained with {before}"
+            return f"{title} of {after}, trained with {before}"
+    if trained.num_agents != other.num_agents:
+        return NO_OTHER_NUMBER
     return str(error).rpartition(": ")[2]
 
 

@@ -1,5 +1,7 @@
 """Runs of an ablation are evaluated in other environments and on other graphs."""
 
+from typing import Any
+
 import pytest
 
 import graphmarl as gm
@@ -125,3 +127,13 @@ def test_the_command_evaluates_elsewhere_and_says_so(tmp_path, capsys):
     assert "evaluated at 1 of 1 other settings" in capsys.readouterr().out
     assert main(words) == 0
     assert "evaluated at" not in capsys.readouterr().out, "nothing is done twice"
+
+
+def test_other_observations_are_named(tmp_path):
+    options: dict[str, Any] = {"steps": 20, "runs": str(tmp_path), "progress": False}
+    method = {"name": "iql", "rollout_length": 5, "learning_starts": 10, "batch_size": 4}
+    run = gm.train(method, "navigation:num_agents=6,num_envs=2", **options)
+    save_transfer(run, transfers(["num_agents=3,15"]), 1)
+    first, second = read_rows(run.path / "transfer.csv")
+    assert first["note"] == "observations of (14,), trained with (26,)"
+    assert second["note"] == "" and float(second["return"]) < 0

@@ -45,6 +45,7 @@ def report_page(found: Comparison, trust: bool = False) -> str:
     """
     sections = [
         varied_section(found),
+        *search_sections(found),
         *results_sections(found),
         *comparison_sections(found),
         *transfer_sections(found),
@@ -111,6 +112,25 @@ def varied_section(found: Comparison) -> Section:
     fixed = pd.DataFrame(shared.items(), columns=pd.Index(["fixed", "value"]))
     folded = Folded(f"{len(fixed)} options that are fixed", [fixed])
     return Section("What varied", "", [varied, folded] if len(varied) else [folded])
+
+
+def search_sections(found: Comparison) -> Iterator[Section]:
+    """The searches of options before the runs, one for each folder that has them.
+
+    Args:
+        found: the comparison.
+    """
+    for folder in dict.fromkeys(cell.folder for cell in found.cells):
+        path = folder / "tuned.csv"
+        if path.exists():
+            table = pd.DataFrame(read_rows(path))
+            trials = sorted(set(table["trials"].astype(int)))
+            text = (
+                f"Before the runs {where_is(folder)} searched options of each cell, with "
+                f"{' or '.join(map(str, trials))} trials, and other seeds and episodes. A row has "
+                "the number of the best trial, its result and its options; the runs have these."
+            )
+            yield Section("Search", text, [table])
 
 
 def best_run(found: Comparison) -> tuple[CellResult, Run] | None:

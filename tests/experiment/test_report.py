@@ -276,3 +276,17 @@ def test_rliable_is_not_imported_with_the_library():
     command = [sys.executable, "-c", code]
     done = subprocess.run(command, capture_output=True, text=True, cwd=root, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.filterwarnings(FEW)
+def test_a_report_shows_the_search_before_the_runs(folder):
+    (folder / "tuned.csv").write_text(
+        "cell,trials,best,return,method.learning_rate\nippo-knn,7,3,1.5,0.00025\ndgn-knn,7,2,2.5,\n"
+    )
+    page = report_page(Comparison(read_results(folder)))
+    section = page[page.index("<h2>Search</h2>") :].partition("</section>")[0]
+    assert "7 trials" in section
+    for word in ("ippo-knn", "0.00025", "method.learning_rate"):
+        assert word in section
+    (folder / "tuned.csv").unlink()
+    assert "<h2>Search</h2>" not in report_page(Comparison(read_results(folder)))

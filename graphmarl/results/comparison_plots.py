@@ -139,7 +139,7 @@ def draw_improvement(found: Comparison) -> Axes:
         draw_interval(axes, place, number, *row[["probability", "low", "high"]])
     _rows(axes, [str(name) for name in table.index])
     axes.set_xlim(-0.03, 1.03)
-    axes.set_xlabel(f"probability that {found.best} is better")
+    axes.set_xlabel("probability of improvement")
     return axes
 
 

@@ -79,7 +79,7 @@ def test_a_report_is_one_page_and_the_same_tables_for_papers(folder):
     figures = svgs(page)
     for text in ("return in training, IQM", "final return, IQM", "share of runs above it"):
         assert text in figures
-    assert "probability that dgn-knn is better" in figures and "<text" in figures
+    assert "probability of improvement" in figures and "<text" in figures
 
 
 def test_no_request_leaves_the_page(folder):

@@ -107,7 +107,10 @@ def test_options_are_given_one_by_one_or_together():
         (["--evaluate_env", "num_agents=none"], "num_agents is 'none'"),
         (["--evaluate_env", "{}"], "write {option: value"),
         (["--evaluate_graph", "knm"], "did you mean 'knn'"),
-        (["--evaluate_graph", "complete", "--print-commands"], "leave out a search and other evaluations"),
+        (
+            ["--evaluate_graph", "complete", "--print-commands"],
+            "leave out a search and other evalu",
+        ),
     ],
 )
 def test_a_mistake_is_found_before_training(words, message, tmp_path, capsys):

@@ -47,6 +47,9 @@ def ablate_parser() -> Parser:
         names = (f"--evaluate_{part}", f"--evaluate-{part}")
         text = f"evaluate all runs also with another {PARTS[part].title}"
         parser.add_argument(*names, nargs="+", default=[], metavar=words, help=text)
+    text = "evaluate all runs also with messages cut, as in rank=80"
+    names = ("--evaluate_cut", "--evaluate-cut")
+    parser.add_argument(*names, nargs="+", default=[], metavar="NAME=NUMBER", help=text)
     parser.add_argument("--tune", nargs="+", default=[], metavar="PART.OPTION=RANGE", help=TUNE)
     parser.add_option("tune_budget", PositiveInt, "trials of each cell before its runs")
     parser.add_option("seeds", PositiveInt, "number of seeds", SEEDS)
@@ -73,7 +76,7 @@ def ablate_command(words: list[str]) -> int:
         **{each: given[each] for each in ("on", "cpus", "gpus", "slurm") if each in given}
     )
     cells = grid(given["method"], given["env"], given["graph"], given["vary"], preset)
-    changes = transfers(given["evaluate_env"], given["evaluate_graph"])
+    changes = transfers(given["evaluate_env"], given["evaluate_graph"], given["evaluate_cut"])
     check_transfers(cells, changes)
     budget, jobs = Budget(given.get("tune_budget", 0), given["tune"]), given.get("jobs")
     jobs = jobs or (cores() if place.local else 0)

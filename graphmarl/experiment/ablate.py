@@ -53,6 +53,7 @@ def ablate(
     slurm: Sequence[str] = (),
     evaluate_env: Sequence[str] = (),
     evaluate_graph: Sequence[str] = (),
+    evaluate_cut: Sequence[str] = (),
 ) -> pd.DataFrame:
     """Train and evaluate every method on every graph under every combination of varied options.
 
@@ -84,6 +85,7 @@ def ablate(
         evaluate_env: options of the environment to evaluate all runs at as well, as in
             `num_agents=30,100`, each value by itself, or `{map: random, size: 48}` together.
         evaluate_graph: graph builders to evaluate all runs on as well.
+        evaluate_cut: message cuts to evaluate all runs with as well, as in `rank=80`.
 
     Returns:
         the table, as `write_report` does.
@@ -93,7 +95,8 @@ def ablate(
         ImportError: the package of a cluster is not installed; names the extra.
         RuntimeError: runs failed; the others are kept.
     """
-    changes, place = transfers(evaluate_env, evaluate_graph), Place(on, cpus, gpus, slurm)
+    changes = transfers(evaluate_env, evaluate_graph, evaluate_cut)
+    place = Place(on, cpus, gpus, slurm)
     settings = Settings(steps or preset_steps(preset), episodes, device=device)
     folder, budget = Path(runs) / name, Budget(tune_budget, tune)
     cells = grid(methods, env, graphs, vary, preset)

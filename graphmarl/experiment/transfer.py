@@ -13,6 +13,7 @@ from graphmarl.experiment.config import Config, on_device
 from graphmarl.experiment.evaluate import evaluate
 from graphmarl.experiment.evaluation import Evaluation
 from graphmarl.experiment.grid_runs import GridRun
+from graphmarl.experiment.policies import make_cut
 from graphmarl.experiment.sweep import Cell
 from graphmarl.methods import find_method
 from graphmarl.ranges import Device
@@ -31,25 +32,30 @@ class Transfer:
     """One thing that is different from training.
 
     Args:
-        changed: the option of the environment, several with commas between, or `graph`.
+        changed: the option of the environment, several with commas between, `graph` or `cut`.
         value: its value, as it was typed.
         env: options of the environment to change.
         graph: another graph builder; that of the run without it.
+        cut: which bits of the messages are not sent; all are without it.
     """
 
     changed: str
     value: str
     env: Mapping[str, Any]
     graph: str | None = None
+    cut: str | None = None
 
 
-def transfers(env: Sequence[str] = (), graph: Sequence[str] = ()) -> list[Transfer]:
+def transfers(
+    env: Sequence[str] = (), graph: Sequence[str] = (), cut: Sequence[str] = ()
+) -> list[Transfer]:
     """Everything that runs are evaluated at after training.
 
     Args:
         env: `option=value,value` of the environment, each value by itself, or a mapping of several
             options, as in `{map: random, size: 48}`.
         graph: graph builders, with options.
+        cut: message cuts, as in `rank=80`.
 
     Raises:
         ValueError: not of this form, or something that comes twice.
@@ -70,6 +76,9 @@ def transfers(env: Sequence[str] = (), graph: Sequence[str] = ()) -> list[Transf
             raise ValueError(f"evaluate_env is {word!r}; write option=value,value")
         found += [Transfer(option, each, {option: Text(each)}) for each in values.split(",")]
     found += [Transfer("graph", each, {}, each) for each in graph]
+    for each in cut:
+        make_cut(each)
+        found.append(Transfer("cut", each, {}, cut=each))
     for each in found:
         if found.count(each) > 1:
             raise ValueError(f"{each.changed} {each.value} is evaluated twice")
@@ -171,8 +180,11 @@ def _measured(run: Run, change: Transfer, episodes: int, device: str) -> dict[st
     method = find_method(config.method)
     if resized and getattr(method, "any_number", True) is False:
         return {"note": NO_OTHER_NUMBER}
+    if change.cut is not None and not getattr(method, "sends_messages", True):
+        return {"note": "sends no messages"}
+    other_env = dict(change.env)
     try:
-        found = evaluate(run, episodes, graph=change.graph, env=dict(change.env), device=device)
+        found = evaluate(run, episodes, change.graph, env=other_env, cut=change.cut, device=device)
     except CheckpointError as error:
         return {"note": _reason(trained, other, error)}
     reads = getattr(method, "sends_messages", True)
@@ -195,4 +207,4 @@ def _columns(found: Evaluation) -> dict[str, str]:
     for name, each in found.metrics().items():
         half = "half_width" if name == "return" else f"{name}.half_width"
         row |= {name: f"{each.mean:.6g}", half: f"{each.half_width:.6g}"}
-    return row
+    return row | {name: f"{found.mean_sent(name):.6g}" for name in found.sent}

@@ -140,3 +140,20 @@ def test_other_observations_are_named(tmp_path):
     first, second = read_rows(run.path / "transfer.csv")
     assert first["note"] == "observations of (14,), trained with (26,)"
     assert second["note"] == "" and float(second["return"]) < 0
+
+
+def test_runs_are_evaluated_with_cut_messages(folder, tmp_path):
+    options = {"rollout_length": 10, "minibatch_size": 60}
+    method, more = {"name": "commnet", **options}, {"runs": str(tmp_path), "progress": False}
+    run = gm.train(method, "toy:Toy", "complete", steps=40, name="a", **more)
+    assert save_transfer(run, transfers(cut=["rank=100"]), 3) == 1
+    (row,) = read_rows(run.path / "transfer.csv")
+    assert (row["changed"], row["value"]) == ("cut", "rank=100")
+    cut = gm.evaluate(run, 3, cut="rank=100")
+    assert float(row["return"]) == pytest.approx(cut.mean_return.mean, rel=1e-5)
+    assert float(row["messages"]) == cut.mean_sent("messages") == 0
+    other = run_of(folder, "iql")
+    save_transfer(other, transfers(cut=["rank=100"]), 3)
+    assert read_rows(other.path / "transfer.csv")[-1]["note"] == "sends no messages"
+    with pytest.raises(ValueError, match="lacks its number|did you mean|there are"):
+        transfers(cut=["ranks"])

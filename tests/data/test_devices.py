@@ -163,8 +163,8 @@ SMALL = {"rollout_length": 12, "learning_starts": 20, "batch_size": 16, "buffer_
 SMALL |= {"gradient_steps": 1, "episodes": 8, "tree": "landmarks", "depth": 1}
 SMALL |= {"model_gradient_steps": 1, "policy_gradient_steps": 1, "imagination_horizon": 3}
 SMALL |= {"train_interval": 40, "sequence_length": 6, "categoricals": 3, "classes": 4}
-# One method of each learner; the others in the slow suite.
-FAST = ("ippo", "ndq", "vpp", "pic", "mamba_small")
+# Three learners; the other methods in the slow suite.
+FAST = ("ippo", "ndq", "pic")
 NAMES = [name if name in FAST else pytest.param(name, marks=pytest.mark.slow) for name in METHODS]
 
 

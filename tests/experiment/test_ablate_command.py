@@ -88,6 +88,15 @@ def test_a_run_that_fails_does_not_stop_the_others(tmp_path, monkeypatch, capsys
     ]
 
 
+@pytest.fixture
+def interruptible():
+    """SIGINT has its handler: a shell starts what runs in the background with it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_an_interruption_ends_what_is_running(number, tmp_path, monkeypatch):
     sleeping: list[subprocess.Popen[bytes]] = []

@@ -272,7 +272,7 @@ def test_resume_refuses_what_it_would_ignore(words, tmp_path, capsys):
 
 def test_settings_of_the_process_are_as_before(tmp_path):
     before, state = torch.get_num_threads(), torch.random.get_rng_state()
-    start(tmp_path, "a", threads=before + 1)
+    start(tmp_path, "a", threads=before + 1, steps=20)
     assert torch.get_num_threads() == before
     assert torch.equal(torch.random.get_rng_state(), state)
     with preserved(before + 1):

@@ -29,7 +29,6 @@ LEARNERS: dict[str, dict[str, Any]] = {
     "pic": {**REPLAY, "batch_size": 32},
     "mamba_small": MODEL,
 }
-SLOW = ("qmix", "dgn", "vpp", "pic", "mamba_small")
 
 
 def free_port() -> int:
@@ -44,9 +43,8 @@ def learned(name: str, count: int, folder: Path) -> tuple[dict[str, torch.Tensor
     return torch.load(file, weights_only=True)
 
 
-@pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=pytest.mark.slow) if n in SLOW else n for n in LEARNERS]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", LEARNERS)
 def test_two_processes_of_eight_copies_equal_one_of_sixteen(name, tmp_path):
     whole, halves = (learned(name, count, tmp_path) for count in (1, 2))
     for key, value in whole[0].items():

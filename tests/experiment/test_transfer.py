@@ -122,6 +122,7 @@ def test_a_mistake_is_found_before_training(words, message, tmp_path, capsys):
     assert not any(tmp_path.iterdir())
 
 
+@pytest.mark.slow
 def test_the_command_evaluates_elsewhere_and_says_so(tmp_path, capsys):
     words = ["ablate", "--name", "x", "--method", f"iql:{SMALL}", "--env", "toy:Toy"]
     words += ["--seeds", "1", "--steps", "20", "--episodes", "2", "--jobs", "1"]

@@ -144,6 +144,7 @@ def test_a_line_that_was_written_in_part_is_removed(tmp_path):
     assert again.table("return")["state"].tolist() == ["complete", "running"]
 
 
+@pytest.mark.slow
 def test_trials_under_the_median_are_pruned_and_kept(tmp_path):
     given = {"vary": ["env.x=-2..2"], "steps": 240, "trials": 6, "pruner": "median"}
     table = search(tmp_path, "t", **given)
@@ -173,6 +174,7 @@ def test_options_that_fail_are_failed_trials(tmp_path, capsys):
         search(tmp_path, "u", vary=["env.share=0.8,0.9"], trials=1)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*results are of .* seed")
 def test_an_ablation_gives_every_method_the_same_trials(tmp_path):
     def compare(tune: list[str], budget: int) -> pd.DataFrame:

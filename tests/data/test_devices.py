@@ -103,7 +103,11 @@ def played(env: Environment, steps: int = 14) -> Iterator[Step]:
         step = env.step(legal(env, step, time))
 
 
-@pytest.mark.parametrize("name", TENSOR_ENVS)
+PLAYED = ("sensor", "navigation", "skirmish")
+PLAYS = [n if n in PLAYED else pytest.param(n, marks=pytest.mark.slow) for n in TENSOR_ENVS]
+
+
+@pytest.mark.parametrize("name", PLAYS)
 @pytest.mark.usefixtures("unchecked")
 def test_an_environment_of_tensors_plays_on_its_device_as_on_the_cpu(name):
     options = {"num_envs": 2, **SMALL_ENVS.get(name, {})}

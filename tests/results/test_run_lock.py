@@ -106,7 +106,7 @@ def test_the_time_of_a_claim_is_renewed_and_a_lost_claim_ends_training(tmp_path,
 
 def test_the_claim_alone_excludes_two_processes(tmp_path):
     # Without the lock of the system, as between hosts whose file system has none.
-    out, until = tmp_path / "spans", str(time.time() + 6)
+    out, until = tmp_path / "spans", str(time.time() + 4)
     command = [sys.executable, "-c", RACE, tmp_path, out, until]
     both = [subprocess.Popen(command) for _ in range(2)]
     assert [each.wait() for each in both] == [0, 0]

@@ -123,9 +123,10 @@ class PolicyRunner:
         assert self.graph is not None, "a step was observed"
         action, stored, self.memory = self.policy.act(self.graph, self.memory, **options)
         # What was heard in a delayed graph is stored, so that it can be heard again in training.
-        values = self.graph.to_dict()
-        heard = {name: value for name, value in values.items() if name.startswith("heard_")}
-        stored = {**stored, **heard}
+        if "heard_x" in self.graph:
+            values = self.graph.to_dict()
+            heard = {name: value for name, value in values.items() if name.startswith("heard_")}
+            stored = {**stored, **heard}
         action = action.unflatten(0, (self.num_envs, self.spec.num_agents))
         self.last_action = action
         return action, stored

@@ -81,7 +81,11 @@ class PeriodicEvaluation(Callback):
         value = self.sign * found[self.monitor]
         if value > self.best:
             self.best = value
-            trainer.save_checkpoint(self.run.checkpoints / "best.ckpt", weights_only=True)
+            # Lightning's checkpoints of weights have the replay and the environments as well.
+            if rank() == 0:
+                weights = {"state_dict": pl_module.state_dict()}
+                path = self.run.checkpoints / "best.ckpt"
+                trainer.strategy.checkpoint_io.save_checkpoint(weights, path)
 
     def clear(self) -> None:
         """Remove what a run left that ended before its first checkpoint."""

@@ -76,6 +76,12 @@ def test_the_best_checkpoint_is_that_of_the_best_evaluation(mode, tmp_path):
     assert played.mean_return.mean == pytest.approx(best(r["return"] for r in run.evaluations()))
 
 
+@pytest.mark.parametrize("learns", METHODS)
+def test_the_best_checkpoint_holds_weights_only(learns, tmp_path):
+    run = start(tmp_path, "a", learns)
+    assert set(load_checkpoint(run.best())) == {"state_dict", "graphmarl"}
+
+
 def test_there_is_no_best_checkpoint_without_evaluations(tmp_path):
     run = start(tmp_path, "a", evaluate_every=0)
     with pytest.raises(FileNotFoundError, match="evaluate_every"):

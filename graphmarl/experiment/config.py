@@ -43,6 +43,8 @@ Devices = Annotated[int, Range(low=1, high=64)]
 """Number of devices, with a process each."""
 Mode = Literal["max", "min"]
 """Whether a larger or a smaller value of a metric is better."""
+SIGNS: dict[Mode, float] = {"max": 1.0, "min": -1.0}
+"""Factors with which larger is better."""
 
 # A name, a name with options (`knn:k=3`), or a mapping of `name` and options.
 Named = str | Mapping[str, Any]

@@ -8,7 +8,7 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from graphmarl.data import Collector
-from graphmarl.experiment.config import Config
+from graphmarl.experiment.config import SIGNS, Config
 from graphmarl.functional.ranks import any_rank, rank
 from graphmarl.learners.base import EVALUATION
 from graphmarl.results.run import Run
@@ -28,7 +28,7 @@ class Ending(Callback):
         self.hours: float | None = config.config["hours"]
         self.target: float | None = config.config["target"]
         self.monitor: str = config.config["monitor"]
-        self.sign = 1.0 if config.config["mode"] == "max" else -1.0
+        self.sign = SIGNS[config.config["mode"]]
         self.seconds = 0.0
         self.mark = 0.0
         self.reason = ""

@@ -84,6 +84,11 @@ class Evaluation:
             found[f"info.{name}" if name in found else name] = self.mean_info(name)
         return found
 
+    def means(self) -> dict[str, float]:
+        """Means over the episodes by the names of training: `return`, `length` and the metrics."""
+        names = {"steps": "length"}
+        return {names.get(name, name): each.mean for name, each in self.metrics().items()}
+
     def per_step(self) -> dict[str, float]:
         """Messages, their numbers or bits, and bytes of an average step."""
         return {self.unit if name == "bits" else name: self.mean_sent(name) for name in self.sent}

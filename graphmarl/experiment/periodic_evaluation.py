@@ -8,7 +8,7 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from graphmarl.data import Collector
-from graphmarl.experiment.config import Config
+from graphmarl.experiment.config import SIGNS, Config
 from graphmarl.experiment.evaluate import play
 from graphmarl.experiment.policies import LearnerPolicy
 from graphmarl.functional.ranks import rank
@@ -51,7 +51,7 @@ class PeriodicEvaluation(Callback):
         self.run, self.config, self.env = run, config, env
         self.learner, self.collector = learner, collector
         self.monitor: str = config.config["monitor"]
-        self.sign = 1.0 if config.config["mode"] == "max" else -1.0
+        self.sign = SIGNS[config.config["mode"]]
         self.table = Table(run.path / "evaluations.csv")
         self.best = -math.inf
 
@@ -64,10 +64,7 @@ class PeriodicEvaluation(Callback):
         assert self.env is not None, "the first process evaluates"
         greedy = self.config.config["evaluate_greedy"]
         policy = LearnerPolicy(self.env, self.learner, self.config.builder(), greedy)
-        played = play(self.env, policy, SEED)
-        found = {"return": played.mean_return.mean, "length": played.mean_length.mean}
-        for name in played.info:
-            found[f"info.{name}" if name in found else name] = played.mean_info(name).mean
+        found = play(self.env, policy, SEED).means()
         if self.monitor not in found:
             raise ValueError(f"monitor is {self.monitor!r}; allowed are {', '.join(found)}")
         return found

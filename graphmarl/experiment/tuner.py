@@ -13,7 +13,7 @@ import pandas as pd
 import yaml
 
 from graphmarl.checks import check_choice, check_fields
-from graphmarl.experiment.config import Mode
+from graphmarl.experiment.config import SIGNS, Mode
 from graphmarl.experiment.evaluate import evaluate
 from graphmarl.experiment.grid_runs import GridRun, Settings
 from graphmarl.experiment.repeat import train_words
@@ -211,9 +211,7 @@ class Tuner:
             checkpoint="best" if search.evaluate_every else None,
             device=search.device,
         )
-        own = {"return": found.mean_return, "length": found.mean_length}
-        one = own.get(search.metric)
-        return float((found.mean_info(search.metric) if one is None else one).mean)
+        return found.means()[search.metric]
 
     def _write(self) -> pd.DataFrame:
         """Write the table and the best configuration."""
@@ -230,7 +228,7 @@ class Tuner:
             table: the trials.
         """
         values = table[self.search.metric].to_numpy(float)
-        sign = 1.0 if self.search.mode == "max" else -1.0
+        sign = SIGNS[self.search.mode]
         found = [(sign * v, -n) for v, n in zip(values, table["trial"], strict=True) if v == v]
         return -max(found)[1] if found else None
 

@@ -20,9 +20,11 @@ MODEL = {"learning_starts": 0, "buffer_size": 4000, "rollout_length": 12, "train
 MODEL |= {"categoricals": 3, "classes": 4, "hidden": 16, "recurrent": 8, "dropout": 0.0}
 MODEL |= {"model_gradient_steps": 2, "policy_gradient_steps": 1, "batch_size": 8}
 MODEL |= {"sequence_length": 6, "imagination_horizon": 3, "epochs": 2, "minibatch_size": 10**6}
+# PPO sets its own learning rate, so small by default that wrong means would hardly be seen.
+STEEP = {"learning_rate": 5e-3, "normalize_value": True}
 LEARNERS: dict[str, dict[str, Any]] = {
     # A minibatch is all that was collected: agents that live are not equally many in both halves.
-    "commnet": {"rollout_length": 10, "minibatch_size": 10**6, "normalize_value": True},
+    "commnet": {"rollout_length": 10, "minibatch_size": 10**6, **STEEP},
     "qmix": {**REPLAY, "batch_size": 32},
     "dgn": {**REPLAY, "batch_size": 32},
     "vpp": {**REPLAY, "batch_size": 32},

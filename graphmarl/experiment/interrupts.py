@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from collections.abc import Sequence
 from types import FrameType
@@ -13,6 +14,20 @@ from graphmarl.envs.worker_signals import SIGNALS
 
 PARENT = "GRAPHMARL_PARENT"
 """Environment variable with the process without which this one ends."""
+
+
+def child_environment(
+    threads: int | None = None, path: Sequence[str] | None = None
+) -> dict[str, str]:
+    """Environment variables of a process that ends with this one.
+
+    Args:
+        threads: its threads; those of this process without it.
+        path: its import path; that of this process without it.
+    """
+    where = [each or "." for each in (sys.path if path is None else path)]
+    found = {**os.environ, "PYTHONPATH": os.pathsep.join(where), PARENT: str(os.getpid())}
+    return found if threads is None else found | {"OMP_NUM_THREADS": str(threads)}
 
 
 class Terminated(SystemExit):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -12,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn, Protocol, runtime_checkable
 
-from graphmarl.experiment.interrupts import PARENT, SIGNALS, Terminated, handled
+from graphmarl.experiment.interrupts import SIGNALS, Terminated, child_environment, handled
 
 GRACE_SECONDS = 20.0
 """Seconds between the signals that terminate and kill a process."""
@@ -151,13 +150,11 @@ def _terminate(number: int, frame: object) -> NoReturn:
 def _start(job: Job, threads: int) -> subprocess.Popen[bytes]:
     """A process with the import path of this one."""
     job.log.parent.mkdir(parents=True, exist_ok=True)
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path or "." for path in sys.path)}
-    environment |= {"OMP_NUM_THREADS": str(threads), PARENT: str(os.getpid())}
     with open(job.log, "ab") as log:
         # A terminal's signals reach this process alone, which passes on one of them.
         return subprocess.Popen(
             job.command,
-            env=environment,
+            env=child_environment(threads),
             stdout=log,
             stderr=subprocess.STDOUT,
             start_new_session=True,

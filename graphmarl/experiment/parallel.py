@@ -20,7 +20,7 @@ import torch
 import yaml
 from lightning.pytorch.strategies import DDPStrategy
 
-from graphmarl.experiment.interrupts import PARENT, InterruptedTrainingError
+from graphmarl.experiment.interrupts import InterruptedTrainingError, child_environment
 from graphmarl.functional.ranks import joined
 from graphmarl.results.run import Run
 
@@ -52,10 +52,11 @@ def processes(run: Run, config: Mapping[str, Any]) -> Iterator[None]:
     Raises:
         RuntimeError: another process has failed; names the file that says why.
     """
-    count, port = config["devices"], _free_port()
+    count = config["devices"]
     if count == 1:
         yield
         return
+    port = _free_port()
     others = [_start(run, config, number, port) for number in range(1, count)]
     try:
         for number, process in enumerate(others, 1):
@@ -86,13 +87,11 @@ def _free_port() -> int:
 
 def _start(run: Run, config: Mapping[str, Any], number: int, port: int) -> subprocess.Popen[bytes]:
     """Another process, with the import path of this one."""
-    path = os.pathsep.join(each or "." for each in sys.path)
-    environment = {**os.environ, "PYTHONPATH": path, PARENT: str(os.getpid())}
     command = [sys.executable, "-m", __name__, str(run.path), str(number), str(port)]
     with open(_output(run, number), "ab") as errors:
         process = subprocess.Popen(
             command,
-            env=environment,
+            env=child_environment(),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=errors,

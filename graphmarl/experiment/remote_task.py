@@ -11,7 +11,7 @@ from typing import Any
 
 import psutil
 
-from graphmarl.experiment.interrupts import PARENT
+from graphmarl.experiment.interrupts import child_environment
 from graphmarl.experiment.launcher import GRACE_SECONDS, Job, failure
 from graphmarl.results.lock import STALE_SECONDS, claimed
 
@@ -43,12 +43,10 @@ class RemoteTask:
         while claimed(self.job.log.parent) and time.monotonic() < deadline:
             time.sleep(0.5)
         self.job.log.parent.mkdir(parents=True, exist_ok=True)
-        environment = {**os.environ, "PYTHONPATH": os.pathsep.join(self.path)}
-        environment |= {"OMP_NUM_THREADS": str(self.threads), PARENT: str(os.getpid())}
         with open(self.job.log, "ab") as log:
             process = subprocess.Popen(
                 ["sh", "-c", UNHEARD, "sh", *self.job.command],
-                env=environment,
+                env=child_environment(self.threads, self.path),
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,

@@ -48,6 +48,22 @@ def benchmarks() -> dict[str, Benchmark]:
     return {name: each for family in SUITE.values() for name, each in family.benchmarks.items()}
 
 
+def find_task(task: str) -> Benchmark:
+    """The benchmark of a task.
+
+    Args:
+        task: its name.
+
+    Raises:
+        ValueError: there is none; names the nearest.
+    """
+    known = benchmarks()
+    if task not in known:
+        near = _near(task, known)
+        raise ValueError(f"no preset is called {task!r}{near}; `graphmarl presets` lists all")
+    return known[task]
+
+
 def find_preset(name: str, method: str | None = None) -> Preset:
     """The preset `TASK/ROW`, where the row may also be a method.
 
@@ -59,12 +75,7 @@ def find_preset(name: str, method: str | None = None) -> Preset:
         ValueError: there is none, or there are several; names what there is.
     """
     task, _, row = name.partition("/")
-    known = benchmarks()
-    if task not in known:
-        raise ValueError(
-            f"no preset is called {name!r}{_near(task, known)}; `graphmarl presets` lists all"
-        )
-    found = known[task]
+    found = find_task(task)
     if not row and method is None and len(found.settings) > 1:
         text = f"preset {task} has several settings; write {task}/NAME, or name a method"
         raise ValueError(f"{text}: {', '.join(found.settings)}")
@@ -154,8 +165,11 @@ def preset_steps(preset: str | None) -> int:
 
     Args:
         preset: a task, or `TASK/ROW`.
+
+    Raises:
+        ValueError: there is no such task.
     """
-    return int(DEFAULTS["steps"]) if preset is None else benchmarks()[preset.split("/")[0]].steps
+    return int(DEFAULTS["steps"]) if preset is None else find_task(preset.split("/")[0]).steps
 
 
 def _name(part: Named) -> str:
@@ -201,8 +215,6 @@ def preset_table(task: str | None = None) -> pd.DataFrame:
 
 
 def _of_task(task: str) -> Iterator[Preset]:
-    known = benchmarks()
-    if task not in known:
-        find_preset(task)
-    for row in known[task].settings:
-        yield _preset(task, known[task], row)
+    found = find_task(task)
+    for row in found.settings:
+        yield _preset(task, found, row)

@@ -154,3 +154,11 @@ def test_cells_of_a_grid_have_the_settings_of_the_preset():
         grid(["vpp:alpha=1"], None, preset="navigation", vary=["method.alpha=0.1,0.2"])
     with pytest.raises(ValueError, match="needs an environment, or a preset"):
         grid(["dgn"], None)
+
+
+def test_an_ablation_of_an_unknown_preset_names_the_nearest(tmp_path, capsys):
+    words = ["ablate", "--name", "a", "--preset", "navigatoin", "--method", "dgn"]
+    assert main([*words, "--runs", str(tmp_path)]) == 2
+    assert "no preset is called 'navigatoin'; did you mean navigation" in capsys.readouterr().err
+    with pytest.raises(ValueError, match="no preset is called"):
+        gm.ablate("a", ["dgn"], preset="navigatoin", runs=str(tmp_path))

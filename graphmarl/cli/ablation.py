@@ -8,13 +8,13 @@ from dataclasses import fields
 from pathlib import Path
 
 from graphmarl.cli.parsing import PARTS, SLURM, Parser, parse
-from graphmarl.experiment.ablate import holds_only, report_suffix, write_report
-from graphmarl.experiment.grid_runs import Settings, commands, run_grid, runs_of
+from graphmarl.experiment.ablate import holds_only, report_suffix, run_ablation, write_report
+from graphmarl.experiment.grid_runs import Settings, commands, runs_of
 from graphmarl.experiment.places import Place
 from graphmarl.experiment.presets import preset_steps
 from graphmarl.experiment.sweep import grid
-from graphmarl.experiment.transfer import check_transfers, transfer_grid, transfers
-from graphmarl.experiment.tune_cells import Budget, tuned
+from graphmarl.experiment.transfer import transfers
+from graphmarl.experiment.tune_cells import Budget
 from graphmarl.ranges import PositiveInt, Threads
 from graphmarl.results.tables import printed
 
@@ -77,18 +77,16 @@ def ablate_command(words: list[str]) -> int:
     )
     cells = grid(given["method"], given["env"], given["graph"], given["vary"], preset)
     changes = transfers(given["evaluate_env"], given["evaluate_graph"], given["evaluate_cut"])
-    check_transfers(cells, changes)
     budget, jobs = Budget(given.get("tune_budget", 0), given["tune"]), given.get("jobs")
     jobs = jobs or (cores() if place.local else 0)
-    if (budget.trials or changes) and given["print_commands"]:
-        raise ValueError("--print-commands prints runs; leave out a search and other evaluations")
-    cells = tuned(cells, budget, folder, Settings(**shared), jobs, place)
-    runs = runs_of(cells, range(given.get("seeds", SEEDS)), folder, Settings(**shared))
+    settings, seeds = Settings(**shared), range(given.get("seeds", SEEDS))
     if given["print_commands"]:
-        print("\n".join(commands(runs)))
+        if budget.trials or changes:
+            text = "--print-commands prints runs; leave out a search and other evaluations"
+            raise ValueError(text)
+        print("\n".join(commands(runs_of(cells, seeds, folder, settings))))
         return 0
-    failed = run_grid(runs, jobs, place=place)
-    transfer_grid(runs, changes)
+    runs, failed = run_ablation(cells, seeds, folder, settings, jobs, place, budget, changes)
     trust = str(holds_only(folder, runs)).lower()
     report_command([str(folder), "--policy", given["policy"], "--trust", trust])
     for name in failed:

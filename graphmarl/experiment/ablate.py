@@ -18,7 +18,7 @@ from graphmarl.experiment.presets import preset_steps
 from graphmarl.experiment.report import report_page, warning_of
 from graphmarl.experiment.report_results import described
 from graphmarl.experiment.sweep import Cell, grid
-from graphmarl.experiment.transfer import check_transfers, transfer_grid, transfers
+from graphmarl.experiment.transfer import Transfer, check_transfers, transfer_grid, transfers
 from graphmarl.experiment.tune_cells import Budget, tuned
 from graphmarl.ranges import Copies, Device, NonNegativeInt, PositiveInt
 from graphmarl.results.cells import read_results
@@ -100,14 +100,49 @@ def ablate(
     settings = Settings(steps or preset_steps(preset), episodes, device=device)
     folder, budget = Path(runs) / name, Budget(tune_budget, tune)
     cells = grid(methods, env, graphs, vary, preset)
-    check_transfers(cells, changes)
-    cells = tuned(cells, budget, folder, settings, jobs, place, progress)
-    grid_runs = runs_of(cells, range(seeds), folder, settings)
-    failed = run_grid(grid_runs, jobs, progress, place=place)
+    options = (jobs, place, budget, changes, progress)
+    grid_runs, failed = run_ablation(cells, range(seeds), folder, settings, *options)
     if failed:
         raise RuntimeError(f"runs of {folder} failed: {', '.join(failed)}; see their log.txt")
-    transfer_grid(grid_runs, changes)
     return write_report(folder, trust=holds_only(folder, grid_runs))
+
+
+def run_ablation(
+    cells: Sequence[Cell],
+    seeds: Sequence[int],
+    folder: Path,
+    settings: Settings,
+    jobs: int,
+    place: Place,
+    budget: Budget,
+    changes: Sequence[Transfer] = (),
+    progress: bool = True,
+) -> tuple[list[GridRun], list[str]]:
+    """Search options, then train and evaluate every cell with every seed, also elsewhere.
+
+    Args:
+        cells: the cells.
+        seeds: the seeds.
+        folder: of the ablation.
+        settings: settings of the runs.
+        jobs: runs at a time; 0 trains in this process, or on a cluster all at once.
+        place: where they run.
+        budget: the search before the runs.
+        changes: what finished runs are evaluated at as well.
+        progress: show progress bars where there are no processes.
+
+    Returns:
+        the runs, and the names of those that failed.
+
+    Raises:
+        ValueError: an option or value that is not allowed, or a run of that name with others.
+    """
+    check_transfers(cells, changes)
+    cells = tuned(cells, budget, folder, settings, jobs, place, progress)
+    runs = runs_of(cells, seeds, folder, settings)
+    failed = run_grid(runs, jobs, progress, place=place)
+    transfer_grid(runs, changes)
+    return runs, failed
 
 
 def holds_only(folder: str | Path, runs: Sequence[GridRun]) -> bool:

@@ -16,6 +16,8 @@ from graphmarl.nn.network import Output
 
 HEARD = "heard_"
 """What the names of node features of some steps ago begin with."""
+OF_GRAPHS = ("time", "state")
+"""Features of whole graphs, which are as many as the rows where each graph has one agent."""
 
 
 def with_past(graph: Data, num_agents: int) -> Data:
@@ -43,7 +45,7 @@ def with_past(graph: Data, num_agents: int) -> Data:
             wide[name] = torch.cat([past, now], 1)
         elif name == "edge_attr":
             wide[name] = torch.cat([value, value])
-        elif isinstance(value, Tensor) and len(value) == rows:
+        elif name not in OF_GRAPHS and isinstance(value, Tensor) and len(value) == rows:
             past = values.get(f"{HEARD}{name}", value)
             both = [each.unflatten(0, (count, num_agents)) for each in (value, past)]
             wide[name] = torch.cat(both, 1).flatten(0, 1)

@@ -22,9 +22,10 @@ def read_transfer(folder: str | Path) -> pd.DataFrame:
     """All evaluations of an ablation at other settings than those of training.
 
     Columns: `cell`, `algorithm` (the cell without options of the environment), `seed`, `changed`
-    (the option, or `graph`), `trained` (its value in training), `value` (that of the evaluation),
-    those of `transfer.csv`, such as `return`, and `note`. A run is also there at its own setting,
-    from `evaluation.csv` with the greedy policy. Empty where no run was evaluated elsewhere.
+    (the option, `graph` or `cut`), `trained` (its value in training), `value` (that of the
+    evaluation), those of `transfer.csv`, such as `return`, and `note`. A run is also there at its
+    own setting, from `evaluation.csv` with the greedy policy. Empty where no run was evaluated
+    elsewhere.
 
     Args:
         folder: holds run folders that are called `CELL-seedN`.
@@ -69,8 +70,10 @@ def trained_value(config: Mapping[str, Any], changed: str) -> str:
 
     Args:
         config: configuration of the run.
-        changed: options of the environment with commas between, or `graph`.
+        changed: options of the environment with commas between, `graph` or `cut`.
     """
+    if changed == "cut":
+        return "none"  # all bits are sent in training
     if changed == "graph":
         options = dict(config["graph"])
         name = str(options.pop("name"))

@@ -101,6 +101,21 @@ def test_before_n_steps_nobody_is_heard(name):
     )
 
 
+@every_method
+def test_an_agent_that_is_alone_is_as_without_a_delay(name):
+    env = Toy(num_envs=3, num_agents=1)
+    options = OPTIONS.get(name, {})
+    network: Any = construct("method", name, METHODS[name], options, env.spec).eval().network
+    numbers = []
+    for graph in ("complete", "complete:delay=1"):
+        built = make_graph(graph)(agent_graph(env.reset(0), env.spec, torch.zeros(3, 1).long()))
+        built["previous_edge_index"] = built["edge_index"]
+        with torch.inference_mode():
+            output = network(built, torch.zeros(3, 0))[0]
+        numbers.append(output.q if output.q is not None else output.distribution.logits)
+    assert torch.allclose(*numbers, atol=1e-5) and len(numbers[0]) == 3
+
+
 def test_training_hears_what_acting_heard():
     """The first update of PPO is on the policy that acted: its divergence is zero."""
     learner = build("commnet", rollout_length=12, minibatch_size=10**6, epochs=1)

@@ -172,16 +172,12 @@ class OffPolicy(Learner):
     def unroll(self, network: nn.Module, batch: Trajectory) -> Output:
         """Outputs of a network for all agents and steps of a batch, in order."""
         assert isinstance(network, AgentNetwork), "the online network or its target"
-        rows, device = batch.num_envs * batch.spec.num_agents, batch.alive.device
-        if not network.sequential:
-            memory = torch.zeros(rows * batch.num_steps, network.memory_size, device=device)
-            return network(batch.graph(), memory)[0]
-        memory = torch.zeros(rows, network.memory_size, device=device)
-        parts = []
-        for t in range(batch.num_steps):
-            output, memory = network(batch.graph(t), memory)
-            parts.append(output)
-        return Output.joined(parts)
+        graph, rows = batch.graph(), batch.num_envs * batch.spec.num_agents
+        if network.sequential:
+            memory = batch.reward.new_zeros(rows, network.memory_size)
+            return network.unroll(graph, memory, batch.num_steps)
+        memory = batch.reward.new_zeros(rows * batch.num_steps, network.memory_size)
+        return network(graph, memory)[0]
 
     @staticmethod
     def per_agent(batch: Trajectory, rows: Tensor | None) -> Float[Tensor, "time env agent ..."]:

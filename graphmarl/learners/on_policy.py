@@ -87,34 +87,23 @@ class OnPolicy(Learner):
         self, trajectory: Trajectory, pick: Int[Tensor, " pick"]
     ) -> tuple[Tensor, Tensor, Tensor, dict[str, Tensor]]:
         """Log-probability of the actions, entropy, value and `extra`, per row of the graphs."""
-        if not self.network.sequential:
-            return self._evaluate(trajectory, pick, None)[:4]
-        parts, steps = [], pick.view(self._length(trajectory), -1)
-        if self.chunk_length:
-            memory = trajectory.stored["memory"].flatten(0, 1)
-        else:
-            memory = trajectory.memory.unflatten(0, (trajectory.num_envs, -1))
-        current = memory[steps[0]].flatten(0, 1)
-        for step in steps:
-            *part, current = self._evaluate(trajectory, step, current)
-            parts.append(part)
-        extra = Output.joined([Output(extra=part.pop()) for part in parts]).extra
-        log_prob, entropy, value = (torch.cat(each) for each in zip(*parts, strict=True))
-        return log_prob, entropy, value, extra
-
-    def _evaluate(
-        self, trajectory: Trajectory, pick: Tensor, memory: Tensor | None
-    ) -> tuple[Tensor, Tensor, Tensor, dict[str, Tensor], Tensor]:
         graph = trajectory.graph(pick)
-        rows = len(graph.alive)
-        if memory is None:
-            memory = torch.zeros(rows, self.memory_size, device=graph.alive.device)
-        assert memory is not None, "set above"
-        first = (graph.time == 0).repeat_interleave(trajectory.spec.num_agents)
-        output, next_memory = self.network(graph, memory.masked_fill(first[:, None], 0))
+        output = self._replayed(trajectory, pick, graph)
         policy = output.distribution
         assert policy is not None, "an actor has a policy"
         value = self.value_of(graph, output, graph.action)
         gaussian = graph.gaussian_action if "gaussian_action" in graph else None
         log_prob = action_log_prob(policy, graph.action, gaussian)
-        return log_prob, policy.entropy(), value, output.extra, next_memory
+        return log_prob, policy.entropy(), value, output.extra
+
+    def _replayed(self, trajectory: Trajectory, pick: Tensor, graph: Data) -> Output:
+        """Outputs of the network for the picked graphs, with the memory that agents had."""
+        if not self.network.sequential:
+            memory = torch.zeros(len(graph.alive), self.memory_size, device=graph.alive.device)
+            return self.network(graph, memory)[0]
+        steps = pick.view(self._length(trajectory), -1)
+        if self.chunk_length:
+            memory = trajectory.stored["memory"].flatten(0, 1)
+        else:
+            memory = trajectory.memory.unflatten(0, (trajectory.num_envs, -1))
+        return self.network.unroll(graph, memory[steps[0]].flatten(0, 1), len(steps))

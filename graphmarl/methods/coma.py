@@ -220,11 +220,9 @@ class MixedActor(Actor):
         self.uniform: Tensor
         """Epsilon, the share of uniform actions."""
 
-    def forward(
-        self, graph: Data, memory: Float[Tensor, "row memory"]
-    ) -> tuple[Output, Float[Tensor, "row memory"]]:
-        """Policy, and the next memory."""
-        output, memory = super().forward(graph, memory)
+    def heads(self, graph: Data, output: Output) -> None:
+        """Compute the policy."""
+        super().heads(graph, output)
         policy = output.distribution
         assert isinstance(policy, Categorical), "actions are discrete"
         if self.uniform:
@@ -232,7 +230,6 @@ class MixedActor(Actor):
             uniform = mask_logits(torch.zeros_like(policy.probs), available).softmax(-1)
             mixed = torch.lerp(policy.probs, uniform, self.uniform)
             output.distribution = Categorical(probs=mixed, validate_args=False)
-        return output, memory
 
 
 def make_communication(name: str, input_size: int) -> CommunicationModule | None:

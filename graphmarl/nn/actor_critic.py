@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import torch
-from jaxtyping import Float
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
@@ -42,14 +41,10 @@ class Actor(Trunk):
         super().__init__(obs_size, hidden=hidden, **trunk)
         self.actor = PolicyHead(hidden, num_actions, action, hidden, **(policy or {}))
 
-    def forward(
-        self, graph: Data, memory: Float[Tensor, "row memory"]
-    ) -> tuple[Output, Float[Tensor, "row memory"]]:
-        """Policy, and the next memory."""
-        output, memory = self.features(graph, memory)
+    def heads(self, graph: Data, output: Output) -> None:
+        """Compute the policy."""
         assert output.features is not None, "the trunk sets them"
         output.distribution = self.actor(output.features, graph)
-        return output, memory
 
 
 class ActorCritic(Actor):
@@ -96,17 +91,14 @@ class ActorCritic(Actor):
             self.critic_encoder = nn.Sequential(first, nn.ReLU(inplace=True))
         self.critic = mlp(hidden + state_size, hidden, 1, last_gain=1.0)
 
-    def forward(
-        self, graph: Data, memory: Float[Tensor, "row memory"]
-    ) -> tuple[Output, Float[Tensor, "row memory"]]:
-        """Policy and value, and the next memory."""
-        output, memory = super().forward(graph, memory)
-        assert output.features is not None, "the trunk sets them"
+    def heads(self, graph: Data, output: Output) -> None:
+        """Compute policy and value."""
+        super().heads(graph, output)
         h = output.features
         if self.critic_encoder is not None:
             h = self.critic_encoder(output.inputs)
+        assert h is not None, "the trunk sets them"
         output.value = self.value(h, graph)
-        return output, memory
 
     def value(self, h: Tensor, graph: Data) -> Tensor:
         """Value of each agent."""

@@ -46,12 +46,17 @@ class Output:
 
     @classmethod
     def joined(cls, parts: list[Output]) -> Output:
-        """Concatenation of several outputs; without distributions and stored tensors."""
+        """Concatenation of several outputs; without stored tensors."""
+        # Here, since both need this module.
+        from graphmarl.nn.policy import joined_policies
+
         named = {f.name: [getattr(part, f.name) for part in parts] for f in fields(cls)}
         whole: dict[str, Any] = {
             n: torch.cat(v) for n, v in named.items() if all(isinstance(e, Tensor) for e in v)
         }
         whole["extra"] = {n: torch.cat([part.extra[n] for part in parts]) for n in parts[0].extra}
+        if parts[0].distribution is not None:
+            whole["distribution"] = joined_policies(named["distribution"])
         return cls(**whole)
 
 
@@ -108,6 +113,32 @@ class AgentNetwork(nn.Module):
             return of_now(output, rows, edges, self.heard_agents), memory
         finally:
             self.heard_agents = 0
+
+    def unroll(
+        self, graph: Data, memory: Float[Tensor, "row memory"], num_steps: int
+    ) -> Output:
+        """Outputs for sequences, whose memory is reset where an episode begins.
+
+        What does not depend on the memory should be computed for all steps at once. The default is
+        a loop over the steps.
+
+        Args:
+            graph: agent graphs of all steps, one step after the other, and so are their edges.
+            memory: memory of each agent before the first step.
+            num_steps: steps, T.
+
+        Returns:
+            outputs of all steps, one row per agent and step; without stored tensors.
+        """
+        # Here, since both need this module.
+        from graphmarl.nn.unrolling import first_steps, split_steps
+
+        parts: list[Output] = []
+        begins = first_steps(graph, num_steps)
+        for step, first in zip(split_steps(graph, num_steps), begins, strict=True):
+            output, memory = self(step, memory.masked_fill(first[:, None], 0))
+            parts.append(output)
+        return Output.joined(parts)
 
     def check_agents(self, graph: Data) -> None:
         """Check that the graph has the required number of agents.

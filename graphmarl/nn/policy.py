@@ -93,6 +93,28 @@ def policy_rows(policy: Distribution, rows: Int[Tensor, " pick"]) -> Distributio
     return Categorical(logits=policy.logits[rows], validate_args=False)
 
 
+def joined_policies(policies: list[Distribution]) -> Distribution:
+    """The policies of all rows of several distributions, in order.
+
+    Args:
+        policies: of one policy head.
+    """
+    first = policies[0]
+    if isinstance(first, SquashedNormal):
+        normals = [p.normal for p in policies if isinstance(p, SquashedNormal)]
+        mean, scale = (torch.cat([getattr(n, name) for n in normals]) for name in ("loc", "scale"))
+        return SquashedNormal(mean, scale.log())
+    if isinstance(first, ScaledBeta):
+        betas = [p.beta for p in policies if isinstance(p, ScaledBeta)]
+        return ScaledBeta(
+            torch.cat([beta.concentration1 for beta in betas]),
+            torch.cat([beta.concentration0 for beta in betas]),
+        )
+    assert isinstance(first, Categorical), "a policy head gives one of the three"
+    logits = [p.logits for p in policies if isinstance(p, Categorical)]
+    return Categorical(logits=torch.cat(logits), validate_args=False)
+
+
 def policy_kl(p: Distribution, q: Distribution) -> Float[Tensor, " row"]:
     """KL( p || q ) of each row, in nats.
 

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from jaxtyping import Float
-from torch import Tensor
 from torch_geometric.data import Data
 
 from graphmarl.nn.network import Output, mlp
@@ -37,10 +35,6 @@ class QNetwork(Trunk):
         super().__init__(obs_size, hidden=hidden, **trunk)
         self.head = mlp(*[hidden] * layers, num_actions, last_gain=1.0)
 
-    def forward(
-        self, graph: Data, memory: Float[Tensor, "row memory"]
-    ) -> tuple[Output, Float[Tensor, "row memory"]]:
-        """Q-values, and the next memory."""
-        output, memory = self.features(graph, memory)
+    def heads(self, graph: Data, output: Output) -> None:
+        """Compute the Q-values."""
         output.q = self.head(output.features)
-        return output, memory

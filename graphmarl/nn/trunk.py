@@ -1,5 +1,8 @@
 """Shared trunk of the agent networks: inputs, communication and recurrent memory."""
 
+from abc import abstractmethod
+from typing import Literal
+
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
@@ -9,6 +12,9 @@ from torch_geometric.data import Data
 from graphmarl.nn.communication.modules import CommunicationModule, last_action
 from graphmarl.nn.network import AgentNetwork, Output, batch_of, orthogonal_linear
 from graphmarl.nn.picture_encoder import ObsSize, encoded_size, observation_encoder
+from graphmarl.nn.unrolling import first_steps, gru_over_time, split_steps
+
+MessagesFrom = Literal["memory", "input"]
 
 
 class AgentInput(nn.Module):
@@ -52,6 +58,8 @@ def agent_index(graph: Data) -> Tensor:
 class Trunk(AgentNetwork):
     """Input layer on o_i and the communication s_i, optionally followed by a GRU.
 
+    Base class of networks whose heads read the features of an agent.
+
     Args:
         obs_size: size of an agent's observation o_i, or the shape of pictures.
         hidden: width of the features.
@@ -59,6 +67,8 @@ class Trunk(AgentNetwork):
         recurrent: add a GRU after the input layer.
         last_action: number of actions, to append the last action to the input; else 0.
         agent_id: number of agents, to append the agent index to the input; else 0.
+        messages_from: the communication of recurrent agents reads their input and their `memory`,
+            or their `input` alone.
 
     Shapes:
         graph.x (row, obs_size), memory (row, memory_size); features (row, hidden).
@@ -79,6 +89,7 @@ class Trunk(AgentNetwork):
         recurrent: bool = False,
         last_action: int = 0,
         agent_id: int = 0,
+        messages_from: MessagesFrom = "memory",
     ) -> None:
         super().__init__()
         self.inputs = AgentInput(obs_size, last_action, agent_id)
@@ -89,19 +100,84 @@ class Trunk(AgentNetwork):
         self.encoder = nn.Sequential(orthogonal_linear(size, hidden), nn.ReLU(inplace=True))
         self.gru = nn.GRUCell(hidden, hidden) if recurrent else None
         self.memory_size = self.communication_memory + (hidden if recurrent else 0)
-        self.sequential = recurrent
+        self.sequential, self.messages_from = recurrent, messages_from
         self.rounds = communication.rounds if communication else 0
         self.num_agents = agent_id or (communication.num_agents if communication else 0)
+
+    @abstractmethod
+    def heads(self, graph: Data, output: Output) -> None:
+        """Compute the outputs of the heads from the `features`, in place."""
+
+    def forward(
+        self, graph: Data, memory: Float[Tensor, "row memory"]
+    ) -> tuple[Output, Float[Tensor, "row memory"]]:
+        """Outputs of the heads, and the next memory."""
+        output, memory = self.features(graph, memory)
+        self.heads(graph, output)
+        return output, memory
 
     def features(
         self, graph: Data, memory: Float[Tensor, "row memory"]
     ) -> tuple[Output, Float[Tensor, "row memory"]]:
         """Inputs of the heads, as the `features` of an output, and the next memory."""
         self.check_agents(graph)
+        output, split = Output(), self.communication_memory
+        own, module_memory = memory[:, split:], memory[:, :split]
         x = self.inputs(graph)
+        x, module_memory = self._joined(graph, x, own, module_memory, output)
+        h = self.encoder(x)
+        if self.gru is not None:
+            h = own = self.gru(h, own)
+        output.features = h
+        return output, torch.cat([module_memory, own], 1)
+
+    def unroll(
+        self, graph: Data, memory: Float[Tensor, "row memory"], num_steps: int
+    ) -> Output:
+        """Outputs for sequences; messages are in a loop over the steps if they read the memory."""
+        assert self.gru is not None, "of recurrent networks"
+        self.check_agents(graph)
+        begins, x = first_steps(graph, num_steps), self.inputs(graph)
         split = self.communication_memory
         own, module_memory = memory[:, split:], memory[:, :split]
-        output = Output()
+        if self._reads_memory(graph):
+            output = self._unroll_messages(self.gru, graph, x, own, begins)
+        else:
+            output, nothing = Output(), x.new_zeros(len(x), 0)
+            if split:  # of stored latents, which are not computed again
+                nothing = module_memory.repeat(num_steps, 1)
+            x, _ = self._joined(graph, x, x.new_zeros(len(x), 0), nothing, output)
+            h = self.encoder(x).unflatten(0, (num_steps, -1))
+            output.features = gru_over_time(self.gru, h, own, begins).flatten(0, 1)
+        self.heads(graph, output)
+        return output
+
+    def _reads_memory(self, graph: Data) -> bool:
+        """Whether what is communicated depends on the memory."""
+        module = self.communication
+        if module is None or not module.reads_memory or self.messages_from == "input":
+            return False
+        return not (module.stored and "latent" in graph)
+
+    def _unroll_messages(
+        self, gru: nn.GRUCell, graph: Data, x: Tensor, own: Tensor, begins: Tensor
+    ) -> Output:
+        """Features for sequences of agents whose messages depend on their memory."""
+        parts: list[Output] = []
+        steps = split_steps(graph, len(begins)), x.unflatten(0, (len(begins), -1)), begins
+        nothing = x.new_zeros(len(own), 0)
+        for step, each, first in zip(*steps, strict=True):
+            output = Output()
+            own = own.masked_fill(first[:, None], 0)
+            joined, _ = self._joined(step, each, own, nothing, output)
+            output.features = own = gru(self.encoder(joined), own)
+            parts.append(output)
+        return Output.joined(parts)
+
+    def _joined(
+        self, graph: Data, x: Tensor, own: Tensor, module_memory: Tensor, output: Output
+    ) -> tuple[Tensor, Tensor]:
+        """Input of the first layer, from that of the agent and its messages; the next memory."""
         if self.communication is not None:
             module_memory = self._communicate(
                 self.communication, graph, x, own, module_memory, output
@@ -111,11 +187,7 @@ class Trunk(AgentNetwork):
             x = output.latent if replaced else torch.cat([x, output.latent], 1)
         if self.keeps_inputs:
             output.inputs = x
-        h = self.encoder(x)
-        if self.gru is not None:
-            h = own = self.gru(h, own)
-        output.features = h
-        return output, torch.cat([module_memory, own], 1)
+        return x, module_memory
 
     def _communicate(
         self,
@@ -130,7 +202,8 @@ class Trunk(AgentNetwork):
         if communication.stored and "latent" in graph:
             output.latent = graph.latent
         else:
-            memory = communication(graph, torch.cat([x, own], 1), memory, output)
+            read = x if self.messages_from == "input" else torch.cat([x, own], 1)
+            memory = communication(graph, read, memory, output)
         if communication.stored:
             assert output.latent is not None, "a communication module sets it"
             output.stored["latent"] = output.latent

@@ -25,6 +25,7 @@ class CommunicationModule(nn.Module):
         rounds: hops that information travels along the edges within a step.
         num_agents: required number of agents; 0 for any number.
         replaces_input: whether agents read the latent instead of their own input.
+        reads_memory: whether the latent depends on the recurrent memory of the agents.
     """
 
     size: int
@@ -33,6 +34,7 @@ class CommunicationModule(nn.Module):
     rounds: int = 0
     num_agents: int = 0
     replaces_input: bool = False
+    reads_memory: bool = True
 
     @abstractmethod
     def forward(
@@ -60,6 +62,8 @@ class MeanObservation(CommunicationModule):
     Args:
         obs_size: size of an observation.
     """
+
+    reads_memory = False
 
     def __init__(self, obs_size: int) -> None:
         super().__init__()
@@ -219,6 +223,7 @@ class EncodedCommunication(CommunicationModule):
         self.module, self.size = module, module.size
         self.memory_size, self.stored = module.memory_size, module.stored
         self.rounds, self.num_agents = module.rounds, module.num_agents
+        self.reads_memory = module.reads_memory
 
     def forward(
         self,
@@ -243,6 +248,7 @@ class MeanAction(CommunicationModule):
     """
 
     rounds = 1
+    reads_memory = False
 
     def __init__(self, num_actions: int, hidden: int = 64, size: int = 32) -> None:
         super().__init__()

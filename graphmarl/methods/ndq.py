@@ -61,7 +61,8 @@ class NDQ(QAgents):
         message_hidden: width of the message encoder.
         embed: width of the mixing layer.
         hyper_hidden: width of the hypernetworks that generate its weights.
-        agents: arguments of `QAgents`; if recurrent, messages depend on the memory.
+        agents: arguments of `QAgents`; if recurrent, messages depend on the memory, unless
+            `messages_from` is `input`, as in the paper's code.
     """
 
     default_graph = "complete"

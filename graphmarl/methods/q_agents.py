@@ -10,6 +10,7 @@ from graphmarl.methods.base import Method
 from graphmarl.nn import (
     CommunicationModule,
     Encoder,
+    MessagesFrom,
     Mixer,
     MonotonicMixer,
     QNetwork,
@@ -31,11 +32,14 @@ class QAgents(Method, QLearning):
         recurrent: recurrent agents (GRU), as in PyMARL.
         last_action: append the last action to the input.
         agent_id: append the agent index to the input, which fixes the number of agents.
+        messages_from: recurrent agents communicate their inputs and their `memory`, or their
+            `input` alone, as in the code of NDQ, which is faster.
         encoder: `mlp` reads flattened observations, `cnn` reads pictures by convolutions first.
         learner: arguments of `QLearning`.
 
     Raises:
-        ValueError: the actions are not discrete.
+        ValueError: the actions are not discrete, or messages from the input of agents that have no
+            memory or do not communicate.
     """
 
     recurrent = "option"
@@ -53,14 +57,22 @@ class QAgents(Method, QLearning):
         recurrent: bool = False,
         last_action: bool = False,
         agent_id: bool = False,
+        messages_from: MessagesFrom = "memory",
         encoder: Encoder = "mlp",
         **learner: Any,
     ) -> None:
         self.check_spec(spec)
+        if messages_from == "input" and not (recurrent and communication):
+            raise ValueError("messages_from is 'input'; it needs recurrent agents that communicate")
         actions = spec.num_actions if last_action else 0
         agents = spec.num_agents if agent_id else 0
         obs_size = self.observed(spec, encoder)
-        input_size = encoded_size(obs_size) + actions + agents + (hidden if recurrent else 0)
+        input_size = (
+            encoded_size(obs_size)
+            + actions
+            + agents
+            + (hidden if recurrent and messages_from == "memory" else 0)
+        )
         network = QNetwork(
             obs_size,
             spec.num_actions,
@@ -69,6 +81,7 @@ class QAgents(Method, QLearning):
             recurrent=recurrent,
             last_action=actions,
             agent_id=agents,
+            messages_from=messages_from,
         )
         super().__init__(network, mixer() if mixer else None, **learner)
 

@@ -78,7 +78,7 @@ from graphmarl.nn.policy import PolicyHead, parameters_of, policy_kl, policy_row
 from graphmarl.nn.q_network import QNetwork
 from graphmarl.nn.state_messages import StateAggregator, StateMessages
 from graphmarl.nn.tree_encoder import TreeEncoder
-from graphmarl.nn.trunk import AgentInput, Trunk
+from graphmarl.nn.trunk import AgentInput, MessagesFrom, Trunk
 from graphmarl.nn.world_model import Latent, WorldModel
 
 __all__ = [
@@ -136,6 +136,7 @@ __all__ = [
     "MeanAction",
     "MeanObservation",
     "GaussianCommunication",
+    "MessagesFrom",
     "Mixer",
     "MonotonicMixer",
     "NeighborCritic",

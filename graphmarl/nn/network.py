@@ -114,9 +114,7 @@ class AgentNetwork(nn.Module):
         finally:
             self.heard_agents = 0
 
-    def unroll(
-        self, graph: Data, memory: Float[Tensor, "row memory"], num_steps: int
-    ) -> Output:
+    def unroll(self, graph: Data, memory: Float[Tensor, "row memory"], num_steps: int) -> Output:
         """Outputs for sequences, whose memory is reset where an episode begins.
 
         What does not depend on the memory should be computed for all steps at once. The default is

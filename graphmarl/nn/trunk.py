@@ -131,9 +131,7 @@ class Trunk(AgentNetwork):
         output.features = h
         return output, torch.cat([module_memory, own], 1)
 
-    def unroll(
-        self, graph: Data, memory: Float[Tensor, "row memory"], num_steps: int
-    ) -> Output:
+    def unroll(self, graph: Data, memory: Float[Tensor, "row memory"], num_steps: int) -> Output:
         """Outputs for sequences; messages are in a loop over the steps if they read the memory."""
         assert self.gru is not None, "of recurrent networks"
         self.check_agents(graph)

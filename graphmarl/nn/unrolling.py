@@ -111,4 +111,3 @@ def packed_episodes(begins: Bool[Tensor, "time row"]) -> tuple[Tensor, Tensor, T
     inside = number[:, None] < length
     entry = (first + number[:, None] * rows)[inside]
     return inside.sum(1).cpu(), entry, first
-

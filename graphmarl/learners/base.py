@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from torch_geometric.data import Data
 
 from graphmarl.checks import Checked
 from graphmarl.data import Timer, Trajectory
+from graphmarl.functional.products import fast_products
 from graphmarl.functional.ranks import average_gradients, mean_metrics, shared_means
 from graphmarl.nn import AgentNetwork
 
@@ -92,8 +94,26 @@ class Learner(Checked, LightningModule):
 
     def training_step(self, batch: Trajectory, batch_idx: int) -> None:
         """Train on one trajectory."""
-        with self.timer.part("update"), shared_means():
+        with self.timer.part("update"), self.training_context(batch):
             self.metrics = mean_metrics(self.update(batch))
+
+    @contextmanager
+    def training_context(self, batch: Trajectory) -> Iterator[None]:
+        """What holds in a training step: means over all processes, and fast matrix products.
+
+        Args:
+            batch: the trajectory.
+        """
+        with shared_means(), fast_products(self.rows_at_once(batch), self.network.width):
+            yield
+
+    def rows_at_once(self, batch: Trajectory) -> int:
+        """Rows that a linear layer takes at once in training.
+
+        Args:
+            batch: the trajectory.
+        """
+        return batch.num_envs * batch.spec.num_agents
 
     def optimise(
         self,
@@ -144,9 +164,10 @@ class Learner(Checked, LightningModule):
 @torch.no_grad()
 def polyak_update(target: nn.Module, online: nn.Module, tau: float) -> None:
     """Polyak update of a target network: target <- (1 - tau) target + tau online."""
-    pairs = zip(target.parameters(), online.parameters(), strict=True)
-    for target_parameter, parameter in pairs:
-        target_parameter.lerp_(parameter, tau)
+    targets, parameters = list(target.parameters()), list(online.parameters())
+    assert len(targets) == len(parameters), "a target is a copy"
+    if targets:
+        torch._foreach_lerp_(targets, parameters, tau)  # type: ignore[attr-defined]
 
 
 class Stage(LightningModule):

@@ -16,7 +16,6 @@ from graphmarl.functional.ranks import (
     mean_metrics,
     own_part,
     share,
-    shared_means,
 )
 from graphmarl.learners.base import Learner
 from graphmarl.learners.sequences import PredictionLoss, Sequences, model_losses, unroll
@@ -129,7 +128,7 @@ class ModelBased(Learner):
         """Train on one trajectory, with separate timing of the parts."""
         for part in PARTS:  # the table of times needs all columns in its first row
             self.timer.seconds.setdefault(part, 0.0)
-        with shared_means():
+        with self.training_context(batch):
             self.metrics = mean_metrics(self.update(batch))
 
     def update(self, trajectory: Trajectory) -> dict[str, float]:
@@ -150,6 +149,10 @@ class ModelBased(Learner):
         self.updated_last = bool(rows)
         means = torch.stack(rows).mean(0).tolist() if rows else [float("nan")] * len(names)
         return dict(zip(names, means, strict=True))
+
+    def rows_at_once(self, batch: Trajectory) -> int:
+        """Rows that a linear layer takes at once in training."""
+        return share("batch_size", self.batch_size) * batch.spec.num_agents
 
     def model_loss_names(self) -> list[str]:
         """Names of the world model losses, in order."""

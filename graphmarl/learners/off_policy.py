@@ -123,6 +123,10 @@ class OffPolicy(Learner):
             means = torch.stack(rows).mean(0).tolist()
         return dict(zip(names, means, strict=True))
 
+    def rows_at_once(self, batch: Trajectory) -> int:
+        """Rows that a linear layer takes at once in training."""
+        return share("batch_size", self.batch_size) * batch.spec.num_agents
+
     def _anneal(self) -> None:
         """Set the learning rate to its current value."""
         if self.final_learning_rate != 1:

@@ -52,6 +52,11 @@ class OnPolicy(Learner):
                 " trajectory"
             )
 
+    def rows_at_once(self, batch: Trajectory) -> int:
+        """Rows that a linear layer takes at once in training."""
+        every = batch.num_envs * batch.spec.num_agents * batch.num_steps
+        return min(self.minibatch_size, every) // self._length(batch)
+
     def value_of(self, graph: Data, output: Output, action: Tensor) -> Float[Tensor, " row"]:
         """Value of each row; critics may depend on the joint action."""
         assert output.value is not None, "an actor comes with a critic"

@@ -123,7 +123,7 @@ class PPO(OnPolicy):
         groups = [{"params": group, "lr": rate} for group, rate in self.parameter_groups()]
         if self.optimizer == "rmsprop":
             return torch.optim.RMSprop(groups, alpha=0.99, eps=self.optimizer_eps)
-        return torch.optim.Adam(groups, eps=self.optimizer_eps)
+        return torch.optim.Adam(groups, eps=self.optimizer_eps, fused=True)
 
     def act(
         self, graph: Data, memory: Float[Tensor, "row memory"], greedy: bool = False

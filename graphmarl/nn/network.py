@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
@@ -13,6 +14,8 @@ from torch import Tensor, nn
 from torch.distributions import Distribution
 from torch.nn import functional as F
 from torch_geometric.data import Data
+
+from graphmarl.functional.products import fast_products
 
 
 @dataclass
@@ -99,7 +102,8 @@ class AgentNetwork(nn.Module):
             ValueError: a delayed graph and a network with memory.
         """
         if "heard_x" not in graph or not self.rounds:
-            return super().__call__(graph, memory, **options)
+            with fast_products(len(memory), self.width):
+                return super().__call__(graph, memory, **options)
         # Here, since both need `Output`.
         from graphmarl.nn.delayed import of_now, with_past
 
@@ -113,6 +117,12 @@ class AgentNetwork(nn.Module):
             return of_now(output, rows, edges, self.heard_agents), memory
         finally:
             self.heard_agents = 0
+
+    @cached_property
+    def width(self) -> int:
+        """Width of the widest linear layer: the smaller one of the sizes of its weight."""
+        layers = [m for m in self.modules() if isinstance(m, nn.Linear)]
+        return max([min(layer.in_features, layer.out_features) for layer in layers], default=0)
 
     def unroll(self, graph: Data, memory: Float[Tensor, "row memory"], num_steps: int) -> Output:
         """Outputs for sequences, whose memory is reset where an episode begins.

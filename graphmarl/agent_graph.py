@@ -1,12 +1,14 @@
-"""The agent graph of a step as PyTorch Geometric `Data`, and ragged edges."""
+"""The agent graph of a step as PyTorch Geometric `Data`, ragged edges, and constant ones."""
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
 from dataclasses import dataclass, replace
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
+from torch.utils.weak import WeakTensorKeyDictionary
 from torch_geometric.data import Data
 
 from graphmarl.step import Spec, Step
@@ -65,6 +67,106 @@ def scaled(obs: Tensor) -> Tensor:
     return obs.float() / 255 if obs.dtype == torch.uint8 else obs.float()
 
 
+class Layout:
+    """Edges that every graph of a batch has, such as those of complete graphs.
+
+    The disjoint unions of so many graphs are made once and kept. A union knows its layout, which
+    `layout_of` gives, and must not be changed in place.
+
+    Args:
+        index: sender and receiver of each edge of one graph.
+        num_agents: N.
+
+    Attributes:
+        complete: whether each agent is a neighbour of all others.
+    """
+
+    def __init__(self, index: Int[Tensor, "2 edge"], num_agents: int) -> None:
+        self.index, self.num_agents = index.long(), num_agents
+        edges = index.to(torch.int32).cpu().numpy()
+        self.key = (edges.tobytes(), num_agents, str(index.device))
+        self.complete = index.shape[1] == num_agents * (num_agents - 1)
+        self._unions: dict[int, Tensor] = {}
+
+    @classmethod
+    def of(cls, index: Int[Tensor, "2 edge"], num_agents: int) -> Layout:
+        """The layout with these edges, which is made once while it is among the last ones.
+
+        Args:
+            index: sender and receiver of each edge of one graph, sorted by receiver, then sender.
+            num_agents: N.
+        """
+        made = cls(index, num_agents)
+        if made.key not in _LAYOUTS:
+            while len(_LAYOUTS) >= KEPT:
+                del _LAYOUTS[next(iter(_LAYOUTS))]
+            _LAYOUTS[made.key] = made
+        return _LAYOUTS[made.key]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Layout) and self.key == other.key
+
+    def __hash__(self) -> int:
+        return hash(self.key)
+
+    @classmethod
+    def repeated(
+        cls, edge_index: Int[Tensor, "2 edge"], num_graphs: int, num_agents: int
+    ) -> Layout | None:
+        """The layout of a batch, or None if its graphs have different edges.
+
+        Args:
+            edge_index: edges of the batch, graph by graph.
+            num_graphs: number of graphs.
+            num_agents: N.
+        """
+        if not num_graphs or edge_index.shape[1] % num_graphs:
+            return None
+        first = torch.arange(num_graphs, device=edge_index.device)[:, None] * num_agents
+        each = edge_index.view(2, num_graphs, -1) - first
+        inside = edge_index.numel() == 0 or bool((each >= 0).all() and (each < num_agents).all())
+        return cls.of(each[:, 0], num_agents) if inside and (each == each[:, :1]).all() else None
+
+    def union(self, num_graphs: int) -> Int[Tensor, "2 all"]:
+        """Edges of the disjoint union of so many graphs.
+
+        Args:
+            num_graphs: number of graphs.
+        """
+        if num_graphs not in self._unions:
+            while len(self._unions) >= KEPT:
+                del self._unions[next(iter(self._unions))]
+            with torch.inference_mode(False):
+                number = torch.arange(num_graphs, device=self.index.device)
+                union = (self.index[:, None] + number[:, None] * self.num_agents).flatten(1)
+            _LAYOUT_OF[union] = self
+            self._unions[num_graphs] = union
+        return self._unions[num_graphs]
+
+    def to(self, device: torch.device) -> Layout:
+        """The same layout on a device.
+
+        Args:
+            device: the device.
+        """
+        return Layout.of(self.index.to(device), self.num_agents)
+
+
+KEPT = 16
+"""Layouts that are kept, and unions of each."""
+_LAYOUTS: dict[tuple[bytes, int, str], Layout] = {}
+_LAYOUT_OF: MutableMapping[Tensor, Layout] = WeakTensorKeyDictionary()
+
+
+def layout_of(edge_index: Tensor | None) -> Layout | None:
+    """The layout of which edges are a union; None for all others.
+
+    Args:
+        edge_index: edges of a batch of graphs.
+    """
+    return None if edge_index is None else _LAYOUT_OF.get(edge_index)
+
+
 @dataclass
 class Edges:
     """Ragged edges of G graphs of N agents each, stored flat and never padded.
@@ -89,9 +191,11 @@ class Edges:
             graph: the batch.
             num_agents: N.
         """
-        edge_index = graph.edge_index
+        edge_index, layout = graph.edge_index, layout_of(graph.edge_index)
         assert edge_index is not None, "a builder has set the edges"
         num_graphs = (graph.num_nodes or 0) // num_agents
+        if layout is not None and graph.edge_attr is None:
+            return RepeatedEdges(layout, torch.ones(num_graphs, dtype=torch.bool))
         owner = edge_index[1] // num_agents
         order = torch.argsort(owner, stable=True)
         ptr = torch.zeros(num_graphs + 1, dtype=torch.long, device=owner.device)
@@ -107,11 +211,14 @@ class Edges:
         Args:
             parts: their edges.
         """
+        repeated = [part for part in parts if isinstance(part, RepeatedEdges)]
+        if len(repeated) == len(parts) and len({part.layout for part in repeated}) == 1:
+            return RepeatedEdges(repeated[0].layout, torch.cat([part.has for part in repeated]))
         counts = torch.cat([part.ptr.diff() for part in parts])
         ptr = torch.cat([parts[0].ptr[:1], counts.cumsum(0)])
         attrs = [part.attr for part in parts if part.attr is not None]
         index = torch.cat([part.index for part in parts], 1)
-        return cls(index, ptr, parts[0].num_agents, torch.cat(attrs) if attrs else None)
+        return Edges(index, ptr, parts[0].num_agents, torch.cat(attrs) if attrs else None)
 
     def to(self, device: torch.device) -> Edges:
         """The same edges on a device.
@@ -139,3 +246,48 @@ class Edges:
         index, first = self.index[:, edge], torch.arange(len(count), device=count.device)
         first = (first * self.num_agents).repeat_interleave(count, output_size=index.shape[1])
         return index + first, None if self.attr is None else self.attr[edge]
+
+
+class RepeatedEdges(Edges):
+    """Edges of G graphs that are all of one layout, or have none.
+
+    Args:
+        layout: the edges of a graph.
+        has: graphs that have edges; a mask on the CPU.
+    """
+
+    def __init__(self, layout: Layout, has: Bool[Tensor, " graph"]) -> None:
+        ptr = torch.zeros(len(has) + 1, dtype=torch.long)
+        torch.cumsum(has * layout.index.shape[1], 0, out=ptr[1:])
+        self.layout, self.has, self.all = layout, has, bool(has.all())
+        self.ptr, self.num_agents, self.attr = ptr.to(layout.index.device), layout.num_agents, None
+
+    @classmethod
+    def of_equal(cls, edges: Edges) -> RepeatedEdges:
+        """The same edges, of graphs that all have the same ones.
+
+        Args:
+            edges: edges of at least one graph.
+        """
+        each = edges.index[:, : int(edges.ptr[1])]
+        has = torch.ones(len(edges.ptr) - 1, dtype=torch.bool)
+        return cls(Layout.of(each, edges.num_agents), has)
+
+    @property
+    def index(self) -> Int[Tensor, "2 edge"]:  # type: ignore[override]
+        """Sender and receiver of each edge, as agent numbers within their own graph."""
+        return self.layout.index.to(torch.int32).repeat(1, int(self.has.sum()))
+
+    def to(self, device: torch.device) -> Edges:
+        """The same edges on a device."""
+        return RepeatedEdges(self.layout.to(device), self.has)
+
+    def select(
+        self, graphs: Int[Tensor, " pick"] | slice
+    ) -> tuple[Int[Tensor, "2 picked"], Float[Tensor, "picked feature"] | None]:
+        """`edge_index` of the disjoint union of some graphs, which is kept where all have edges."""
+        has = self.has[graphs if isinstance(graphs, slice) else graphs.cpu()]
+        if self.all or bool(has.all()):
+            return self.layout.union(len(has)), None
+        number = has.nonzero().to(self.layout.index.device)
+        return (self.layout.index[:, None] + number * self.num_agents).flatten(1), None

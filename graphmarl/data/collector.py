@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset
 from torch_geometric.data import Data
 
-from graphmarl.agent_graph import Edges, agent_graph
+from graphmarl.agent_graph import Edges, RepeatedEdges, agent_graph
 from graphmarl.data.acting import Builder, Policy, PolicyRunner
 from graphmarl.data.gate import StepGate
 from graphmarl.data.moves import Move, device_random_state, stack_steps
@@ -221,6 +221,7 @@ class Collector(LightningDataModule):
             "env": self.env.state_dict(),
             "builder": self.builder.state_dict(),
             "edges": [self.edges.index, self.edges.ptr, self.edges.attr],
+            "repeated": isinstance(self.edges, RepeatedEdges),
             "previous_edges": self.runner.graph.previous_edge_index,
             "memory": self.runner.memory.clone(),
             "last_action": self.runner.last_action.clone(),
@@ -248,6 +249,8 @@ class Collector(LightningDataModule):
         self.device_random_state = state.get("device_random_state")
         index, ptr, attr = state["edges"]
         self.edges = Edges(index, ptr, self.env.spec.num_agents, attr)
+        if state.get("repeated"):
+            self.edges = RepeatedEdges.of_equal(self.edges)
         here = self.current.to(ptr.device)
         graph = agent_graph(here, self.env.spec, self.runner.last_action)
         everything = torch.arange(self.env.num_envs, device=ptr.device)

@@ -11,7 +11,6 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from graphmarl.agent_graph import Edges
 from graphmarl.data.edge_pages import EdgePages
 from graphmarl.data.memory import check_memory
 from graphmarl.data.trajectory import Trajectory
@@ -155,6 +154,7 @@ class Replay:
             size = int(size * min(1.0, (run + self.length) / (pages * self.length)))
         device = trajectory.alive.device
         check_memory(size, self.capacity, device)
+        self.pages = EdgePages(device, pages)
         for name, shape in shapes.items():
             self.rings[name] = torch.empty(shape, dtype=kinds[name], device=device)
         self.span = torch.empty(*self.rings["valid"].shape, 2, dtype=torch.long)
@@ -268,7 +268,7 @@ class Replay:
                 name: ring if self.added >= self.slots else ring[: self.added].clone()
                 for name, ring in rings.items()
             },
-            "pages": self.pages.tensors(),
+            "pages": self.pages.state_dict(),
             "episodes": self.episodes,
         }
 
@@ -277,9 +277,9 @@ class Replay:
         self.added, self.length = state["added"], state["length"]
         self.episodes = state["episodes"]
         self.pages = EdgePages()
-        for number, parts in enumerate(state["pages"]):
-            index, attr = torch.stack(parts[:2]), parts[2:]
-            self.pages.put(number, Edges(index, torch.zeros(0, dtype=torch.long), 0, *attr))
+        pages = state["slots"] // max(self.length, 1)
+        newest = (self.added // max(self.length, 1) - 1) % max(pages, 1)
+        self.pages.load_state_dict(state["pages"], newest)
         slots, saved = state["slots"], state["rings"]
         self.rings = {name: _restored(ring, slots) for name, ring in saved.items()}
         if not saved:

@@ -90,6 +90,14 @@ class LiveAgents:
         return int(self.count.max()) if self.num_graphs else 0
 
     @cached_property
+    def equal_size(self) -> int:
+        """Number of agents of each graph if all are alive and graphs have equally many; else 0."""
+        if not self.num_graphs or len(self.index) != self.num_nodes:
+            return 0
+        size = self.ptr.diff()
+        return int(size[0]) if bool((size == size[0]).all()) else 0
+
+    @cached_property
     def number(self) -> Int[Tensor, " node"]:
         """Number of each row's agent among the live agents, -1 for dead agents."""
         number = torch.full((self.num_nodes,), -1, device=self.index.device)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import torch
 from jaxtyping import Int
 from torch import Tensor
 from torch_geometric.data import Data
 
+from graphmarl.agent_graph import Layout
 from graphmarl.graphs.agents import LiveAgents, canonical
 from graphmarl.graphs.base import GraphBuilder
 from graphmarl.ranges import PositiveInt
@@ -29,7 +32,23 @@ class Complete(GraphBuilder):
 
     def edges(self, data: Data, agents: LiveAgents) -> Int[Tensor, "2 edge"]:
         """All ordered pairs of live agents."""
-        return complete_edges(agents)
+        if not agents.equal_size:
+            return complete_edges(agents)
+        layout = complete_layout(agents.equal_size, agents.index.device)
+        return layout.union(agents.num_graphs)
+
+
+@cache
+def complete_layout(num_agents: int, device: torch.device) -> Layout:
+    """Edges of a complete graph of agents that are all alive.
+
+    Args:
+        num_agents: N.
+        device: where the edges are.
+    """
+    pair = ~torch.eye(num_agents, dtype=torch.bool, device=device)
+    receiver, sender = pair.nonzero().t()
+    return Layout.of(torch.stack([sender, receiver]), num_agents)
 
 
 class NoEdges(GraphBuilder):
@@ -52,9 +71,30 @@ class Links(GraphBuilder):
 
     needs_links = True
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._last: tuple[Tensor, int, Layout] | None = None
+
     def edges(self, data: Data, agents: LiveAgents) -> Int[Tensor, "2 edge"]:
-        """The links between live agents."""
-        links = data.links
+        """The links between live agents; those that do not change are computed once."""
+        size, links = agents.equal_size, data.links
+        if not size:
+            return self._between_live(links, agents)
+        if self._last is not None:
+            before, graphs, layout = self._last
+            same = graphs == agents.num_graphs and layout.num_agents == size
+            if same and before.device == links.device and torch.equal(before, links):
+                return layout.union(graphs)
+        edge_index = self._between_live(links, agents)
+        layout = Layout.repeated(edge_index, agents.num_graphs, size)
+        if layout is None:
+            return edge_index
+        self._last = links.clone(), agents.num_graphs, layout
+        return layout.union(agents.num_graphs)
+
+    @staticmethod
+    def _between_live(links: Tensor, agents: LiveAgents) -> Int[Tensor, "2 edge"]:
+        """The links between live agents, without duplicates."""
         rows = agents.num_nodes
         if links.dim() != 2 or links.shape[0] != 2:
             raise ValueError(f"`links` has shape {tuple(links.shape)}; expected (2, edges)")

@@ -9,7 +9,8 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
-from graphmarl.agent_graph import Edges, Layout, RepeatedEdges
+from graphmarl.agent_graph import Edges, RepeatedEdges
+from graphmarl.functional.layouts import Layout
 
 SPARE = 1.1
 """The ring has room for so many times the edges that are expected."""

@@ -9,7 +9,7 @@ from jaxtyping import Int
 from torch import Tensor
 from torch_geometric.data import Data
 
-from graphmarl.agent_graph import Layout
+from graphmarl.functional.layouts import Layout
 from graphmarl.graphs.agents import LiveAgents, canonical
 from graphmarl.graphs.base import GraphBuilder
 from graphmarl.ranges import PositiveInt

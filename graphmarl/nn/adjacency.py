@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
+from graphmarl.functional.layouts import layout_of
 from graphmarl.nn.network import count_graphs
 
 LARGEST = 40
@@ -19,33 +21,58 @@ CHUNK = 16_384
 
 
 class DenseMatrix:
-    """Adjacency of B small graphs of N agents each, as dense N x N matrices.
+    """Adjacency of B graphs of N agents each, as dense N x N matrices.
+
+    Sums over complete graphs take O(N) operations, as the sum over all agents less an agent's own.
 
     Args:
         edge_index: senders and receivers, without duplicates.
         num_graphs: number of graphs, B.
         num_agents: agents per graph, N.
+        complete: whether all agents of a graph are neighbours.
 
     Attributes:
-        weight: 1 where agent i (row) of a graph receives from agent j (column), else 0.
-        flat_index: index of each edge in the flattened matrices.
+        shape: B and N.
     """
 
-    def __init__(self, edge_index: Tensor, num_graphs: int, num_agents: int) -> None:
-        sender, receiver = edge_index.long()
-        self.flat_index = receiver * num_agents + sender % num_agents
-        flat = torch.zeros(num_graphs * num_agents**2, device=edge_index.device)
+    def __init__(
+        self, edge_index: Tensor, num_graphs: int, num_agents: int, complete: bool = False
+    ) -> None:
+        self.edge_index, self.complete = edge_index, complete
+        self.shape = (num_graphs, num_agents)
+
+    @cached_property
+    def flat_index(self) -> Int[Tensor, " edge"]:
+        """Index of each edge in the flattened matrices."""
+        sender, receiver = self.edge_index.long()
+        return receiver * self.shape[1] + sender % self.shape[1]
+
+    @cached_property
+    def weight(self) -> Float[Tensor, "graph agent agent"]:
+        """1 where agent i (row) of a graph receives from agent j (column), else 0."""
+        num_graphs, num_agents = self.shape
+        flat = torch.zeros(num_graphs * num_agents**2, device=self.edge_index.device)
         flat.index_fill_(0, self.flat_index, 1.0)
-        self.weight = flat.view(num_graphs, num_agents, num_agents)
+        return flat.view(num_graphs, num_agents, num_agents)
 
     def sum(self, x: Float[Tensor, "row feature"]) -> Float[Tensor, "row feature"]:
         """Sum of the neighbours' features of each agent."""
-        graphs = x.unflatten(0, tuple(self.weight.shape[:2]))
+        graphs = x.unflatten(0, self.shape)
+        if self.complete:
+            return (graphs.sum(1, keepdim=True) - graphs).flatten(0, 1)
         return torch.bmm(self.weight, graphs).flatten(0, 1)
 
-    def with_self_loops(self) -> Bool[Tensor, "graph 1 agent agent"]:
-        """Boolean adjacency with self loops."""
-        loops = torch.eye(self.weight.shape[1], dtype=torch.bool, device=self.weight.device)
+    def mask(self, include_self: bool) -> Bool[Tensor, "graph 1 agent agent"] | None:
+        """Boolean adjacency, with self loops if they are included; None if it is true everywhere.
+
+        Args:
+            include_self: add self loops.
+        """
+        if self.complete and include_self:
+            return None
+        if not include_self:
+            return (self.weight > 0)[:, None]
+        loops = torch.eye(self.shape[1], dtype=torch.bool, device=self.edge_index.device)
         return ((self.weight > 0) | loops)[:, None]
 
 
@@ -94,6 +121,9 @@ def adjacency_matrix(graph: Data) -> DenseMatrix | CSRMatrix | None:
     edge_index, count = graph.edge_index, count_graphs(graph)
     assert edge_index is not None, "a builder has set the edges"
     rows = graph.num_nodes or 0
+    layout = layout_of(edge_index)
+    if layout is not None and layout.complete and rows == count * layout.num_agents:
+        return DenseMatrix(edge_index, count, layout.num_agents, complete=True)
     if "ptr" in graph and rows and rows % count == 0 and rows // count <= LARGEST:
         even = torch.arange(0, rows + 1, rows // count, device=graph.ptr.device)
         if torch.equal(graph.ptr, even):

@@ -188,6 +188,17 @@ def fused_linear(x: Float[Tensor, "row in"], *layers: nn.Linear) -> tuple[Tensor
     return F.linear(x, weight, bias).split([layer.out_features for layer in layers], 1)
 
 
+def scaled_linear(layer: nn.Linear, x: Float[Tensor, "row in"], factor: float) -> Tensor:
+    """Output of a linear layer times a factor, which is applied to its weights.
+
+    Args:
+        layer: the layer.
+        x: its input.
+        factor: the factor.
+    """
+    return F.linear(x, layer.weight * factor, layer.bias * factor)
+
+
 def count_graphs(graph: Data) -> int:
     """Number of graphs in a disjoint union; data without `ptr` is a single graph."""
     return len(graph.ptr) - 1 if "ptr" in graph else 1

@@ -7,6 +7,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
+from graphmarl.functional.layouts import layout_of
 from graphmarl.nn.network import batch_of, count_graphs
 
 EDGES = ("edge_index", "edge_attr")
@@ -37,14 +38,19 @@ def split_steps(graph: Data, num_steps: int) -> list[Data]:
     count = torch.bincount(edge_index[1] // max(rows, 1), minlength=num_steps).tolist()
     first = torch.arange(num_steps, device=edge_index.device) * rows
     shift = first.repeat_interleave(torch.tensor(count, device=edge_index.device))
-    parts: dict[str, tuple[Tensor, ...]] = {"edge_index": (edge_index - shift).split(count, 1)}
+    graphs, layout = count_graphs(graph) // num_steps, layout_of(edge_index)
+    if layout is None:
+        edges = (edge_index - shift).split(count, 1)
+    else:
+        edges = (layout.union(graphs),) * num_steps
+    parts: dict[str, tuple[Tensor, ...]] = {"edge_index": edges}
     if graph.edge_attr is not None:
         parts["edge_attr"] = graph.edge_attr.split(count)
     for name, value in graph.to_dict().items():
         if name not in (*EDGES, *BATCH) and isinstance(value, Tensor):
             parts[name] = value.unflatten(0, (num_steps, -1)).unbind(0)
     common = {
-        "ptr": graph.ptr[: count_graphs(graph) // num_steps + 1],
+        "ptr": graph.ptr[: graphs + 1],
         "batch": batch_of(graph)[:rows],
         "num_nodes": rows,
     }

@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch_geometric.data import Data
 
-from graphmarl.agent_graph import Edges, Layout, RepeatedEdges, layout_of
+from graphmarl.agent_graph import Edges, RepeatedEdges
 from graphmarl.data.edge_pages import EdgePages
+from graphmarl.functional.layouts import Layout, layout_of
 from graphmarl.graphs import Complete
 
 
@@ -38,7 +39,8 @@ def test_ranges_are_those_of_a_list_of_pages(attr, seed):
         found = pages.edges(pick, span, 5)
         cut = [(known[p], slice(end // 3, end)) for p, end in zip(pick.tolist(), ends, strict=True)]
         assert torch.equal(found.index, torch.cat([e.index[:, part] for e, part in cut], 1))
-        if attr:
+        assert (found.attr is not None) == attr
+        if found.attr is not None:
             assert torch.equal(
                 found.attr, torch.cat([e.attr[part] for e, part in cut if e.attr is not None])
             )

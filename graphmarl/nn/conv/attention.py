@@ -84,14 +84,14 @@ class AttentionConv(MessagePassing):
             heads = [matrix.weighted(edge_alpha[:, h], v[:, h]) for h in range(self.heads)]
             self_part = self_alpha[..., None] * v
             return (torch.stack(heads, 1) + self_part).flatten(1), edge_alpha
-        shape = (*matrix.weight.shape[:2], self.heads, -1)
+        shape = (*matrix.shape, self.heads, -1)
         q, k, v = (
             self.activation(part).reshape(shape).transpose(1, 2)
             for part in fused_linear(x, self.query, self.signature, self.value)
         )
         scores = (q @ k.transpose(-1, -2)) / self.scale
-        mask = matrix.with_self_loops() if self.include_self else (matrix.weight > 0)[:, None]
-        scores = scores.masked_fill(~mask, float("-inf"))
+        mask = matrix.mask(self.include_self)
+        scores = scores if mask is None else scores.masked_fill(~mask, float("-inf"))
         # PyTorch's softmax is slow over rows as short as these; one without entries is zeros.
         most = scores.detach().amax(-1, keepdim=True)
         weight = (scores - most.clamp(min=torch.finfo(most.dtype).min)).exp()

@@ -11,10 +11,11 @@ from torch.nn import functional as F
 from torch_geometric.data import Data
 from torch_geometric.utils import scatter
 
+from graphmarl.functional.layouts import layout_of
 from graphmarl.nn.adjacency import adjacency_matrix
 from graphmarl.nn.conv import SumConv
 from graphmarl.nn.linear import own_weights
-from graphmarl.nn.network import batch_of, count_graphs, mlp, orthogonal_linear
+from graphmarl.nn.network import batch_of, count_graphs, mlp, orthogonal_linear, scaled_linear
 from graphmarl.nn.picture_encoder import ObsSize, encoded_size, observation_encoder
 
 
@@ -64,6 +65,8 @@ class CentralCritic(nn.Module):
         """Observation and action of live agents; zeros for dead agents."""
         assert graph.x is not None, "the agent graph carries observations"
         both = torch.cat([self.observation(graph.x.flatten(1)), action], 1)
+        if graph.alive.all():
+            return both
         return torch.where(graph.alive[:, None], both, torch.zeros_like(both))
 
 
@@ -200,13 +203,23 @@ class PooledCritic(CentralCritic):
         h, number = self.observed(graph, action), (graph.num_nodes or 0) // count_graphs(graph)
         if self.kind is not None:
             h = torch.cat([h, self.kind(graph.kind)], 1)
+        assert graph.edge_index is not None, "a builder has set the edges"
         matrix = adjacency_matrix(graph)
+        # Divisions commute with the ReLU, and cost less where they are applied to the weights.
+        scale = 1 / number if self.normalise else 1.0
         for others, own in zip(self.others, self.own, strict=True):
-            mean = others(h, graph.edge_index, matrix) / number
-            h = F.relu(mean) + F.relu(own(h))
-            h = h / number if self.normalise else h
-        # Features are at least 0 after the ReLU, so zeros exclude dead agents from the maximum.
-        pooled = scatter(
-            h * graph.alive[:, None], batch_of(graph), dim_size=count_graphs(graph), reduce="max"
-        )
-        return self.head(pooled).squeeze(-1)
+            assert isinstance(others, SumConv) and isinstance(own, nn.Linear), "made above"
+            messages = scaled_linear(others.linear, h, scale / number)
+            own_part = scaled_linear(own, h, scale)
+            total = others.sum_messages(messages, graph.edge_index, matrix)
+            h = F.relu(total, inplace=True) + F.relu(own_part)
+        return self.head(self._pooled(h, graph)).squeeze(-1)
+
+    @staticmethod
+    def _pooled(h: Tensor, graph: Data) -> Float[Tensor, "graph feature"]:
+        """Maximum over the live agents; features are at least 0, so zeros exclude dead agents."""
+        if not graph.alive.all():
+            h = h * graph.alive[:, None]
+        if layout_of(graph.edge_index) is not None:
+            return h.unflatten(0, (count_graphs(graph), -1)).amax(1)
+        return scatter(h, batch_of(graph), dim_size=count_graphs(graph), reduce="max")

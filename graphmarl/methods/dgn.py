@@ -18,10 +18,14 @@ from graphmarl.methods.base import Method
 from graphmarl.nn import (
     AgentNetwork,
     AttentionConv,
+    CSRMatrix,
+    DenseMatrix,
     Encoder,
     ObsSize,
     Output,
+    adjacency_matrix,
     encoded_size,
+    has_hooks,
     mlp,
     observation_encoder,
     orthogonal_linear,
@@ -43,11 +47,16 @@ class AttentionBlock(nn.Module):
         self.conv = AttentionConv(size, size, heads, activation=nn.ReLU())
         self.out = nn.Sequential(orthogonal_linear(size, size), nn.ReLU())
 
-    def forward(self, h: Tensor, graph: Data) -> tuple[Tensor, tuple[Tensor, Tensor]]:
-        """Output features, and attention on the edges and self loops."""
+    def forward(
+        self, h: Tensor, graph: Data, matrix: DenseMatrix | CSRMatrix
+    ) -> tuple[Tensor, Tensor]:
+        """Output features, and attention on the edges."""
         assert graph.edge_index is not None, "a builder has set the edges"
-        alpha = self.conv.attention(h, graph.edge_index)
-        return self.out(self.conv(h, graph.edge_index, alpha)), alpha
+        if not has_hooks(self.conv):
+            aggregated, alpha = self.conv.forward_matrix(h, matrix)
+            return self.out(aggregated), alpha
+        both = self.conv.attention(h, graph.edge_index)
+        return self.out(self.conv(h, graph.edge_index, both)), both[0]
 
 
 class DGNNetwork(AgentNetwork):
@@ -82,15 +91,24 @@ class DGNNetwork(AgentNetwork):
         self.head = orthogonal_linear(hidden * (layers + 1), num_actions, 1.0)
         self.rounds = layers
 
-    def attend(self, graph: Data) -> tuple[list[Tensor], tuple[Tensor, Tensor]]:
-        """Features of every layer, and the attention of the last layer."""
+    def attend(self, graph: Data) -> tuple[list[Tensor], Tensor]:
+        """Features of every layer, and the attention of the last layer on the edges."""
         assert graph.x is not None, "the agent graph carries observations"
+        matrix = adjacency_matrix(graph)
         features = [self.encoder(self.observation(graph.x.flatten(1)))]
-        alpha = (features[0], features[0])
+        alpha = features[0]
         for block in self.blocks:
-            h, alpha = block(features[-1], graph)
+            h, alpha = block(features[-1], graph, matrix)
             features.append(h)
         return features, alpha
+
+    def last_attention(self, graph: Data) -> tuple[Tensor, Tensor]:
+        """Attention of the last layer, on the edges and to the agent itself."""
+        assert graph.edge_index is not None, "a builder has set the edges"
+        features, _ = self.attend(graph)
+        last = self.blocks[-1]
+        assert isinstance(last, AttentionBlock), "made above"
+        return last.conv.attention(features[-2], graph.edge_index)
 
     def forward(
         self, graph: Data, memory: Float[Tensor, "row memory"]
@@ -98,7 +116,7 @@ class DGNNetwork(AgentNetwork):
         """Q-values; the memory is empty."""
         features, alpha = self.attend(graph)
         joined = torch.cat(features, 1)
-        return Output(q=self.head(joined), features=joined, attention=alpha[0]), memory
+        return Output(q=self.head(joined), features=joined, attention=alpha), memory
 
 
 class DGN(Method, QLearning):
@@ -167,7 +185,7 @@ class DGN(Method, QLearning):
         # Agents that have died are no neighbours in the next state.
         both = next_graph.alive[graph.edge_index].all(0)
         graph.edge_index = next_graph.edge_index = graph.edge_index[:, both]
-        attention = (self.network.attend(g)[1] for g in (graph, next_graph))
+        attention = (self.network.last_attention(g) for g in (graph, next_graph))
         (edge, own), (next_edge, next_own) = attention
         each = divergence(edge, next_edge)
         total = divergence(own, next_own).index_add(0, graph.edge_index[1], each)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,11 +12,10 @@ from torch_geometric.data import Data
 
 from graphmarl.functional.layouts import layout_of
 from graphmarl.nn.network import count_graphs
+from graphmarl.nn.sparse import CSRMatrix, pair_sum, regular_degree
 
 LARGEST = 40
-"""Agents per graph above which edge lists are faster than dense matrices in training."""
-CHUNK = 16_384
-"""Edges per chunk, so that intermediate results stay in the cache."""
+"""Agents per graph above which sparse matrices are faster than dense ones."""
 
 
 class DenseMatrix:
@@ -55,12 +53,23 @@ class DenseMatrix:
         flat.index_fill_(0, self.flat_index, 1.0)
         return flat.view(num_graphs, num_agents, num_agents)
 
+    @cached_property
+    def degree(self) -> int:
+        """Neighbours of each agent if all have equally many; else 0."""
+        return regular_degree(self.edge_index, self.shape[0] * self.shape[1])
+
     def sum(self, x: Float[Tensor, "row feature"]) -> Float[Tensor, "row feature"]:
         """Sum of the neighbours' features of each agent."""
         graphs = x.unflatten(0, self.shape)
         if self.complete:
             return (graphs.sum(1, keepdim=True) - graphs).flatten(0, 1)
         return torch.bmm(self.weight, graphs).flatten(0, 1)
+
+    def sum_pairs(
+        self, u: Float[Tensor, "row feature"], v: Float[Tensor, "row feature"]
+    ) -> Float[Tensor, "row feature"]:
+        """Sum of relu(u_i + v_j) over the neighbours j of each agent i."""
+        return pair_sum(self.edge_index, u, v, self.degree)
 
     def mask(self, include_self: bool) -> Bool[Tensor, "graph 1 agent agent"] | None:
         """Boolean adjacency, with self loops if they are included; None if it is true everywhere.
@@ -76,59 +85,25 @@ class DenseMatrix:
         return ((self.weight > 0) | loops)[:, None]
 
 
-class CSRMatrix:
-    """Adjacency as one sparse CSR matrix, for graphs of any size; without gradients.
-
-    Args:
-        edge_index: senders and receivers.
-        num_nodes: number of rows.
-    """
-
-    def __init__(self, edge_index: Int[Tensor, "2 edge"], num_nodes: int) -> None:
-        self.sender, self.receiver = edge_index.long()
-        self.order = self.receiver.argsort(stable=True)
-        self.column = self.sender[self.order]
-        self.shape = (num_nodes, num_nodes)
-        self.pointer = torch.zeros(num_nodes + 1, dtype=torch.long, device=edge_index.device)
-        torch.cumsum(torch.bincount(self.receiver, minlength=num_nodes), 0, out=self.pointer[1:])
-
-    def weighted(
-        self, weight: Float[Tensor, " edge"], x: Float[Tensor, "row feature"]
-    ) -> Float[Tensor, "row feature"]:
-        """Sum of the neighbours' features of each agent, weighted by edge."""
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Sparse (CSR tensor|invariant)")
-            matrix = torch.sparse_csr_tensor(
-                self.pointer, self.column, weight[self.order], self.shape
-            )
-            return matrix @ x
-
-    def sum(self, x: Float[Tensor, "row feature"]) -> Float[Tensor, "row feature"]:
-        """Sum of the neighbours' features of each agent."""
-        return self.weighted(x.new_ones(len(self.sender)), x)
-
-    def product(
-        self, q: Float[Tensor, "row head key"], k: Float[Tensor, "row head key"]
-    ) -> Float[Tensor, "edge head"]:
-        """Inner product of the receiver's query and the sender's key on each edge."""
-        parts = zip(self.receiver.split(CHUNK), self.sender.split(CHUNK), strict=True)
-        each = [(q[i] * k[j]).sum(-1) for i, j in parts]
-        return torch.cat(each) if each else q.new_empty(0, q.shape[1])
-
-
-def adjacency_matrix(graph: Data) -> DenseMatrix | CSRMatrix | None:
-    """Fastest matrix form of the edges of a graph; None if edge lists are faster."""
-    edge_index, count = graph.edge_index, count_graphs(graph)
+def adjacency_matrix(graph: Data) -> DenseMatrix | CSRMatrix:
+    """Fastest matrix form of the edges of a graph, which is made once for all networks."""
+    edge_index, kept = graph.edge_index, graph.get("adjacency")
     assert edge_index is not None, "a builder has set the edges"
-    rows = graph.num_nodes or 0
-    layout = layout_of(edge_index)
+    if kept is None or kept.edge_index is not edge_index:
+        kept = graph["adjacency"] = _fastest(graph, edge_index)
+    return kept
+
+
+def _fastest(graph: Data, edge_index: Tensor) -> DenseMatrix | CSRMatrix:
+    """Dense matrices of small graphs and complete ones, else a sparse one."""
+    rows, count, layout = graph.num_nodes or 0, count_graphs(graph), layout_of(edge_index)
     if layout is not None and layout.complete and rows == count * layout.num_agents:
         return DenseMatrix(edge_index, count, layout.num_agents, complete=True)
     if "ptr" in graph and rows and rows % count == 0 and rows // count <= LARGEST:
         even = torch.arange(0, rows + 1, rows // count, device=graph.ptr.device)
         if torch.equal(graph.ptr, even):
             return DenseMatrix(edge_index, count, rows // count)
-    return None if torch.is_grad_enabled() else CSRMatrix(edge_index, rows)
+    return CSRMatrix(edge_index, rows)
 
 
 def has_hooks(layer: nn.Module) -> bool:

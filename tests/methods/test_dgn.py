@@ -25,11 +25,11 @@ class Shares(DGNNetwork):
     def __init__(self) -> None:
         super().__init__(2, 2, 4, 4, 1, 1)
 
-    def attend(self, graph):
+    def last_attention(self, graph):
         sender, receiver = graph["edge_index"]
         weight = graph["x"][:, :1]
         total = weight.index_add(0, receiver, weight[sender])
-        return [], (weight[sender] / total[receiver], weight / total)
+        return weight[sender] / total[receiver], weight / total
 
 
 def made(temporal: float = 1.0) -> DGN:
@@ -126,7 +126,11 @@ def test_values_read_the_features_of_every_layer():
     assert output.features is not None
     assert torch.equal(output.features, torch.cat(features, 1))
     assert output.attention is not None
-    assert torch.equal(output.attention, alpha[0])
+    assert torch.equal(output.attention, alpha)
+    edge, own = network.last_attention(graph)
+    assert torch.allclose(edge, alpha, atol=1e-6)
+    total = own.index_add(0, graph["edge_index"][1], edge)
+    assert torch.allclose(total, torch.ones_like(total))
 
 
 def test_no_convolution_is_refused():

@@ -81,9 +81,7 @@ class AttentionConv(MessagePassing):
                 x, matrix.sender, matrix.receiver, matrix.product
             )
             v = self.activation(self.value(x)).view(-1, self.heads, self.width)
-            heads = [matrix.weighted(edge_alpha[:, h], v[:, h]) for h in range(self.heads)]
-            self_part = self_alpha[..., None] * v
-            return (torch.stack(heads, 1) + self_part).flatten(1), edge_alpha
+            return self._joined(matrix.weighted(edge_alpha, v), self_alpha, v), edge_alpha
         shape = (*matrix.shape, self.heads, -1)
         q, k, v = (
             self.activation(part).reshape(shape).transpose(1, 2)
@@ -149,7 +147,13 @@ class AttentionConv(MessagePassing):
         v = self.activation(self.value(x)).view(-1, self.heads, self.width)
         e = None if edge_attr is None else self.edge_value(edge_attr)
         aggregated = self.propagate(edge_index, v=v.flatten(1), alpha=edge_alpha, e=e)
-        return aggregated + (self_alpha[..., None] * v).flatten(1)
+        return self._joined(aggregated.view_as(v), self_alpha, v)
+
+    def _joined(self, aggregated: Tensor, self_alpha: Tensor, v: Tensor) -> Tensor:
+        """Output of all heads, with the agent's own part if it is included."""
+        if self.include_self:
+            aggregated = aggregated + self_alpha[..., None] * v
+        return aggregated.flatten(1)
 
     def message(self, v_j: Tensor, alpha: Tensor, e: Tensor | None = None) -> Tensor:
         """Value of sender j, weighted by the attention of receiver i."""

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch_geometric.nn import MessagePassing
 
+from graphmarl.nn.adjacency import CSRMatrix, DenseMatrix, has_hooks
 from graphmarl.nn.network import orthogonal_linear
 
 
@@ -57,9 +58,15 @@ class PairConv(MessagePassing):
         u: Float[Tensor, "row hidden"],
         edge_index: Int[Tensor, "2 edge"],
         v: Float[Tensor, "row hidden"],
+        matrix: DenseMatrix | CSRMatrix | None = None,
     ) -> Float[Tensor, "row out"]:
-        """Output from the projections u = W_1 x and v = W_2 z."""
-        return self.out(self.propagate(edge_index, u=u, v=v))
+        """Output from the projections u = W_1 x and v = W_2 z.
+
+        Pass the adjacency `matrix` of the edges, if there is one, for speed.
+        """
+        if matrix is None or has_hooks(self):
+            return self.out(self.propagate(edge_index, u=u, v=v))
+        return self.out(matrix.sum_pairs(u, v))
 
     def message(self, u_i: Tensor, v_j: Tensor) -> Tensor:
         """Pairwise message relu(u_i + v_j)."""

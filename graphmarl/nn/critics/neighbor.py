@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch_geometric.data import Data
 
+from graphmarl.nn.adjacency import adjacency_matrix
 from graphmarl.nn.conv import PairConv
 from graphmarl.nn.network import fused_linear, mlp, orthogonal_linear
 from graphmarl.nn.picture_encoder import ObsSize
@@ -77,7 +78,7 @@ class NeighborCritic(nn.Module):
         receiver, sender, own = features
         assert graph.edge_index is not None, "a builder has set the edges"
         v = sender + self.neighbor_action(action)
-        aggregated = self.conv.sum_pairs(receiver, graph.edge_index, v)
+        aggregated = self.conv.sum_pairs(receiver, graph.edge_index, v, adjacency_matrix(graph))
         if self.own_action is not None:
             own = own + self.own_action(action)
         return self.head(F.relu(own + aggregated, inplace=True))

@@ -32,14 +32,17 @@ from typing import IO, NamedTuple
 
 import torch
 from benchmark_peers import CLOCKS, PEERS, measure
+from benchmark_training import crowd, gnn_mappo
 from benchmark_updates import mamba, ndq, pic, vpp
 from benchmark_work import Line, Work, operations, product_rate
 
 AREAS: dict[str, Callable[[bool], list[Line]]] = {
+    "gnn-mappo": gnn_mappo,
     "pic": pic,
     "ndq": ndq,
     "mamba": mamba,
     "vpp": vpp,
+    "crowd": crowd,
 }
 """Lines of each area, in the order in which they are measured."""
 

@@ -32,6 +32,7 @@ from typing import IO, NamedTuple
 
 import torch
 from benchmark_peers import CLOCKS, PEERS, measure
+from benchmark_simulators import envs, flatland, traffic
 from benchmark_training import crowd, gnn_mappo
 from benchmark_updates import mamba, ndq, pic, vpp
 from benchmark_work import Line, Work, operations, product_rate
@@ -43,6 +44,9 @@ AREAS: dict[str, Callable[[bool], list[Line]]] = {
     "mamba": mamba,
     "vpp": vpp,
     "crowd": crowd,
+    "envs": envs,
+    "flatland": flatland,
+    "traffic": traffic,
 }
 """Lines of each area, in the order in which they are measured."""
 

@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import IO, NamedTuple
 
 import torch
+from benchmark_data import graphs, replay, start
 from benchmark_peers import CLOCKS, PEERS, measure
 from benchmark_simulators import envs, flatland, traffic
 from benchmark_training import crowd, gnn_mappo
@@ -45,6 +46,9 @@ AREAS: dict[str, Callable[[bool], list[Line]]] = {
     "vpp": vpp,
     "crowd": crowd,
     "envs": envs,
+    "start": start,
+    "graphs": graphs,
+    "replay": replay,
     "flatland": flatland,
     "traffic": traffic,
 }

@@ -73,6 +73,12 @@ def test_operations_are_those_of_matrix_products_forward_and_backward():
     assert work.operations(lambda: (a @ b).sum().backward()) == 360
 
 
+@pytest.mark.filterwarnings("ignore:Sparse:UserWarning")
+def test_operations_of_a_sparse_matrix_are_those_of_its_entries():
+    matrix = torch.eye(3).to_sparse_csr()
+    assert work.operations(lambda: matrix @ torch.rand(3, 5)) == 2 * 3 * 5
+
+
 def test_random_transitions_are_drawn_with_their_edges():
     spec = work.Spec(5, (3,), 2, horizon=25, has_available=True)
     drawn = work.random_trajectory(spec, 4, 2, "knn:k=2")

@@ -12,10 +12,11 @@ from torch import Tensor, nn
 from torch_geometric.data import Data
 
 from graphmarl.envs import make_env
-from graphmarl.learners import Learner
+from graphmarl.learners import PPO, Learner
 from graphmarl.learners.off_policy import OffPolicy
-from graphmarl.methods.ppo_agents import PPOAgents
-from graphmarl.nn import CommunicationModule, Output
+from graphmarl.methods import Method
+from graphmarl.nn import ActorCritic, CommunicationModule, Output, mlp
+from graphmarl.nn.network import batch_of
 from graphmarl.step import Spec
 
 CROWD = {
@@ -62,27 +63,46 @@ class Convolution(CommunicationModule):
         return memory
 
 
-class GraphMAPPO(PPOAgents):
+class StateCritic(ActorCritic):
+    """Agents with a policy, and a critic of the global state with one value for all of them.
+
+    Args:
+        state_size: size of the global state.
+        hidden: width of every layer.
+        actor: positional arguments of `ActorCritic`.
+        options: its further arguments.
+    """
+
+    def __init__(self, *actor: Any, state_size: int, hidden: int, **options: Any) -> None:
+        super().__init__(*actor, hidden=hidden, **options)
+        self.critic = mlp(state_size, hidden, hidden, 1, last_gain=1.0)
+
+    def value(self, h: Tensor, graph: Data) -> Tensor:
+        """Value of each agent."""
+        return self.critic(graph.state).squeeze(-1)[batch_of(graph)]
+
+
+class GraphMAPPO(Method, PPO):
     """MAPPO whose agents read one layer of PyTorch Geometric.
 
     Args:
         spec: specification of the environment.
         layer: name of the layer.
         options: its arguments.
-        agents: arguments of `PPOAgents`.
+        hidden: width of every layer.
+        learner: arguments of `PPO`.
     """
 
     default_graph = "complete"
     sends_messages = True
 
-    def __init__(self, spec: Spec, layer: str, options: Mapping[str, Any], **agents: Any) -> None:
-        hidden = agents["hidden"]
-        super().__init__(
-            spec,
-            lambda size: Convolution(size, hidden, layer, options),
-            spec.state_size,
-            **agents,
-        )
+    def __init__(
+        self, spec: Spec, layer: str, options: Mapping[str, Any], hidden: int, **learner: Any
+    ) -> None:
+        sizes = {"hidden": hidden, "state_size": spec.state_size}
+        module = Convolution(spec.obs_size, hidden, layer, options)
+        shapes = (spec.obs_size, spec.num_actions, spec.action)
+        super().__init__(StateCritic(*shapes, communication=module, **sizes), **learner)
 
 
 def gnn_mappo(quick: bool) -> list[Line]:

@@ -162,7 +162,8 @@ def _mamba(sizes: Mapping[str, Any]) -> Work:
     spec = Spec(
         agents, (sizes["obs"],), sizes["actions"], horizon=100, has_available=sizes["available"]
     )
-    options = {"batch_size": sizes["batch"], "sequence_length": states}
+    # As in the paper's code all imagined states are trained on, whatever an untrained model says.
+    options = {"batch_size": sizes["batch"], "sequence_length": states, "absorbing": True}
     learner = new_learner("mamba", spec, options | {"imagination_horizon": sizes["horizon"]})
     assert isinstance(learner, Dreamer), "it has a world model"
     while len(learner.replay) < sizes["stored"]:

@@ -1,46 +1,186 @@
-"""Training speed of methods on Gather, and shares of the time by part.
+"""Areas of `benchmark.py`: collection and training together."""
 
-Examples:
-  python scripts/benchmark_training.py --methods ippo nvif_ppo --steps 16000
-"""
+from __future__ import annotations
 
-import argparse
-import tempfile
+from collections.abc import Mapping
+from functools import partial
+from typing import Any
 
-import torch
+import torch_geometric.nn
+from benchmark_work import Clocked, Line, Work, new_collector, new_learner
+from torch import Tensor, nn
+from torch_geometric.data import Data
 
-from graphmarl.experiment.config import Config
-from graphmarl.experiment.train import train
-from graphmarl.results.tables import time_shares
+from graphmarl.envs import make_env
+from graphmarl.learners import PPO, Learner
+from graphmarl.learners.off_policy import OffPolicy
+from graphmarl.methods import Method
+from graphmarl.nn import ActorCritic, CommunicationModule, Output, mlp
+from graphmarl.nn.network import batch_of
+from graphmarl.step import Spec
 
-QUICK = {"nvif_ppo": {"episodes": 4, "code_epochs": 1, "flow_epochs": 1}}
+CROWD = {
+    "vpp": {
+        "gradient_steps": 1,
+        "batch_size": 32,
+        "rollout_length": 4,
+        "buffer_size": 1024,
+        "learning_starts": 0,
+    },
+    "dgn": {
+        "gradient_steps": 1,
+        "batch_size": 32,
+        "rollout_length": 4,
+        "buffer_size": 1024,
+        "learning_starts": 0,
+    },
+    "nvif_ppo": {"rollout_length": 8, "epochs": 5, "minibatch_size": 16_000},
+}
+"""Methods of the area `crowd`, each with as many updates of as many graphs for any crowd."""
 
 
-def main() -> None:
-    """Train each method and print one line."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+class Convolution(CommunicationModule):
+    """A layer of PyTorch Geometric in place of the input of an agent.
+
+    Args:
+        input_size: size of the input.
+        size: size of its output.
+        layer: name of the layer.
+        options: its further arguments.
+    """
+
+    rounds = 1
+    replaces_input = True
+
+    def __init__(self, input_size: int, size: int, layer: str, options: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.size = size
+        self.conv: nn.Module = getattr(torch_geometric.nn, layer)(input_size, size, **options)
+
+    def forward(self, graph: Data, x: Tensor, memory: Tensor, output: Output) -> Tensor:
+        """The layer's output; the memory is empty."""
+        output.latent = self.conv(x, graph.edge_index)
+        return memory
+
+
+class StateCritic(ActorCritic):
+    """Agents with a policy, and a critic of the global state with one value for all of them.
+
+    Args:
+        state_size: size of the global state.
+        hidden: width of every layer.
+        actor: positional arguments of `ActorCritic`.
+        options: its further arguments.
+    """
+
+    def __init__(self, *actor: Any, state_size: int, hidden: int, **options: Any) -> None:
+        super().__init__(*actor, hidden=hidden, **options)
+        self.critic = mlp(state_size, hidden, hidden, 1, last_gain=1.0)
+
+    def value(self, h: Tensor, graph: Data) -> Tensor:
+        """Value of each agent."""
+        return self.critic(graph.state).squeeze(-1)[batch_of(graph)]
+
+
+class GraphMAPPO(Method, PPO):
+    """MAPPO whose agents read one layer of PyTorch Geometric.
+
+    Args:
+        spec: specification of the environment.
+        layer: name of the layer.
+        options: its arguments.
+        hidden: width of every layer.
+        learner: arguments of `PPO`.
+    """
+
+    default_graph = "complete"
+    sends_messages = True
+
+    def __init__(
+        self, spec: Spec, layer: str, options: Mapping[str, Any], hidden: int, **learner: Any
+    ) -> None:
+        sizes = {"hidden": hidden, "state_size": spec.state_size}
+        module = Convolution(spec.obs_size, hidden, layer, options)
+        shapes = (spec.obs_size, spec.num_actions, spec.action)
+        super().__init__(StateCritic(*shapes, communication=module, **sizes), **learner)
+
+
+def gnn_mappo(quick: bool) -> list[Line]:
+    """PPO with a graph convolution: collection, training and both, per environment frame.
+
+    Args:
+        quick: small sizes.
+    """
+    lines = []
+    crowds = ((3, 2, 5),) if quick else ((3, 60, 100), (30, 32, 100))
+    layers: dict[str, dict[str, Any]] = {"GraphConv": {"aggr": "mean"}, "GATv2Conv": {}}
+    for agents, copies, steps in crowds:
+        for layer, options in layers.items():
+            sizes = {"agents": agents, "copies": copies, "steps": steps, "layer": layer}
+            sizes |= {"options": options, "minibatch": 400, "epochs": 5, "hidden": 64}
+            name = f"{layer}, {agents} agents x {copies} copies"
+            lines.append(Line(name, partial(_iteration, sizes), "benchmarl", sizes))
+    return lines
+
+
+def _iteration(sizes: Mapping[str, Any]) -> Work:
+    """Collection of a trajectory, and training on it."""
+    agents, copies, steps = sizes["agents"], sizes["copies"], sizes["steps"]
+    env = make_env(
+        "navigation", num_agents=agents, num_envs=copies, action="continuous", horizon=100
     )
-    parser.add_argument("--methods", nargs="+", default=["ippo", "nvif_ppo"])
-    parser.add_argument("--map", default="normal", choices=("normal", "random"))
-    parser.add_argument("--size", type=int, default=24)
-    parser.add_argument("--steps", type=int, default=16_000)
-    parser.add_argument("--threads", type=int, default=2, help="threads of PyTorch")
-    given = parser.parse_args()
-    torch.set_num_threads(given.threads)
-    env = {"name": "gather", "map": given.map, "size": given.size}
-    for name in given.methods:
-        method = {"name": name, **QUICK.get(name, {})}
-        with tempfile.TemporaryDirectory() as folder:
-            run = train(method, env, steps=given.steps, runs=folder, name=name, progress=False)
-            found = time_shares(run.path / "timing.csv")
-            agents = Config(run.config()).environment(num_envs=1).spec.num_agents
-        rate = found.pop("steps_per_second")
-        seconds = found.pop("seconds")
-        shares = ", ".join(f"{part} {share:.1%}" for part, share in found.items())
-        print(f"{name}: {rate:,.0f} env steps/s, {rate * agents:,.0f} agent-steps/s ", end="")
-        print(f"over {seconds:.0f} s; {shares}", flush=True)
+    options = {name: sizes[name] for name in ("layer", "options", "hidden", "epochs")}
+    options |= {"rollout_length": steps, "minibatch_size": sizes["minibatch"] * agents}
+    learner = new_learner(GraphMAPPO, env.spec, options)
+    collector = new_collector(env, "complete", learner)
+    trajectories = iter(collector)
+    clocked = Clocked()
+
+    def call() -> dict[str, float]:
+        trajectory = clocked.part("collection", lambda: next(trajectories))
+        clocked.part("training", lambda: learner.update(trajectory))
+        return clocked.seconds
+
+    played = next(trajectories)
+    return Work(
+        call,
+        "frames",
+        copies * steps,
+        agents,
+        timers=(collector.timer, learner.timer),
+        products="training",
+        update=lambda: learner.update(played),
+        clocked=clocked,
+    )
 
 
-if __name__ == "__main__":
-    main()
+def crowd(quick: bool) -> list[Line]:
+    """Training by the number of agents at constant density, with 8 neighbours.
+
+    Args:
+        quick: small sizes.
+    """
+    crowds = (30,) if quick else (30, 100, 300, 1000)
+    return [
+        Line(f"{method}, {agents} agents", partial(_crowd, method, agents, 2 if quick else 16))
+        for method in CROWD
+        for agents in crowds
+    ]
+
+
+def _crowd(method: str, agents: int, copies: int) -> Work:
+    env = make_env("navigation", num_agents=agents, num_envs=copies)
+    learner: Learner = new_learner(method, env.spec, CROWD[method])
+    collector = new_collector(env, "knn:k=8,refresh=5", learner)
+    trajectories = iter(collector)
+
+    def call() -> dict[str, float]:
+        before = collector.env_steps
+        learner.update(next(trajectories))
+        return {"steps": float(collector.env_steps - before)}
+
+    if isinstance(learner, OffPolicy):
+        while len(learner.replay) < learner.replay.capacity - copies:
+            learner.replay.add(next(trajectories))
+    timers = (collector.timer, learner.timer)
+    return Work(call, "steps", agent_steps=agents, timers=timers, products="call")

@@ -24,6 +24,7 @@ NDQ = {
     "recurrent": True,
     "last_action": True,
     "agent_id": True,
+    "messages_from": "input",
     "bits": 3,
     "beta": 1e-3,
     "entropy_beta": 1e-6,

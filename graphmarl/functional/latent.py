@@ -19,12 +19,15 @@ def straight_through(logits: Tensor, index: Tensor) -> Tensor:
 
 
 def sample_index(logits: Tensor) -> Tensor:
-    """Sample from each categorical distribution, by an exponential race.
+    """Sample from each categorical distribution, by the inverse of its distribution function.
 
     Shapes:
         logits (..., class); out (...).
     """
-    return (logits.detach().softmax(-1) / torch.empty_like(logits).exponential_()).argmax(-1)
+    below = logits.detach().softmax(-1).cumsum(-1)
+    # The last sum is 1 up to rounding; a number between is in the last class of positive weight.
+    u = torch.rand_like(below[..., :1]) * below[..., -1:]
+    return (below <= u).sum(-1).clamp_(max=logits.shape[-1] - 1)
 
 
 def balanced_kl(

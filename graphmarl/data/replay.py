@@ -16,7 +16,7 @@ from graphmarl.data.memory import check_memory
 from graphmarl.data.trajectory import Trajectory
 from graphmarl.step import Spec
 
-APART = ("spec", "edges", "memory", "last_value", "env_steps", "progress")
+APART = ("spec", "edges", "memory", "last_value", "env_steps", "progress", "_whole")
 FIELDS = tuple(field.name for field in fields(Trajectory) if field.name not in APART)
 
 

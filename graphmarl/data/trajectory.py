@@ -63,6 +63,7 @@ class Trajectory:
     stored: dict[str, Tensor] = field(default_factory=dict)
     env_steps: int = 0
     progress: float = 0.0
+    _whole: Data | None = field(default=None, init=False, repr=False, compare=False)
 
     @property
     def num_steps(self) -> int:
@@ -82,17 +83,24 @@ class Trajectory:
     def graph(self, pick: int | Int[Tensor, " pick"] | None = None) -> Data:
         """The agent graphs of one time, of some graphs `t * B + b`, or of all times, as one batch.
 
+        That of all times is made once, and must not be changed.
+
         Args:
             pick: a time t, or the numbers of graphs, or None for all of them in order.
 
         Shapes:
             one disjoint union of the picked graphs, N rows each.
         """
+        if pick is None:
+            if self._whole is None:
+                self._whole = self._union(slice(0, self.num_steps * self.num_envs))
+            return self._whole
         if isinstance(pick, Tensor):
-            some: Tensor | slice = pick
-        else:
-            first, last = (0, self.num_steps) if pick is None else (pick, pick + 1)
-            some = slice(first * self.num_envs, last * self.num_envs)
+            return self._union(pick)
+        return self._union(slice(pick * self.num_envs, (pick + 1) * self.num_envs))
+
+    def _union(self, some: Tensor | slice) -> Data:
+        """The disjoint union of some graphs."""
         alive = _take(self.alive, some)
         nothing = torch.zeros(len(alive), dtype=torch.bool, device=alive.device)
         step = Step(

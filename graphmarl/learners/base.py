@@ -162,12 +162,16 @@ class Learner(Checked, LightningModule):
 
 
 @torch.no_grad()
-def polyak_update(target: nn.Module, online: nn.Module, tau: float) -> None:
-    """Polyak update of a target network: target <- (1 - tau) target + tau online."""
-    targets, parameters = list(target.parameters()), list(online.parameters())
-    assert len(targets) == len(parameters), "a target is a copy"
+def polyak_update(targets: Sequence[Tensor], online: Sequence[Tensor], tau: float) -> None:
+    """Polyak update of the parameters of a target network: target <- (1 - tau) target + tau online.
+
+    Args:
+        targets: parameters of the target network.
+        online: those of the online network, in the same order.
+        tau: coefficient.
+    """
     if targets:
-        torch._foreach_lerp_(targets, parameters, tau)  # type: ignore[attr-defined]
+        torch._foreach_lerp_(list(targets), list(online), tau)  # type: ignore[attr-defined]
 
 
 class Stage(LightningModule):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 from abc import abstractmethod
+from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, Literal
 
 import torch
@@ -152,13 +154,25 @@ class OffPolicy(Learner):
             f"losses are {tuple(losses)}, not {self.loss_names}"
         )
         total = torch.stack(list(losses.values())).sum()
-        norm = self.optimise(self.optimizers(), total, self.max_grad_norm, self.clip_groups())
+        norm = self.optimise(self.optimizers(), total, self.max_grad_norm, self._clipped)
         self.updated += 1
         if self.target == "soft":
             self.update_targets(self.tau)
         elif self.updated % self.target_update_interval == 0:
             self.update_targets(1.0)
         return torch.stack([*losses.values(), self.estimate, norm]).detach()
+
+    @cached_property
+    def _clipped(self) -> list[list[nn.Parameter]]:
+        """The groups of `clip_groups`, whose search would take longer than to clip them."""
+        return [[p for p in group if p.requires_grad] for group in self.clip_groups()]
+
+    @cached_property
+    def _pairs(self) -> tuple[Sequence[Tensor], Sequence[Tensor]]:
+        """Parameters of all target networks, and those of the online networks."""
+        targets = [p for name in self.targets for p in self.targets[name].parameters()]
+        online = [p for name in self.targets for p in getattr(self, name).parameters()]
+        return targets, online
 
     def clip_groups(self) -> list[list[nn.Parameter]]:
         """Parameter groups whose gradient norms are clipped separately; by default a single one."""
@@ -170,8 +184,7 @@ class OffPolicy(Learner):
 
     def update_targets(self, tau: float) -> None:
         """Polyak update of all target networks; tau = 1 copies the online networks."""
-        for name, target in self.targets.items():
-            polyak_update(target, getattr(self, name), tau)
+        polyak_update(*self._pairs, tau)
 
     def unroll(self, network: nn.Module, batch: Trajectory) -> Output:
         """Outputs of a network for all agents and steps of a batch, in order."""

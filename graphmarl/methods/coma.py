@@ -180,10 +180,15 @@ class COMA(Method, A2C):
         self.network.uniform.fill_(linear(*self.epsilons, trajectory.progress))
         self.updated += 1
         if self.target == "soft":
-            polyak_update(self.targets["critic"], self.critic, self.tau)
+            self._update_target(self.tau)
         elif self.updated % self.target_update_interval == 0:
-            polyak_update(self.targets["critic"], self.critic, 1.0)
+            self._update_target(1.0)
         return metrics
+
+    def _update_target(self, tau: float) -> None:
+        """Polyak update of the target critic."""
+        target, online = self.targets["critic"].parameters(), self.critic.parameters()
+        polyak_update(list(target), list(online), tau)
 
     def loss(
         self, log_prob: Tensor, entropy: Tensor, value: Tensor, rows: Minibatch, bonus: float

@@ -149,16 +149,18 @@ class Learner(Checked, LightningModule):
         """Log metrics, for Lightning's loggers and for callbacks that monitor one of them.
 
         The step of the loggers is the number of environment steps. A metric that is not known yet,
-        as the return before the end of the first episode, is left out.
+        as the return before the end of the first episode, is left out. Lightning's `log_dict` would
+        do the same, but takes longer than a small update.
 
         Args:
             metrics: metrics by name.
             env_steps: environment steps so far.
         """
         known = {name: float(value) for name, value in metrics.items() if value == value}
-        # Whole numbers above 2^24 are not exact in single precision.
-        step = torch.tensor(env_steps, dtype=torch.float64)
-        self.log_dict({**known, "step": step}, batch_size=1)
+        tensors = {name: torch.tensor(value) for name, value in known.items()}
+        self.trainer.callback_metrics.update(tensors)
+        for logger in self.trainer.loggers:
+            logger.log_metrics(known, env_steps)
 
 
 @torch.no_grad()

@@ -7,6 +7,7 @@ import io
 import os
 import platform
 from collections.abc import Mapping, Sequence
+from functools import cache
 from html import escape
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -280,7 +281,9 @@ def versions() -> dict[str, str]:
     return {name: number for name, number in found.items() if number}
 
 
+@cache
 def _version(name: str) -> str:
+    """Version of an installed package, or nothing; searching for it takes milliseconds."""
     try:
         return version(name)
     except PackageNotFoundError:

@@ -5,6 +5,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 scripts/install.sh magent,mpe,flatland,inspect,notebooks,tensorboard,mlflow,tune,ray,slurm,dev,docs
 export OMP_NUM_THREADS=1 SDL_VIDEODRIVER=dummy
+# Tests start many processes, which would compile all modules again.
+unset PYTHONDONTWRITEBYTECODE
 all=()
 if [ "${1:-}" = --all ]; then
     shift

@@ -32,12 +32,14 @@ def test_lines_of_an_area_have_different_names(quick):
         assert len(set(names)) == len(names) > 0, area
 
 
+@pytest.mark.slow
 def test_lines_are_selected_and_measured_in_other_processes(capsys):
     words = ["graphs", "--quick", "--seconds", "0", "--rounds", "1", "--lines", "Radius"]
     benchmark.main(words)
     assert re.fullmatch(r"graphs, Radius, 8 within, 100 agents: [^\n]+\n", capsys.readouterr().out)
 
 
+@pytest.mark.slow
 def test_another_code_does_the_work_in_turns():
     given = QUICK._replace(peer=("mpe2", "."), python=sys.executable, rounds=2)
     row = benchmark.measure_line("envs", 0, given)

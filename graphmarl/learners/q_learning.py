@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.distributions import Categorical
 from torch_geometric.data import Data
+from torch_geometric.nn import MessagePassing
 
 from graphmarl.data import Trajectory
 from graphmarl.functional import (
@@ -20,7 +21,7 @@ from graphmarl.functional import (
     taken,
 )
 from graphmarl.learners.off_policy import OffPolicy, own_reward, team_reward
-from graphmarl.nn import AgentNetwork, Mixer, Output
+from graphmarl.nn import AgentNetwork, Mixer, Output, has_hooks
 from graphmarl.ranges import NonNegativeFloat, PositiveFloat, UnitInterval
 
 
@@ -52,6 +53,8 @@ class QLearning(OffPolicy):
     """
 
     loss_names = ("td",)
+    ignores_target = False
+    """Whether losses that a method adds read nothing of the target network."""
     reward: Literal["agent", "team"]
 
     def __init__(
@@ -136,10 +139,44 @@ class QLearning(OffPolicy):
 
     def losses(self, batch: Trajectory) -> dict[str, Tensor]:
         """Temporal-difference losses and extra losses."""
-        online = self.unroll(self.network, batch)
-        with torch.no_grad():
-            target = self.unroll(self.targets["network"], batch)
+        if batch.num_steps == 2 and not self.network.sequential and not self._heard():
+            online, target = self._transition_outputs(batch)
+        else:
+            online = self.unroll(self.network, batch)
+            with torch.no_grad():
+                target = self.unroll(self.targets["network"], batch)
         return self.td_losses(batch, online, target) | self.extra_losses(batch, online, target)
+
+    def _heard(self) -> bool:
+        """Whether messages are observed or cut, which may be a matter of all steps together."""
+        return any(has_hooks(m) for m in self.network.modules() if isinstance(m, MessagePassing))
+
+    def _transition_outputs(self, batch: Trajectory) -> tuple[Output, Output]:
+        """Outputs of both networks for single transitions, without what no loss reads.
+
+        The next states only choose and evaluate actions, and have no gradient. The target network
+        evaluates the next states only, unless a method may read it elsewhere.
+        """
+        graphs = torch.arange(2 * batch.num_envs, device=batch.alive.device).view(2, -1)
+        now, then = (batch.graph(pick) for pick in graphs)
+        memory = batch.reward.new_zeros(len(now["alive"]), self.network.memory_size)
+        online = [self.network(now, memory)[0]]
+        network = self.targets["network"]
+        with torch.no_grad():
+            online.append(self.network(then, memory)[0])
+            if self.reads_target_now:
+                target = Output.joined([network(now, memory)[0], network(then, memory)[0]])
+            else:
+                q = network(then, memory)[0].q
+                target = Output(q=torch.cat([torch.full_like(q, torch.nan), q]))
+        return Output.joined(online), target
+
+    @property
+    def reads_target_now(self) -> bool:
+        """Whether losses read the target network in the states in which actions were chosen."""
+        kind = type(self)
+        both = (kind.extra_losses, QLearning.extra_losses), (kind.td_losses, QLearning.td_losses)
+        return not self.ignores_target and any(own is not base for own, base in both)
 
     def td_losses(self, batch: Trajectory, online: Output, target: Output) -> dict[str, Tensor]:
         """Squared temporal-difference error, as `td`."""

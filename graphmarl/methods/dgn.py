@@ -142,6 +142,7 @@ class DGN(Method, QLearning):
     """
 
     default_graph = "knn:k=3"
+    ignores_target = True
     sends_messages = True
     pictures = "option"
 

@@ -6,10 +6,14 @@ import pytest
 import torch
 from batches import Seen, batch, joined
 from torch import nn
+from toy import Toy
 
-from graphmarl.data import Trajectory
+from graphmarl.data import Collector, Trajectory
+from graphmarl.graphs import make_graph
 from graphmarl.learners import QLearning
+from graphmarl.methods import METHODS
 from graphmarl.nn import Mixer, SumMixer
+from graphmarl.resolver import construct
 
 # One agent that did action 1, worth 3; afterwards the values are 2 and 5.
 NOW, THEN = [[1.0, 3.0]], [[2.0, 5.0]]
@@ -191,3 +195,26 @@ def test_the_reported_estimate_is_the_mean_of_the_values_of_what_was_done():
 def test_a_trace_through_single_transitions_is_refused():
     with pytest.raises(ValueError, match="td_lambda is 0.5; without sample 'episode'"):
         learner(td_lambda=0.5)
+
+
+@pytest.mark.parametrize("name", ["iql", "qmix", "ndq", "qtran", "dgn", "mfq", "tarmac_qmix"])
+def test_single_transitions_have_the_gradients_of_two_steps_of_an_episode(name):
+    """What is left out for transitions is what no loss reads."""
+    env = Toy(num_envs=4)
+    options = {"test_noise": False} if name == "ndq" else {}
+    torch.manual_seed(0)
+    learner: Any = construct("method", name, METHODS[name], options, env.spec).eval()
+    collector = Collector(env, make_graph("complete"), learner, 10**6, 8, 0)
+    learner.replay.add(next(iter(collector)))
+    learner.update_targets(1.0)
+    batch = learner.replay.transitions(16)
+    found = []
+    for split in (True, False):
+        learner._heard = lambda split=split: not split
+        losses = learner.losses(batch)
+        total = torch.stack(list(losses.values())).sum()
+        trained = [p for p in learner.parameters() if p.requires_grad]
+        found.append([*losses.values(), *torch.autograd.grad(total, trained, allow_unused=True)])
+    for one, two in zip(*found, strict=True):
+        assert (one is None) == (two is None)
+        assert one is None or torch.allclose(one, two, atol=1e-5)

@@ -119,6 +119,14 @@ class Edges:
         index = torch.cat([part.index for part in parts], 1)
         return Edges(index, ptr, parts[0].num_agents, torch.cat(attrs) if attrs else None)
 
+    def count(self, graphs: Int[Tensor, " pick"]) -> int:
+        """Number of the edges of some graphs.
+
+        Args:
+            graphs: numbers of the graphs.
+        """
+        return int(self.ptr.diff()[graphs].sum())
+
     def to(self, device: torch.device) -> Edges:
         """The same edges on a device.
 

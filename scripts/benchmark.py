@@ -38,6 +38,8 @@ from benchmark_training import crowd, gnn_mappo
 from benchmark_updates import mamba, ndq, pic, vpp
 from benchmark_work import Line, Work, operations, product_rate
 
+from graphmarl.experiment.allocator import keep_freed_memory
+
 AREAS: dict[str, Callable[[bool], list[Line]]] = {
     "gnn-mappo": gnn_mappo,
     "pic": pic,
@@ -139,6 +141,7 @@ def measure_line(area: str, number: int, given: Options) -> str:
         number: number of the line in it.
         given: options.
     """
+    keep_freed_memory()  # as `train` does
     torch.set_num_threads(given.threads)
     line, now = AREAS[area](given.quick)[number], CLOCKS[given.clock]
     rate = product_rate(now)

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 import torch_geometric.nn
-from benchmark_work import Clocked, Line, Work, new_collector, new_learner
+from benchmark_work import Clocked, Line, Work, new_collector, new_learner, trained_on
 from torch import Tensor, nn
 from torch_geometric.data import Data
 
@@ -138,7 +138,7 @@ def _iteration(sizes: Mapping[str, Any]) -> Work:
 
     def call() -> dict[str, float]:
         trajectory = clocked.part("collection", lambda: next(trajectories))
-        clocked.part("training", lambda: learner.update(trajectory))
+        clocked.part("training", lambda: trained_on(learner, trajectory))
         return clocked.seconds
 
     played = next(trajectories)
@@ -149,7 +149,7 @@ def _iteration(sizes: Mapping[str, Any]) -> Work:
         agents,
         timers=(collector.timer, learner.timer),
         products="training",
-        update=lambda: learner.update(played),
+        update=lambda: trained_on(learner, played),
         clocked=clocked,
     )
 
@@ -176,7 +176,7 @@ def _crowd(method: str, agents: int, copies: int) -> Work:
 
     def call() -> dict[str, float]:
         before = collector.env_steps
-        learner.update(next(trajectories))
+        trained_on(learner, next(trajectories))
         return {"steps": float(collector.env_steps - before)}
 
     if isinstance(learner, OffPolicy):

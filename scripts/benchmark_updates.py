@@ -9,6 +9,7 @@ from typing import Any
 from benchmark_work import Line, Work, new_collector, new_learner, random_trajectory
 
 from graphmarl.envs import make_env
+from graphmarl.functional.products import fast_products
 from graphmarl.learners import Dreamer
 from graphmarl.learners.off_policy import OffPolicy
 from graphmarl.resolver import split_name
@@ -84,7 +85,8 @@ def _replayed(method: str, options: Any, sizes: Mapping[str, Any], graph: str) -
 
 def _update(learner: OffPolicy, agent_steps: float) -> Work:
     def update() -> None:
-        learner._learn()
+        with fast_products(int(agent_steps), learner.network.width):
+            learner._learn()
 
     return Work(
         update,
@@ -176,7 +178,8 @@ def _mamba(sizes: Mapping[str, Any]) -> Work:
         work, agent_steps = learner.learn_policy, rows * (states - 1) * sizes["horizon"]
 
     def call() -> None:
-        work()
+        with fast_products(rows, learner.network.width):
+            work()
 
     return Work(
         call,

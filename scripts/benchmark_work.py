@@ -232,3 +232,14 @@ def _product(a: Tensor, b: Tensor, **_: Any) -> int:
 
 
 _product._get_raw = True  # type: ignore[attr-defined]  # the counter asks for the shapes otherwise
+
+
+def trained_on(learner: Learner, trajectory: Trajectory) -> None:
+    """Train on a trajectory, as in a training step.
+
+    Args:
+        learner: the learner.
+        trajectory: the trajectory.
+    """
+    with learner.training_context(trajectory):
+        learner.update(trajectory)

@@ -118,7 +118,7 @@ class Learner(Checked, LightningModule):
     def optimise(
         self,
         optimizer: Any,
-        loss: Tensor,
+        loss: Tensor | Iterable[Tensor],
         max_grad_norm: float,
         groups: Sequence[Iterable[nn.Parameter]],
     ) -> Tensor:
@@ -128,12 +128,14 @@ class Learner(Checked, LightningModule):
 
         Args:
             optimizer: the optimiser.
-            loss: what is minimised.
+            loss: what is minimised, or its terms, each of which is computed when the gradient of
+                the one before has been added.
             max_grad_norm: maximum gradient norm of each group.
             groups: parameters whose gradient norms are clipped separately.
         """
         optimizer.zero_grad()
-        self.manual_backward(loss)
+        for term in [loss] if isinstance(loss, Tensor) else loss:
+            self.manual_backward(term)
         average_gradients(p for group in optimizer.param_groups for p in group["params"])
         norms = [clip_grad_norm_(group, max_grad_norm) for group in groups]
         optimizer.step()

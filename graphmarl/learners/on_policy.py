@@ -10,9 +10,12 @@ from torch import Tensor
 from torch_geometric.data import Data
 
 from graphmarl.data import Trajectory
-from graphmarl.functional.ranks import minibatches
+from graphmarl.functional.ranks import minibatches, num_ranks
 from graphmarl.learners.base import Learner
 from graphmarl.nn import AgentNetwork, Output, action_log_prob
+
+PART = 2**21
+"""Numbers on the edges of the graphs that are processed at once."""
 
 
 class OnPolicy(Learner):
@@ -81,6 +84,20 @@ class OnPolicy(Learner):
             order = units[torch.randperm(len(units)).to(device)]
             for chunk in minibatches(order, size):
                 yield (times[:, None] + chunk).flatten()
+
+    def parts(self, trajectory: Trajectory, pick: Int[Tensor, " pick"]) -> list[Tensor]:
+        """Graphs of a minibatch in parts, so that the messages on their edges fit the cache.
+
+        All in one part for networks with memory, without messages, or in several processes.
+
+        Args:
+            trajectory: the trajectory.
+            pick: indices of the graphs of a minibatch.
+        """
+        if self.network.sequential or not self.network.rounds or num_ranks() > 1:
+            return [pick]
+        numbers = trajectory.edges.count(pick) * self.network.width
+        return list(pick.chunk(numbers // PART)) if numbers >= 2 * PART else [pick]
 
     def _length(self, trajectory: Trajectory) -> int:
         """Steps in a row of a minibatch."""

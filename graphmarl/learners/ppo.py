@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Literal
 
 import torch
@@ -19,7 +20,7 @@ from graphmarl.functional import (
     masked_standardise,
     value_error,
 )
-from graphmarl.learners.diagnostics import gradient_cosine
+from graphmarl.learners.diagnostics import TeamGradients
 from graphmarl.learners.minibatch import Minibatch
 from graphmarl.learners.on_policy import OnPolicy
 from graphmarl.learners.value_normalizer import ValueNormalizer
@@ -201,28 +202,46 @@ class PPO(OnPolicy):
         scaled = advantage
         if self.normalize_advantage:
             scaled = masked_standardise(advantage, trajectory.acted)
-        collected: list[Tensor] = []
-        names: list[str] = []
-        cosine_team_agent = torch.zeros(())
-        for number, pick in enumerate(self.minibatches(trajectory)):
-            rows = Minibatch(trajectory, pick, scaled, target)
-            log_prob, entropy, value, extra = self.evaluate(trajectory, pick)
-            if number == 0:
-                raw = Minibatch(trajectory, pick, advantage)
-                cosine_team_agent = gradient_cosine(self.network, log_prob, rows, raw)
-            loss, parts = self.loss(log_prob, entropy, value, rows, bonus)
-            for name, more in self.extra_losses(extra, rows).items():
-                loss, parts[name] = loss + more, more
-            parts["gradient"] = self.optimise(
-                optimizer, loss, self.max_grad_norm, [self.parameters()]
-            )
-            names = list(parts)
-            collected.append(torch.stack([part.detach() for part in parts.values()]))
-        means = torch.stack(collected).mean(0).tolist()
-        return dict(zip(names, means, strict=True)) | {
-            "cosine_team_agent": float(cosine_team_agent),
+        collected: list[dict[str, Tensor]] = []
+        gradients = TeamGradients(self.network)
+        trained = [p for p in self.parameters() if p.requires_grad]
+        for pick in self.minibatches(trajectory):
+            found: dict[str, Tensor] = {}
+            given = trajectory, pick, (scaled, target, advantage), bonus
+            losses = self._losses(*given, found, None if collected else gradients)
+            found["gradient"] = self.optimise(optimizer, losses, self.max_grad_norm, [trained])
+            collected.append(found)
+        means = torch.stack([torch.stack([*each.values()]) for each in collected]).mean(0).tolist()
+        return dict(zip(collected[0], means, strict=True)) | {
+            "cosine_team_agent": float(gradients.cosine()),
             "learning_rate": self.learning_rate * decay,
         }
+
+    def _losses(
+        self,
+        trajectory: Trajectory,
+        pick: Tensor,
+        targets: tuple[Tensor, Tensor, Tensor],
+        bonus: float,
+        found: dict[str, Tensor],
+        gradients: TeamGradients | None,
+    ) -> Iterator[Tensor]:
+        """Loss of a minibatch, in parts whose messages fit the cache; adds to the metrics found."""
+        scaled, target, advantage = targets
+        total = trajectory.acted.flatten(0, 1)[pick].sum()
+        parts = self.parts(trajectory, pick)
+        for part in parts:
+            rows = Minibatch(trajectory, part, scaled, target)
+            share = rows.acted.sum() / total if len(parts) > 1 else torch.ones(())
+            log_prob, entropy, value, extra = self.evaluate(trajectory, part)
+            if gradients is not None:
+                gradients.add(log_prob, rows, Minibatch(trajectory, part, advantage), share)
+            loss, metrics = self.loss(log_prob, entropy, value, rows, bonus)
+            for name, more in self.extra_losses(extra, rows).items():
+                loss, metrics[name] = loss + more, more
+            for name, metric in metrics.items():
+                found[name] = found.get(name, 0.0) + share * metric.detach()
+            yield share * loss
 
     def loss(
         self, log_prob: Tensor, entropy: Tensor, value: Tensor, rows: Minibatch, bonus: float

@@ -1,5 +1,7 @@
 """Advantages, minibatches and gradients of PPO against arithmetic and plain loops."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
@@ -9,10 +11,12 @@ from graphmarl.agent_graph import Edges
 from graphmarl.data import Collector, Trajectory
 from graphmarl.graphs import make_graph
 from graphmarl.learners import PPO
-from graphmarl.learners.diagnostics import gradient_cosine
+from graphmarl.learners.diagnostics import TeamGradients
 from graphmarl.learners.minibatch import Minibatch
 from graphmarl.learners.value_normalizer import ValueNormalizer
+from graphmarl.methods import METHODS
 from graphmarl.nn import ActorCritic
+from graphmarl.resolver import construct
 from graphmarl.step import Spec
 
 SPEC = Spec(num_agents=2, obs_shape=(1,), num_actions=2, horizon=9, has_position=False)
@@ -148,7 +152,9 @@ def test_team_and_agent_gradients_agree_if_and_only_if_they_must():
     def cosine_of(advantage: torch.Tensor) -> float:
         log_prob = table.logit.log_softmax(-1)[:, 0].repeat(3)
         rows = Minibatch(played, pick, advantage)
-        return float(gradient_cosine(table, log_prob, rows, rows))
+        gradients = TeamGradients(table)
+        gradients.add(log_prob, rows, rows, torch.ones(()))
+        return float(gradients.cosine())
 
     same = column(1.0, -2.0, 5.0).clone()
     assert cosine_of(same) == pytest.approx(1)
@@ -203,3 +209,24 @@ def test_chunks_start_from_the_memory_with_which_agents_acted():
         PPO(network, rollout_length=12, chunk_length=5)
     with pytest.raises(ValueError, match="agents with a memory"):
         learner(chunk_length=5)
+
+
+@pytest.mark.parametrize("name", ["commnet", "tarmac"])
+def test_parts_of_a_minibatch_add_up_to_it(name, monkeypatch):
+    found = []
+    for part in (10**9, 400):
+        monkeypatch.setattr("graphmarl.learners.on_policy.PART", part)
+        torch.manual_seed(0)
+        env = Toy(num_envs=4)
+        options = {"rollout_length": 8, "minibatch_size": 40, "epochs": 2}
+        learner: Any = construct("method", name, METHODS[name], options, env.spec)
+        trajectory = next(iter(Collector(env, make_graph("complete"), learner, 10**6, 8, 0)))
+        assert (len(learner.parts(trajectory, torch.arange(10))) > 1) == (part == 400)
+        optimizer = learner.configure_optimizers()
+        learner.optimizers = lambda optimizer=optimizer: optimizer
+        learner.manual_backward = lambda loss: loss.backward()
+        metrics = learner.update(trajectory)
+        numbers = torch.cat([p.detach().flatten() for p in learner.parameters()])
+        found.append([*metrics.values(), *numbers.tolist()])
+    for one, two in zip(*found, strict=True):
+        assert float(one) == pytest.approx(float(two), abs=1e-5)

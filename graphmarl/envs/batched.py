@@ -64,6 +64,7 @@ class Batched(Environment):
         self.all_agents = torch.ones(pair, dtype=torch.bool, device=self.device)
         self.zeros = torch.zeros(pair, device=self.device)
         self.none_ended = torch.zeros(num_envs, dtype=torch.bool, device=self.device)
+        self._team_size = torch.full((spec.num_agents,), float(spec.num_agents), device=self.device)
         self._number = torch.long if spec.action == "discrete" else torch.float32
         self._seed: int | None = None
         self._fields: tuple[str, ...] = ()
@@ -121,7 +122,7 @@ class Batched(Environment):
 
     def shared(self, team: Float[Tensor, " env"]) -> Float[Tensor, "env agent"]:
         """Team reward split equally among the agents."""
-        return (team / self.spec.num_agents).unsqueeze(1).expand(-1, self.spec.num_agents)
+        return team.unsqueeze(1) / self._team_size
 
     def reset(self, seed: int) -> Step:
         """Begin episode 0 of this seed in every copy."""
@@ -140,7 +141,7 @@ class Batched(Environment):
         check_action(action, self.spec, self.num_envs)
         self.check_legal(action)
         ended = self.terminated | self.truncated
-        number = int(ended.sum())
+        number = int(ended.sum()) if ended.any() else 0
         self.time = self.time + 1
         reward, terminated = self.zeros, self.none_ended
         if number < self.num_envs:
@@ -152,7 +153,8 @@ class Batched(Environment):
             self._begin(ended)
             reward, terminated = reward.masked_fill(ended.unsqueeze(1), 0), terminated & ~ended
         self.reward, self.terminated = reward, terminated
-        self.truncated = (self.time >= self.spec.horizon) & ~terminated
+        late = self.time >= self.spec.horizon
+        self.truncated = late if terminated is self.none_ended else late & ~terminated
         return self._current()
 
     def _running(self) -> int:

@@ -25,7 +25,7 @@ ENVS = {
 # Runs in its own process, whose peak memory is that of the run.
 TRAIN = """
 import resource, sys
-from graphmarl.train import train
+from graphmarl import train
 train(sys.argv[1], sys.argv[2], sys.argv[3], steps=int(sys.argv[4]), runs=sys.argv[5], name="run",
       threads=1, progress=False)
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)

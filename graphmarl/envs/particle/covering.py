@@ -87,11 +87,13 @@ class Covering(Particle):
         spread: weight of the sum of log(1 + d_ij) over ordered pairs; 0 for none.
         quirk: select the nearest by the public scenarios' wrong distance.
         contact_distance: contact distance of every pair; the sum of the radii by default.
-        world: action, horizon, num_envs and device.
+        world: action, horizon, num_envs, device and compiled.
     """
 
     landmarks: Float[Tensor, "env landmark 2"]
     collided: Float[Tensor, " env"]
+    # Landmarks are drawn until there are enough.
+    compiled_begin = False
 
     def __init__(
         self,

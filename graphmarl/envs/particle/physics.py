@@ -135,18 +135,26 @@ class Physics:
         self._response = torch.where(free, TIME_STEP / masses, 0)[:, None]
         self.itself = torch.zeros_like(self.contact).fill_diagonal_(torch.inf)
 
-    def push(self, gaps: Gaps) -> Float[Tensor, "env entity 2"] | None:
-        """Sum of the contact forces on each entity, or None if there are none."""
-        near = (gaps.squared < self._near).flatten().nonzero()
-        if not near.numel():
-            return None
-        near = near.squeeze(1)
-        distance = gaps.squared.flatten()[near].sqrt()
-        overlap = self.contact.flatten()[near % self.contact.numel()] - distance
-        strength = softplus(overlap / CONTACT_MARGIN) / distance.clamp(min=1e-30)
-        # Dense before the sum, so that the order of summation is the same on every device.
-        full = torch.zeros_like(gaps.squared)
-        full.view(-1)[near] = strength * (-CONTACT_FORCE * CONTACT_MARGIN)
+    def push(self, gaps: Gaps, dense: bool = False) -> Float[Tensor, "env entity 2"] | None:
+        """Sum of the contact forces on each entity, or None if there are none.
+
+        Args:
+            gaps: displacements between the entities.
+            dense: compute the forces of all pairs, not only of those within reach.
+        """
+        near = gaps.squared < self._near
+        if dense:
+            strength = contact_force(self.contact, gaps.squared.sqrt())
+            full = torch.where(near, strength, 0.0)
+        else:
+            pairs = near.flatten().nonzero()
+            if not pairs.numel():
+                return None
+            pairs = pairs.squeeze(1)
+            contact = self.contact.flatten()[pairs % self.contact.numel()]
+            # Dense before the sum, so that the order of summation is the same on every device.
+            full = torch.zeros_like(gaps.squared)
+            full.view(-1)[pairs] = contact_force(contact, gaps.squared.flatten()[pairs].sqrt())
         return (full.unsqueeze(1) * gaps.offset).sum(3).transpose(1, 2)
 
     def step(
@@ -155,6 +163,7 @@ class Physics:
         velocity: Float[Tensor, "env entity 2"],
         force: Float[Tensor, "env entity 2"],
         gaps: Gaps,
+        dense: bool = False,
     ) -> tuple[Float[Tensor, "env entity 2"], Float[Tensor, "env entity 2"]]:
         """Position and velocity one step later.
 
@@ -163,11 +172,19 @@ class Physics:
             velocity: velocities of all entities; 0 for entities that do not move.
             force: forces on all entities, without those of contacts.
             gaps: displacements between the entities at `position`.
+            dense: compute the contact forces of all pairs, not only of those within reach.
         """
-        push = self.push(gaps)
+        push = self.push(gaps, dense)
         change = (force if push is None else force + push) * self._response
         after = torch.add(change, velocity, alpha=1 - DAMPING)
         if self.limit is not None:
             after = after * (self.limit / after.norm(dim=2, keepdim=True)).clamp(max=1)
         carries = after if self.order == "velocity" else velocity
         return torch.add(position, carries, alpha=TIME_STEP), after
+
+
+def contact_force(contact: Tensor, distance: Tensor) -> Tensor:
+    """Contact force of pairs, as a multiple of the displacement from the first to the second."""
+    overlap = contact - distance
+    strength = softplus(overlap / CONTACT_MARGIN) / distance.clamp(min=1e-30)
+    return strength * (-CONTACT_FORCE * CONTACT_MARGIN)

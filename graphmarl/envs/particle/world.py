@@ -13,7 +13,7 @@ from torch.nn.functional import embedding
 
 from graphmarl.envs.batched import Batched
 from graphmarl.envs.particle.physics import Gaps, Physics, planes
-from graphmarl.ranges import Copies, Device, PositiveFloat, PositiveInt
+from graphmarl.ranges import Compiled, Copies, Device, PositiveFloat, PositiveInt
 from graphmarl.step import Scene, Spec
 
 Row = TypeVar("Row")
@@ -79,6 +79,7 @@ class Particle(Batched):
         horizon: steps in an episode.
         num_envs: copies, B.
         device: where the tensors are.
+        compiled: compile the step; see `Batched`.
 
     Attributes:
         position: positions of all entities.
@@ -89,6 +90,8 @@ class Particle(Batched):
     position: Float[Tensor, "env entity 2"]
     velocity: Float[Tensor, "env entity 2"]
     team_return: Float[Tensor, " env"]
+    # A compilation takes 10 seconds and wins 50 microseconds a step.
+    compile_from = 200_000
 
     def __init__(
         self,
@@ -101,6 +104,7 @@ class Particle(Batched):
         horizon: PositiveInt,
         num_envs: Copies,
         device: Device,
+        compiled: Compiled,
     ) -> None:
         spec = Spec(
             num_agents=len(properties.sensitivity),
@@ -113,7 +117,7 @@ class Particle(Batched):
             kind=properties.kind,
             state_size=state_size,
         )
-        super().__init__(spec, num_envs, device)
+        super().__init__(spec, num_envs, device, compiled)
         self.physics, self.half_width = physics, half_width
         self.sensitivity = torch.tensor(properties.sensitivity, device=self.device).unsqueeze(1)
         # Forces of the discrete actions, one row for each pair of agent and action.
@@ -154,7 +158,8 @@ class Particle(Batched):
         if not self._whole:
             force = torch.cat([force, self._others if others is None else others], 1)
         now = (self.position, self.velocity)
-        self.position, self.velocity = self.physics.step(*now, force, self.gaps())
+        dense = self.data_free
+        self.position, self.velocity = self.physics.step(*now, force, self.gaps(), dense)
 
     def pay(
         self, reward: Float[Tensor, "env agent"], team: Float[Tensor, " env"]

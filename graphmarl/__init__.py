@@ -5,7 +5,6 @@ Attributes are imported when they are first used, so that `import graphmarl` is 
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -63,7 +62,9 @@ def __getattr__(name: str) -> Any:
         return version("graphmarl")
     if name not in _HOME:
         raise AttributeError(f"module 'graphmarl' has no attribute {name!r}")
-    value = getattr(import_module(_HOME[name]), name)
+    from graphmarl.resolver import quick_import
+
+    value = getattr(quick_import(_HOME[name]), name)
     globals()[name] = value
     return value
 

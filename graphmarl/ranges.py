@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 from dataclasses import dataclass
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,8 @@ Inches = Annotated[float, Range(low=1, high=50)]
 LearningRate = Annotated[float, Range(above=0, high=100)]
 """Learning rate; larger ones can only diverge."""
 
+Compiled = bool | Literal["auto"]
+"""Whether a step is compiled; `auto` does it where a run is long enough to win the time back."""
 
 FILE, CODE = "file", "code"
 FileName = Annotated[str, FILE]

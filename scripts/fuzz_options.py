@@ -28,7 +28,7 @@ from graphmarl.data import Collector
 from graphmarl.envs import ENVS
 from graphmarl.experiment.config import Config
 from graphmarl.experiment.policies import make_cut
-from graphmarl.graphs import GRAPHS, WRAPPERS, make_graph
+from graphmarl.graphs import GRAPHS, WRAPPER_ARGUMENTS, WRAPPERS, make_graph
 from graphmarl.methods import METHODS
 from graphmarl.nn import CUTS
 from graphmarl.ranges import unwrapped
@@ -96,7 +96,7 @@ def cases(rng: random.Random) -> tuple[str, str, str, Any, Any]:
     cls = tables[part][name]
     hints = {k: hint for k, hint in hints_of(cls).items() if k != "spec"}
     if part == "graph":
-        hints |= {o: hints_of(wrapper)[argument] for o, (wrapper, argument) in WRAPPERS.items()}
+        hints |= {o: hints_of(WRAPPERS[o])[a] for o, a in WRAPPER_ARGUMENTS.items()}
     if not hints:
         return cases(rng)
     option = rng.choice(list(hints))

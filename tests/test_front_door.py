@@ -9,8 +9,8 @@ import pytest
 import torch
 
 import graphmarl as gm
-from graphmarl.cli import USAGE, main
-from graphmarl.cli.commands import COMMANDS, info
+from graphmarl.cli import COMMANDS, USAGE, main
+from graphmarl.cli.commands import info
 from graphmarl.resolver import hint
 
 

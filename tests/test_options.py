@@ -18,7 +18,7 @@ from graphmarl.resolver import construct, hints_of, split_name
 from graphmarl.texts import Text, allowed, from_text
 
 NAMED: dict[str, type] = {**METHODS, **ENVS, **GRAPHS, **CUTS}
-NAMED |= {wrapper.__name__: wrapper for wrapper, _ in WRAPPERS.values()}
+NAMED |= {wrapper.__name__: wrapper for wrapper in WRAPPERS.values()}
 
 
 def members(hint: Any) -> list[Any]:

@@ -10,8 +10,8 @@ import torch
 from torch_geometric.data import Data
 
 from graphmarl.agent_graph import agent_graph
-from graphmarl.cli import main
-from graphmarl.cli.commands import COMMANDS, markdown_methods
+from graphmarl.cli import COMMANDS, main
+from graphmarl.cli.listing import markdown_methods
 from graphmarl.envs import ENVS, check_env
 from graphmarl.graphs import GRAPHS, make_graph
 from graphmarl.learners import QLearning

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
+
+from graphmarl.resolver import Registry, hint
 
 USAGE = """usage: graphmarl COMMAND [OPTIONS]
 
@@ -38,6 +41,25 @@ examples:
 `graphmarl train --method METHOD --env ENV --graph GRAPH --help` lists the options of all three.
 """
 
+COMMANDS: Registry[Callable[[list[str]], int | None]] = Registry(
+    __name__,
+    {
+        "train": "training:train_command",
+        "evaluate": "commands:evaluate_command",
+        "ablate": "ablation:ablate_command",
+        "tune": "tuning:tune_command",
+        "report": "ablation:report_command",
+        "messages": "commands:messages_command",
+        "animate": "commands:animate_command",
+        "inspect": "commands:inspect_command",
+        "methods": "listing:methods_command",
+        "envs": "listing:envs_command",
+        "graphs": "listing:graphs_command",
+        "presets": "commands:presets_command",
+        "info": "commands:info_command",
+    },
+)
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command; returns the exit status. A user's mistake is one line, not a traceback.
@@ -55,15 +77,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         print(f"graphmarl {version('graphmarl')}")
         return 0
-    # Commands import PyTorch, which `--help` and `--version` do not need.
-    from graphmarl.cli.commands import COMMANDS
-    from graphmarl.resolver import hint
-
     if command not in COMMANDS:
         allowed = f"there are {', '.join(COMMANDS)}{hint(command, COMMANDS)}"
         print(f"graphmarl: no command is called {command!r}; {allowed}", file=sys.stderr)
         return 2
-    return _run(command, COMMANDS[command], rest)
+    call = COMMANDS[command]
+    if arguments is None:
+        # What was imported is kept, so that no later collection looks through it, nor the last one.
+        gc.freeze()
+    return _run(command, call, rest)
 
 
 def _run(command: str, call: Callable[[list[str]], int | None], words: list[str]) -> int:

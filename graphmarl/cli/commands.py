@@ -1,28 +1,20 @@
-"""The commands of the command line."""
+"""The commands that read a run, `presets` and `info`."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
 
 import torch
 from matplotlib.figure import Figure
 
-from graphmarl.cli.ablation import ablate_command, cores, report_command
-from graphmarl.cli.parsing import PARTS, Parser, first_sentence, parse
-from graphmarl.cli.training import train_command
-from graphmarl.cli.tuning import tune_command
-from graphmarl.envs import ENVS
+from graphmarl.cli.ablation import cores
+from graphmarl.cli.parsing import Parser, parse
 from graphmarl.experiment.communication import cut_curve
 from graphmarl.experiment.evaluate import evaluate
 from graphmarl.experiment.evaluation import checked_path
 from graphmarl.experiment.inspection import Inspection, inspect
 from graphmarl.experiment.inspection.recording import record_episode
 from graphmarl.experiment.preset_texts import preset_text
-from graphmarl.graphs import WRAPPERS
-from graphmarl.methods import METHODS, method_table
-from graphmarl.resolver import options_of
-from graphmarl.results.markdown import markdown
 from graphmarl.results.plots import draw_cut_curve, save_picture
 from graphmarl.results.run import Run, versions
 from graphmarl.visualization.animation import draw_frame, save_animation
@@ -134,56 +126,6 @@ def info() -> str:
     return "\n".join(f"{name:{width}}  {value}" for name, value in lines.items())
 
 
-def listing(table: Mapping[str, type]) -> str:
-    """One line for each entry: its name and the first line of its documentation.
-
-    Args:
-        table: classes by name.
-    """
-    width = max(len(name) for name in table)
-    return "\n".join(f"{name:{width}}  {first_sentence(entry)}" for name, entry in table.items())
-
-
-def methods_command(words: list[str]) -> None:
-    """Print the table of methods, for a terminal or as Markdown."""
-    parser = Parser("methods", "List the methods and what they support.", ["methods"])
-    parser.add_argument("--markdown", action="store_true", help="print a Markdown table")
-    if parse(parser, words).get("markdown"):
-        print(markdown_methods())
-        return
-    rows = method_table(METHODS)
-    widths = {name: max(len(name), *(len(row[name]) for row in rows)) for name in rows[0]}
-    for row in [dict(zip(rows[0], rows[0], strict=True)), *rows]:
-        print("  ".join(row[name].ljust(width) for name, width in widths.items()).rstrip())
-
-
-def markdown_methods() -> str:
-    """The table of methods as Markdown, as it stands in the README."""
-    rows = method_table(METHODS)
-    head = [name for name in rows[0] if name != "summary"]
-    cells = [[f"`{row.pop('method')}`", row.pop("summary"), *row.values()] for row in rows]
-    return "\n".join(markdown(["method", "summary", *head[1:]], cells))
-
-
-def _wrappers() -> str:
-    """Options of every graph builder, one a line."""
-    kinds = {f"--graph.{name}": wrapper for name, (wrapper, _) in WRAPPERS.items()}
-    return f"\noptions of every graph:\n{listing(kinds)}"
-
-
-def _on_any_device() -> str:
-    """Which environments are tensors on the device of the run."""
-    tensors = [name for name, entry in ENVS.items() if "device" in options_of(entry)]
-    return (
-        f"\nwhere --device says: {', '.join(tensors)};\n"
-        f"on the CPU: {', '.join(name for name in ENVS if name not in tensors)}"
-    )
-
-
-NOTES = {"graph": _wrappers, "env": _on_any_device}
-"""What is printed below the listing of a part."""
-
-
 def presets_command(words: list[str]) -> None:
     """List the tasks that have presets, the presets of a task, or print the command of one."""
     text = "List the tasks with presets; with a TASK its presets, with TASK/NAME the whole command."
@@ -192,33 +134,3 @@ def presets_command(words: list[str]) -> None:
     parser.add_argument("name", nargs="?", help="TASK or TASK/NAME; all tasks without it")
     name = parse(parser, words).get("name")
     print(preset_text(name))
-
-
-def _list_command(part: str) -> Callable[[list[str]], int | None]:
-    """The command that lists the entries of a part."""
-
-    def command(words: list[str]) -> None:
-        parse(Parser(f"{part}s", f"List the {PARTS[part].title}s.", [f"{part}s"]), words)
-        print(listing(PARTS[part].table))
-        if part in NOTES:
-            print(NOTES[part]())
-
-    return command
-
-
-Command = Callable[[list[str]], int | None]
-LISTINGS: dict[str, Command] = {f"{part}s": _list_command(part) for part in ("env", "graph")}
-COMMANDS: dict[str, Command] = {
-    "train": train_command,
-    "evaluate": evaluate_command,
-    "ablate": ablate_command,
-    "tune": tune_command,
-    "report": report_command,
-    "messages": messages_command,
-    "animate": animate_command,
-    "inspect": inspect_command,
-    "methods": methods_command,
-    **LISTINGS,
-    "presets": presets_command,
-    "info": info_command,
-}

@@ -5,19 +5,17 @@ from __future__ import annotations
 import argparse
 import inspect
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple, NoReturn, get_type_hints
 
 from docstring_parser import parse as docstring
 
 from graphmarl.checks import check_option
-from graphmarl.envs import ENVS, find_env
-from graphmarl.experiment.train import train
-from graphmarl.graphs import GRAPHS, WRAPPERS, find_graph
-from graphmarl.methods import METHODS, Method, find_method
-from graphmarl.ranges import Copies
+from graphmarl.envs import ENVS
+from graphmarl.graphs import GRAPHS
+from graphmarl.methods import METHODS
+from graphmarl.resolver import Registry, hints_of, options_of
 from graphmarl.resolver import hint as nearest
-from graphmarl.resolver import hints_of, options_of
 from graphmarl.texts import Text, allowed, from_text
 
 
@@ -27,22 +25,17 @@ class Part(NamedTuple):
     Args:
         title: its name in messages.
         table: classes by name.
-        find: the class of a name.
     """
 
     title: str
-    table: Mapping[str, type]
-    find: Callable[[str], type]
+    table: Registry[type[Any]]
 
 
 PARTS = {
-    "method": Part("method", METHODS, find_method),
-    "env": Part("environment", ENVS, find_env),
-    "graph": Part("graph", GRAPHS, find_graph),
+    "method": Part("method", METHODS),
+    "env": Part("environment", ENVS),
+    "graph": Part("graph", GRAPHS),
 }
-LOGGER = "csv, which every run has, and tensorboard, wandb or mlflow, as in csv,tensorboard"
-EVALUATE = "episodes to evaluate after training; writes evaluation.csv"
-
 SLURM = "options of sbatch as submitit names them, as in partition=gpu time=60"
 
 
@@ -163,49 +156,8 @@ def _unknown(name: str, known: Sequence[str]) -> str:
         form = f"'{{{option}: ...}}'" if part == "env" else f"NAME:{option}=..."
         return f"no option is called {name}; write --{part} {form}"
     near = nearest(option, same).replace("mean '", f"mean '--{group}")
-    near += Method.others_with(option) if group == "method." else ""
+    if group == "method.":
+        from graphmarl.methods import Method  # here, as it imports PyTorch
+
+        near += Method.others_with(option)
     return f"no option is called {name}{near}; there are {', '.join(f'--{group}{n}' for n in same)}"
-
-
-def train_parser(names: dict[str, str]) -> Parser:
-    """A parser with the options of `train` and of a method, an environment and a graph.
-
-    Args:
-        names: names of the parts, by `method`, `env` and `graph`.
-    """
-    parser = Parser(
-        "train [--config FILE | --resume RUN]",
-        "Train a method in an environment on an agent graph.",
-        [
-            "train --method nvif_ppo --env gather --graph knn --graph.k 8 --steps 80_000",
-            "train --method qmix --env skirmish --env.map 3m --method.learning_rate 1e-3",
-            "train --resume runs/NAME",
-            "train --config runs/NAME/config.yaml --seed 1",
-        ],
-    )
-    for part, (_, table, _) in PARTS.items():
-        # Taken from the command line before; these entries are for the help alone.
-        text = f"one of {', '.join(table)}, or module:Class"
-        parser.add_argument(f"--{part}", metavar="NAME", default=argparse.SUPPRESS, help=text)
-    parser.add_options(train, skip=(*PARTS, "callbacks", "logger"))
-    parser.add_option("logger", str, LOGGER, "csv")
-    parser.add_option("evaluate", Copies, EVALUATE)
-    # Taken from the command line before, as the names are.
-    parser.add_option("trust", bool, "import code that the file of --config names", False)
-    for part, (_, _, find) in PARTS.items():
-        parser.add_options(find(names[part]), part, skip=("spec",))
-        if part == "graph":
-            for option, (wrapper, argument) in WRAPPERS.items():
-                texts = {p.arg_name: p.description for p in docstring(wrapper.__doc__ or "").params}
-                hint = hints_of(wrapper)[argument]
-                parser.add_option(f"graph.{option}", hint, texts[argument] or "")
-    return parser
-
-
-def first_sentence(entry: Any) -> str:
-    """First line of the documentation of a class.
-
-    Args:
-        entry: the class.
-    """
-    return (inspect.getdoc(entry) or "").splitlines()[0]

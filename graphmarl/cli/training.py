@@ -5,18 +5,32 @@ from __future__ import annotations
 import argparse
 import inspect
 import sys
+from collections.abc import Callable
 from typing import Any
 
-from graphmarl.cli.parsing import EVALUATE, LOGGER, PARTS, Parser, parse, train_parser
+from docstring_parser import parse as docstring
+
+from graphmarl.cli.parsing import PARTS, Parser, parse
+from graphmarl.envs import find_env
 from graphmarl.experiment.evaluate import save_evaluation
 from graphmarl.experiment.presets import with_preset
 from graphmarl.experiment.train import resume, train
 from graphmarl.experiment.trust import check_trust
+from graphmarl.graphs import WRAPPER_ARGUMENTS, WRAPPERS, find_graph
 from graphmarl.methods import find_method
 from graphmarl.ranges import Copies
-from graphmarl.resolver import split_name
+from graphmarl.resolver import hints_of, split_name
 from graphmarl.results.run import Run, read_config
 from graphmarl.texts import Text, from_text
+
+FIND: dict[str, Callable[[str], type]] = {
+    "method": find_method,
+    "env": find_env,
+    "graph": find_graph,
+}
+"""The class of a name, for each part."""
+LOGGER = "csv, which every run has, and tensorboard, wandb or mlflow, as in csv,tensorboard"
+EVALUATE = "episodes to evaluate after training; writes evaluation.csv"
 
 
 def train_command(words: list[str]) -> None:
@@ -86,3 +100,37 @@ def _configuration(chosen: dict[str, str | None], rest: list[str]) -> dict[str, 
     if unknown := [name for name in config if name not in known]:
         raise ValueError(f"{chosen['config']} has {unknown[0]!r}; allowed are {', '.join(known)}")
     return config | given
+
+
+def train_parser(names: dict[str, str]) -> Parser:
+    """A parser with the options of `train` and of a method, an environment and a graph.
+
+    Args:
+        names: names of the parts, by `method`, `env` and `graph`.
+    """
+    parser = Parser(
+        "train [--config FILE | --resume RUN]",
+        "Train a method in an environment on an agent graph.",
+        [
+            "train --method nvif_ppo --env gather --graph knn --graph.k 8 --steps 80_000",
+            "train --method qmix --env skirmish --env.map 3m --method.learning_rate 1e-3",
+            "train --resume runs/NAME",
+            "train --config runs/NAME/config.yaml --seed 1",
+        ],
+    )
+    for part, (_, table) in PARTS.items():
+        # Taken from the command line before; these entries are for the help alone.
+        text = f"one of {', '.join(table)}, or module:Class"
+        parser.add_argument(f"--{part}", metavar="NAME", default=argparse.SUPPRESS, help=text)
+    parser.add_options(train, skip=(*PARTS, "callbacks", "logger"))
+    parser.add_option("logger", str, LOGGER, "csv")
+    parser.add_option("evaluate", Copies, EVALUATE)
+    # Taken from the command line before, as the names are.
+    parser.add_option("trust", bool, "import code that the file of --config names", False)
+    for part, find in FIND.items():
+        parser.add_options(find(names[part]), part, skip=("spec",))
+    for option, argument in WRAPPER_ARGUMENTS.items():
+        wrapper = WRAPPERS[option]
+        texts = {p.arg_name: p.description for p in docstring(wrapper.__doc__ or "").params}
+        parser.add_option(f"graph.{option}", hints_of(wrapper)[argument], texts[argument] or "")
+    return parser

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from graphmarl.envs.counter_rng import CounterRNG
-from graphmarl.ranges import Copies
+from graphmarl.envs.links import edges_of, replicate_edges
+from graphmarl.envs.saved_state import OBSERVED, check_state
+from graphmarl.ranges import Compiled, Copies
 from graphmarl.step import Environment, Spec, Step, check_action
+
+if TYPE_CHECKING:
+    from graphmarl.envs.compiled import CompiledTransition
 
 OUTCOME = ("time", "episode", "reward", "terminated", "truncated")
 BEGIN, ADVANCE, OBSERVE = range(3)
@@ -32,10 +37,16 @@ class Batched(Environment):
     State tensors are never modified in place but replaced, so steps may share them; tensors of a
     step must not be modified in place either.
 
+    `compiled` makes one function of `advance`, `observe` and, unless a subclass sets
+    `compiled_begin` to False, `begin`. What they do may then not depend on the values of tensors;
+    `data_free` is True while they are traced.
+
     Args:
         spec: shapes of the environment.
         num_envs: copies, B.
         device: where the tensors are.
+        compiled: compile the step: yes, no, or `auto`, in runs of `compile_from` steps of each
+            copy. Compiled steps differ from others by rounding.
 
     Attributes:
         time: step number within the episode of each copy.
@@ -46,9 +57,13 @@ class Batched(Environment):
         all_agents: True for each agent.
         zeros: 0 for each agent.
         none_ended: False for each copy.
+        rng: generator of the random numbers.
+        state_names: attributes of the task's state.
+        compile_from: steps of each copy that win back the time of a compilation; None for never.
 
     Raises:
-        ValueError: a number out of range, or a device that this machine does not have.
+        ValueError: a number out of range, a device that this machine does not have, or one that is
+            not the CPU where the step is to be compiled.
     """
 
     time: Int[Tensor, " env"]
@@ -56,23 +71,36 @@ class Batched(Environment):
     reward: Float[Tensor, "env agent"]
     terminated: Bool[Tensor, " env"]
     truncated: Bool[Tensor, " env"]
+    compile_from: int | None = None
+    compiled_begin: ClassVar[bool] = True
 
-    def __init__(self, spec: Spec, num_envs: Copies, device: str | torch.device = "cpu") -> None:
+    def __init__(
+        self,
+        spec: Spec,
+        num_envs: Copies,
+        device: str | torch.device = "cpu",
+        compiled: Compiled = "auto",
+    ) -> None:
         self.spec, self.num_envs, self.device = spec, num_envs, torch.device(device)
+        if compiled is True and self.device.type != "cpu":
+            raise ValueError(f"compiled is True on {device}; allowed are auto and False there")
         pair = (num_envs, spec.num_agents)
-        self._rng = CounterRNG(num_envs, self.device)
+        self.rng = CounterRNG(num_envs, self.device)
         self.all_agents = torch.ones(pair, dtype=torch.bool, device=self.device)
         self.zeros = torch.zeros(pair, device=self.device)
         self.none_ended = torch.zeros(num_envs, dtype=torch.bool, device=self.device)
+        self._team_size = torch.full((spec.num_agents,), float(spec.num_agents), device=self.device)
         self._number = torch.long if spec.action == "discrete" else torch.float32
         self._seed: int | None = None
-        self._fields: tuple[str, ...] = ()
+        self.state_names: tuple[str, ...] = ()
+        self.compiled, self.data_free = compiled, False
+        self._compiles = compiled is True
+        self._compiled: CompiledTransition | None = None
+        self._fields: dict[str, Any] = {}
 
     def replicate_edges(self, links: Int[Tensor, "2 edge"]) -> Int[Tensor, "2 edges"]:
         """Replicate the edges of one copy over the disjoint union of all copies."""
-        agents = self.spec.num_agents
-        first = torch.arange(0, self.num_envs * agents, agents, device=self.device)
-        return (links.to(self.device).unsqueeze(1) + first.unsqueeze(1)).flatten(1)
+        return replicate_edges(links.to(self.device), self.num_envs, self.spec.num_agents)
 
     @abstractmethod
     def begin(self) -> dict[str, Tensor]:
@@ -95,7 +123,8 @@ class Batched(Environment):
     def observe(self) -> dict[str, Any]:
         """Fields of the current `Step` by name: `obs` and any of the optional ones.
 
-        Without `alive` all agents are alive. Reward, ends and time are added by the caller.
+        Without `alive` all agents are alive. Reward, ends and time are added by the caller. `links`
+        may be a mask (env, receiver, sender).
         """
 
     def check_legal(self, action: Tensor) -> None:
@@ -111,24 +140,24 @@ class Batched(Environment):
 
     def uniform(self, *shape: int) -> Float[Tensor, "env ..."]:
         """Uniform reals in [0, 1) for each copy, `(B, *shape)`."""
-        return self._rng.uniform(*shape)
+        return self.rng.uniform(*shape)
 
     def integers(
         self, low: int | Int[Tensor, "*low"], high: int | Int[Tensor, "*high"], *shape: int
     ) -> Int[Tensor, "env ..."]:
         """Random integers from low to high - 1 for each copy, `(B, *shape)`."""
-        return self._rng.integers(low, high, *shape)
+        return self.rng.integers(low, high, *shape)
 
     def shared(self, team: Float[Tensor, " env"]) -> Float[Tensor, "env agent"]:
         """Team reward split equally among the agents."""
-        return (team / self.spec.num_agents).unsqueeze(1).expand(-1, self.spec.num_agents)
+        return team.unsqueeze(1) / self._team_size
 
     def reset(self, seed: int) -> Step:
         """Begin episode 0 of this seed in every copy."""
         if seed < 0:
             raise ValueError(f"seed is {seed}; it must not be negative")
         self._seed = seed
-        self._rng.seed(seed)
+        self.rng.seed(seed)
         self.time = self.episode = torch.zeros_like(self.none_ended, dtype=torch.long)
         self._begin(None)
         self.reward, self.terminated, self.truncated = self.zeros, self.none_ended, self.none_ended
@@ -140,20 +169,66 @@ class Batched(Environment):
         check_action(action, self.spec, self.num_envs)
         self.check_legal(action)
         ended = self.terminated | self.truncated
-        number = int(ended.sum())
+        number = int(ended.count_nonzero())
+        action = action.detach().to(self.device, self._number)
+        if self._compiles and self._compiled is None:
+            from graphmarl.envs.compiled import try_compile  # here, as it imports the compiler
+
+            self._compiled = try_compile(self, action)
+            self._compiles = self._compiled is not None
+        if self._compiled is None or (number and not self.compiled_begin):
+            return self._shown(self.transition(action, number < self.num_envs, number > 0))
+        fields = self._compiled(action)
+        self.remember(fields)
+        return self._shown(fields)
+
+    def transition(
+        self,
+        action: Int[Tensor, "env agent"] | Float[Tensor, "env agent action"],
+        advances: bool,
+        begins: bool,
+    ) -> dict[str, Any]:
+        """Set the next state of every copy; returns the fields of its step.
+
+        Args:
+            action: actions of all agents.
+            advances: whether the episodes of some copies continue.
+            begins: whether those of some have ended.
+        """
+        ended = self.terminated | self.truncated
         self.time = self.time + 1
         reward, terminated = self.zeros, self.none_ended
-        if number < self.num_envs:
-            self._rng.move(self.time, ADVANCE)
-            reward, terminated = self.advance(action.detach().to(self.device, self._number))
-        if number:
+        if advances:
+            self.rng.move(self.time, ADVANCE)
+            reward, terminated = self.advance(action)
+        if begins:
             self.time = self.time.masked_fill(ended, 0)
             self.episode = self.episode + ended
             self._begin(ended)
             reward, terminated = reward.masked_fill(ended.unsqueeze(1), 0), terminated & ~ended
         self.reward, self.terminated = reward, terminated
-        self.truncated = (self.time >= self.spec.horizon) & ~terminated
-        return self._current()
+        late = self.time >= self.spec.horizon
+        self.truncated = late if terminated is self.none_ended else late & ~terminated
+        return self._fields_of_step()
+
+    def remember(self, fields: Mapping[str, Any]) -> None:
+        """Keep what a compiled step has computed; nothing by default.
+
+        Args:
+            fields: fields of the step.
+        """
+        return
+
+    def compile_for(self, steps: int) -> bool:
+        """Compile the step if the option `compiled` says so, or is auto and the run long enough.
+
+        Args:
+            steps: steps of each copy.
+        """
+        if self.compiled == "auto":
+            enough = self.compile_from is not None and steps >= self.compile_from
+            self._compiles = enough and self.device.type == "cpu"
+        return self._compiles
 
     def _running(self) -> int:
         if self._seed is None:
@@ -162,10 +237,10 @@ class Batched(Environment):
 
     def _begin(self, where: Bool[Tensor, " env"] | None) -> None:
         """Reset the state of the copies in `where`, or of all."""
-        self._rng.begin(self.episode)
-        self._rng.move(self.time, BEGIN)
+        self.rng.begin(self.episode)
+        self.rng.move(self.time, BEGIN)
         first = self.begin()
-        self._fields = tuple(first)
+        self.state_names = tuple(first)
         for name, value in first.items():
             if where is not None:
                 mask = where.view(-1, *(1,) * (value.dim() - 1))
@@ -173,7 +248,10 @@ class Batched(Environment):
             setattr(self, name, value)
 
     def _current(self) -> Step:
-        self._rng.move(self.time, OBSERVE)
+        return self._shown(self._fields_of_step())
+
+    def _fields_of_step(self) -> dict[str, Any]:
+        self.rng.move(self.time, OBSERVE)
         outcome: dict[str, Any] = {
             "alive": self.all_agents,
             "reward": self.reward,
@@ -181,14 +259,24 @@ class Batched(Environment):
             "truncated": self.truncated,
             "time": self.time,
         }
-        return Step(**(outcome | self.observe()))
+        return outcome | self.observe()
+
+    def _shown(self, fields: dict[str, Any]) -> Step:
+        """The step of its fields, in which links may be a mask."""
+        self._fields = fields
+        links = fields.get("links")
+        if links is not None and links.dtype == torch.bool:
+            fields = dict(fields, links=edges_of(links))
+        return Step(**fields)
 
     def state_dict(self) -> dict[str, Any]:
-        """Seed, counters, the last step's outcome and the task's state."""
-        seed = self._running()
-        return {"seed": seed} | {
-            name: getattr(self, name).clone() for name in (*OUTCOME, *self._fields)
-        }
+        """Seed, counters, the last step's outcome and the task's state; the step if compiled."""
+        state: dict[str, Any] = {"seed": self._running()}
+        state |= {name: getattr(self, name).clone() for name in (*OUTCOME, *self.state_names)}
+        if self._compiles:
+            # Observed again without compilation, it would differ by rounding.
+            state[OBSERVED] = vars(self._shown(self._fields).clone())
+        return state
 
     def load_state_dict(self, state: Mapping[str, Any]) -> Step:
         """Restore a saved state.
@@ -196,25 +284,17 @@ class Batched(Environment):
         Raises:
             ValueError: the state is of another environment or another number of copies.
         """
-        came = len(state["time"])
-        if came != self.num_envs:
-            raise ValueError(f"the state is of {came} copies; this has num_envs = {self.num_envs}")
         if self._seed is None:
             self.reset(0)  # `begin` names the attributes of the state
-        own = self.state_dict()
-        if own.keys() != state.keys():
-            raise ValueError(f"the state has {', '.join(state)}; this has {', '.join(own)}")
-        saved = {name: state[name] for name in (*OUTCOME, *self._fields)}
-        for name, value in saved.items():
-            there = own[name]
-            if value.shape != there.shape or value.dtype != there.dtype:
-                raise ValueError(
-                    f"the state's {name} is {value.dtype} of shape {tuple(value.shape)}; "
-                    f"this has {there.dtype} of shape {tuple(there.shape)}"
-                )
+        shown = state.get(OBSERVED)
+        names = (*OUTCOME, *self.state_names)
+        check_state(state, self.state_dict(), names, self.num_envs)
         self._seed = int(state["seed"])
-        self._rng.seed(self._seed)
-        for name, value in saved.items():
-            setattr(self, name, value.to(self.device, copy=True))
-        self._rng.begin(self.episode)
-        return self._current()
+        self.rng.seed(self._seed)
+        for name in names:
+            setattr(self, name, state[name].to(self.device, copy=True))
+        self.rng.begin(self.episode)
+        if self.compiled == "auto":
+            self._compiles = shown is not None
+        kept = None if shown is None else vars(Step(**shown).to(self.device))
+        return self._shown(kept or self._fields_of_step())

@@ -38,7 +38,12 @@ class CounterRNG:
     Args:
         num_envs: copies, B.
         device: device of the numbers, which are the same on all devices.
+
+    Attributes:
+        root: hash of the seed and each copy.
     """
+
+    root: Int[Tensor, " env"]
 
     def __init__(self, num_envs: int, device: str | torch.device = "cpu") -> None:
         self.num_envs, self.device = num_envs, torch.device(device)
@@ -49,7 +54,7 @@ class CounterRNG:
     def seed(self, seed: int) -> None:
         """Seed the generator and move to episode 0."""
         key = mix(torch.tensor(signed(seed + GOLDEN), device=self.device))
-        self._root = mix(key + self._copies)
+        self.root = mix(key + self._copies)
         self._time = self._episode = torch.zeros_like(self._copies)
         self._next, self._key = 0, None
 
@@ -67,7 +72,7 @@ class CounterRNG:
         if count > len(self._places):
             self._places = torch.arange(count, device=self.device) * GOLDEN
         if self._key is None:
-            self._key = mix(self._root + (self._episode + 1) * GOLDEN)
+            self._key = mix(self.root + (self._episode + 1) * GOLDEN)
         start = self._key + self._time * signed(GOLDEN << STEP_BITS) + signed(self._next * GOLDEN)
         self._next += count
         assert self._next & (2**PHASE_BITS - 1), "a phase has fewer than 2**22 draws for each copy"

@@ -52,6 +52,7 @@ def fit_run(
         if rank() == 0:
             opened.enter_context(RunLock(run.path))
         saved = run.saved()
+        env.compile_for(config.config["steps"] // (env.num_envs * num_ranks()))
         done = int(saved[-1].stem.removeprefix("step_")) if saved else 0
         # Only the first process has loggers besides the tables.
         loggers = opened.enter_context(opened_loggers("csv" if rank() else logger, run, done))

@@ -9,7 +9,6 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from graphmarl.experiment.config import Named
-from graphmarl.experiment.suite import SUITE
 from graphmarl.experiment.suite_types import Benchmark
 from graphmarl.methods import find_method
 from graphmarl.resolver import split_name
@@ -45,6 +44,8 @@ class Preset(NamedTuple):
 
 def benchmarks() -> dict[str, Benchmark]:
     """The benchmarks of all families, by task."""
+    from graphmarl.experiment.suite import SUITE  # here, as it imports the environments it names
+
     return {name: each for family in SUITE.values() for name, each in family.benchmarks.items()}
 
 

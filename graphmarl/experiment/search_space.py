@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Union, get_args, get_origin
 from graphmarl.checks import check_option
 from graphmarl.envs import find_env
 from graphmarl.experiment.sweep import PARTS, Cell, combined, written
-from graphmarl.graphs import WRAPPERS, find_graph
+from graphmarl.graphs import WRAPPER_ARGUMENTS, WRAPPERS, find_graph
 from graphmarl.methods import find_method
 from graphmarl.ranges import unwrapped
 from graphmarl.resolver import hint, hints_of, split_name
@@ -165,7 +165,8 @@ def option_types(part: str, name: str) -> dict[str, Any]:
         return dict(list(hints_of(find_method(name)).items())[1:])
     if part == "env":
         return dict(hints_of(find_env(name)))
-    wrapped = {option: hints_of(cls)[argument] for option, (cls, argument) in WRAPPERS.items()}
+    arguments = WRAPPER_ARGUMENTS.items()
+    wrapped = {option: hints_of(WRAPPERS[option])[argument] for option, argument in arguments}
     return {**hints_of(find_graph(name)), **wrapped}
 
 

@@ -1,36 +1,13 @@
-"""Registry of graph builders, and construction by name."""
+"""Construction of graph builders by name."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
+from graphmarl.graphs import GRAPHS, WRAPPER_ARGUMENTS, WRAPPERS
 from graphmarl.graphs.base import GraphBuilder
-from graphmarl.graphs.direction import Directional
-from graphmarl.graphs.distance import KNN, Radius
-from graphmarl.graphs.shuffle import ShuffleEdges
-from graphmarl.graphs.topology import Complete, Links, NoEdges, Random
-from graphmarl.graphs.wrappers import Delay, DropEdges, Refresh
 from graphmarl.resolver import construct, joined, lookup, split_name, typed
-
-GRAPHS: dict[str, type[GraphBuilder]] = {
-    "knn": KNN,
-    "radius": Radius,
-    "directional": Directional,
-    "complete": Complete,
-    "none": NoEdges,
-    "random": Random,
-    "links": Links,
-}
-
-WRAPPERS: dict[str, tuple[type[GraphBuilder], str]] = {
-    "shuffle": (ShuffleEdges, "shuffle"),
-    "refresh": (Refresh, "every"),
-    "delay": (Delay, "steps"),
-    "drop": (DropEdges, "p"),
-}
-"""Options of every graph, from the innermost to the outermost: the wrapper that each adds, and the
-argument of it that it sets."""
 
 
 def make_graph(graph: str | GraphBuilder, **options: Any) -> GraphBuilder:
@@ -58,9 +35,10 @@ def make_graph(graph: str | GraphBuilder, **options: Any) -> GraphBuilder:
     kind = find_graph(name)
     own = {key: value for key, value in options.items() if key not in WRAPPERS}
     builder = construct("graph", name, kind, own, others=tuple(WRAPPERS))
-    for option, (wrapper, argument) in WRAPPERS.items():
+    for option, argument in WRAPPER_ARGUMENTS.items():
         if option in options:
-            builder = construct(option, name, wrapper, {argument: options[option]}, builder)
+            given = {argument: options[option]}
+            builder = construct(option, name, WRAPPERS[option], given, builder)
     return builder
 
 
@@ -72,9 +50,9 @@ def typed_graph(name: str, options: Mapping[str, Any]) -> dict[str, Any]:
         options: its options, and those of the wrappers.
     """
     found = typed(find_graph(name), {k: v for k, v in options.items() if k not in WRAPPERS})
-    for option, (wrapper, argument) in WRAPPERS.items():
+    for option, argument in WRAPPER_ARGUMENTS.items():
         if option in options:
-            found[option] = typed(wrapper, {argument: options[option]})[argument]
+            found[option] = typed(WRAPPERS[option], {argument: options[option]})[argument]
     return found
 
 

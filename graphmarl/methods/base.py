@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Mapping
 from typing import ClassVar, Literal
 
 from graphmarl.learners import Learner
@@ -97,32 +95,3 @@ def methods_for(action: Action) -> list[str]:
     from graphmarl.methods import METHODS
 
     return [name for name, cls in METHODS.items() if getattr(cls, action, False)]
-
-
-COLUMNS = {
-    "discrete": "discrete",
-    "continuous": "continuous",
-    "needs_state": "needs state",
-    "recurrent": "recurrent",
-    "sends_messages": "messages",
-    "pictures": "pictures",
-    "any_number": "any number of agents",
-    "needs_position": "needs positions",
-}
-"""Class attributes of `Method` and their titles in the table of methods."""
-
-
-def method_table(methods: Mapping[str, type[Learner]]) -> list[dict[str, str]]:
-    """One row for each method: name, what it supports and needs, and its summary.
-
-    Args:
-        methods: classes by name.
-    """
-    rows = []
-    for name, cls in methods.items():
-        row = {"method": name}
-        for attribute, title in COLUMNS.items():
-            value = getattr(cls, attribute, "")
-            row[title] = "yes" if value is True else value or ""
-        rows.append(row | {"summary": (inspect.getdoc(cls) or "").splitlines()[0]})
-    return rows

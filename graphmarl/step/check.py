@@ -38,8 +38,8 @@ def check_action(action: Tensor, spec: Spec, num_envs: int) -> None:
     if discrete and (action.is_floating_point() or action.is_complex()):
         raise ValueError(f"action has type {action.dtype}; discrete actions are integers")
     low, high = (0, spec.num_actions - 1) if discrete else (-1, 1)
-    outside = ~((action >= low) & (action <= high))
-    if outside.any():
+    if not torch.equal(action, action.clamp(low, high)):  # also where it is NaN
+        outside = ~((action >= low) & (action <= high))
         where = outside.nonzero()[0].tolist()
         value = action[tuple(where)].item()
         raise ValueError(

@@ -203,6 +203,16 @@ class Environment(Checked, ABC):
         """
         raise NotImplementedError(f"{type(self).__name__} has nothing to draw")
 
+    def compile_for(self, steps: int) -> bool:
+        """Compile `step` in a run that is long enough to win the time back; returns whether.
+
+        Nothing by default; `Batched` can.
+
+        Args:
+            steps: steps of each copy in the run.
+        """
+        return False
+
     def close(self) -> None:
         """Release processes and engines."""
         return

@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from graphmarl.checks import bounded_or_default
-from graphmarl.envs.particle.physics import Gaps, Physics
+from graphmarl.envs.particle.physics import Gaps, Physics, planes
 from graphmarl.envs.particle.placement import check_room, poisson_disc
 from graphmarl.envs.particle.world import AgentProperties, Particle, parts
 from graphmarl.ranges import NonNegativeInt, PositiveFloat
@@ -25,27 +25,35 @@ class Cover(NamedTuple):
 
     Args:
         distance: from each landmark to its closest agent.
-        agent: index of that agent.
+        total: sum of the distances.
+        agent: index of that agent, or None where it is not needed.
         second: distance to the second closest agent, or None where it is not needed.
     """
 
     distance: Float[Tensor, "env landmark"]
-    agent: Int[Tensor, "env landmark"]
+    total: Float[Tensor, " env"]
+    agent: Int[Tensor, "env landmark"] | None = None
     second: Float[Tensor, "env landmark"] | None = None
 
     @classmethod
-    def of(cls, squared: Float[Tensor, "env agent landmark"], second: bool) -> Cover:
-        """Compute the coverage from squared distances."""
+    def of(cls, squared: Float[Tensor, "env agent landmark"], paid: CoverReward) -> Cover:
+        """Compute what a reward needs of the coverage from squared distances."""
+        if paid == "team":
+            distance = squared.amin(1).sqrt_()
+            return cls(distance, distance.sum(1))
         least, agent = squared.min(1)
-        if not second:
-            return cls(least.sqrt(), agent)
+        distance = least.sqrt_()
+        total = distance.sum(1)
+        if paid == "agent":
+            return cls(distance, total, agent)
         others = squared.scatter(1, agent.unsqueeze(1), torch.inf)
-        return cls(least.sqrt(), agent, others.amin(1).sqrt())
+        return cls(distance, total, agent, others.amin(1).sqrt())
 
     def charge(
         self, cost: Float[Tensor, "env landmark"], like: Float[Tensor, "env agent"]
     ) -> Float[Tensor, "env agent"]:
         """Cost of each agent if each landmark's cost is charged to its closest agent."""
+        assert self.agent is not None, "the reward of an agent needs the closest one"
         return torch.zeros_like(like).scatter_add(1, self.agent, cost)
 
 
@@ -79,11 +87,13 @@ class Covering(Particle):
         spread: weight of the sum of log(1 + d_ij) over ordered pairs; 0 for none.
         quirk: select the nearest by the public scenarios' wrong distance.
         contact_distance: contact distance of every pair; the sum of the radii by default.
-        world: action, horizon, num_envs and device.
+        world: action, horizon, num_envs, device and compiled.
     """
 
     landmarks: Float[Tensor, "env landmark 2"]
     collided: Float[Tensor, " env"]
+    # Landmarks are drawn until there are enough.
+    compiled_begin = False
 
     def __init__(
         self,
@@ -117,8 +127,10 @@ class Covering(Particle):
         sizes = torch.tensor(properties.size, device=self.device)
         self._touch = (sizes[:, None] + sizes).square()
         self._price = price.to(self.device) if isinstance(price, Tensor) else price
-        self._apart, self._paid, self.spread, self._quirk = apart, reward, spread, quirk
+        self._apart, self.spread, self._quirk = apart, spread, quirk
+        self._paid: CoverReward = reward
         self._covered: tuple[Tensor, Tensor, Gaps, Cover] | None = None
+        self._fixed: tuple[Tensor, Tensor] | None = None
 
     def begin(self) -> dict[str, Tensor]:
         """Sample agents at rest, and landmarks with a minimum distance."""
@@ -137,9 +149,13 @@ class Covering(Particle):
         squared, cover = self.gaps().squared, self.cover()[1]
         touching = (squared < self._touch).float()
         collisions = touching.sum(2)
-        self.collided = self.collided + collisions.mean(1)
-        fines = collisions if isinstance(self._price, float) else (touching * self._price).sum(2)
-        team = -cover.distance.sum(1) - fines.sum(1)
+        all_collisions = collisions.sum(1)
+        self.collided = self.collided + all_collisions / self.spec.num_agents
+        fines, all_fines = collisions, all_collisions
+        if isinstance(self._price, Tensor):
+            fines = (touching * self._price).sum(2)
+            all_fines = fines.sum(1)
+        team = -cover.total - all_fines
         bonus = None
         if self.spread:
             # Distances to oneself are infinite; they are no pairs.
@@ -163,10 +179,16 @@ class Covering(Particle):
         """Gaps from agents to landmarks and their coverage, cached for each state."""
         held = self._covered
         if held is None or held[0] is not self.position or held[1] is not self.landmarks:
-            gaps = Gaps.between(self.position, self.landmarks)
-            cover = Cover.of(gaps.squared, self._paid == "difference")
+            gaps = Gaps.of(self._look()[1], self._landmark_planes())
+            cover = Cover.of(gaps.squared, self._paid)
             self._covered = held = (self.position, self.landmarks, gaps, cover)
         return held[2], held[3]
+
+    def _landmark_planes(self) -> Tensor:
+        held = self._fixed
+        if held is None or held[0] is not self.landmarks:
+            self._fixed = held = (self.landmarks, planes(self.landmarks))
+        return held[1]
 
     def observe(self) -> dict[str, Any]:
         """Own velocity and position, the nearest landmarks and the nearest other agents."""
@@ -179,7 +201,7 @@ class Covering(Particle):
             "obs": torch.cat(seen, 2),
             "info": {
                 "team_return": self.team_return,
-                "distance": cover.distance.mean(1),
+                "distance": cover.total / self.spec.num_agents,
                 "collisions": self.mean_of(self.collided),
             },
         }

@@ -6,7 +6,15 @@ import torch
 
 from graphmarl.envs.particle.covering import Covering, CoverReward, usual_width
 from graphmarl.envs.particle.world import ActionKind, AgentProperties, row_for
-from graphmarl.ranges import Agents, Copies, Device, NonNegativeInt, PositiveFloat, PositiveInt
+from graphmarl.ranges import (
+    Agents,
+    Compiled,
+    Copies,
+    Device,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+)
 
 HALF_WIDTHS = {4: 1.0, 8: 1.5, 16: 2.2, 30: 3.0, 100: 5.0}
 BIG_SIZES = {30: 0.10, 100: 0.15}
@@ -57,6 +65,7 @@ class HeterogeneousNavigation(Covering):
         horizon: steps after which an episode is truncated.
         num_envs: copies, B.
         device: where the tensors are.
+        compiled: compile the step: yes, no, or `auto`, in runs of 200,000 steps of each copy.
 
     Shapes:
         obs (B, N, 26): own velocity and position, then gaps to landmarks and others, nearest first.
@@ -79,6 +88,7 @@ class HeterogeneousNavigation(Covering):
         horizon: PositiveInt = 25,
         num_envs: Copies = 16,
         device: Device = "cpu",
+        compiled: Compiled = "auto",
     ) -> None:
         if num_agents < 2 or num_agents % 2:
             raise ValueError(f"num_agents is {num_agents}; allowed are 2, 4, 6, ...")
@@ -102,4 +112,5 @@ class HeterogeneousNavigation(Covering):
             horizon=horizon,
             num_envs=num_envs,
             device=device,
+            compiled=compiled,
         )

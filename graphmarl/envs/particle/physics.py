@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -18,34 +17,35 @@ COASTING = TIME_STEP / DAMPING
 REACH = 100 * CONTACT_MARGIN
 
 
-@dataclass(frozen=True)
-class Gaps:
+class Gaps(NamedTuple):
     """Pairwise displacements from one set of points to another.
 
     Args:
-        x: displacement from point i to point j, to the right.
-        y: displacement from point i to point j, upwards.
-        squared: squared distance; infinite from a point to itself.
+        offset: displacements from point i to point j, to the right and upwards.
+        squared: squared distances; infinite from a point to itself.
     """
 
-    x: Float[Tensor, "env from to"]
-    y: Float[Tensor, "env from to"]
+    offset: Float[Tensor, "env 2 from to"]
     squared: Float[Tensor, "env from to"]
 
     @classmethod
     def between(cls, here: Float[Tensor, "env from 2"], there: Float[Tensor, "env to 2"]) -> Gaps:
         """Displacements from the points `here` to `there`, which may be the same tensor."""
-        x = there[:, None, :, 0] - here[:, :, None, 0]
-        y = there[:, None, :, 1] - here[:, :, None, 1]
-        squared = (x * x).addcmul_(y, y)
+        gaps = cls.of(planes(here), planes(there))
         if there is here:
-            squared.diagonal(dim1=1, dim2=2).fill_(torch.inf)
-        return cls(x, y, squared)
+            gaps.squared.diagonal(dim1=1, dim2=2).fill_(torch.inf)
+        return gaps
+
+    @classmethod
+    def of(cls, here: Float[Tensor, "env 2 from"], there: Float[Tensor, "env 2 to"]) -> Gaps:
+        """Displacements between points whose coordinates are `planes`."""
+        offset = there.unsqueeze(2) - here.unsqueeze(3)
+        x, y = offset.unbind(1)
+        return cls(offset, (x * x).addcmul_(y, y))
 
     def part(self, here: slice, there: slice) -> Gaps:
         """Restrict the displacements to slices of both sets."""
-        where = (slice(None), here, there)
-        return Gaps(self.x[where], self.y[where], self.squared[where])
+        return Gaps(self.offset[:, :, here, there], self.squared[:, here, there])
 
     def nearest(
         self, number: int, seen_from: Float[Tensor, "env from 2"] | None = None
@@ -60,13 +60,19 @@ class Gaps:
         """
         far = self.squared
         if seen_from is not None:
-            wrong = (self.x - seen_from[..., :1]).square() + (self.y - seen_from[..., 1:]).square()
-            far = torch.where(far < torch.inf, wrong, torch.inf)
+            x, y = (self.offset - planes(seen_from).unsqueeze(3)).square().unbind(1)
+            far = torch.where(far < torch.inf, x + y, torch.inf)
         return far.topk(number, largest=False).indices
 
     def to(self, chosen: Int[Tensor, "env from number"]) -> Float[Tensor, "env from twice"]:
         """Displacements to the chosen points, flattened to `x, y, x, y, ...`."""
-        return torch.stack([self.x.gather(2, chosen), self.y.gather(2, chosen)], 3).flatten(2)
+        index = chosen.unsqueeze(1).expand(-1, 2, -1, -1)
+        return self.offset.gather(3, index).permute(0, 2, 3, 1).flatten(2)
+
+
+def planes(points: Float[Tensor, "env point 2"]) -> Float[Tensor, "env 2 point"]:
+    """Coordinates of points, contiguous for each axis."""
+    return points.transpose(1, 2).contiguous()
 
 
 class Physics:
@@ -100,6 +106,7 @@ class Physics:
 
     Attributes:
         contact: contact distances, (E, E).
+        itself: infinite from an entity to itself, else 0, (E, E).
     """
 
     def __init__(
@@ -126,17 +133,29 @@ class Physics:
         both = can_touch[:, None] & can_touch & free[:, None]
         self._near = torch.where(both, (self.contact + REACH).square(), 0)
         self._response = torch.where(free, TIME_STEP / masses, 0)[:, None]
+        self.itself = torch.zeros_like(self.contact).fill_diagonal_(torch.inf)
 
-    def push(self, gaps: Gaps) -> Float[Tensor, "env entity 2"]:
-        """Sum of the contact forces on each entity."""
-        near = (gaps.squared < self._near).flatten().nonzero().squeeze(1)
-        distance = gaps.squared.flatten()[near].sqrt()
-        overlap = self.contact.flatten()[near % self.contact.numel()] - distance
-        strength = softplus(overlap / CONTACT_MARGIN) / distance.clamp(min=1e-30)
-        # Dense before the sum, so that the order of summation is the same on every device.
-        full = torch.zeros_like(gaps.squared)
-        full.view(-1)[near] = strength * (-CONTACT_FORCE * CONTACT_MARGIN)
-        return torch.stack([(full * gaps.x).sum(2), (full * gaps.y).sum(2)], 2)
+    def push(self, gaps: Gaps, dense: bool = False) -> Float[Tensor, "env entity 2"] | None:
+        """Sum of the contact forces on each entity, or None if there are none.
+
+        Args:
+            gaps: displacements between the entities.
+            dense: compute the forces of all pairs, not only of those within reach.
+        """
+        near = gaps.squared < self._near
+        if dense:
+            strength = contact_force(self.contact, gaps.squared.sqrt())
+            full = torch.where(near, strength, 0.0)
+        else:
+            pairs = near.flatten().nonzero()
+            if not pairs.numel():
+                return None
+            pairs = pairs.squeeze(1)
+            contact = self.contact.flatten()[pairs % self.contact.numel()]
+            # Dense before the sum, so that the order of summation is the same on every device.
+            full = torch.zeros_like(gaps.squared)
+            full.view(-1)[pairs] = contact_force(contact, gaps.squared.flatten()[pairs].sqrt())
+        return (full.unsqueeze(1) * gaps.offset).sum(3).transpose(1, 2)
 
     def step(
         self,
@@ -144,6 +163,7 @@ class Physics:
         velocity: Float[Tensor, "env entity 2"],
         force: Float[Tensor, "env entity 2"],
         gaps: Gaps,
+        dense: bool = False,
     ) -> tuple[Float[Tensor, "env entity 2"], Float[Tensor, "env entity 2"]]:
         """Position and velocity one step later.
 
@@ -152,10 +172,19 @@ class Physics:
             velocity: velocities of all entities; 0 for entities that do not move.
             force: forces on all entities, without those of contacts.
             gaps: displacements between the entities at `position`.
+            dense: compute the contact forces of all pairs, not only of those within reach.
         """
-        change = (force + self.push(gaps)) * self._response
+        push = self.push(gaps, dense)
+        change = (force if push is None else force + push) * self._response
         after = torch.add(change, velocity, alpha=1 - DAMPING)
         if self.limit is not None:
             after = after * (self.limit / after.norm(dim=2, keepdim=True)).clamp(max=1)
         carries = after if self.order == "velocity" else velocity
         return torch.add(position, carries, alpha=TIME_STEP), after
+
+
+def contact_force(contact: Tensor, distance: Tensor) -> Tensor:
+    """Contact force of pairs, as a multiple of the displacement from the first to the second."""
+    overlap = contact - distance
+    strength = softplus(overlap / CONTACT_MARGIN) / distance.clamp(min=1e-30)
+    return strength * (-CONTACT_FORCE * CONTACT_MARGIN)

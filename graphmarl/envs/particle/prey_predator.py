@@ -14,6 +14,7 @@ from graphmarl.envs.particle.physics import Physics
 from graphmarl.envs.particle.world import ActionKind, AgentProperties, Particle, parts, row_for
 from graphmarl.ranges import (
     Agents,
+    Compiled,
     Copies,
     Device,
     NonNegativeInt,
@@ -107,6 +108,7 @@ class PreyPredator(Particle):
         horizon: steps after which an episode is truncated.
         num_envs: copies, B.
         device: where the tensors are.
+        compiled: compile the step: yes, no, or `auto`, in runs of 200,000 steps of each copy.
 
     Shapes:
         obs (B, N, 34): own velocity and position, gaps to obstacles, other adversaries and prey,
@@ -136,6 +138,7 @@ class PreyPredator(Particle):
         horizon: PositiveInt = 25,
         num_envs: Copies = 16,
         device: Device = "cpu",
+        compiled: Compiled = "auto",
     ) -> None:
         size = row_for(SIZES, num_agents)
         prey = bounded_or_default("num_prey", num_prey, 1, 10_000, size.num_prey)
@@ -153,7 +156,7 @@ class PreyPredator(Particle):
         widths = {name: 2 * number for name, number in self._sight.items()}
         layout = parts(velocity=2, position=2, **widths, prey_velocity=widths["prey"])
         state_size = 4 * (num_agents + prey) + 2 * obstacles
-        world = (width, layout, state_size, action, horizon, num_envs, device)
+        world = (width, layout, state_size, action, horizon, num_envs, device, compiled)
         super().__init__(physics, properties, *world)
         self._paid, self._touch = reward, size.adversary + size.prey
         last = num_agents + prey

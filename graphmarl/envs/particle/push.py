@@ -11,7 +11,15 @@ from torch import Tensor
 from graphmarl.checks import bounded_or_default
 from graphmarl.envs.particle.physics import Physics
 from graphmarl.envs.particle.world import ActionKind, AgentProperties, Particle, parts, row_for
-from graphmarl.ranges import Agents, Copies, Device, NonNegativeInt, PositiveFloat, PositiveInt
+from graphmarl.ranges import (
+    Agents,
+    Compiled,
+    Copies,
+    Device,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+)
 from graphmarl.step import Scene
 
 INSET, FAR_ENOUGH = 0.2, 1.2
@@ -78,6 +86,7 @@ class Push(Particle):
         horizon: steps after which an episode is truncated.
         num_envs: copies, B.
         device: where the tensors are.
+        compiled: compile the step: yes, no, or `auto`, in runs of 200,000 steps of each copy.
 
     Shapes:
         obs (B, N, 8 + 2 agents_seen): own velocity and position, gaps to ball, target and others,
@@ -103,6 +112,7 @@ class Push(Particle):
         horizon: PositiveInt = 25,
         num_envs: Copies = 16,
         device: Device = "cpu",
+        compiled: Compiled = "auto",
     ) -> None:
         size = row_for(SIZES, num_agents)
         width = size.half_width if half_width is None else half_width
@@ -120,7 +130,7 @@ class Push(Particle):
         )
         layout = parts(velocity=2, position=2, ball=2, target=2, agents=2 * self._met)
         properties, state_size = AgentProperties.alike(num_agents, size.agent), 4 * num_agents + 6
-        world = (width, layout, state_size, action, horizon, num_envs, device)
+        world = (width, layout, state_size, action, horizon, num_envs, device, compiled)
         super().__init__(physics, properties, *world)
         self._paid, self._touch = reward, size.agent + size.ball
 

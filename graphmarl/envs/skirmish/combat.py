@@ -42,6 +42,25 @@ class Orders:
     walks: Tensor
 
 
+@dataclass
+class Plan:
+    """What does not change within a step.
+
+    Args:
+        orders: orders of the commanded units; None without any.
+        ordered: targets of the orders, 0 where there is none.
+        attacker: slot that each free unit may retaliate against.
+        resents: 1 for free units that have one and can hit it.
+        reload: seconds between two shots of each unit.
+    """
+
+    orders: Orders | None
+    ordered: Tensor | None
+    attacker: Tensor
+    resents: Tensor
+    reload: Tensor
+
+
 def late(drawn: Tensor) -> Tensor:
     """Random weapon delay after a shot, -1/16 to 2/16 seconds, from draws in [0, 1)."""
     return (3 * drawn - 1) * SECONDS
@@ -77,11 +96,11 @@ class Combat:
         self.rule = TargetRule(stats, free, foes, threat)
         self.movement = Movement(stats, walkable, passable)
         self.volley = Volley(stats)
-        self.reach = stats.reach.flatten()
-        self.armed = stats.column(lambda unit: unit.damage > 0)
+        self.squared_reach = stats.reach.square().flatten()
+        armed = stats.column(lambda unit: unit.damage > 0)
         self.charge = ENERGY_RATE * SECONDS * (stats.heals > 0)
         self.healing = bool((stats.heals > 0).any())
-        self.can = stats.can.flatten()
+        self.can, self.hits = stats.can.flatten(), (stats.can * armed).flatten()
         self.recovers = bool((stats.shield > 0).any())
         self.grows = bool((stats.zerg > 0).any())
 
@@ -94,44 +113,54 @@ class Combat:
             delay: additional weapon delay of each unit after a shot, in seconds, `(N, B)`.
         """
         state = CombatState(**vars(state))
+        plan = self._plan(state, orders, delay)
         shot = torch.full_like(state.target, NO_UNIT)
         for _ in range(LOOPS):
-            shot = self._loop(state, orders, delay, shot)
+            shot = self._loop(state, plan, shot)
         alive = state.alive
         held = state.grudge[: self.commanded]
         state.grudge = torch.cat([held, self.rule.resent(state, shot, alive)])
         return state
 
-    def _loop(
-        self, state: CombatState, orders: Orders | None, delay: Tensor, shot: Tensor
-    ) -> Tensor:
+    def _plan(self, state: CombatState, orders: Orders | None, delay: Tensor) -> Plan:
+        grudge = state.grudge[self.free]
+        attacker = grudge.clamp(0)
+        resents = (grudge != NO_UNIT).float()
+        resents = resents * self.can.take(self.stats.row[self.free] + attacker)
+        ordered = None if orders is None else orders.target.clamp(0)
+        return Plan(orders, ordered, attacker, resents, self.stats.period + delay)
+
+    def _loop(self, state: CombatState, plan: Plan, shot: Tensor) -> Tensor:
         alive = state.alive
         chosen = self.rule.choose(state, alive)
-        if orders is not None:
-            target_alive = alive.gather(0, orders.target.clamp(0)) > 0
-            given = torch.where(target_alive, orders.target, NO_UNIT)
+        if plan.orders is not None and plan.ordered is not None:
+            target_alive = alive.gather(0, plan.ordered) > 0
+            given = torch.where(target_alive, plan.orders.target, NO_UNIT)
             chosen = torch.cat([given, chosen])
         state.target = chosen
         aim, has = chosen.clamp(0), (chosen != NO_UNIT).float()
-        reach = self.reach.take(self.stats.row + aim)
-        walks = self._walk(state, orders, aim, has, reach, alive)
+        pair = self.stats.row + aim
+        reach = self.squared_reach.take(pair)
+        walks = self._walk(state, plan, aim, has, reach, alive)
         self.movement.separate(state, walks, alive)
-        near = self._near(state, aim, reach) * has * alive
+        near = self._near(state, state.x.gather(0, aim), state.y.gather(0, aim), reach)
+        near = near * has * alive
         state.cooldown = state.cooldown - SECONDS
         # A weapon fires in the loop nearest to its ready time; the remainder is carried over.
         idle = at_most(state.cooldown, -SECONDS / 2)
         state.cooldown = state.cooldown * (1 - idle)
-        usable = self.can.take(self.stats.row + aim)
-        fires = near * at_most(state.cooldown, SECONDS / 2) * self.armed * usable
+        fires = near * at_most(state.cooldown, SECONDS / 2) * self.hits.take(pair)
         self.volley.strike(state, aim, fires, alive)
-        state.cooldown = state.cooldown + fires * (self.stats.period + delay)
-        self._recover(state, aim, near * usable)
+        state.cooldown = torch.addcmul(state.cooldown, fires, plan.reload)
+        if self.healing:
+            self._heal(state, aim, near * self.can.take(pair))
+        self._recover(state)
         return torch.where(fires > 0, aim, shot)
 
     def _walk(
         self,
         state: CombatState,
-        orders: Orders | None,
+        plan: Plan,
         aim: Tensor,
         has: Tensor,
         reach: Tensor,
@@ -139,8 +168,9 @@ class Combat:
     ) -> Tensor:
         """Move units towards their targets or points; returns 1 for moving units."""
         x, y = state.x.gather(0, aim), state.y.gather(0, aim)
-        near = self._near(state, aim, reach)
-        to_x, to_y, walks = self._errand(state, alive)
+        near = self._near(state, x, y, reach)
+        to_x, to_y, walks = self._errand(state, plan, alive)
+        orders = plan.orders
         if orders is not None:
             to_x, to_y = torch.cat([orders.x, to_x]), torch.cat([orders.y, to_y])
             walks = torch.cat([orders.walks, walks])
@@ -148,38 +178,43 @@ class Combat:
         self.movement.walk(state, torch.lerp(to_x, x, has), torch.lerp(to_y, y, has), walks)
         return walks
 
-    def _errand(self, state: CombatState, alive: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _errand(
+        self, state: CombatState, plan: Plan, alive: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Destinations of the game's AI for units without a target."""
-        x, y, grudge = state.x, state.y, state.grudge[self.free]
-        other = grudge.clamp(0)
-        retaliates = (grudge != NO_UNIT).float() * alive.gather(0, other)
-        retaliates = retaliates * self.can.take(self.stats.row[self.free] + other)
+        x, y = state.x, state.y
+        retaliates = plan.resents * alive.gather(0, plan.attacker)
         to_x, to_y = state.goal_x.expand_as(retaliates), state.goal_y.expand_as(retaliates)
         if self.goal == "foe":
             gaps = self.rule.gaps(state, alive, self.rule.hostile)
             nearest = least(gaps, self.rule.column)[0].clamp(0)
             to_x, to_y = x.gather(0, nearest), y.gather(0, nearest)
-        to_x = torch.lerp(to_x, x.gather(0, other), retaliates)
-        to_y = torch.lerp(to_y, y.gather(0, other), retaliates)
+        to_x = torch.lerp(to_x, x.gather(0, plan.attacker), retaliates)
+        to_y = torch.lerp(to_y, y.gather(0, plan.attacker), retaliates)
         return to_x, to_y, retaliates if self.goal == "stay" else torch.ones_like(retaliates)
 
     @staticmethod
-    def _near(state: CombatState, aim: Tensor, reach: Tensor) -> Tensor:
-        dx, dy = state.x.gather(0, aim) - state.x, state.y.gather(0, aim) - state.y
-        return at_most(torch.addcmul(dx * dx, dy, dy), reach.square())
+    def _near(state: CombatState, x: Tensor, y: Tensor, squared_reach: Tensor) -> Tensor:
+        dx, dy = x - state.x, y - state.y
+        return at_most(torch.addcmul(dx * dx, dy, dy), squared_reach)
 
-    def _recover(self, state: CombatState, aim: Tensor, near: Tensor) -> None:
-        """Apply healing and the regeneration of shields, zerg health and energy."""
+    def _heal(self, state: CombatState, aim: Tensor, near: Tensor) -> None:
+        """Apply healing, which takes energy."""
         stats, alive = self.stats, state.alive
-        if self.healing:
-            most = torch.minimum(stats.heals * SECONDS, state.energy / ENERGY_PER_HP)
-            given = most * near * alive * alive.gather(0, aim)
-            total = torch.zeros_like(given).scatter_add_(0, aim, given)
-            taken = torch.minimum(total, stats.hp - state.health)
-            state.health = state.health + taken
-            used = given * (taken / total.clamp(min=1e-6)).gather(0, aim)
-            energy = state.energy - used * ENERGY_PER_HP + self.charge
-            state.energy = energy.clamp_(0.0, ENERGY)
+        most = torch.minimum(stats.heals * SECONDS, state.energy / ENERGY_PER_HP)
+        given = most * near * alive * alive.gather(0, aim)
+        total = torch.zeros_like(given).scatter_add_(0, aim, given)
+        taken = torch.minimum(total, stats.hp - state.health)
+        state.health = state.health + taken
+        used = given * (taken / total.clamp(min=1e-6)).gather(0, aim)
+        energy = state.energy - used * ENERGY_PER_HP + self.charge
+        state.energy = energy.clamp_(0.0, ENERGY)
+
+    def _recover(self, state: CombatState) -> None:
+        """Apply the regeneration of shields and zerg health."""
+        if not (self.recovers or self.grows):
+            return
+        stats, alive = self.stats, state.alive
         if self.recovers:
             state.quiet = (state.quiet - SECONDS).clamp_(min=0.0)
             grown = state.shield + SHIELD_RATE * SECONDS * (1 - above(state.quiet, 0.0)) * alive

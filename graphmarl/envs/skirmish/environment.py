@@ -63,7 +63,7 @@ class Skirmish(SkirmishBase):
         reward_negative_scale: weight of damage to and deaths of allies.
         reward_scale: scale rewards so that their maximum sum is `reward_scale_rate`.
         reward_scale_rate: maximum sum of scaled rewards.
-        seen: arguments of `SkirmishBase`: observation options, `num_envs` and `device`.
+        seen: arguments of `SkirmishBase`: observation options, `num_envs`, `device`, `compiled`.
 
     Raises:
         ValueError: the map or the table of units is unknown, or an action is not available.
@@ -99,6 +99,9 @@ class Skirmish(SkirmishBase):
         errand = DEFAULT_GOALS.get(self.map.goal, "point")
         grids = self.map.walkable, self.map.passable
         self.combat = Combat(self.stats, self.agents, *grids, errand, threat)
+        if len(self.combat.volley.bombs):
+            # How many bursts follow each other in a loop depends on the battle.
+            self.compile_from = None
         self._compass = torch.tensor(COMPASS, device=self.device)
 
     def advance(
@@ -121,12 +124,12 @@ class Skirmish(SkirmishBase):
     def check_legal(self, action: Tensor) -> None:
         """Refuse actions that are not available, but on autoreset steps, which ignore actions."""
         action = action.to(self.device)
-        legal = self.look()[2].gather(2, action.unsqueeze(2)).squeeze(2)
+        legal = self.legal().gather(2, action.unsqueeze(2)).squeeze(2)
         ended = self.terminated | self.truncated
         wrong = ~legal & ~ended.unsqueeze(1)
         if wrong.any():
             copy, agent = wrong.nonzero()[0].tolist()
-            allowed = self.look()[2][copy, agent].nonzero().flatten().tolist()
+            allowed = self.legal()[copy, agent].nonzero().flatten().tolist()
             raise ValueError(
                 f"action {int(action[copy, agent])} of environment {copy}, agent {agent} is not "
                 f"available; allowed are {', '.join(str(number) for number in allowed)}"

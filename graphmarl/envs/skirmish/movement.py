@@ -42,8 +42,9 @@ class Movement:
         self.apart = stats.apart.unsqueeze(2)
         self.paths = Paths(walkable, stats.device)
         self.walker = (plane == 0).float()
-        self.yields = (stats.speed > 0).float()
+        self.yields = GRAIN * (stats.speed > 0)
         self.melee = (stats.range < 1).float()
+        self.blocks = bool(self.melee.any())
 
     def free(self, x: Tensor, y: Tensor) -> Tensor:
         """1 where the unit of the row may enter the cell."""
@@ -64,9 +65,11 @@ class Movement:
     def separate(self, state: CombatState, walks: Tensor, alive: Tensor) -> None:
         """Push overlapping units apart; `walks` is 1 for moving units."""
         both = self.apart * alive.unsqueeze(0)
-        firm = self.melee * (1 - walks)
-        share = SHARE / GRAIN * (1 + firm - firm.unsqueeze(1))
-        x, y, yields = state.x, state.y, GRAIN * alive * self.yields
+        share: float | Tensor = SHARE / GRAIN
+        if self.blocks:
+            firm = self.melee * (1 - walks)
+            share = share * (1 + firm - firm.unsqueeze(1))
+        x, y, yields = state.x, state.y, alive * self.yields
         for _ in range(PASSES):
             dx, dy = x.unsqueeze(1) - x, y.unsqueeze(1) - y
             distance = torch.addcmul(dx * dx, dy, dy).sqrt_()

@@ -72,11 +72,13 @@ class Observer:
         self.state_last_action, self.state_time = state_last_action, state_time
         self.agents, self.enemies = stats.num_allies, len(stats) - stats.num_allies
         self.healer = (stats.heals[: self.agents] > 0).T
-        targets = max(self.enemies, self.agents if self.healer.any() else 0)
+        self.heals = bool(self.healer.any())
+        targets = max(self.enemies, self.agents if self.heals else 0)
         self.num_actions = ATTACK + targets
         self.walkable = torch.tensor(map.walkable, device=self.device)
         self.compass = torch.tensor(COMPASS, device=self.device)
         self.around = torch.tensor(AROUND, device=self.device)
+        self.center = torch.tensor(map.center, device=self.device)
         row = torch.arange(self.agents, device=self.device)
         grid = row.expand(self.agents, -1)
         self.others = grid[grid != row.unsqueeze(1)].view(self.agents, self.agents - 1)
@@ -145,7 +147,7 @@ class Observer:
         walks = moved_into(self.walkable, *ahead.trunc().unbind(3))
         near = (distance <= self.map.shoot) & alive.unsqueeze(1) & live
         attack = near[:, :, agents:]
-        if self.num_actions > ATTACK + self.enemies or self.healer.any():
+        if self.num_actions > ATTACK + self.enemies or self.heals:
             heals = near[:, :, :agents] & ~self.healer.unsqueeze(1)
             width = self.num_actions - ATTACK
             attack, heals = (_widened(part, width) for part in (attack, heals))
@@ -217,8 +219,7 @@ class Observer:
 
     def state(self, now: UnitSnapshot) -> Tensor:
         """Global state, `(B, S)`; zeros for dead units."""
-        center = torch.tensor(self.map.center, device=self.device)
-        place = (now.position - center) / SIZE
+        place = (now.position - self.center) / SIZE
         stats, side = self.stats, slice(0, self.agents)
         ready = now.cooldown.clamp(min=0) * LOOPS_PER_SECOND / stats.cooldown_unit.T
         ready = torch.where((stats.heals > 0).T, now.energy / ENERGY, ready)

@@ -92,7 +92,7 @@ class RewardFunction:
         lost = (over & ~won & alive[1][:, self.agents :].any(1)).float()
         if options.reward_sparse:
             return (won.float() - lost) * self.factor
-        loss = (before - after) * alive[0]
+        loss = ((before - after) * alive[0]).contiguous()
         kills = (alive[0] & ~alive[1]).float()
         enemy = loss[:, self.agents :].sum(1)
         enemy = enemy + options.reward_death_value * kills[:, self.agents :].sum(1)

@@ -120,7 +120,7 @@ def least(score: Tensor, slot: Tensor) -> tuple[Tensor, Tensor]:
         slot: `(slot, 1)`, slot numbers.
     """
     best = score.amin(1, keepdim=True)
-    equal = at_most(score, best)
     some = best.squeeze(1) < FAR / 2
-    first = (slot * equal + (1 - equal) * FAR).amin(1).long()
+    # The slot where the score is the lowest, FAR elsewhere.
+    first = (at_most(score, best) * (slot - FAR)).add_(FAR).amin(1).long()
     return torch.where(some, first, NO_UNIT), some

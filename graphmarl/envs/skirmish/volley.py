@@ -32,6 +32,7 @@ class Volley:
         self.lines = stats.rows(lambda unit: unit.splash == "line")
         self.arcs = stats.rows(lambda unit: unit.splash == "arc")
         self.bombs = stats.rows(lambda unit: unit.splash == "burst")
+        self.splashes = bool((self.single == 0).any())
 
     def strike(self, state: CombatState, aim: Tensor, fires: Tensor, alive: Tensor) -> None:
         """Apply all attacks of a loop with their splash damage.
@@ -43,7 +44,7 @@ class Volley:
             alive: 1 for live units before the attacks.
         """
         stats = self.stats
-        direct = fires * self.single
+        direct = fires * self.single if self.splashes else fires
         power = torch.zeros_like(state.x).scatter_add_(
             0, aim, direct * self.hurts.take(stats.row + aim)
         )

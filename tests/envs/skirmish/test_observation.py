@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from graphmarl.envs.links import edges_of
 from graphmarl.envs.skirmish import Skirmish
 
 
@@ -204,10 +205,10 @@ def test_who_moves_beyond_the_sight_changes_nothing(name):
 
 def test_the_living_that_see_each_other_are_linked():
     env = env_of("3m", [[10, 16], [10, 19], [18.9, 16], *THREE[3:]])
-    links = env.observe()["links"].T.tolist()
+    links = edges_of(env.observe()["links"]).T.tolist()
     assert sorted(links) == [[0, 1], [0, 2], [1, 0], [2, 0]]
     env = env_of("3m", [[10, 16], [10, 19], [18.9, 16], *THREE[3:]], health=[45, 0, *[45] * 4])
-    assert sorted(env.observe()["links"].T.tolist()) == [[0, 2], [2, 0]]
+    assert sorted(edges_of(env.observe()["links"]).T.tolist()) == [[0, 2], [2, 0]]
 
 
 def test_the_state_may_be_all_observations():

@@ -119,6 +119,18 @@ class Edges:
         index = torch.cat([part.index for part in parts], 1)
         return Edges(index, ptr, parts[0].num_agents, torch.cat(attrs) if attrs else None)
 
+    def part(self, graphs: Int[Tensor, " pick"]) -> Edges:
+        """The edges of some graphs, in their order.
+
+        Args:
+            graphs: numbers of the graphs.
+        """
+        edge_index, attr = self.select(graphs)
+        ptr = torch.zeros(len(graphs) + 1, dtype=torch.long, device=self.ptr.device)
+        torch.cumsum(self.ptr.diff()[graphs], 0, out=ptr[1:])
+        index = (edge_index % self.num_agents).to(torch.int32)
+        return Edges(index, ptr, self.num_agents, attr)
+
     def count(self, graphs: Int[Tensor, " pick"]) -> int:
         """Number of the edges of some graphs.
 
@@ -184,6 +196,10 @@ class RepeatedEdges(Edges):
     def index(self) -> Int[Tensor, "2 edge"]:  # type: ignore[override]
         """Sender and receiver of each edge, as agent numbers within their own graph."""
         return self.layout.index.to(torch.int32).repeat(1, int(self.has.sum()))
+
+    def part(self, graphs: Int[Tensor, " pick"]) -> Edges:
+        """The edges of some graphs, in their order."""
+        return RepeatedEdges(self.layout, self.has[graphs.cpu()])
 
     def to(self, device: torch.device) -> Edges:
         """The same edges on a device."""

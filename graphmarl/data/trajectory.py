@@ -121,6 +121,21 @@ class Trajectory:
             graph[name] = _take(value, some).flatten(0, 1)
         return graph
 
+    def part(self, envs: Int[Tensor, " pick"]) -> Trajectory:
+        """The trajectory of some copies; without memory and last value.
+
+        Args:
+            envs: numbers of the copies.
+        """
+        apart = ("memory", "last_value", "_whole")
+        given = {f.name: getattr(self, f.name) for f in fields(self) if f.name not in apart}
+        taken = {n: value[:, envs] for n, value in given.items() if isinstance(value, Tensor)}
+        stored = {name: value[:, envs] for name, value in self.stored.items()}
+        graphs = torch.arange(self.num_steps, device=envs.device)[:, None] * self.num_envs + envs
+        nothing = self.memory.new_zeros(len(envs) * self.spec.num_agents, 0)
+        edges = self.edges.part(graphs.flatten())
+        return replace(self, edges=edges, memory=nothing, last_value=None, stored=stored, **taken)
+
     def to(self, device: torch.device) -> Trajectory:
         """The same trajectory on another device.
 

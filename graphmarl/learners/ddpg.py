@@ -13,6 +13,7 @@ from torch_geometric.data import Data
 
 from graphmarl.data import Trajectory
 from graphmarl.functional import linear, masked_mean
+from graphmarl.functional.ranks import num_ranks
 from graphmarl.learners.off_policy import OffPolicy, one_hot_action, team_reward
 from graphmarl.nn import (
     Actor,
@@ -23,6 +24,9 @@ from graphmarl.nn import (
     no_memory,
 )
 from graphmarl.ranges import NonNegativeFloat, PositiveFloat, UnitInterval
+
+PART = 2**21
+"""Features of agents that are processed at once."""
 
 
 class DDPG(OffPolicy):
@@ -130,21 +134,37 @@ class DDPG(OffPolicy):
 
     def losses(self, batch: Trajectory) -> dict[str, Tensor]:
         """TD error of the critic, and the policy loss under the fixed critic."""
+        return self.losses_of_part(batch, batch)
+
+    def parts(self, batch: Trajectory) -> list[Trajectory]:
+        """Parts whose features fit the cache; a permutation of the agents is of a whole batch."""
+        rows = batch.num_envs * batch.spec.num_agents
+        count = rows * self.network.width // PART
+        if count < 2 or self.shuffle or num_ranks() > 1:
+            return [batch]
+        numbers = torch.arange(batch.num_envs, device=batch.alive.device)
+        return [batch.part(envs) for envs in numbers.chunk(count)]
+
+    def losses_of_part(self, batch: Trajectory, whole: Trajectory) -> dict[str, Tensor]:
+        """Terms of both losses that belong to a part of a batch."""
         graph, agents = batch.graph(0), batch.spec.num_agents
         order = torch.randperm(agents, device=graph.alive.device) if self.shuffle else None
         done = graph.relaxed if "relaxed" in graph else one_hot_action(graph.action, batch.spec)
         q = self.critic(graph, done, order)
         valid = batch.acted[0] if q.ndim == 2 else batch.acted[0].any(-1)
-        self.estimate = masked_mean(q, valid)
-        error = masked_mean((q - self._target(batch, order)) ** 2, valid)
+        acted = batch.acted[0].flatten()
+        all_valid = whole.acted[0] if q.ndim == 2 else whole.acted[0].any(-1)
+        rows, graphs = _share(acted, whole.acted[0]), _share(valid, all_valid)
+        self.estimate = graphs * masked_mean(q, valid)
+        error = graphs * masked_mean((q - self._target(batch, order)) ** 2, valid)
         action, z = self._sample_action(graph)
         self.critic.requires_grad_(False)
         gain = self.critic.gain(graph, done, action, order)
         self.critic.requires_grad_(True)
-        z_squared = masked_mean((z**2).mean(-1), batch.acted[0].flatten())
+        z_squared = rows * masked_mean((z**2).mean(-1), acted)
         return {
             "critic": error,
-            "policy": self.regulariser * z_squared - masked_mean(gain, valid),
+            "policy": self.regulariser * z_squared - graphs * masked_mean(gain, valid),
         }
 
     @torch.no_grad()
@@ -184,3 +204,10 @@ class DDPG(OffPolicy):
     def clip_groups(self) -> list[list[nn.Parameter]]:
         """Separate gradient-norm clipping of actor and critic."""
         return [list(m.parameters()) for m in (self.network, self.critic)]
+
+
+def _share(mask: Tensor, whole: Tensor) -> Tensor:
+    """Share of the entries of a whole batch that are in a part."""
+    if mask.numel() == whole.numel():
+        return torch.ones((), device=mask.device)
+    return mask.sum() / whole.sum().clamp(min=1)

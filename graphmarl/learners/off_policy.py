@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import Any, Literal
 
@@ -149,18 +149,43 @@ class OffPolicy(Learner):
         if self.updated == 0:
             self.update_targets(1.0)
         draw = self.replay.whole_episodes if self.episodic else self.replay.transitions
-        losses = self.losses(draw(share("batch_size", self.batch_size)).to(self.device))
-        assert tuple(losses) == self.loss_names, (
-            f"losses are {tuple(losses)}, not {self.loss_names}"
-        )
-        total = torch.stack(list(losses.values())).sum()
-        norm = self.optimise(self.optimizers(), total, self.max_grad_norm, self._clipped)
+        found: dict[str, Tensor] = {}
+        terms = self._terms(draw(share("batch_size", self.batch_size)).to(self.device), found)
+        norm = self.optimise(self.optimizers(), terms, self.max_grad_norm, self._clipped)
         self.updated += 1
         if self.target == "soft":
             self.update_targets(self.tau)
         elif self.updated % self.target_update_interval == 0:
             self.update_targets(1.0)
-        return torch.stack([*losses.values(), self.estimate, norm]).detach()
+        return torch.stack([*found.values(), norm]).detach()
+
+    def _terms(self, batch: Trajectory, found: dict[str, Tensor]) -> Iterator[Tensor]:
+        """The loss of a batch, in parts that fit the cache; adds to the metrics found."""
+        for part in self.parts(batch):
+            losses = self.losses(part) if part is batch else self.losses_of_part(part, batch)
+            assert tuple(losses) == self.loss_names, (
+                f"losses are {tuple(losses)}, not {self.loss_names}"
+            )
+            for name, value in {**losses, "q": self.estimate}.items():
+                found[name] = found.get(name, 0.0) + value.detach()
+            yield torch.stack(list(losses.values())).sum()
+
+    def parts(self, batch: Trajectory) -> list[Trajectory]:
+        """A batch in parts whose losses are computed one after the other; by default whole.
+
+        Args:
+            batch: the sampled steps.
+        """
+        return [batch]
+
+    def losses_of_part(self, batch: Trajectory, whole: Trajectory) -> dict[str, Tensor]:
+        """Terms of the losses that belong to a part of a batch, for learners that have `parts`.
+
+        Args:
+            batch: the part.
+            whole: the whole batch, over which means are taken.
+        """
+        raise NotImplementedError(f"{type(self).__name__} takes batches whole")
 
     @cached_property
     def _clipped(self) -> list[list[nn.Parameter]]:

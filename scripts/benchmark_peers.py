@@ -75,18 +75,9 @@ def ndq(sizes: Sizes, now: Clock) -> Call:
     sys.path.insert(0, os.path.join(sys.path[0], "src"))
     args, logger = _ndq_options(sizes), SimpleNamespace(log_stat=lambda *_: None)
     runner = import_module("runners").REGISTRY[args.runner](args=args, logger=logger)
-    info, torch = runner.get_env_info(), import_module("torch")
+    info = runner.get_env_info()
     args.n_agents, args.n_actions = info["n_agents"], info["n_actions"]
-    args.state_shape = info["state_shape"]
-    legal = {"vshape": (args.n_actions,), "group": "agents", "dtype": torch.int}
-    scheme = {
-        "state": {"vshape": args.state_shape},
-        "obs": {"vshape": info["obs_shape"], "group": "agents"},
-        "actions": {"vshape": (1,), "group": "agents", "dtype": torch.long},
-        "avail_actions": legal,
-        "reward": {"vshape": (1,)},
-        "terminated": {"vshape": (1,), "dtype": torch.uint8},
-    }
+    args.state_shape, scheme = info["state_shape"], _ndq_scheme(info)
     one_hot = import_module("components.transforms").OneHot(out_dim=args.n_actions)
     named = {"groups": {"agents": args.n_agents}}
     named["preprocess"] = {"actions": ("actions_onehot", [one_hot])}
@@ -117,6 +108,19 @@ def ndq(sizes: Sizes, now: Clock) -> Call:
     while episodes[0] < sizes["stored"]:
         play()
     return update if sizes["work"] == "update" else train
+
+
+def _ndq_scheme(info: Sizes) -> Sizes:
+    """What is stored of a step, as in NDQ's own loop."""
+    torch, agents = import_module("torch"), {"group": "agents"}
+    return {
+        "state": {"vshape": info["state_shape"]},
+        "obs": {"vshape": info["obs_shape"], **agents},
+        "actions": {"vshape": (1,), "dtype": torch.long, **agents},
+        "avail_actions": {"vshape": (info["n_actions"],), "dtype": torch.int, **agents},
+        "reward": {"vshape": (1,)},
+        "terminated": {"vshape": (1,), "dtype": torch.uint8},
+    }
 
 
 def _ndq_options(sizes: Sizes) -> SimpleNamespace:

@@ -201,6 +201,11 @@ class RepeatedEdges(Edges):
         """The edges of some graphs, in their order."""
         return RepeatedEdges(self.layout, self.has[graphs.cpu()])
 
+    def count(self, graphs: Int[Tensor, " pick"]) -> int:
+        """Number of the edges of some graphs."""
+        has = len(graphs) if self.all else int(self.has[graphs.cpu()].sum())
+        return has * self.layout.index.shape[1]
+
     def to(self, device: torch.device) -> Edges:
         """The same edges on a device."""
         return RepeatedEdges(self.layout.to(device), self.has)

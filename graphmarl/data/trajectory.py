@@ -155,4 +155,5 @@ class Trajectory:
 
 def _take(value: Tensor, pick: Tensor | slice) -> Tensor:
     """The picked graphs of a time-major field; a slice is a view of the field."""
-    return value.flatten(0, 1)[pick]
+    flat = value.flatten(0, 1)
+    return flat[pick] if isinstance(pick, slice) else flat.index_select(0, pick)

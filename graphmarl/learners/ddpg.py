@@ -25,7 +25,7 @@ from graphmarl.nn import (
 )
 from graphmarl.ranges import NonNegativeFloat, PositiveFloat, UnitInterval
 
-PART = 2**21
+PART = 2**19
 """Features of agents that are processed at once."""
 
 

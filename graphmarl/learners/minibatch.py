@@ -29,7 +29,7 @@ class Minibatch:
         self, trajectory: Trajectory, pick: Tensor, advantage: Tensor, target: Tensor | None = None
     ) -> None:
         def take(value: Tensor) -> Tensor:
-            return value.flatten(0, 1)[pick].flatten()
+            return value.flatten(0, 1).index_select(0, pick).flatten()
 
         self.num_agents = trajectory.spec.num_agents
         self.acted = take(trajectory.acted)

@@ -30,7 +30,9 @@ def envs(quick: bool) -> list[Line]:
     Args:
         quick: small sizes.
     """
-    spread, combat = "navigation:num_agents={}", "skirmish:map={}"
+    # Steps are compiled as they are in long runs.
+    compiled = "" if quick else ",compiled=true"
+    spread, combat = f"navigation:num_agents={{}}{compiled}", f"skirmish:map={{}}{compiled}"
     lines = [_env(spread.format(3), 1, "mpe2", {"agents": 3})]
     for agents, copies in ((3, 32),) if quick else ((3, 32), (3, 1024), (30, 32)):
         sizes = {"agents": agents, "copies": copies}

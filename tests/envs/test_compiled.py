@@ -206,7 +206,7 @@ def test_combat_is_equal_to_the_last_bit(name):
     # The contacts of many units enlarge any other difference.
     compiled = played(make_env(f"skirmish:map={name},compiled=true"), 70)
     others = played(make_env(f"skirmish:map={name},compiled=false"), 70)
-    assert sum(int(step.done.sum()) for step in compiled) > 5
+    assert sum(int(step.done.sum()) for step in compiled) > 2
     for one, other in zip(compiled, others, strict=True):
         torch.testing.assert_close(one.reward, other.reward, rtol=1e-5, atol=1e-6)
         other.reward = one.reward

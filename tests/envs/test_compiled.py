@@ -81,6 +81,7 @@ def assert_equal(one: Step, other: Step) -> None:
         assert value.dtype == tensors(other)[name].dtype, name
 
 
+@pytest.mark.slow
 def test_compiled_steps_are_equal_to_the_last_bit_over_many_episodes():
     with torch.inference_mode():
         compiled = played(env := Wander(), 60)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch_geometric.data import Data
 
-from graphmarl.functional.layouts import Layout, layout_of
+from graphmarl.functional.layouts import Layout, layout_of, ranges
 from graphmarl.step import Spec, Step
 
 
@@ -160,8 +161,7 @@ class Edges:
         if isinstance(graphs, slice) and len(count):
             edge = slice(int(self.ptr[graphs.start]), int(self.ptr[graphs.stop]))
         elif not isinstance(graphs, slice):
-            edge = (self.ptr[graphs] - count.cumsum(0) + count).repeat_interleave(count)
-            edge = edge + torch.arange(len(edge), device=edge.device)
+            edge = ranges(self.ptr[graphs], count)
         index, first = self.index[:, edge], torch.arange(len(count), device=count.device)
         first = (first * self.num_agents).repeat_interleave(count, output_size=index.shape[1])
         return index + first, None if self.attr is None else self.attr[edge]
@@ -176,10 +176,8 @@ class RepeatedEdges(Edges):
     """
 
     def __init__(self, layout: Layout, has: Bool[Tensor, " graph"]) -> None:
-        ptr = torch.zeros(len(has) + 1, dtype=torch.long)
-        torch.cumsum(has * layout.index.shape[1], 0, out=ptr[1:])
         self.layout, self.has, self.all = layout, has, bool(has.all())
-        self.ptr, self.num_agents, self.attr = ptr.to(layout.index.device), layout.num_agents, None
+        self.num_agents, self.attr = layout.num_agents, None
 
     @classmethod
     def of_equal(cls, edges: Edges) -> RepeatedEdges:
@@ -196,6 +194,13 @@ class RepeatedEdges(Edges):
     def index(self) -> Int[Tensor, "2 edge"]:  # type: ignore[override]
         """Sender and receiver of each edge, as agent numbers within their own graph."""
         return self.layout.index.to(torch.int32).repeat(1, int(self.has.sum()))
+
+    @cached_property
+    def ptr(self) -> Int[Tensor, " graph_plus_1"]:  # type: ignore[override]
+        """Edges `ptr[g]` to `ptr[g + 1]` belong to graph g."""
+        ptr = torch.zeros(len(self.has) + 1, dtype=torch.long)
+        torch.cumsum(self.has * self.layout.index.shape[1], 0, out=ptr[1:])
+        return ptr.to(self.layout.index.device)
 
     def part(self, graphs: Int[Tensor, " pick"]) -> Edges:
         """The edges of some graphs, in their order."""
@@ -217,5 +222,4 @@ class RepeatedEdges(Edges):
         has = self.has[graphs if isinstance(graphs, slice) else graphs.cpu()]
         if self.all or bool(has.all()):
             return self.layout.union(len(has)), None
-        number = has.nonzero().to(self.layout.index.device)
-        return (self.layout.index[:, None] + number * self.num_agents).flatten(1), None
+        return self.layout.at(has.nonzero().squeeze(1).to(self.layout.index.device)), None

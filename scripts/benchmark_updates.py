@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -80,21 +80,33 @@ def _replayed(method: str, options: Any, sizes: Mapping[str, Any], graph: str) -
     assert isinstance(learner, OffPolicy), "it has a replay"
     while len(learner.replay) < sizes["stored"]:
         learner.replay.add(random_trajectory(spec, steps, 16, graph))
-    return _update(learner, sizes["batch"] * agents)
+    rows = sizes["batch"] * agents
+    return _update(learner, learner._learn, rows, rows)
 
 
-def _update(learner: OffPolicy, agent_steps: float) -> Work:
-    def update() -> None:
-        with fast_products(int(agent_steps), learner.network.width):
-            learner._learn()
+def _update(
+    learner: OffPolicy | Dreamer, update: Callable[[], object], rows: int, agent_steps: float
+) -> Work:
+    """Updates of a learner, as in a training step.
+
+    Args:
+        learner: the learner.
+        update: one update.
+        rows: rows that a linear layer takes at once.
+        agent_steps: agents' steps of an update.
+    """
+
+    def call() -> None:
+        with fast_products(rows, learner.network.width):
+            update()
 
     return Work(
-        update,
+        call,
         "updates",
         agent_steps=agent_steps,
         timers=(learner.timer,),
         products="call",
-        update=update,
+        update=call,
     )
 
 
@@ -138,7 +150,8 @@ def _ndq(env_name: str, sizes: Mapping[str, Any]) -> Work:
     trained[0] = collector.episodes
     if sizes["work"] == "update":
         length = float(learner.replay.episodes[:, 2].float().mean())
-        return _update(learner, sizes["batch"] * length * env.spec.num_agents)
+        rows = sizes["batch"] * env.spec.num_agents
+        return _update(learner, learner._learn, rows, rows * length)
     timers = (collector.timer, learner.timer)
     return Work(train, "steps", agent_steps=env.spec.num_agents, timers=timers)
 
@@ -177,15 +190,4 @@ def _mamba(sizes: Mapping[str, Any]) -> Work:
     else:
         work, agent_steps = learner.learn_policy, rows * (states - 1) * sizes["horizon"]
 
-    def call() -> None:
-        with fast_products(rows, learner.network.width):
-            work()
-
-    return Work(
-        call,
-        "updates",
-        agent_steps=agent_steps,
-        timers=(learner.timer,),
-        products="call",
-        update=call,
-    )
+    return _update(learner, work, rows, agent_steps)

@@ -12,7 +12,6 @@ from torch.distributions import Categorical
 from torch.nn import functional as F
 from toy import Toy
 
-from graphmarl.agent_graph import Edges
 from graphmarl.data import Collector, Trajectory
 from graphmarl.functional.ranks import joined, num_ranks, rank, shared_means
 from graphmarl.graphs import make_graph
@@ -56,11 +55,7 @@ def part(whole: Trajectory) -> Trajectory:
     tensors = {n: taken(n, value) for n, value in tensors.items() if isinstance(value, Tensor)}
     stored = {name: taken(name, value) for name, value in whole.stored.items()}
     graphs = torch.arange(whole.num_steps * whole.num_envs).view(whole.num_steps, -1)[:, mine]
-    edge_index, attr = whole.edges.select(graphs.flatten())
-    ptr = torch.cat([torch.zeros(1).long(), whole.edges.ptr.diff()[graphs.flatten()].cumsum(0)])
-    index = (edge_index % whole.spec.num_agents).to(torch.int32)
-    edges = Edges(index, ptr, whole.spec.num_agents, attr)
-    return replace(whole, edges=edges, stored=stored, **tensors)
+    return replace(whole, edges=whole.edges.part(graphs.flatten()), stored=stored, **tensors)
 
 
 def without_noise() -> None:

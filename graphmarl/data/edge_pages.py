@@ -10,7 +10,7 @@ from jaxtyping import Int
 from torch import Tensor
 
 from graphmarl.agent_graph import Edges, RepeatedEdges
-from graphmarl.functional.layouts import Layout
+from graphmarl.functional.layouts import Layout, ranges
 
 SPARE = 1.1
 """The ring has room for so many times the edges that are expected."""
@@ -118,7 +118,7 @@ class EdgePages:
         total = int(counts.sum()) + count
         missing = max(0, self.pages - len(others) - 1) * count
         size = int(SPARE * (total + missing)) + count
-        edge = _ranges(self.begin[others], counts).to(self.device)
+        edge = ranges(self.begin[others], counts).to(self.device)
         index = self.index.new_empty(2, size)
         index[:, : len(edge)] = self.index[:, edge]
         self.index = index
@@ -144,7 +144,7 @@ class EdgePages:
             return RepeatedEdges(self.layout, (count > 0) | (self.layout.index.shape[1] == 0))
         ptr = torch.zeros(len(page) + 1, dtype=torch.long)
         torch.cumsum(count, 0, out=ptr[1:])
-        edge = _ranges(self.begin[page] + span[:, 0], count).to(self.device)
+        edge = ranges(self.begin[page] + span[:, 0], count).to(self.device)
         attr = None if self.attr is None else self.attr[edge]
         return Edges(self.index.index_select(1, edge), ptr.to(self.device), num_agents, attr)
 
@@ -163,7 +163,7 @@ class EdgePages:
         if self.layout is not None:
             layout = {"index": self.layout.index, "num_agents": self.layout.num_agents}
             return {"layout": layout, "graphs": self.count}
-        edge = _ranges(self.begin, self.count).to(self.device)
+        edge = ranges(self.begin, self.count).to(self.device)
         attr = None if self.attr is None else self.attr[edge]
         return {"index": self.index[:, edge], "attr": attr, "count": self.count}
 
@@ -193,7 +193,7 @@ class EdgePages:
         self.count, attr = state["count"], state["attr"]
         order = torch.arange(len(self.count)).roll(-newest - 1)  # from the oldest to the newest
         begin, counts = self.count.cumsum(0) - self.count, self.count[order]
-        edge = _ranges(begin[order], counts)
+        edge = ranges(begin[order], counts)
         self.index = state["index"][:, edge.to(state["index"].device)].to(self.device)
         self.attr = None if attr is None else attr[edge.to(attr.device)].to(self.device)
         self.begin = torch.empty_like(self.count)
@@ -203,15 +203,3 @@ class EdgePages:
 def _replaced(values: Tensor, number: int, value: int) -> Tensor:
     """The values with one replaced, or appended."""
     return torch.cat([values[:number], torch.tensor([value]), values[number + 1 :]])
-
-
-def _ranges(begin: Tensor, count: Tensor) -> Int[Tensor, " edge"]:
-    """The numbers of several ranges, one after the other.
-
-    Args:
-        begin: first number of each range.
-        count: length of each range.
-    """
-    shift = begin - count.cumsum(0) + count
-    edge = shift.repeat_interleave(count)
-    return edge.add_(torch.arange(len(edge)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import MutableMapping
 
 import torch
@@ -80,11 +81,18 @@ class Layout:
             while len(self._unions) >= KEPT:
                 del self._unions[next(iter(self._unions))]
             with torch.inference_mode(False):
-                number = torch.arange(num_graphs, device=self.index.device)
-                union = (self.index[:, None] + number[:, None] * self.num_agents).flatten(1)
-            _LAYOUT_OF[union] = self
+                union = self.at(torch.arange(num_graphs, device=self.index.device))
+            _LAYOUT_OF[union] = weakref.ref(self)
             self._unions[num_graphs] = union
         return self._unions[num_graphs]
+
+    def at(self, numbers: Int[Tensor, " graph"]) -> Int[Tensor, "2 all"]:
+        """Edges of some graphs of a batch.
+
+        Args:
+            numbers: numbers of the graphs that have edges.
+        """
+        return (self.index[:, None] + numbers[:, None] * self.num_agents).flatten(1)
 
     def to(self, device: torch.device) -> Layout:
         """The same layout on a device.
@@ -92,13 +100,16 @@ class Layout:
         Args:
             device: the device.
         """
+        if self.index.device == device:
+            return self
         return Layout.of(self.index.to(device), self.num_agents)
 
 
 KEPT = 16
 """Layouts that are kept, and unions of each."""
 _LAYOUTS: dict[tuple[bytes, int, str], Layout] = {}
-_LAYOUT_OF: MutableMapping[Tensor, Layout] = WeakTensorKeyDictionary()
+_LAYOUT_OF: MutableMapping[Tensor, weakref.ref[Layout]] = WeakTensorKeyDictionary()
+"""Weak on both sides, since a layout holds its unions."""
 
 
 def layout_of(edge_index: Tensor | None) -> Layout | None:
@@ -107,4 +118,16 @@ def layout_of(edge_index: Tensor | None) -> Layout | None:
     Args:
         edge_index: edges of a batch of graphs.
     """
-    return None if edge_index is None else _LAYOUT_OF.get(edge_index)
+    found = None if edge_index is None else _LAYOUT_OF.get(edge_index)
+    return None if found is None else found()
+
+
+def ranges(begin: Int[Tensor, " range"], count: Int[Tensor, " range"]) -> Int[Tensor, " number"]:
+    """The numbers of several ranges, one after the other.
+
+    Args:
+        begin: first number of each range.
+        count: length of each range.
+    """
+    shift = (begin - count.cumsum(0) + count).repeat_interleave(count)
+    return shift.add_(torch.arange(len(shift), device=shift.device))

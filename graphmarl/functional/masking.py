@@ -7,13 +7,22 @@ from torch import Tensor
 from graphmarl.functional.ranks import shared_count, shared_sum
 
 
-def masked_mean(x: Float[Tensor, "*axes"], mask: Bool[Tensor, "*axes"]) -> Float[Tensor, ""]:
+def masked_mean(
+    x: Float[Tensor, "*axes"],
+    mask: Bool[Tensor, "*axes"],
+    whole: Bool[Tensor, "*all"] | None = None,
+) -> Float[Tensor, ""]:
     """Mean over the entries where the mask holds; 0 if it holds nowhere.
 
     Where several processes train a run, its mean over the processes is the mean over all entries.
+
+    Args:
+        x: numbers.
+        mask: entries that count.
+        whole: mask of the whole batch if x is a part of it, so that the parts add up to its mean.
     """
     kept = torch.where(mask, x, torch.zeros_like(x))
-    return kept.sum() / shared_count(mask.sum())
+    return kept.sum() / shared_count((mask if whole is None else whole).sum())
 
 
 def masked_standardise(

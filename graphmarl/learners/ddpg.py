@@ -152,19 +152,17 @@ class DDPG(OffPolicy):
         done = graph.relaxed if "relaxed" in graph else one_hot_action(graph.action, batch.spec)
         q = self.critic(graph, done, order)
         valid = batch.acted[0] if q.ndim == 2 else batch.acted[0].any(-1)
-        acted = batch.acted[0].flatten()
         all_valid = whole.acted[0] if q.ndim == 2 else whole.acted[0].any(-1)
-        rows, graphs = _share(acted, whole.acted[0]), _share(valid, all_valid)
-        self.estimate = graphs * masked_mean(q, valid)
-        error = graphs * masked_mean((q - self._target(batch, order)) ** 2, valid)
+        self.estimate = masked_mean(q, valid, all_valid)
+        error = masked_mean((q - self._target(batch, order)) ** 2, valid, all_valid)
         action, z = self._sample_action(graph)
         self.critic.requires_grad_(False)
         gain = self.critic.gain(graph, done, action, order)
         self.critic.requires_grad_(True)
-        z_squared = rows * masked_mean((z**2).mean(-1), acted)
+        z_squared = masked_mean((z**2).mean(-1), batch.acted[0].flatten(), whole.acted[0])
         return {
             "critic": error,
-            "policy": self.regulariser * z_squared - graphs * masked_mean(gain, valid),
+            "policy": self.regulariser * z_squared - masked_mean(gain, valid, all_valid),
         }
 
     @torch.no_grad()
@@ -204,10 +202,3 @@ class DDPG(OffPolicy):
     def clip_groups(self) -> list[list[nn.Parameter]]:
         """Separate gradient-norm clipping of actor and critic."""
         return [list(m.parameters()) for m in (self.network, self.critic)]
-
-
-def _share(mask: Tensor, whole: Tensor) -> Tensor:
-    """Share of the entries of a whole batch that are in a part."""
-    if mask.numel() == whole.numel():
-        return torch.ones((), device=mask.device)
-    return mask.sum() / whole.sum().clamp(min=1)

@@ -162,7 +162,7 @@ class OffPolicy(Learner):
     def _terms(self, batch: Trajectory, found: dict[str, Tensor]) -> Iterator[Tensor]:
         """The loss of a batch, in parts that fit the cache; adds to the metrics found."""
         for part in self.parts(batch):
-            losses = self.losses(part) if part is batch else self.losses_of_part(part, batch)
+            losses = self.losses_of_part(part, batch)
             assert tuple(losses) == self.loss_names, (
                 f"losses are {tuple(losses)}, not {self.loss_names}"
             )
@@ -179,13 +179,16 @@ class OffPolicy(Learner):
         return [batch]
 
     def losses_of_part(self, batch: Trajectory, whole: Trajectory) -> dict[str, Tensor]:
-        """Terms of the losses that belong to a part of a batch, for learners that have `parts`.
+        """Terms of the losses that belong to a part of a batch; by default it is taken whole.
+
+        Learners that divide a batch into `parts` override it.
 
         Args:
             batch: the part.
             whole: the whole batch, over which means are taken.
         """
-        raise NotImplementedError(f"{type(self).__name__} takes batches whole")
+        assert batch is whole, "only learners with `parts` divide a batch"
+        return self.losses(batch)
 
     @cached_property
     def _clipped(self) -> list[list[nn.Parameter]]:

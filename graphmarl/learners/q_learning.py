@@ -139,7 +139,7 @@ class QLearning(OffPolicy):
 
     def losses(self, batch: Trajectory) -> dict[str, Tensor]:
         """Temporal-difference losses and extra losses."""
-        if batch.num_steps == 2 and not self.network.sequential and not self._heard():
+        if batch.num_steps == 2 and not self.network.sequential and not self._hooked():
             online, target = self._transition_outputs(batch)
         else:
             online = self.unroll(self.network, batch)
@@ -147,8 +147,8 @@ class QLearning(OffPolicy):
                 target = self.unroll(self.targets["network"], batch)
         return self.td_losses(batch, online, target) | self.extra_losses(batch, online, target)
 
-    def _heard(self) -> bool:
-        """Whether messages are observed or cut, which may be a matter of all steps together."""
+    def _hooked(self) -> bool:
+        """Whether hooks observe or cut the messages, perhaps those of all steps together."""
         return any(has_hooks(m) for m in self.network.modules() if isinstance(m, MessagePassing))
 
     def _transition_outputs(self, batch: Trajectory) -> tuple[Output, Output]:
@@ -157,8 +157,7 @@ class QLearning(OffPolicy):
         The next states only choose and evaluate actions, and have no gradient. The target network
         evaluates the next states only, unless a method may read it elsewhere.
         """
-        graphs = torch.arange(2 * batch.num_envs, device=batch.alive.device).view(2, -1)
-        now, then = (batch.graph(pick) for pick in graphs)
+        now, then = batch.graph(0), batch.graph(1)
         memory = batch.reward.new_zeros(len(now["alive"]), self.network.memory_size)
         online = [self.network(now, memory)[0]]
         network = self.targets["network"]

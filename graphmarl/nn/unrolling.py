@@ -36,11 +36,9 @@ def split_steps(graph: Data, num_steps: int) -> list[Data]:
     edge_index, rows = graph.edge_index, (graph.num_nodes or 0) // num_steps
     assert edge_index is not None, "a builder has set the edges"
     count = torch.bincount(edge_index[1] // max(rows, 1), minlength=num_steps).tolist()
-    first = torch.arange(num_steps, device=edge_index.device) * rows
-    shift = first.repeat_interleave(torch.tensor(count, device=edge_index.device))
     graphs, layout = count_graphs(graph) // num_steps, layout_of(edge_index)
     if layout is None:
-        edges = (edge_index - shift).split(count, 1)
+        edges = (edge_index % max(rows, 1)).split(count, 1)
     else:
         edges = (layout.union(graphs),) * num_steps
     parts: dict[str, tuple[Tensor, ...]] = {"edge_index": edges}

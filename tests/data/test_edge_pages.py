@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import pytest
 import torch
 from torch_geometric.data import Data
 
 from graphmarl.agent_graph import Edges, RepeatedEdges
 from graphmarl.data.edge_pages import EdgePages
-from graphmarl.functional.layouts import Layout, layout_of
+from graphmarl.functional.layouts import KEPT, Layout, layout_of
 from graphmarl.graphs import Complete
 
 
@@ -95,3 +98,15 @@ def test_only_equal_graphs_have_a_layout():
     other[0, 0] = 2
     assert Layout.repeated(other, 3, 3) is None and layout_of(other) is None
     assert Layout.repeated(torch.tensor([[0, 3], [1, 1]]), 2, 2) is None
+
+
+def laid_out(number: int) -> weakref.ref[Layout]:
+    layout = Layout.of(torch.tensor([[1, 0], [0, 1 + number]]), 100)
+    layout.union(2)
+    return weakref.ref(layout)
+
+
+def test_layouts_that_nobody_uses_are_freed():
+    made = [laid_out(number) for number in range(3 * KEPT)]
+    gc.collect()
+    assert sum(each() is not None for each in made) <= KEPT

@@ -210,7 +210,7 @@ def test_single_transitions_have_the_gradients_of_two_steps_of_an_episode(name):
     batch = learner.replay.transitions(16)
     found = []
     for split in (True, False):
-        learner._heard = lambda split=split: not split
+        learner._hooked = lambda split=split: not split
         losses = learner.losses(batch)
         total = torch.stack(list(losses.values())).sum()
         trained = [p for p in learner.parameters() if p.requires_grad]

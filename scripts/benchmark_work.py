@@ -128,7 +128,7 @@ def new_learner(method: str | type[Learner], spec: Spec, options: Mapping[str, A
         setattr(learner, name, function)
     if isinstance(learner, (OnPolicy, OffPolicy)):  # others time their parts themselves
         _time(learner, "manual_backward", learner.timer, "backward")
-        _time(learner, "losses", learner.timer, "forward")
+        _time(learner, "losses_of_part", learner.timer, "forward")
         _time(learner, "evaluate", learner.timer, "forward")
         _time(optimizers, "step", learner.timer, "optimiser")
     if isinstance(learner, OffPolicy):

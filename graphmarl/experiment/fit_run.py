@@ -11,6 +11,7 @@ from lightning.pytorch import Callback
 
 from graphmarl.data import Collector, RandomEpisodes
 from graphmarl.experiment.callbacks import ConfigWriter, MetricsWriter, Saver, StageSaver
+from graphmarl.experiment.compilation import Compilation
 from graphmarl.experiment.config import Config
 from graphmarl.experiment.ending import Ending
 from graphmarl.experiment.fitter import Fitter
@@ -58,8 +59,6 @@ def fit_run(
         loggers = opened.enter_context(opened_loggers("csv" if rank() else logger, run, done))
         fitter = Fitter(run, config, env.spec, interrupts, progress, loggers)
         _train_stages(learner, fitter, begun=bool(saved))
-        if config.config["compile"]:
-            learner.network.compile(dynamic=True)
         seed, steps, length = rank_seed(config.seed), config.config["steps"], learner.rollout_length
         torch.manual_seed(seed)
         collector = Collector(env, config.builder(), learner, steps, length, seed)
@@ -69,7 +68,8 @@ def fit_run(
             each.clear()
         saver = Saver(run, collector, config.config["checkpoint_every"], interrupts)
         ending, keeper = Ending(run, config, collector), ConfigWriter(run, config.config)
-        everything = [writer, *callbacks, *evaluations, ending, saver, keeper]
+        compilation = [Compilation(learner, collector)] if config.config["compile"] else []
+        everything = [*compilation, writer, *callbacks, *evaluations, ending, saver, keeper]
         # Trajectories between evaluations.
         every = math.ceil(config.config["evaluate_every"] / (num_ranks() * env.num_envs * length))
         bar, last = ProgressBar(writer), run.last_or_none()

@@ -89,7 +89,8 @@ def train(
             copies, buffers, batches and minibatches are divided among them, and gradients averaged.
         strategy: how several devices train; `ddp`, data parallel, is the only way, also of `auto`.
         precision: `32-true`, or `bf16-mixed` for bfloat16 where PyTorch's autocast allows it.
-        compile: compile the agent network by `torch.compile`, which takes minutes.
+        compile: compile the agent network by `torch.compile` after its first updates, which takes
+            up to minutes; warns if they will not be won back within the run.
         threads: threads of PyTorch; unchanged without it. One is often fastest on shared cores.
         on_nan: what to do at a loss, gradient norm or parameter that is NaN or infinite: `stop`
             ends the run before anything of it is saved, `warn` warns once and goes on.

@@ -13,7 +13,6 @@ from torch_geometric.data import Data
 
 from graphmarl.data import Trajectory
 from graphmarl.functional import linear, masked_mean
-from graphmarl.functional.ranks import num_ranks
 from graphmarl.learners.off_policy import OffPolicy, one_hot_action, team_reward
 from graphmarl.nn import (
     Actor,
@@ -24,9 +23,6 @@ from graphmarl.nn import (
     no_memory,
 )
 from graphmarl.ranges import NonNegativeFloat, PositiveFloat, UnitInterval
-
-PART = 2**19
-"""Features of agents that are processed at once."""
 
 
 class DDPG(OffPolicy):
@@ -136,14 +132,10 @@ class DDPG(OffPolicy):
         """TD error of the critic, and the policy loss under the fixed critic."""
         return self.losses_of_part(batch, batch)
 
-    def parts(self, batch: Trajectory) -> list[Trajectory]:
-        """Parts whose features fit the cache; a permutation of the agents is of a whole batch."""
-        rows = batch.num_envs * batch.spec.num_agents
-        count = rows * self.network.width // PART
-        if count < 2 or self.shuffle or num_ranks() > 1:
-            return [batch]
-        numbers = torch.arange(batch.num_envs, device=batch.alive.device)
-        return [batch.part(envs) for envs in numbers.chunk(count)]
+    @property
+    def divisible(self) -> bool:
+        """Whether a batch may be divided; a permutation of the agents is of a whole one."""
+        return not self.shuffle
 
     def losses_of_part(self, batch: Trajectory, whole: Trajectory) -> dict[str, Tensor]:
         """Terms of both losses that belong to a part of a batch."""

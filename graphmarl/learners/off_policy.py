@@ -15,7 +15,7 @@ from torch.nn import functional as F
 
 from graphmarl.data import Replay, Trajectory
 from graphmarl.functional import linear
-from graphmarl.functional.ranks import any_rank, gathered, own_part, share
+from graphmarl.functional.ranks import any_rank, gathered, num_ranks, own_part, share
 from graphmarl.learners.base import Learner, polyak_update
 from graphmarl.nn import AgentNetwork, Output
 from graphmarl.ranges import (
@@ -27,6 +27,9 @@ from graphmarl.ranges import (
     PositiveShare,
 )
 from graphmarl.step import Spec
+
+PART = 2**18
+"""Features of agents that are processed at once, so that they fit the cache."""
 
 
 class OffPolicy(Learner):
@@ -170,24 +173,33 @@ class OffPolicy(Learner):
                 found[name] = found.get(name, 0.0) + value.detach()
             yield torch.stack(list(losses.values())).sum()
 
+    @property
+    def divisible(self) -> bool:
+        """Whether `losses_of_part` takes a part of a batch; by default not."""
+        return False
+
     def parts(self, batch: Trajectory) -> list[Trajectory]:
-        """A batch in parts whose losses are computed one after the other; by default whole.
+        """A batch in parts whose losses are computed one after the other.
 
         Args:
             batch: the sampled steps.
         """
-        return [batch]
+        count = batch.num_envs * batch.spec.num_agents * self.network.width // PART
+        if count < 2 or not self.divisible or num_ranks() > 1:
+            return [batch]
+        numbers = torch.arange(batch.num_envs, device=batch.alive.device)
+        return [batch.part(envs) for envs in numbers.chunk(count)]
 
     def losses_of_part(self, batch: Trajectory, whole: Trajectory) -> dict[str, Tensor]:
-        """Terms of the losses that belong to a part of a batch; by default it is taken whole.
+        """Terms of the losses that belong to a part of a batch.
 
-        Learners that divide a batch into `parts` override it.
+        Learners that are `divisible` override it.
 
         Args:
             batch: the part.
             whole: the whole batch, over which means are taken.
         """
-        assert batch is whole, "only learners with `parts` divide a batch"
+        assert batch is whole, "only divisible learners take a part"
         return self.losses(batch)
 
     @cached_property

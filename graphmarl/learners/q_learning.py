@@ -147,6 +147,21 @@ class QLearning(OffPolicy):
                 target = self.unroll(self.targets["network"], batch)
         return self.td_losses(batch, online, target) | self.extra_losses(batch, online, target)
 
+    @property
+    def divisible(self) -> bool:
+        """Whether the loss is a mean over agents in single transitions, without messages seen."""
+        plain = type(self).td_losses is QLearning.td_losses and self.loss_names == ("td",)
+        return plain and self.mixer is None and not self.episodic and not self._hooked()
+
+    def losses_of_part(self, batch: Trajectory, whole: Trajectory) -> dict[str, Tensor]:
+        """The loss of a part of a batch, weighted by its share of the agents that acted."""
+        losses = self.losses(batch)
+        if batch is whole:
+            return losses
+        share = batch.acted[:-1].sum() / whole.acted[:-1].sum().clamp(min=1)
+        self.estimate = self.estimate * share
+        return {name: loss * share for name, loss in losses.items()}
+
     def _hooked(self) -> bool:
         """Whether hooks observe or cut the messages, perhaps those of all steps together."""
         return any(has_hooks(m) for m in self.network.modules() if isinstance(m, MessagePassing))

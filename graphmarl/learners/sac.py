@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, Literal
 
@@ -101,14 +102,28 @@ class SAC(OffPolicy):
 
     def update(self, trajectory: Trajectory) -> dict[str, float]:
         """Store a trajectory and train on the replay; returns mean metrics of the updates."""
-        self.entropy = torch.tensor(float("nan"))
         metrics = super().update(trajectory)
         alpha = float(self.log_alpha.detach().exp())
-        return metrics | {"alpha": alpha, "entropy": float(self.entropy)}
+        entropy = float(self.entropy) if self.updated_last else math.nan
+        return metrics | {"alpha": alpha, "entropy": entropy}
+
+    def parts(self, batch: Trajectory) -> list[Trajectory]:
+        """A batch in parts, over which the entropy is summed."""
+        self.entropy = torch.zeros((), device=batch.alive.device)
+        return super().parts(batch)
+
+    @property
+    def divisible(self) -> bool:
+        """All losses are means over agents."""
+        return True
 
     def losses(self, batch: Trajectory) -> dict[str, Tensor]:
         """J_pi, J_V, J_Q and the temperature loss."""
-        graph, acted = batch.graph(0), batch.acted[0].flatten()
+        return self.losses_of_part(batch, batch)
+
+    def losses_of_part(self, batch: Trajectory, whole: Trajectory) -> dict[str, Tensor]:
+        """Terms of all losses that belong to a part of a batch."""
+        graph, acted, all_acted = batch.graph(0), batch.acted[0].flatten(), whole.acted[0]
         alpha = self.log_alpha.detach().exp()
         action = one_hot_action(graph.action, batch.spec)
         target = self._target(batch)
@@ -117,18 +132,19 @@ class SAC(OffPolicy):
         error = torch.zeros((), device=acted.device)
         for critic, s in zip(critics, states, strict=True):
             q = critic.taken(critic(s, action, graph), action)
-            error = error + masked_mean((q - target) ** 2, acted) / 2
-            self.estimate = masked_mean(q, acted)
+            error = error + masked_mean((q - target) ** 2, acted, all_acted) / 2
+            self.estimate = masked_mean(q, acted, all_acted)
         policy = self.network(graph, no_memory(graph))[0].distribution
         gain, soft = self._soft_values(policy, states, graph, alpha)
-        v = masked_mean((self.value(graph) - soft.detach()) ** 2, acted) / 2
-        entropy = masked_mean(policy.entropy(), acted)
-        self.entropy = entropy.detach()
+        v = masked_mean((self.value(graph) - soft.detach()) ** 2, acted, all_acted) / 2
+        entropy = policy.entropy()
+        self.entropy = self.entropy + masked_mean(entropy.detach(), acted, all_acted)
+        excess = entropy.detach() - self._least_entropy(batch)
         return {
-            "policy": -masked_mean(gain, acted),
+            "policy": -masked_mean(gain, acted, all_acted),
             "value": v,
             "critic": error,
-            "temperature": self._temperature(entropy.detach(), batch),
+            "temperature": self._temperature(masked_mean(excess, acted, all_acted)),
         }
 
     @torch.no_grad()
@@ -172,14 +188,20 @@ class SAC(OffPolicy):
         self.critics.requires_grad_(True)
         return each[0] if len(each) == 1 else torch.stack(each).amin(0)
 
-    def _temperature(self, entropy: Tensor, batch: Trajectory) -> Tensor:
-        """Temperature loss alpha (H - H_target); 0 if the temperature is fixed."""
-        if self.target_entropy is None:
-            return torch.zeros((), device=entropy.device)
+    def _least_entropy(self, batch: Trajectory) -> float:
+        """Entropy below which the temperature rises."""
         actions = batch.spec.num_actions
-        count = torch.tensor(float(actions if batch.spec.action == "discrete" else 2)).log()
-        largest = count * (1 if batch.spec.action == "discrete" else actions)
-        return self.log_alpha.exp() * (entropy - self.target_entropy * largest)
+        if batch.spec.action == "discrete":
+            return (self.target_entropy or 0.0) * math.log(actions)
+        return (self.target_entropy or 0.0) * math.log(2) * actions
+
+    def _temperature(self, excess: Tensor) -> Tensor:
+        """Temperature loss alpha (H - H_target); 0 if the temperature is fixed."""
+        return (
+            torch.zeros_like(excess)
+            if self.target_entropy is None
+            else self.log_alpha.exp() * excess
+        )
 
     def clip_groups(self) -> list[list[nn.Parameter]]:
         """Separate gradient-norm clipping of policy, critics, value and temperature."""

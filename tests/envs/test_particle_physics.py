@@ -11,9 +11,9 @@ from graphmarl.envs.particle.placement import check_room, poisson_disc
 
 def step(physics, position, velocity=None, force=None):
     still = torch.zeros_like(position)
-    gaps = Gaps.between(position, position)
+    push = physics.push(Gaps.between(position, position))
     return physics.step(
-        position, still if velocity is None else velocity, still if force is None else force, gaps
+        position, still if velocity is None else velocity, still if force is None else force, push
     )
 
 

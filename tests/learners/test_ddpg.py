@@ -7,15 +7,11 @@ import torch
 from batches import batch
 from torch import nn
 from torch.distributions import Categorical
-from toy import Toy
 
 from graphmarl.agent_graph import Edges
-from graphmarl.data import Collector
-from graphmarl.graphs import make_graph
 from graphmarl.learners import DDPG
-from graphmarl.methods import MADDPG, METHODS
+from graphmarl.methods import MADDPG
 from graphmarl.nn import AgentNetwork, CentralCritic, ConcatCritic, Output, PooledCritic
-from graphmarl.resolver import construct
 from graphmarl.step import Spec
 
 
@@ -208,25 +204,3 @@ def test_critics_of_single_agents_learn_from_their_own_rewards():
     assert made.losses(example())["critic"].item() == pytest.approx((0**2 + 3**2) / 2)
     dead = example(survived=[[True, False]])
     assert made.losses(dead)["critic"].item() == pytest.approx((0**2 + 1**2) / 2)
-
-
-@pytest.mark.parametrize("name", ["pic", "maddpg"])
-@pytest.mark.parametrize("graph", ["complete", "knn:k=1"])
-def test_parts_of_a_batch_add_up_to_it(name, graph, monkeypatch):
-    monkeypatch.setattr("torch.nn.functional.gumbel_softmax", lambda x, *_, **__: x.softmax(-1))
-    found = []
-    for part in (10**9, 500):
-        monkeypatch.setattr("graphmarl.learners.ddpg.PART", part)
-        torch.manual_seed(0)
-        env = Toy(num_envs=4)
-        learner: Any = construct("method", name, METHODS[name], {"batch_size": 12}, env.spec)
-        learner.replay.add(next(iter(Collector(env, make_graph(graph), learner, 10**6, 8, 0))))
-        assert (len(learner.parts(learner.replay.transitions(12))) > 1) == (part == 500)
-        optimizer = learner.configure_optimizers()
-        learner.optimizers = lambda optimizer=optimizer: optimizer
-        learner.manual_backward = lambda loss: loss.backward()
-        torch.manual_seed(1)
-        metrics = torch.stack([learner._learn() for _ in range(3)])
-        numbers = torch.cat([p.detach().flatten() for p in learner.parameters()])
-        found.append(torch.cat([metrics.flatten(), numbers]))
-    assert torch.allclose(*found, atol=1e-5)

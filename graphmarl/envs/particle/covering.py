@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from graphmarl.checks import bounded_or_default
+from graphmarl.envs.particle.neighbors import SEARCHED_FROM, Neighbors
 from graphmarl.envs.particle.physics import Gaps, Physics, planes
 from graphmarl.envs.particle.placement import check_room, poisson_disc
 from graphmarl.envs.particle.world import AgentProperties, Particle, parts
@@ -48,6 +49,18 @@ class Cover(NamedTuple):
             return cls(distance, total, agent)
         others = squared.scatter(1, agent.unsqueeze(1), torch.inf)
         return cls(distance, total, agent, others.amin(1).sqrt())
+
+    @classmethod
+    def of_nearest(cls, near: Neighbors, paid: CoverReward) -> Cover:
+        """Compute the same from a search.
+
+        Args:
+            near: from the landmarks to the agents.
+            paid: the reward.
+        """
+        agent = near.nearest(2 if paid == "difference" else 1)
+        distance, *second = near.squared_to(agent).sqrt().unbind(2)
+        return cls(distance, distance.sum(1), agent[..., 0], *second)
 
     def charge(
         self, cost: Float[Tensor, "env landmark"], like: Float[Tensor, "env agent"]
@@ -94,6 +107,10 @@ class Covering(Particle):
     collided: Float[Tensor, " env"]
     # Landmarks are drawn until there are enough.
     compiled_begin = False
+    # What was computed for the last state.
+    _covered: tuple[Tensor, Tensor, Gaps | Neighbors, Cover] | None = None
+    _found: Neighbors | None = None
+    _fixed: tuple[Tensor, Tensor] | None = None
 
     def __init__(
         self,
@@ -129,8 +146,11 @@ class Covering(Particle):
         self._price = price.to(self.device) if isinstance(price, Tensor) else price
         self._apart, self.spread, self._quirk = apart, spread, quirk
         self._paid: CoverReward = reward
-        self._covered: tuple[Tensor, Tensor, Gaps, Cover] | None = None
-        self._fixed: tuple[Tensor, Tensor] | None = None
+        # The sum over ordered pairs needs all of them.
+        self._large = count >= SEARCHED_FROM and not spread and self.device.type == "cpu"
+        if self._large:
+            self.compile_from = None  # compiled, it takes all distances
+        self._reach = max(self.physics.reach, float(2 * sizes.max()))
 
     def begin(self) -> dict[str, Tensor]:
         """Sample agents at rest, and landmarks with a minimum distance."""
@@ -146,23 +166,48 @@ class Covering(Particle):
     def advance(self, action: Tensor) -> tuple[Float[Tensor, "env agent"], Bool[Tensor, " env"]]:
         """Move, then charge distances and collisions."""
         self.move(action)
-        squared, cover = self.gaps().squared, self.cover()[1]
-        touching = (squared < self._touch).float()
-        collisions = touching.sum(2)
+        cover = self.cover()[1]
+        collisions = self._touching()
         all_collisions = collisions.sum(1)
         self.collided = self.collided + all_collisions / self.spec.num_agents
         fines, all_fines = collisions, all_collisions
         if isinstance(self._price, Tensor):
-            fines = (touching * self._price).sum(2)
+            fines = self._touching(self._price)
             all_fines = fines.sum(1)
         team = -cover.total - all_fines
         bonus = None
         if self.spread:
+            squared = self.gaps().squared
             # Distances to oneself are infinite; they are no pairs.
             far = squared.masked_fill(squared == torch.inf, 0).sqrt().log1p().sum(2)
             bonus = self.spread * far
             team = team + bonus.sum(1)
         return self.pay(self._share(cover, fines, bonus, team), team), self.none_ended
+
+    def _touching(self, price: Tensor | None = None) -> Float[Tensor, "env agent"]:
+        """Number of agents that each agent touches, or their cost."""
+        if self._searched:
+            near, both = self._near(), self._near().pairs.both
+            touching = (near.pairs.squared < self._touch.flatten()[both]).float()
+            return near.sum(touching if price is None else touching * price.flatten()[both])
+        touching = (self.gaps().squared < self._touch).float()
+        return (touching if price is None else touching * price).sum(2)
+
+    def push(self) -> Float[Tensor, "env entity 2"] | None:
+        """Forces of contacts, or None if there are none."""
+        return self.physics.push_of(self._near()) if self._searched else super().push()
+
+    @property
+    def _searched(self) -> bool:
+        """Whether near agents and landmarks are searched instead of taken from all pairs."""
+        return self._large and not self.data_free
+
+    def _near(self) -> Neighbors:
+        """Near agents of each agent, cached for each state."""
+        held = self._found
+        if held is None or held.here is not self.position:
+            self._found = held = Neighbors(self.position, self.position, self._reach)
+        return held
 
     def _share(
         self, cover: Cover, fines: Tensor, bonus: Tensor | None, team: Tensor
@@ -175,12 +220,17 @@ class Covering(Particle):
         share = -cover.charge(cost, fines) - halves * fines
         return share if bonus is None else share + halves * bonus
 
-    def cover(self) -> tuple[Gaps, Cover]:
+    def cover(self) -> tuple[Gaps | Neighbors, Cover]:
         """Gaps from agents to landmarks and their coverage, cached for each state."""
         held = self._covered
         if held is None or held[0] is not self.position or held[1] is not self.landmarks:
-            gaps = Gaps.of(self._look()[1], self._landmark_planes())
-            cover = Cover.of(gaps.squared, self._paid)
+            if self._searched:
+                gaps = Neighbors(self.position, self.landmarks)
+                back = Neighbors(self.landmarks, self.position)
+                cover = Cover.of_nearest(back, self._paid)
+            else:
+                gaps = Gaps.of(self._look()[1], self._landmark_planes())
+                cover = Cover.of(gaps.squared, self._paid)
             self._covered = held = (self.position, self.landmarks, gaps, cover)
         return held[2], held[3]
 
@@ -193,10 +243,11 @@ class Covering(Particle):
     def observe(self) -> dict[str, Any]:
         """Own velocity and position, the nearest landmarks and the nearest other agents."""
         gaps, cover = self.cover()
-        others, wrong = self.gaps(), self.position if self._quirk else None
+        others = self._near() if self._searched else self.gaps()
         seen = self.own()
         for offsets, number in zip((gaps, others), self._sight, strict=True):
-            seen.append(offsets.to(offsets.nearest(number, wrong)))
+            wrong = (self.position,) if self._quirk and isinstance(offsets, Gaps) else ()
+            seen.append(offsets.to(offsets.nearest(number, *wrong)))
         return self.everything(self.landmarks) | {
             "obs": torch.cat(seen, 2),
             "info": {

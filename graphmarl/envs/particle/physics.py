@@ -10,6 +10,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn.functional import softplus
 
+from graphmarl.envs.particle.neighbors import Neighbors
+
 TIME_STEP, DAMPING, CONTACT_FORCE, CONTACT_MARGIN = 0.1, 0.25, 100.0, 1e-3
 # Distance covered by damping alone, per unit of velocity.
 COASTING = TIME_STEP / DAMPING
@@ -106,6 +108,7 @@ class Physics:
 
     Attributes:
         contact: contact distances, (E, E).
+        reach: largest distance at which two entities repel each other.
         itself: infinite from an entity to itself, else 0, (E, E).
     """
 
@@ -132,6 +135,7 @@ class Physics:
             self.contact = torch.full_like(self.contact, contact_distance)
         both = can_touch[:, None] & can_touch & free[:, None]
         self._near = torch.where(both, (self.contact + REACH).square(), 0)
+        self.reach = float(self._near.max().sqrt())
         self._response = torch.where(free, TIME_STEP / masses, 0)[:, None]
         self.itself = torch.zeros_like(self.contact).fill_diagonal_(torch.inf)
 
@@ -157,13 +161,23 @@ class Physics:
             full.view(-1)[pairs] = contact_force(contact, gaps.squared.flatten()[pairs].sqrt())
         return (full.unsqueeze(1) * gaps.offset).sum(3).transpose(1, 2)
 
+    def push_of(self, near: Neighbors) -> Float[Tensor, "env entity 2"]:
+        """Sum of the contact forces on each entity, from pairs that were searched.
+
+        Args:
+            near: the pairs within `reach`.
+        """
+        pairs = near.pairs
+        strength = contact_force(self.contact.flatten()[pairs.both], pairs.squared.sqrt())
+        within = pairs.squared < self._near.flatten()[pairs.both]
+        return near.sum(torch.where(within, strength, 0.0).unsqueeze(1) * pairs.offset)
+
     def step(
         self,
         position: Float[Tensor, "env entity 2"],
         velocity: Float[Tensor, "env entity 2"],
         force: Float[Tensor, "env entity 2"],
-        gaps: Gaps,
-        dense: bool = False,
+        push: Float[Tensor, "env entity 2"] | None = None,
     ) -> tuple[Float[Tensor, "env entity 2"], Float[Tensor, "env entity 2"]]:
         """Position and velocity one step later.
 
@@ -171,10 +185,8 @@ class Physics:
             position: positions of all entities.
             velocity: velocities of all entities; 0 for entities that do not move.
             force: forces on all entities, without those of contacts.
-            gaps: displacements between the entities at `position`.
-            dense: compute the contact forces of all pairs, not only of those within reach.
+            push: forces of contacts, or None if there are none.
         """
-        push = self.push(gaps, dense)
         change = (force if push is None else force + push) * self._response
         after = torch.add(change, velocity, alpha=1 - DAMPING)
         if self.limit is not None:

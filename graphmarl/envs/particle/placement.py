@@ -6,8 +6,10 @@ from collections.abc import Callable
 from math import pi
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
+
+from graphmarl.envs.particle.neighbors import SEARCHED_FROM, Neighbors
 
 MOST_COVERED = 0.4
 ROUNDS, ATTEMPTS = 30, 20
@@ -32,6 +34,42 @@ def check_room(number: int, half_width: float, apart: float) -> None:
         raise ValueError(
             f"half_width is {half_width}; {number} landmarks {apart:.3f} apart need {least:.2f}"
         )
+
+
+def _by_distances(dart: Tensor, points: Tensor, apart: float) -> Tensor:
+    fits = ~(torch.cdist(dart, points, compute_mode=EXACT) < apart).any(2)
+    crowded = (torch.cdist(dart, dart, compute_mode=EXACT) < apart) & fits.unsqueeze(1)
+    return fits & ~crowded.tril(-1).any(2)
+
+
+def _by_search(dart: Tensor, points: Tensor, apart: float) -> Tensor:
+    count = dart.shape[1]
+    # Points that are still missing wait in a row outside, further apart than the others.
+    outside = 2 * apart * torch.arange(1, count + 1, device=dart.device)
+    outside = torch.stack([outside, outside], 1) + dart.max()
+    everyone = torch.cat([dart, torch.where(points == torch.inf, outside, points)], 1)
+    near = Neighbors(everyone, everyone, apart)
+    pairs = near.pairs
+    one, other = pairs.both // (2 * count), pairs.both % (2 * count)
+    close = pairs.squared.sqrt() < apart
+    fits = near.sum((close & (other >= count)).float())[:, :count] == 0
+    known = fits.flatten()[(pairs.row // (2 * count) * count + other).clamp(max=fits.numel() - 1)]
+    before = close & (other < one) & (one < count) & known
+    return fits & (near.sum(before.float())[:, :count] == 0)
+
+
+def accepted(
+    dart: Float[Tensor, "env dart 2"], points: Float[Tensor, "env dart 2"], apart: float
+) -> Bool[Tensor, "env dart"]:
+    """Candidates that are far enough from all points, and from earlier ones that are.
+
+    Args:
+        dart: candidates.
+        points: accepted points; infinite where there is none yet.
+        apart: minimum distance.
+    """
+    searched = dart.shape[1] >= SEARCHED_FROM and dart.device.type == "cpu"
+    return (_by_search if searched else _by_distances)(dart, points, apart)
 
 
 def poisson_disc(
@@ -66,10 +104,7 @@ def poisson_disc(
             short = count < number
             points = points.masked_fill(short.unsqueeze(2), torch.inf)
             count = count.masked_fill(short, 0)
-        near = torch.cdist(dart, points[:, :number], compute_mode=EXACT) < apart
-        fits = ~near.any(2)
-        crowded = (torch.cdist(dart, dart, compute_mode=EXACT) < apart) & fits.unsqueeze(1)
-        keep = fits & ~crowded.tril(-1).any(2)
+        keep = accepted(dart, points[:, :number], apart)
         place = (count + keep.cumsum(1) - 1).clamp(max=number).masked_fill(~keep, number)
         points = points.scatter(1, place.unsqueeze(2).expand(-1, -1, 2), dart)
         points[:, number] = torch.inf

@@ -158,8 +158,11 @@ class Particle(Batched):
         if not self._whole:
             force = torch.cat([force, self._others if others is None else others], 1)
         now = (self.position, self.velocity)
-        dense = self.data_free
-        self.position, self.velocity = self.physics.step(*now, force, self.gaps(), dense)
+        self.position, self.velocity = self.physics.step(*now, force, self.push())
+
+    def push(self) -> Float[Tensor, "env entity 2"] | None:
+        """Forces of contacts, or None if there are none."""
+        return self.physics.push(self.gaps(), dense=self.data_free)
 
     def pay(
         self, reward: Float[Tensor, "env agent"], team: Float[Tensor, " env"]

@@ -8,6 +8,7 @@ from statistics import median
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
+from torch._functorch import config as functorch_config
 
 from graphmarl.data import Collector
 from graphmarl.functional.ranks import rank
@@ -42,10 +43,15 @@ class Compilation(Callback):
         """Continue with this number; a resumed run compiles at once if it had compiled."""
         self.updates = state_dict["updates"]
 
+    def _compile(self) -> None:
+        # Diagnostics differentiate the losses of a graph one by one, which is used again after.
+        functorch_config.donated_buffer = False
+        self.learner.network.compile(dynamic=True)
+
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Compile if the first updates are over."""
         if self.updates >= EAGER:
-            self.learner.network.compile(dynamic=True)
+            self._compile()
         self.mark, self.before = time.perf_counter(), self.collector.env_steps
 
     def on_train_batch_end(
@@ -64,7 +70,7 @@ class Compilation(Callback):
         self.updates += 1
         self.seconds.append(self.mark - now)
         if self.updates == EAGER:
-            self.learner.network.compile(dynamic=True)
+            self._compile()
         elif len(self.seconds) == self.updates == EAGER + SETTLING + COMPILED:
             text = verdict(self.seconds, (self.collector.steps - self.before) // max(steps, 1))
             if text and rank() == 0:

@@ -4,10 +4,8 @@ import base64
 import re
 import shlex
 import subprocess
-import sys
 import warnings
 from functools import wraps
-from pathlib import Path
 
 import pytest
 import torch
@@ -267,15 +265,6 @@ def test_a_folder_with_other_runs_is_not_trusted(tmp_path):
     for name in ("a-seed0", "b-seed1"):
         (tmp_path / name).mkdir()
     assert holds_only(tmp_path, runs) and not holds_only(tmp_path, runs[:2])
-
-
-def test_rliable_is_not_imported_with_the_library():
-    code = "import sys, graphmarl.experiment.ablate, graphmarl.cli.commands; "
-    code += "print([name for name in ('rliable', 'arch', 'statsmodels') if name in sys.modules])"
-    root = Path(__file__).parents[2]
-    command = [sys.executable, "-c", code]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=root, check=True)
-    assert done.stdout.strip() == "[]"
 
 
 @pytest.mark.filterwarnings(FEW)

@@ -10,7 +10,7 @@ from graphmarl.resolver import Registry, construct, joined, lazy_attributes, loo
 if TYPE_CHECKING:
     from graphmarl.envs.batched import Batched
     from graphmarl.envs.check import check_env
-    from graphmarl.envs.didactic import GridAgreement, Hallway, IndependentSearch, Sensor
+    from graphmarl.envs.didactic import GridAgreement, Hallway, IndependentSearch, Relay, Sensor
     from graphmarl.envs.flatland import Flatland
     from graphmarl.envs.magent import Battle, Gather, Jungle
     from graphmarl.envs.particle import HeterogeneousNavigation, Navigation, PreyPredator, Push
@@ -33,6 +33,7 @@ ENVS: Registry[type[Environment]] = Registry(
         "hallway": "didactic:Hallway",
         "independent_search": "didactic:IndependentSearch",
         "grid_agreement": "didactic:GridAgreement",
+        "relay": "didactic:Relay",
         "navigation": "particle:Navigation",
         "heterogeneous_navigation": "particle:HeterogeneousNavigation",
         "push": "particle:Push",
@@ -115,6 +116,7 @@ __all__ = [
     "Navigation",
     "PreyPredator",
     "Push",
+    "Relay",
     "SMAC",
     "Sensor",
     "SingleEngine",

@@ -31,6 +31,7 @@ CPU = torch.device("cpu")
 KNN1 = make_graph("knn:k=1")
 SMALL_ENVS: dict[str, dict[str, Any]] = {
     "grid_agreement": {"horizon": 5},
+    "relay": {"topology": "random", "distance": 2, "delay": 2},
     "navigation": {"num_agents": 4, "horizon": 7},
     "heterogeneous_navigation": {"num_agents": 4, "horizon": 7},
     "push": {"num_agents": 3, "horizon": 7},

@@ -112,7 +112,7 @@ class OffPolicy(Learner):
         trained = [p for p in self.parameters() if p.requires_grad]
         settings: dict[str, Any] = {"lr": self.learning_rate, "eps": self.optimizer_eps}
         if self.optimizer == "rmsprop":
-            return torch.optim.RMSprop(trained, alpha=0.99, **settings)
+            return torch.optim.RMSprop(trained, alpha=0.99, foreach=True, **settings)
         return torch.optim.Adam(trained, fused=True, **settings)
 
     def update(self, trajectory: Trajectory) -> dict[str, float]:

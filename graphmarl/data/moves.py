@@ -49,15 +49,16 @@ def stack_steps(steps: list[Step], next_steps: list[Step]) -> dict[str, Any]:
         steps: the steps in which actions were chosen.
         next_steps: the steps that they led to.
     """
-
-    def stack(of: list[Step], name: str) -> Any:
-        values = [getattr(step, name) for step in of]
-        return None if values[0] is None else torch.stack(values)
-
     fields = ("obs", "alive", "time", "position", "available", "state")
     transition = ("reward", "terminated", "truncated", "valid")
     return (
-        {name: stack(steps, name) for name in fields}
-        | {name: stack(next_steps, name) for name in transition}
-        | {"survived": stack(next_steps, "alive")}
+        {name: _stack(steps, name) for name in fields}
+        | {name: _stack(next_steps, name) for name in transition}
+        | {"survived": _stack(next_steps, "alive")}
     )
+
+
+def _stack(steps: list[Step], name: str) -> Any:
+    """A field of all steps, or None if they have none."""
+    values = [getattr(step, name) for step in steps]
+    return None if values[0] is None else torch.stack(values)

@@ -46,15 +46,17 @@ def value_error(
         clip: largest change that lowers the error; None for any.
         delta: error above which the loss is linear; None for the squared error.
     """
-
-    def error(new: Tensor) -> Tensor:
-        if delta is None:
-            return (new - target) ** 2
-        return 2 * F.huber_loss(new, target, reduction="none", delta=delta)
-
     if clip is None:
-        return error(value)
-    return torch.maximum(error(value), error(old + (value - old).clamp(-clip, clip)))
+        return _error(value, target, delta)
+    clipped = old + (value - old).clamp(-clip, clip)
+    return torch.maximum(_error(value, target, delta), _error(clipped, target, delta))
+
+
+def _error(value: Tensor, target: Tensor, delta: float | None) -> Tensor:
+    """Squared error, or twice the Huber loss."""
+    if delta is None:
+        return (value - target) ** 2
+    return 2 * F.huber_loss(value, target, reduction="none", delta=delta)
 
 
 def standard_normal_kl(

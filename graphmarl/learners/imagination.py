@@ -155,16 +155,14 @@ def imagine_step(
     h = model.advance(latent, done, adjacency, agents)
     reward, continues = model.predict(latent.z, h)
 
-    def joint(value: Tensor) -> Tensor:
-        return value.unflatten(0, (graphs, agents))
-
+    joint = (graphs, agents)
     step = ImaginedStep(
         features,
         alive,
-        joint(action),
-        joint(action_log_prob(policy, action, action)),
-        None if available is None else joint(available),
-        joint(reward) * alive,
-        joint(continues.sigmoid()),
+        action.unflatten(0, joint),
+        action_log_prob(policy, action, action).unflatten(0, joint),
+        None if available is None else available.unflatten(0, joint),
+        reward.unflatten(0, joint) * alive,
+        continues.sigmoid().unflatten(0, joint),
     )
-    return step, joint(model.imagine(h).features)
+    return step, model.imagine(h).features.unflatten(0, joint)

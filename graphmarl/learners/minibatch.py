@@ -28,12 +28,14 @@ class Minibatch:
     def __init__(
         self, trajectory: Trajectory, pick: Tensor, advantage: Tensor, target: Tensor | None = None
     ) -> None:
-        def take(value: Tensor) -> Tensor:
-            return value.flatten(0, 1).index_select(0, pick).flatten()
-
         self.num_agents = trajectory.spec.num_agents
-        self.acted = take(trajectory.acted)
-        self.log_prob = take(trajectory.stored["log_prob"])
-        self.value = take(trajectory.stored["value"])
-        self.advantage = take(advantage)
-        self.target = take(advantage if target is None else target)
+        self.acted = _take(trajectory.acted, pick)
+        self.log_prob = _take(trajectory.stored["log_prob"], pick)
+        self.value = _take(trajectory.stored["value"], pick)
+        self.advantage = _take(advantage, pick)
+        self.target = _take(advantage if target is None else target, pick)
+
+
+def _take(value: Tensor, pick: Tensor) -> Tensor:
+    """Values of the agents of some graphs, in one row."""
+    return value.flatten(0, 1).index_select(0, pick).flatten()

@@ -24,6 +24,7 @@ pytestmark = pytest.mark.usefixtures("unchecked")
 SMALL = {
     "rollout_length": 10,
     "minibatch_size": 60,
+    "epochs": 2,
     "learning_starts": 40,
     "batch_size": 8,
     "gradient_steps": 2,

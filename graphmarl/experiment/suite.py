@@ -1,7 +1,7 @@
 """Named settings: the method, graph and options behind every published row of results.
 
-Those of the particle environments are in `suite_particle`, of MAgent in `suite_magent`, and of the
-didactic tasks in `suite_didactic`.
+Those of the particle environments are in `suite_particle`, of MAgent in `suite_magent`, of the
+didactic tasks in `suite_didactic`, and of the relay task in `suite_communication`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from graphmarl.envs.flatland import TASKS as FLATLAND_TASKS
 from graphmarl.envs.skirmish import MAPS
 from graphmarl.envs.traffic.tasks import TASKS as TRAFFIC_TASKS
+from graphmarl.experiment.suite_communication import COMMUNICATION
 from graphmarl.experiment.suite_didactic import DIDACTIC, DIDACTIC_CUTS
 from graphmarl.experiment.suite_magent import MAGENT
 from graphmarl.experiment.suite_particle import PARTICLE
@@ -176,6 +177,7 @@ SMAC |= {
 
 SUITE: dict[str, Family] = {
     "didactic": Family(DIDACTIC, "sensor", [0, 1, 2], 4096, DIDACTIC_CUTS),
+    "communication": Family(COMMUNICATION, "relay-2-hops", [0, 1, 2, 3, 4], 1024),
     "magent": Family(MAGENT, "gather-normal-24", [0, 1, 2], 32),
     "mpe": Family(PARTICLE, "navigation", [0, 1], 256),
     "cityflow": Family(TRAFFIC, "hangzhou_4x4", [0], 64),

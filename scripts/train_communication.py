@@ -1,0 +1,14 @@
+"""Train methods on the relay task, on its edges, without edges, and on shuffled edges.
+
+The best return follows from the rounds of messages, memory and distance: `Relay.best_return`.
+
+Examples:
+  python scripts/train_communication.py --list
+  python scripts/train_communication.py --task relay-2-hops --method dgn dgn-none dgn-shuffled
+  python scripts/train_communication.py --task relay-memory --method neurcomm vpp --seeds 0 1
+"""
+
+from graphmarl.experiment.train_suite import train_suite
+
+if __name__ == "__main__":
+    train_suite("communication", __doc__)

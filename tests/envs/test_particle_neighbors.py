@@ -5,7 +5,7 @@ import torch
 
 from graphmarl.envs import make_env
 from graphmarl.envs.particle import covering, placement
-from graphmarl.envs.particle.neighbors import Neighbors
+from graphmarl.envs.particle.neighbors import Neighbors, Points
 from graphmarl.envs.particle.physics import Gaps, Physics
 
 
@@ -16,24 +16,29 @@ def points(copies, number, seed, twins=False):
     return made
 
 
+def search(here, there, reach=0.0):
+    first = Points(here)
+    return Neighbors(first, first if there is here else Points(there), reach)
+
+
 @pytest.mark.parametrize("twins", [False, True])
 def test_the_nearest_of_a_search_are_those_of_all_distances(twins):
     here, there = points(3, 20, 0, twins), points(3, 12, 1)
     for first, second in ((here, here), (here, there)):
-        gaps, near = Gaps.between(first, second), Neighbors(first, second)
+        gaps, near = Gaps.between(first, second), search(first, second)
         chosen, other = near.nearest(4), gaps.nearest(4)
         assert chosen.shape == (3, 20, 4)
         squared = gaps.squared.gather(2, chosen)
         assert torch.equal(squared, gaps.squared.gather(2, other))
         assert torch.equal(near.squared_to(chosen), squared)
         assert torch.equal(near.to(chosen), gaps.to(chosen))
-    assert Neighbors(here, there).nearest(0).shape == (3, 20, 0)
+    assert search(here, there).nearest(0).shape == (3, 20, 0)
 
 
 def test_pairs_are_all_within_reach_in_order_and_of_one_copy():
     here = points(3, 20, 0, twins=True)
     squared = Gaps.between(here, here).squared
-    pairs = Neighbors(here, here, reach=0.5).pairs
+    pairs = search(here, here, reach=0.5).pairs
     expected = (squared < 0.25).nonzero()
     inside = pairs.squared < 0.25
     assert torch.equal(pairs.row[inside], expected[:, 0] * 20 + expected[:, 1])
@@ -43,8 +48,8 @@ def test_pairs_are_all_within_reach_in_order_and_of_one_copy():
 
 def test_points_in_one_place_and_far_copies():
     place = torch.ones(2, 4, 2)
-    assert len(Neighbors(place, place, reach=0.1).pairs.row) == 2 * 12
-    assert Neighbors(place, place).nearest(3).sort(2).values[0].tolist() == [
+    assert len(search(place, place, reach=0.1).pairs.row) == 2 * 12
+    assert search(place, place).nearest(3).sort(2).values[0].tolist() == [
         [1, 2, 3],
         [0, 2, 3],
         [0, 1, 3],
@@ -56,7 +61,7 @@ def test_contact_forces_are_those_of_all_pairs():
     here, physics = points(4, 30, 2), Physics([0.1] * 29 + [0.3])
     push = physics.push(Gaps.between(here, here))
     assert push is not None
-    found = physics.push_of(Neighbors(here, here, physics.reach))
+    found = physics.push_of(search(here, here, physics.reach))
     torch.testing.assert_close(found, push, rtol=1e-5, atol=1e-5)
     assert push.abs().amax((0, 2)).count_nonzero() > 5
 

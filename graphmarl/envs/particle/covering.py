@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from graphmarl.checks import bounded_or_default
-from graphmarl.envs.particle.neighbors import SEARCHED_FROM, Neighbors
+from graphmarl.envs.particle.neighbors import SEARCHED_FROM, Neighbors, Points
 from graphmarl.envs.particle.physics import Gaps, Physics, planes
 from graphmarl.envs.particle.placement import check_room, poisson_disc
 from graphmarl.envs.particle.world import AgentProperties, Particle, parts
@@ -110,6 +110,7 @@ class Covering(Particle):
     # What was computed for the last state.
     _covered: tuple[Tensor, Tensor, Gaps | Neighbors, Cover] | None = None
     _found: Neighbors | None = None
+    _places: Points | None = None
     _fixed: tuple[Tensor, Tensor] | None = None
 
     def __init__(
@@ -206,7 +207,8 @@ class Covering(Particle):
         """Near agents of each agent, cached for each state."""
         held = self._found
         if held is None or held.here is not self.position:
-            self._found = held = Neighbors(self.position, self.position, self._reach)
+            here = Points(self.position)
+            self._found = held = Neighbors(here, here, self._reach)
         return held
 
     def _share(
@@ -225,14 +227,20 @@ class Covering(Particle):
         held = self._covered
         if held is None or held[0] is not self.position or held[1] is not self.landmarks:
             if self._searched:
-                gaps = Neighbors(self.position, self.landmarks)
-                back = Neighbors(self.landmarks, self.position)
-                cover = Cover.of_nearest(back, self._paid)
+                here, there = self._near().points, self._landmark_points()
+                gaps = Neighbors(here, there)
+                cover = Cover.of_nearest(Neighbors(there, here), self._paid)
             else:
                 gaps = Gaps.of(self._look()[1], self._landmark_planes())
                 cover = Cover.of(gaps.squared, self._paid)
             self._covered = held = (self.position, self.landmarks, gaps, cover)
         return held[2], held[3]
+
+    def _landmark_points(self) -> Points:
+        held = self._places
+        if held is None or held.place is not self.landmarks:
+            self._places = held = Points(self.landmarks)
+        return held
 
     def _landmark_planes(self) -> Tensor:
         held = self._fixed

@@ -13,6 +13,8 @@ from torch import Tensor
 
 # From this number of points in a copy on a search is faster than all distances.
 SEARCHED_FROM = 150
+# Distance between copies in a third coordinate, in which all points of a copy are equal.
+APART = 1e9
 # Pairs are searched a little further out, since the tree's distances are rounded otherwise.
 MARGIN = 1 + 1e-5
 
@@ -33,6 +35,26 @@ class Pairs(NamedTuple):
     squared: Float[Tensor, " pair"]
 
 
+class Points:
+    """Points of every copy, with one k-d tree for all copies.
+
+    Args:
+        place: coordinates.
+    """
+
+    def __init__(self, place: Float[Tensor, "env point 2"]) -> None:
+        self.place = place
+        self.rows = np.empty((*place.shape[:2], 3))
+        self.rows[..., :2] = place.numpy()
+        self.rows[..., 2] = np.arange(len(place))[:, None] * APART
+        self.rows = self.rows.reshape(-1, 3)
+
+    @cached_property
+    def tree(self) -> KDTree:
+        """The tree."""
+        return KDTree(self.rows, compact_nodes=False, balanced_tree=False)
+
+
 class Neighbors:
     """Displacements between near points, from one set to another, in time O(E log E).
 
@@ -41,27 +63,13 @@ class Neighbors:
 
     Args:
         here: points i of every copy.
-        there: points j of every copy, which may be the same tensor; a point is not near itself.
+        there: points j of every copy, which may be the same object; a point is not near itself.
         reach: distance up to which `pairs` of one set are found.
     """
 
-    def __init__(
-        self,
-        here: Float[Tensor, "env from 2"],
-        there: Float[Tensor, "env to 2"],
-        reach: float = 0.0,
-    ) -> None:
-        self.here, self.there, self.reach = here, there, reach
-        self._points = [points.double().numpy() for points in (here, there)]
-        # A third coordinate keeps the copies further apart than any two points of one copy.
-        low = min(float(points.min()) for points in self._points)
-        apart = 4 * (max(float(points.max()) for points in self._points) - low) + 4 * reach or 1.0
-        level = np.arange(len(here), dtype=float)[:, None, None] * apart
-        self._points = [
-            np.concatenate([points, np.broadcast_to(level, (*points.shape[:2], 1))], 2)
-            for points in self._points
-        ]
-        self._tree = KDTree(self._points[1].reshape(-1, 3))
+    def __init__(self, here: Points, there: Points, reach: float = 0.0) -> None:
+        self.here, self.there, self.reach = here.place, there.place, reach
+        self.queries, self.points = here, there
 
     def nearest(self, number: int) -> Int[Tensor, "env from number"]:
         """Indices of the nearest points, nearest first.
@@ -73,9 +81,8 @@ class Neighbors:
         if not number:
             return torch.zeros(copies, start, 0, dtype=torch.long)
         same = self.there is self.here
-        queries = self._points[0].reshape(-1, 3)
-        query: Any = self._tree.query  # its stub lacks lists of ranks
-        found = query(queries, [*range(1, number + same + 1)])[1]
+        query: Any = self.points.tree.query  # its stub lacks lists of ranks
+        found = query(self.queries.rows, [*range(1, number + same + 1)])[1]
         if same:
             # The point itself goes last; there may be others at its position.
             own = found == np.arange(len(found))[:, None]
@@ -99,7 +106,7 @@ class Neighbors:
         """The pairs of a set within reach of each other."""
         assert self.there is self.here, "pairs are of one set"
         start, stop = self.here.shape[1], self.there.shape[1]
-        pairs = self._tree.query_pairs(self.reach * MARGIN, output_type="ndarray")
+        pairs = self.points.tree.query_pairs(self.reach * MARGIN, output_type="ndarray")
         row, other = torch.from_numpy(np.concatenate([pairs, pairs[:, ::-1]]).T.copy())
         key = (row * stop + other % stop).sort().values
         row, both = key // stop, key % (start * stop)

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from graphmarl.envs.particle.neighbors import SEARCHED_FROM, Neighbors
+from graphmarl.envs.particle.neighbors import SEARCHED_FROM, Neighbors, Points
 
 MOST_COVERED = 0.4
 ROUNDS, ATTEMPTS = 30, 20
@@ -48,7 +48,8 @@ def _by_search(dart: Tensor, points: Tensor, apart: float) -> Tensor:
     outside = 2 * apart * torch.arange(1, count + 1, device=dart.device)
     outside = torch.stack([outside, outside], 1) + dart.max()
     everyone = torch.cat([dart, torch.where(points == torch.inf, outside, points)], 1)
-    near = Neighbors(everyone, everyone, apart)
+    points_of_all = Points(everyone)
+    near = Neighbors(points_of_all, points_of_all, apart)
     pairs = near.pairs
     one, other = pairs.both // (2 * count), pairs.both % (2 * count)
     close = pairs.squared.sqrt() < apart

@@ -67,6 +67,21 @@ MAPPO = {
     "reward_scale": 1.0,
     "rollout_length": 100,
 }
+# Its policy has a standard deviation of 1 at the beginning. That of ours depends on the state
+# through a tanh, or is a free parameter; layers begin as orthogonal ones, or as PyTorch makes them.
+STATE_STD = MAPPO | {"policy": {"gain": 1.0, "log_std_init": 0.0}}
+FREE_STD = MAPPO | {
+    "name": "time_to_result_env:PlainGraphMAPPO",
+    "policy": {"std": "free", "log_std_init": 0.0},
+}
+TUNED = {"learning_rate": 3e-4, "epochs": 10}
+GRAPH_MAPPO = {
+    "ours-gnn-mappo-defaults": MAPPO,
+    "ours-gnn-mappo-state-std": STATE_STD,
+    "ours-gnn-mappo-state-std-tuned": STATE_STD | TUNED,
+    "ours-gnn-mappo": FREE_STD,
+    "ours-gnn-mappo-tuned": FREE_STD | TUNED,
+}
 
 
 class Side(NamedTuple):
@@ -107,9 +122,12 @@ SIDES = {
         100_000,
         2,
     ),
-    "ours-gnn-mappo": Side(
-        "vmas-navigation-3", MAPPO, "time_to_result_env:VmasNavigation", 10**7, 10, 128, 1 / 3
-    ),
+    **{
+        name: Side(
+            "vmas-navigation-3", method, "time_to_result_env:VmasNavigation", 10**7, 10, 128, 1 / 3
+        )
+        for name, method in GRAPH_MAPPO.items()
+    },
     "ours-ndq": Side("sensor", "ndq", "sensor:num_envs=64", 150_000, 2, 512),
 }
 """Sides by name."""

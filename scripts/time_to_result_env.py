@@ -1,4 +1,4 @@
-"""Environments of `time_to_result.py`: navigation of VMAS, and spread from given first states."""
+"""Parts of `time_to_result.py`: navigation of VMAS, spread from given states, and a method."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from benchmark_training import GraphMAPPO
+from torch import Tensor, nn
 
 from graphmarl.envs.particle.navigation import Navigation
 from graphmarl.envs.particle.world import ActionKind
@@ -126,3 +127,30 @@ class SpreadFromStarts(Navigation):
     def begin(self) -> dict[str, Tensor]:
         """The places of the file, at rest."""
         return super().begin() | self.places
+
+
+class PlainGraphMAPPO(GraphMAPPO):
+    """MAPPO with a graph layer, whose linear layers begin as PyTorch makes them.
+
+    Args:
+        spec: specification of the environment.
+        layer: name of the layer.
+        options: its arguments.
+        hidden: width of every layer.
+        policy: arguments of `PolicyHead`.
+        learner: arguments of `PPO`.
+    """
+
+    def __init__(
+        self,
+        spec: Spec,
+        layer: str,
+        options: Mapping[str, Any],
+        hidden: int,
+        policy: Mapping[str, Any] | None = None,
+        **learner: Any,
+    ) -> None:
+        super().__init__(spec, layer, options, hidden, policy, **learner)
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                module.reset_parameters()

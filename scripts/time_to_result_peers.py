@@ -27,8 +27,7 @@ from time_to_result_record import Record, episodes_of, set_seed
 def pic(folder: str, record: Record, seed: int) -> None:
     """PIC (IouJenLiu/PIC) on its spread with 15 agents, as `main_vec.py` trains it."""
     sys.path[:0] = [f"{folder}/maddpg", f"{folder}/multiagent-particle-envs"]
-    torch, made = import_module("torch"), import_module("utils").make_env
-    memories = import_module("replay_memory")
+    made, memories = import_module("utils").make_env, import_module("replay_memory")
     env, test = made("simple_spread_n15", None), made("simple_spread_n15", None)
     write_starts(test, record.path.parent / "spread-15-starts.json")
     env.seed(seed)
@@ -51,21 +50,26 @@ def pic(folder: str, record: Record, seed: int) -> None:
     while not record.ended(steps):
         seen = env.reset()
         for _ in range(25):
-            chosen = agent.select_action(torch.Tensor(seen), action_noise=True).squeeze().numpy()
-            seen_next, reward, done, _ = env.step(chosen)
+            seen = _pic_step(env, agent, memory, seen)
             steps += 1
-            x, x_next = (
-                torch.Tensor(import_module("numpy").concatenate(each, axis=0)).view(1, -1)
-                for each in (seen, seen_next)
-            )
-            mask = torch.Tensor([[not each for each in done]])
-            memory.push(x, torch.Tensor(chosen).view(1, -1), mask, x_next, torch.Tensor([reward]))
-            seen = seen_next
             if len(memory) > 1024 and steps % 100 == 0:
                 learn()
         agent.adjust_lr(episodes)
         episodes += 1
         record.evaluate(steps, play)
+
+
+def _pic_step(env: Any, agent: Any, memory: Any, seen: Any) -> Any:
+    """A step of the environment that is stored; returns the next observations."""
+    torch, np = import_module("torch"), import_module("numpy")
+    action = agent.select_action(torch.Tensor(seen), action_noise=True).squeeze().numpy()
+    seen_next, reward, done, _ = env.step(action)
+    mask = torch.Tensor([[not each for each in done]])
+    x, x_next = (
+        torch.Tensor(np.concatenate(each, axis=0)).view(1, -1) for each in (seen, seen_next)
+    )
+    memory.push(x, torch.Tensor(action).view(1, -1), mask, x_next, torch.Tensor([reward]))
+    return seen_next
 
 
 def _pic_return(env: Any, agent: Any, episodes: int, noise: bool) -> float:

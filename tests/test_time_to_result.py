@@ -1,21 +1,20 @@
 """Time to the same result: `scripts/time_to_result.py` and the files of its runs."""
 
 import csv
+import importlib
 import math
 
 import pytest
-from time_to_result_record import COLUMNS, Record, reached, read, table, threshold
+
+record = importlib.import_module("time_to_result_record")
+reached, threshold = record.reached, record.threshold
 
 
 def rows_of(side: str, task: str, seed: int, returns: list[float]) -> list[dict[str, str]]:
-    return [
-        dict(
-            zip(
-                COLUMNS, (side, task, str(seed), str(10 * i), "0", "0", str(x), str(x)), strict=True
-            )
-        )
-        for i, x in enumerate(returns)
+    cells = [
+        (side, task, str(seed), str(10 * i), "0", "0", *2 * [str(x)]) for i, x in enumerate(returns)
     ]
+    return [dict(zip(record.COLUMNS, each, strict=True)) for each in cells]
 
 
 def test_the_first_of_three_evaluations_whose_mean_is_high_enough_counts():
@@ -39,28 +38,28 @@ def test_the_table_has_every_seed_the_median_and_the_ratio():
     rows += rows_of("ours", "spread-15", 0, [0, 3, 3, 3]) + rows_of(
         "ours", "spread-15", 1, [0, 0, 0]
     )
-    lines = table(rows).splitlines()
+    lines = record.table(rows).splitlines()
     assert "| spread-15, 3.00 | pic | 40 | 40 | 1.00 |" in lines
     assert lines[-1].startswith("| spread-15, 3.00 | ours | 10, not reached in 20 s |")
 
 
 def test_evaluations_are_written_as_they_are_made_and_cost_no_time(tmp_path):
-    record = Record(tmp_path, ("ours", "sensor", 3), 1.0, 20, 0.0, target=14.8)
-    record.begin()
+    run = record.Record(tmp_path, ("ours", "sensor", 3), 1.0, 20, 0.0, target=14.8)
+    run.begin()
 
     def play() -> tuple[float, float]:
         return sum(range(10**6)) * 0 + 15.0, 14.0
 
     for steps in (0, 10):
-        record.evaluate(steps, play)
-        assert not record.ended(steps)
-    assert not record.path.exists()
-    record.evaluate(20, play)
-    assert record.ended(20)
-    record.close()
-    with record.path.open(newline="") as file:
+        run.evaluate(steps, play)
+        assert not run.ended(steps)
+    assert not run.path.exists()
+    run.evaluate(20, play)
+    assert run.ended(20)
+    run.close()
+    with run.path.open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["steps"] for row in rows] == ["0", "10", "20"]
-    assert read(tmp_path) == rows
-    assert float(rows[-1]["seconds"]) <= record.out
+    assert record.read(tmp_path) == rows
+    assert float(rows[-1]["seconds"]) <= run.out
     assert math.isclose(float(rows[-1]["return"]), 15.0)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import csv
+import math
 import os
 import random
 import statistics
@@ -237,13 +238,9 @@ def table(rows: Sequence[Row]) -> str:
             ]
             median = statistics.median(float("inf") if t is None else t for t in times)
             medians[side] = median
-            ratio = medians.get(PEER_OF[task], float("nan")) / median
-            cells = (
-                f"{task}, {level:.2f}",
-                side,
-                ", ".join(texts),
-                f"{median:.0f}",
-                f"{ratio:.2f}",
-            )
+            ratio = medians.get(PEER_OF[task], math.inf) / median
+            written = f"{ratio:.2f}" if math.isfinite(ratio) else "-"
+            middle = f"{median:.0f}" if math.isfinite(median) else "not reached"
+            cells = (f"{task}, {level:.2f}", side, ", ".join(texts), middle, written)
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)

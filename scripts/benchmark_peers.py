@@ -210,7 +210,7 @@ def _benchmarl_experiment(sizes: Sizes) -> Any:
     policy = models.SequenceModelConfig(model_configs=[graph, dense], intermediate_sizes=[width])
     algorithm = import_module("benchmarl.algorithms").MappoConfig.get_from_yaml()
     parts = {"model_config": policy, "critic_model_config": dense, "config": config}
-    return experiments.Experiment(task, algorithm, seed=0, **parts)
+    return experiments.Experiment(task, algorithm, seed=sizes.get("seed", 0), **parts)
 
 
 def vmas(sizes: Sizes, now: Clock) -> Call:

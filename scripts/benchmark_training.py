@@ -83,6 +83,7 @@ class GraphMAPPO(Method, PPO):
         layer: name of the layer.
         options: its arguments.
         hidden: width of every layer.
+        policy: arguments of `PolicyHead`.
         learner: arguments of `PPO`.
     """
 
@@ -90,9 +91,15 @@ class GraphMAPPO(Method, PPO):
     sends_messages = True
 
     def __init__(
-        self, spec: Spec, layer: str, options: Mapping[str, Any], hidden: int, **learner: Any
+        self,
+        spec: Spec,
+        layer: str,
+        options: Mapping[str, Any],
+        hidden: int,
+        policy: Mapping[str, Any] | None = None,
+        **learner: Any,
     ) -> None:
-        sizes = {"hidden": hidden, "state_size": spec.state_size}
+        sizes = {"hidden": hidden, "state_size": spec.state_size, "policy": policy}
         module = Convolution(spec.obs_size, hidden, layer, options)
         shapes = (spec.obs_size, spec.num_actions, spec.action)
         super().__init__(StateCritic(*shapes, communication=module, **sizes), **learner)

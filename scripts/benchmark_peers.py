@@ -16,8 +16,9 @@ import tempfile
 import time
 from collections.abc import Callable
 from importlib import import_module
-from types import SimpleNamespace
 from typing import Any
+
+from benchmark_ndq import ndq_parts
 
 CLOCKS = {"wall": time.perf_counter, "cpu": time.process_time}
 """Clocks by name; CPU time is that of this process, for a machine that is shared."""
@@ -73,21 +74,8 @@ def ndq(sizes: Sizes, now: Clock) -> Call:
     Episodes are played in 8 processes, as its settings say; their CPU time is not counted.
     """
     sys.path.insert(0, os.path.join(sys.path[0], "src"))
-    args, logger = _ndq_options(sizes), SimpleNamespace(log_stat=lambda *_: None)
-    runner = import_module("runners").REGISTRY[args.runner](args=args, logger=logger)
-    info = runner.get_env_info()
-    args.n_agents, args.n_actions = info["n_agents"], info["n_actions"]
-    args.state_shape, scheme = info["state_shape"], _ndq_scheme(info)
-    one_hot = import_module("components.transforms").OneHot(out_dim=args.n_actions)
-    named = {"groups": {"agents": args.n_agents}}
-    named["preprocess"] = {"actions": ("actions_onehot", [one_hot])}
-    buffers, length = import_module("components.episode_buffer"), info["episode_limit"] + 1
-    buffer = buffers.ReplayBuffer(scheme, buffer_size=5000, max_seq_length=length, **named)
-    controllers = import_module("controllers").REGISTRY
-    controller = controllers[args.mac](buffer.scheme, named["groups"], args)
-    runner.setup(scheme=scheme, mac=controller, **named)
-    learners = import_module("learners").REGISTRY
-    learner = learners[args.learner](controller, buffer.scheme, logger, args)
+    learner, runner, buffer = ndq_parts(sizes)
+    args = runner.args
     episodes = [0]
 
     def play() -> dict[str, float]:
@@ -108,30 +96,6 @@ def ndq(sizes: Sizes, now: Clock) -> Call:
     while episodes[0] < sizes["stored"]:
         play()
     return update if sizes["work"] == "update" else train
-
-
-def _ndq_scheme(info: Sizes) -> Sizes:
-    """What is stored of a step, as in NDQ's own loop."""
-    torch, agents = import_module("torch"), {"group": "agents"}
-    return {
-        "state": {"vshape": info["state_shape"]},
-        "obs": {"vshape": info["obs_shape"], **agents},
-        "actions": {"vshape": (1,), "dtype": torch.long, **agents},
-        "avail_actions": {"vshape": (info["n_actions"],), "dtype": torch.int, **agents},
-        "reward": {"vshape": (1,)},
-        "terminated": {"vshape": (1,), "dtype": torch.uint8},
-    }
-
-
-def _ndq_options(sizes: Sizes) -> SimpleNamespace:
-    """The options that NDQ's files give, on the CPU."""
-    options: Sizes = {}
-    for name in ("default", f"envs/{sizes['env']}", "algs/categorical_qmix"):
-        with open(os.path.join(sys.path[0], "config", f"{name}.yaml")) as file:
-            options.update(import_module("yaml").safe_load(file))
-    options["env_args"].update(sizes["env_args"])
-    device = {"use_cuda": False, "device": "cpu", "batch_size": sizes["batch"]}
-    return SimpleNamespace(**{**options, **device})
 
 
 def mamba(sizes: Sizes, now: Clock) -> Call:
@@ -170,7 +134,7 @@ def benchmarl(sizes: Sizes, now: Clock) -> Call:
     The critic is a perceptron of all observations with one value for all agents. The task is
     navigation of VMAS.
     """
-    experiment = _benchmarl_experiment(sizes)
+    experiment = benchmarl_experiment(sizes)
     batches, group = iter(experiment.collector), next(iter(experiment.train_group_map))
     updates = sizes["epochs"] * -(-sizes["copies"] * sizes["steps"] // sizes["minibatch"])
 
@@ -189,7 +153,8 @@ def benchmarl(sizes: Sizes, now: Clock) -> Call:
     return call
 
 
-def _benchmarl_experiment(sizes: Sizes) -> Any:
+def benchmarl_experiment(sizes: Sizes) -> Any:
+    """An experiment of BenchMARL that has collected nothing yet."""
     layers, models = import_module("torch_geometric.nn"), import_module("benchmarl.models")
     experiments, nn = import_module("benchmarl.experiment"), import_module("torch.nn")
     config, width = experiments.ExperimentConfig.get_from_yaml(), sizes["hidden"]

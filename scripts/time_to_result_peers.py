@@ -17,10 +17,10 @@ import statistics
 import sys
 from importlib import import_module
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
-from benchmark_peers import _benchmarl_experiment, _ndq_options, _ndq_scheme
+from benchmark_ndq import ndq_parts
+from benchmark_peers import benchmarl_experiment
 from time_to_result_record import Record, episodes_of, set_seed
 
 
@@ -108,7 +108,7 @@ def benchmarl(folder: str, record: Record, seed: int, epochs: int = 45, rate: fl
     """BenchMARL: MAPPO with a graph layer on navigation of VMAS, with its default settings."""
     sizes = {"agents": 3, "copies": 60, "steps": 100, "layer": "GraphConv"}
     sizes |= {"options": {"aggr": "mean"}, "minibatch": 400, "epochs": epochs, "hidden": 64}
-    experiment = _benchmarl_experiment({**sizes, "seed": seed})
+    experiment = benchmarl_experiment({**sizes, "seed": seed})
     batches, group = iter(experiment.collector), next(iter(experiment.train_group_map))
     for optimizer in experiment.optimizers[group].values():
         for parameters in optimizer.param_groups:
@@ -167,7 +167,7 @@ def _vmas_return(env: Any, policy: Any, kind: Any) -> float:
 def ndq(folder: str, record: Record, seed: int) -> None:
     """NDQ (TonghanWang/NDQ) on its sensor, as `run.py` trains it."""
     sys.path.insert(0, f"{folder}/src")
-    learner, runner, buffer = _ndq_parts({"env": "tracker1", "env_args": {}, "batch": 32})
+    learner, runner, buffer = ndq_parts({"env": "tracker1", "env_args": {}, "batch": 32})
     episodes = 0
 
     def play() -> tuple[float, float]:
@@ -192,25 +192,6 @@ def ndq(folder: str, record: Record, seed: int) -> None:
         episodes += 8
         record.evaluate(runner.t_env, play)
     runner.close_env()
-
-
-def _ndq_parts(sizes: dict[str, Any]) -> tuple[Any, Any, Any]:
-    """Learner, runner and buffer, as `run.py` makes them."""
-    args, logger = _ndq_options(sizes), SimpleNamespace(log_stat=lambda *_: None)
-    runner = import_module("runners").REGISTRY[args.runner](args=args, logger=logger)
-    info = runner.get_env_info()
-    args.n_agents, args.n_actions = info["n_agents"], info["n_actions"]
-    args.state_shape, scheme = info["state_shape"], _ndq_scheme(info)
-    one_hot = import_module("components.transforms").OneHot(out_dim=args.n_actions)
-    named = {"groups": {"agents": args.n_agents}}
-    named["preprocess"] = {"actions": ("actions_onehot", [one_hot])}
-    buffers, length = import_module("components.episode_buffer"), info["episode_limit"] + 1
-    buffer = buffers.ReplayBuffer(scheme, buffer_size=5000, max_seq_length=length, **named)
-    controllers = import_module("controllers").REGISTRY
-    controller = controllers[args.mac](buffer.scheme, named["groups"], args)
-    runner.setup(scheme=scheme, mac=controller, **named)
-    learners = import_module("learners").REGISTRY
-    return learners[args.learner](controller, buffer.scheme, logger, args), runner, buffer
 
 
 PEERS = {

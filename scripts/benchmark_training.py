@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+import torch
 import torch_geometric.nn
 from benchmark_work import Clocked, Line, Work, new_collector, new_learner, trained_on
 from torch import Tensor, nn
@@ -17,6 +19,7 @@ from graphmarl.learners.off_policy import OffPolicy
 from graphmarl.methods import Method
 from graphmarl.nn import ActorCritic, CommunicationModule, Output, mlp
 from graphmarl.nn.network import batch_of
+from graphmarl.nn.sparse import Compressed
 from graphmarl.step import Spec
 
 # In 64 environment steps, 4 updates of 32 graphs.
@@ -49,11 +52,32 @@ class Convolution(CommunicationModule):
         super().__init__()
         self.size = size
         self.conv: nn.Module = getattr(torch_geometric.nn, layer)(input_size, size, **options)
+        self.fused = bool(getattr(self.conv, "fuse", False))  # it multiplies by a sparse matrix
+        self.edge_features = 0 if self.fused else None
 
     def forward(self, graph: Data, x: Tensor, memory: Tensor, output: Output) -> Tensor:
         """The layer's output; the memory is empty."""
-        output.latent = self.conv(x, graph.edge_index)
+        assert graph.edge_index is not None, "a builder has set the edges"
+        edges = graph.edge_index
+        if self.fused:
+            edges = adjacency_csr(edges, len(x))
+        output.latent = self.conv(x, edges)
         return memory
+
+
+def adjacency_csr(edge_index: Tensor, rows: int) -> Tensor:
+    """Adjacency matrix (receiver, sender) for layers of PyTorch Geometric that multiply by it.
+
+    Args:
+        edge_index: senders and receivers.
+        rows: number of rows.
+    """
+    sender, receiver = edge_index
+    by = Compressed.of(receiver, sender, rows)
+    ones = torch.ones(len(by.other))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Sparse (CSR tensor|invariant)")
+        return torch.sparse_csr_tensor(by.pointer, by.other.long(), ones, (rows, rows))
 
 
 class StateCritic(ActorCritic):

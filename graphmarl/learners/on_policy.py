@@ -96,7 +96,7 @@ class OnPolicy(Learner):
         """
         if self.network.sequential or not self.network.rounds or num_ranks() > 1:
             return [pick]
-        numbers = trajectory.edges.count(pick) * self.network.width
+        numbers = trajectory.edges.count(pick) * self.network.edge_width
         return list(pick.chunk(numbers // PART)) if numbers >= 2 * PART else [pick]
 
     def _length(self, trajectory: Trajectory) -> int:

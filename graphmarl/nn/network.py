@@ -124,6 +124,11 @@ class AgentNetwork(nn.Module):
         layers = [m for m in self.modules() if isinstance(m, nn.Linear)]
         return max([min(layer.in_features, layer.out_features) for layer in layers], default=0)
 
+    @property
+    def edge_width(self) -> int:
+        """Features of each edge that a call holds at once, by which minibatches are divided."""
+        return self.width
+
     def unroll(self, graph: Data, memory: Float[Tensor, "row memory"], num_steps: int) -> Output:
         """Outputs for sequences, whose memory is reset where an episode begins.
 

@@ -104,6 +104,12 @@ class Trunk(AgentNetwork):
         self.rounds = communication.rounds if communication else 0
         self.num_agents = agent_id or (communication.num_agents if communication else 0)
 
+    @property
+    def edge_width(self) -> int:
+        """Features of each edge that a call holds at once, by which minibatches are divided."""
+        held = self.communication.edge_features if self.communication else None
+        return self.width if held is None else held
+
     @abstractmethod
     def heads(self, graph: Data, output: Output) -> None:
         """Compute the outputs of the heads from the `features`, in place."""

@@ -26,6 +26,8 @@ class CommunicationModule(nn.Module):
         num_agents: required number of agents; 0 for any number.
         replaces_input: whether agents read the latent instead of their own input.
         reads_memory: whether the latent depends on the recurrent memory of the agents.
+        edge_features: features of each edge that are held at once, by which minibatches are
+            divided; None for as many as the network is wide.
     """
 
     size: int
@@ -35,6 +37,7 @@ class CommunicationModule(nn.Module):
     num_agents: int = 0
     replaces_input: bool = False
     reads_memory: bool = True
+    edge_features: int | None = None
 
     @abstractmethod
     def forward(

@@ -230,3 +230,15 @@ def test_parts_of_a_minibatch_add_up_to_it(name, monkeypatch):
         found.append([*metrics.values(), *numbers.tolist()])
     for one, two in zip(*found, strict=True):
         assert float(one) == pytest.approx(float(two), abs=1e-5)
+
+
+def test_a_minibatch_is_divided_by_what_a_module_holds_on_edges(monkeypatch):
+    env = Toy(num_envs=4)
+    learner: Any = construct("method", "commnet", METHODS["commnet"], {}, env.spec)
+    collector = Collector(env, make_graph("complete"), learner, 10**6, 8, 0)
+    trajectory, pick = next(iter(collector)), torch.arange(10)
+    edges = trajectory.edges.count(pick)
+    monkeypatch.setattr("graphmarl.learners.on_policy.PART", edges)
+    for features, parts in ((None, min(10, learner.network.width)), (3, 3), (1, 1), (0, 1)):
+        learner.network.communication.edge_features = features
+        assert len(learner.parts(trajectory, pick)) == parts

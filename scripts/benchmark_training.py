@@ -108,6 +108,7 @@ class GraphMAPPO(Method, PPO):
         options: its arguments.
         hidden: width of every layer.
         policy: arguments of `PolicyHead`.
+        orthogonal: linear layers begin as orthogonal ones; otherwise as PyTorch makes them.
         learner: arguments of `PPO`.
     """
 
@@ -121,12 +122,17 @@ class GraphMAPPO(Method, PPO):
         options: Mapping[str, Any],
         hidden: int,
         policy: Mapping[str, Any] | None = None,
+        orthogonal: bool = True,
         **learner: Any,
     ) -> None:
         sizes = {"hidden": hidden, "state_size": spec.state_size, "policy": policy}
         module = Convolution(spec.obs_size, hidden, layer, options)
         shapes = (spec.obs_size, spec.num_actions, spec.action)
-        super().__init__(StateCritic(*shapes, communication=module, **sizes), **learner)
+        network = StateCritic(*shapes, communication=module, **sizes)
+        for each in () if orthogonal else network.modules():
+            if isinstance(each, nn.Linear):
+                each.reset_parameters()
+        super().__init__(network, **learner)
 
 
 def gnn_mappo(quick: bool) -> list[Line]:

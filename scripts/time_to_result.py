@@ -71,7 +71,7 @@ MAPPO = {
 # through a tanh, or is a free parameter; layers begin as orthogonal ones, or as PyTorch makes them.
 STATE_STD = MAPPO | {"policy": {"gain": 1.0, "log_std_init": 0.0}}
 FREE_STD = MAPPO | {
-    "name": "time_to_result_env:PlainGraphMAPPO",
+    "orthogonal": False,
     "policy": {"std": "free", "log_std_init": 0.0},
 }
 TUNED = {"learning_rate": 3e-4, "epochs": 10}

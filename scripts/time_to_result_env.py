@@ -1,4 +1,4 @@
-"""Parts of `time_to_result.py`: navigation of VMAS, spread from given states, and a method."""
+"""Parts of `time_to_result.py`: navigation of VMAS, and spread from given states."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from benchmark_training import GraphMAPPO
-from torch import Tensor, nn
+from torch import Tensor
 
 from graphmarl.envs.particle.navigation import Navigation
 from graphmarl.envs.particle.world import ActionKind
@@ -127,30 +126,3 @@ class SpreadFromStarts(Navigation):
     def begin(self) -> dict[str, Tensor]:
         """The places of the file, at rest."""
         return super().begin() | self.places
-
-
-class PlainGraphMAPPO(GraphMAPPO):
-    """MAPPO with a graph layer, whose linear layers begin as PyTorch makes them.
-
-    Args:
-        spec: specification of the environment.
-        layer: name of the layer.
-        options: its arguments.
-        hidden: width of every layer.
-        policy: arguments of `PolicyHead`.
-        learner: arguments of `PPO`.
-    """
-
-    def __init__(
-        self,
-        spec: Spec,
-        layer: str,
-        options: Mapping[str, Any],
-        hidden: int,
-        policy: Mapping[str, Any] | None = None,
-        **learner: Any,
-    ) -> None:
-        super().__init__(spec, layer, options, hidden, policy, **learner)
-        for module in self.modules():
-            if isinstance(module, nn.Linear):
-                module.reset_parameters()

@@ -8,7 +8,6 @@ from statistics import median
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from torch._functorch import config as functorch_config
 
 from graphmarl.data import Collector
 from graphmarl.functional.ranks import rank
@@ -44,8 +43,10 @@ class Compilation(Callback):
         self.updates = state_dict["updates"]
 
     def _compile(self) -> None:
+        from torch._functorch import config  # here, as it imports the compiler
+
         # Diagnostics differentiate the losses of a graph one by one, which is used again after.
-        functorch_config.donated_buffer = False
+        config.donated_buffer = False
         self.learner.network.compile(dynamic=True)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -197,11 +197,9 @@ class SAC(OffPolicy):
 
     def _temperature(self, excess: Tensor) -> Tensor:
         """Temperature loss alpha (H - H_target); 0 if the temperature is fixed."""
-        return (
-            torch.zeros_like(excess)
-            if self.target_entropy is None
-            else self.log_alpha.exp() * excess
-        )
+        if self.target_entropy is None:
+            return torch.zeros_like(excess)
+        return self.log_alpha.exp() * excess
 
     def clip_groups(self) -> list[list[nn.Parameter]]:
         """Separate gradient-norm clipping of policy, critics, value and temperature."""

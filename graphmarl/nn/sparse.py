@@ -47,7 +47,7 @@ class Compressed(NamedTuple):
         torch.cumsum(torch.bincount(by, minlength=rows), 0, out=pointer[1:])
         return cls(pointer, other, order)
 
-    def sum(self, weight: Tensor | None, x: Float[Tensor, row * axes]) -> Tensor:
+    def sum(self, weight: Tensor | None, x: Float[Tensor, "row ..."]) -> Tensor:
         """Sum of x at the other ends of the edges of each row.
 
         Args:

@@ -114,7 +114,7 @@ class Neighbors:
         offset = self.there.flatten(0, 1)[other] - self.here.flatten(0, 1)[row]
         return Pairs(row, both, offset, _squared(offset))
 
-    def sum(self, values: Float[Tensor, pair * axes]) -> Float[Tensor, "env from *axes"]:
+    def sum(self, values: Float[Tensor, "pair ..."]) -> Float[Tensor, "env from ..."]:
         """Sums over the pairs of each point i.
 
         Args:

@@ -131,6 +131,7 @@ COMBAT = {
     "ndq": Setting(f"ndq:{COMBAT_OFF_POLICY}", graph="complete"),
     "tarmac_qmix": Setting(f"tarmac_qmix:{COMBAT_OFF_POLICY}", graph="complete"),
     "mamba_small": Setting(COMBAT_MAMBA),
+    "mamba_small-none": Setting(COMBAT_MAMBA, graph="none"),
 }
 MAMBA_ABLATIONS = {
     "mamba_small": Setting(f"{COMBAT_MAMBA},{BRISK}"),

@@ -6,6 +6,7 @@ from graphmarl.experiment.suite_types import Benchmark, Setting
 
 # With the defaults of the methods.
 PLAIN = {name: Setting(name) for name in ("ndq", "tarmac_qmix", "qmix", "vdn", "iql")}
+PLAIN |= {f"{name}-none": Setting(name, graph="none") for name in ("ndq", "tarmac_qmix")}
 # A discount of 0.9 was best of three for all but TarMAC on the short hallways.
 DISCOUNT = ("qmix", "vdn", "tarmac_qmix", "tarmac")
 HALLWAY_ROWS = ["ndq:bits=3,gamma=0.9,beta=0.02", *(f"{name}:gamma=0.9" for name in DISCOUNT)]

@@ -202,9 +202,16 @@ def win_curve(metrics: Path, axis: str, points: Sequence[float]) -> list[tuple[f
     return curve
 
 
+def collect_communication(runs: Path, commit: str, folder: Path) -> None:
+    """Runs of `scripts/train_communication.py`: the return."""
+    path = folder / "measured_communication.csv"
+    collect_runs(runs, commit, path, {"return": ("return",)}, "relay-*")
+
+
 COLLECTORS: dict[str, Callable[[Path, str, Path], None]] = {
     "magent": collect_magent,
     "didactic": collect_didactic,
+    "communication": collect_communication,
     "mpe": collect_particle,
     "cityflow": collect_traffic,
     "smac": collect_combat,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from graphmarl.results.claims_page import claim_lines, communication_lines
 from graphmarl.results.markdown import (
     baselines,
     benchmark_tables,
@@ -28,6 +29,25 @@ they are today. Rows with a star were measured before a change of their method, 
 it as it is now (`measured_before.csv`):
 
 {changes}
+"""
+CLAIMS = """
+## Claims of the papers
+
+Each line of `claims.csv` is a claim, `scripts/reproduce.py CLAIM` trains what it needs. A contrast
+holds if the 95 % interval of one side lies above that of the other (below it, where less is
+better), and is contradicted if it is the other way round; otherwise it is open, as with a single
+seed. A claim holds if all of its contrasts do, and in part if some do; it is contradicted if none
+holds and one is contradicted. Numbers are interquartile means over seeds with bootstrap intervals
+of rliable, and the number of seeds. Rows with a star below count nowhere here.
+"""
+COMMUNICATION = """
+## Communication with known best returns
+
+`python scripts/train_communication.py --task TASK --method ... --seeds ...`; mean return of 1,024
+greedy episodes in the same form as above, on the edges of the task, without edges, and on edges
+between random agents. One of twelve agents sees a value of two, another one must choose it: with
+messages over enough hops the best return is 1, without it is 0.5 (`Relay.best_return`, proved in
+`tests/envs/test_relay.py`). A method with fewer rounds than the task has hops cannot be above 0.5.
 """
 GATHER = """
 ## Gather
@@ -123,42 +143,42 @@ def results_page(folder: Path) -> str:
         folder: holds the CSV files.
     """
 
-    def block(lines: Sequence[str]) -> str:
-        return "\n" + "\n".join(lines) + "\n"
-
-    navigation = baselines(folder, "navigation-15", "team_return")
     traffic = baselines(folder, "hangzhou_4x4", "average_travel_time")
-    combat = {"win": "won, ", "return": "return, "}
-    head = HEAD.format(changes="\n".join(changes(folder)))
-    parts = [head, GATHER.format(baselines=baselines(folder, "gather normal-24", "return"))]
-    parts += [block(gather_table(folder)), DIDACTIC, block(didactic_table(folder))]
+    parts = [HEAD.format(changes="\n".join(changes(folder)))]
+    parts += [CLAIMS, _block(claim_lines(folder))]
+    parts += [COMMUNICATION, _block(communication_lines(folder))]
+    parts += [GATHER.format(baselines=baselines(folder, "gather normal-24", "return"))]
+    parts += [_block(gather_table(folder)), DIDACTIC, _block(didactic_table(folder))]
+    parts += [_particle(folder), TRAFFIC.format(baselines=traffic)]
+    metrics = {"average_travel_time": "travel time, ", "queue": "queue, "}
+    parts += [_block(benchmark_tables(folder / "measured_cityflow.csv", metrics, sign=-1))]
+    parts += [INTERPRETATION, _block(interpretation_table(folder)), _combat(folder)]
+    parts += [FLATLAND, _block(_flatland(folder))]
+    return "".join(parts).rstrip() + "\n"
+
+
+def _block(lines: Sequence[str]) -> str:
+    return "\n" + "\n".join(lines) + "\n"
+
+
+def _particle(folder: Path) -> str:
+    navigation = baselines(folder, "navigation-15", "team_return")
     tasks = {"continuous": "navigation-15-continuous"}
     tasks |= {"heterogeneous": "heterogeneous-16-continuous"}
     forces = {name: baselines(folder, task, "team_return") for name, task in tasks.items()}
-    parts += [PARTICLE.format(baselines=navigation, **forces)]
-    parts += [block(benchmark_tables(folder / "measured_mpe.csv", {"return": ""}))]
-    parts += [TRAFFIC.format(baselines=traffic)]
-    metrics = {"average_travel_time": "travel time, ", "queue": "queue, "}
-    parts += [block(benchmark_tables(folder / "measured_cityflow.csv", metrics, sign=-1))]
-    parts += [INTERPRETATION, block(interpretation_table(folder))]
-    parts += [
-        COMBAT.format(
-            paper=smac_paper(folder, ("3m", "8m")),
-            baselines=baselines(folder, "skirmish 3m", "win"),
-        )
-    ]
-    parts += [block(benchmark_tables(folder / "measured_smac.csv", combat))]
-    parts += [block(win_curves(folder, axis)) for axis in ("env_steps", "minutes")]
-    parts += [
-        CUTS.format(
-            banelings=baselines(folder, "skirmish 3b_vs_1h1m", "win"),
-            roaches=baselines(folder, "skirmish 1o2r_vs_4r", "win"),
-        ),
-        block(cut_table(folder)),
-        FLATLAND,
-        block(_flatland(folder)),
-    ]
-    return "".join(parts).rstrip() + "\n"
+    tables = benchmark_tables(folder / "measured_mpe.csv", {"return": ""})
+    return PARTICLE.format(baselines=navigation, **forces) + _block(tables)
+
+
+def _combat(folder: Path) -> str:
+    paper = smac_paper(folder, ("3m", "8m"))
+    parts = [COMBAT.format(paper=paper, baselines=baselines(folder, "skirmish 3m", "win"))]
+    metrics = {"win": "won, ", "return": "return, "}
+    parts += [_block(benchmark_tables(folder / "measured_smac.csv", metrics))]
+    parts += [_block(win_curves(folder, axis)) for axis in ("env_steps", "minutes")]
+    maps = {"banelings": "3b_vs_1h1m", "roaches": "1o2r_vs_4r"}
+    without = {name: baselines(folder, f"skirmish {each}", "win") for name, each in maps.items()}
+    return "".join([*parts, CUTS.format(**without), _block(cut_table(folder))])
 
 
 def _flatland(folder: Path) -> list[str]:

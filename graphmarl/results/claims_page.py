@@ -1,0 +1,84 @@
+"""Markdown of the claims of the papers, and of the tasks with known best returns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from graphmarl.results.claims import Claim, Finding, contrast_text, findings, read_claims, verdict
+from graphmarl.results.markdown import markdown
+from graphmarl.results.measured import Result, measured
+from graphmarl.results.stats import over_seeds
+
+GRAPHS = ("links", "none", "shuffled")
+
+
+def claim_lines(folder: Path) -> list[str]:
+    """A table of the verdicts, and one of the numbers of each claim that was measured.
+
+    Args:
+        folder: holds `claims.csv` and the measured tables.
+    """
+    claims, results = read_claims(folder), {}
+    for claim in claims:
+        if claim.family not in results:
+            results[claim.family] = measured(folder, claim.family)
+    found = {claim.name: findings(claim, results[claim.family]) for claim in claims}
+    head = ["claim", "paper", "statement", "verdict", "cause, and how it was tested"]
+    rows = [_verdict_row(claim, found[claim.name]) for claim in claims]
+    lines = [*markdown(head, rows), ""]
+    numbers = [row for claim in claims for row in _number_rows(claim, found[claim.name])]
+    head = ["claim", "task", "contrast", "better", "worse", "answer", "env steps", "code"]
+    return [*lines, *markdown(head, numbers)]
+
+
+def _verdict_row(claim: Claim, found: Sequence[Finding]) -> list[str]:
+    cause = " ".join(text for text in (claim.cause, claim.evidence) if text)
+    source = f"{claim.paper}, {claim.source}"
+    return [claim.name, source, claim.statement, verdict(found), cause]
+
+
+def _number_rows(claim: Claim, found: Sequence[Finding]) -> list[list[str]]:
+    """One row for each contrast of which both sides were measured."""
+    rows = []
+    for each in found:
+        if each.better is None or each.worse is None:
+            continue
+        sides = [side for side in (each.better, each.worse) if side.seeds]
+        steps = " / ".join(dict.fromkeys(f"{side.env_steps:,}" for side in sides))
+        code = ", ".join(dict.fromkeys(commit for side in sides for commit in side.commits))
+        numbers = [str(each.better), str(each.worse), each.answer, steps, code]
+        rows.append([claim.name, each.task, contrast_text(each.contrast), *numbers])
+    return rows
+
+
+def communication_lines(folder: Path) -> list[str]:
+    """A table for each relay task: each method on the edges, without and on shuffled edges.
+
+    Args:
+        folder: holds `measured_communication.csv`.
+    """
+    results = [each for each in measured(folder, "communication") if each.policy == "greedy"]
+    lines = []
+    for task in dict.fromkeys(each.task for each in results):
+        here = [each for each in results if each.task == task]
+        names = dict.fromkeys(_of(each)[0] for each in here)
+        cells = [[name, *(_cell(here, name, graph) for graph in GRAPHS)] for name in names]
+        steps = max(each.env_steps for each in here)
+        lines += [f"**{task}**, {steps:,} env steps", "", *markdown(["method", *GRAPHS], cells), ""]
+    return lines
+
+
+def _of(result: Result) -> tuple[str, str]:
+    """Method and graph of a row, which is called METHOD, METHOD-none or METHOD-shuffled."""
+    name, _, graph = result.row.rpartition("-")
+    return (name, graph) if graph in GRAPHS else (result.row, GRAPHS[0])
+
+
+def _cell(results: Sequence[Result], name: str, graph: str) -> str:
+    values = tuple(r.metrics["return"] for r in results if _of(r) == (name, graph))
+    if not values:
+        return ""
+    row = over_seeds(values)
+    interval = f" [{row['iqm_low']:.2f}, {row['iqm_high']:.2f}]" if len(values) > 1 else ""
+    return f"{row['iqm']:.2f}{interval} ({len(values)})"

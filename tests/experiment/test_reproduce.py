@@ -1,0 +1,51 @@
+"""Reproduction trains what a claim needs, and answers from the runs."""
+
+import pytest
+
+from graphmarl.experiment.reproduce import cell_of, claim_runs, reproduce
+from graphmarl.experiment.suite import SUITE
+from graphmarl.results.claims import Claim, parse_contrasts
+
+
+def claim(contrasts, family, *tasks):
+    measure = "return", "greedy", False
+    return Claim(
+        "c", "P", "Fig. 1", "s", family, tasks, parse_contrasts(contrasts), *measure, 9, 3, "", ""
+    )
+
+
+def test_a_budget_says_steps_and_seeds(tmp_path):
+    needed = claim("dgn > dgn-none", "communication", "relay-1-hop", "relay-2-hops")
+    benchmark = SUITE["communication"].benchmarks["relay-1-hop"]
+    for budget, steps, seeds in (("smoke", 1, 1), ("cpu", benchmark.steps, 5), ("full", 9, 3)):
+        runs = claim_runs(needed, budget, tmp_path)
+        assert len(runs) == 2 * 2 * seeds
+        paths = {str(run.path.relative_to(tmp_path)) for run in runs}
+        assert {"relay-1-hop/dgn-seed0", "relay-2-hops/dgn-none-seed0"} <= paths
+        assert {run.settings.steps for run in runs if "1-hop" in str(run.path)} == {steps}
+
+
+@pytest.mark.usefixtures("unchecked")
+def test_another_budget_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="budget.*tiny.*smoke, cpu.*full"):
+        claim_runs(claim("dgn > 1", "communication", "relay-1-hop"), "tiny", tmp_path)
+
+
+def test_only_a_smoke_run_changes_options():
+    benchmark = SUITE["communication"].benchmarks["relay-1-hop"]
+    whole = cell_of("relay-1-hop", "dgn-none", "cpu")
+    assert (whole.method, whole.env) == (benchmark.settings["dgn-none"].method, benchmark.env)
+    small = cell_of("relay-1-hop", "dgn-none", "smoke")
+    assert small.env["num_envs"] == 2 and small.method["batch_size"] == 4
+    assert small.graph == whole.graph == "none"
+
+
+def test_a_smoke_run_trains_cuts_and_answers(tmp_path):
+    needed = claim("ndq@rank=80 > ndq; ndq > 20; vdn > 20", "didactic", "sensor")
+    found = reproduce([needed], "smoke", tmp_path, progress=False)["c"]
+    assert all(each.better is not None for each in found)
+    # One seed has no interval, and answers nothing.
+    assert {each.answer for each in found} == {"open"}
+    before = (tmp_path / "sensor" / "ndq-seed0" / "metrics.csv").stat().st_mtime_ns
+    assert reproduce([needed], "smoke", tmp_path, progress=False)["c"] == found
+    assert (tmp_path / "sensor" / "ndq-seed0" / "metrics.csv").stat().st_mtime_ns == before

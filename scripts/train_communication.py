@@ -6,6 +6,7 @@ Examples:
   python scripts/train_communication.py --list
   python scripts/train_communication.py --task relay-2-hops --method dgn dgn-none dgn-shuffled
   python scripts/train_communication.py --task relay-memory --method neurcomm vpp --seeds 0 1
+  python scripts/train_communication.py --method dgn commnet --tune-budget 20
 """
 
 from graphmarl.experiment.train_suite import train_suite

@@ -1,5 +1,9 @@
 """Train named settings of a family of benchmarks; print, plot and write the results.
 
+With `--tune-budget TRIALS` options of each setting are searched before its seeds are trained, with
+equally many trials and steps and the ranges of `suite_search` for all settings of a task. Trials
+are kept in RUNS/TASK/tune-NAME, and runs with the best options are called NAME-tuned-seedN.
+
 Imports are inside, since `--help` is quick without.
 """
 
@@ -11,7 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from graphmarl.experiment.suite_search import SuiteBudget
     from graphmarl.experiment.suite_types import Benchmark, Family
+    from graphmarl.experiment.tuner import Search
 
 
 def train_suite(
@@ -63,6 +69,14 @@ def _parser(description: str | None) -> argparse.ArgumentParser:
     add("--threads", type=int, default=1, help="threads of PyTorch (%(default)s)")
     add("--runs", default="runs", help="run folders are RUNS/TASK/NAME-seedN (%(default)s)")
     add("--cuts", nargs="+", metavar="CUT", help="message cuts to evaluate as well, as in rank=80")
+    add("--tune-budget", type=int, metavar="TRIALS", help="search options of each setting first")
+    add("--tune-steps", type=int, help="environment steps of each trial; those of runs without it")
+    add(
+        "--tune-vary",
+        nargs="+",
+        metavar="PART.OPTION=RANGE",
+        help="what is searched, as --vary of `graphmarl tune`; by the kind of learner without it",
+    )
     add("--list", action="store_true", help="print tasks, or the settings of --task; train nothing")
     return parser
 
@@ -75,7 +89,8 @@ def _complete(family: Family, given: argparse.Namespace) -> None:
     """
     from graphmarl.experiment.policies import make_cut
 
-    given.named = given.task is not None or given.preset is not None
+    tuned = given.tune_budget is not None
+    given.named = given.task is not None or given.preset is not None or tuned
     if given.preset is not None:
         if given.task is not None or given.method is not None:
             raise ValueError("--preset names task and setting; it takes no --task or --method")
@@ -99,6 +114,9 @@ def _complete(family: Family, given: argparse.Namespace) -> None:
     given.cuts = list(family.cuts) if given.cuts is None else given.cuts
     for cut in given.cuts:
         make_cut(cut)
+    for option in ("tune_steps", "tune_vary"):
+        if getattr(given, option) is not None and not tuned:
+            raise ValueError(f"--{option.replace('_', '-')} is of a search; add --tune-budget")
 
 
 def _list(family: Family, given: argparse.Namespace) -> None:
@@ -109,9 +127,12 @@ def _list(family: Family, given: argparse.Namespace) -> None:
         tasks = [family.default, *(name for name in family.benchmarks if name != family.default)]
         print(preset_table().set_index("task").loc[tasks].reset_index().to_string(index=False))
         return
+    _, searches = _searches(family.benchmarks[given.task], given)
     for text in given.method:
         found = find_preset(given.task, text.partition(":")[0])
         print(f"{found.name}: {found.method} in {found.env} on {found.shown_graph()}")
+        if searches:
+            print(f"  searched: {' '.join(searches[_values(text, given)[0]].vary)}")
 
 
 def _train(benchmark: Benchmark, given: argparse.Namespace) -> None:
@@ -120,12 +141,20 @@ def _train(benchmark: Benchmark, given: argparse.Namespace) -> None:
 
     from graphmarl.experiment.ablate import report_suffix, run_seeds, write_report
     from graphmarl.experiment.communication import measure_cuts
+    from graphmarl.experiment.sweep import PARTS
     from graphmarl.results.run import Run
     from graphmarl.results.tables import printed
 
     torch.set_num_threads(given.threads)
     folder = Path(given.runs) / given.task
-    for name, values in [_values(text, given) for text in given.method]:
+    settings = [_values(text, given) for text in given.method]
+    budget, searches = _searches(benchmark, given)
+    if budget is not None:
+        budget.keep(folder, given.seeds)
+    for name, values in settings:
+        if budget is not None:
+            cell = budget.best(name, searches[name], folder)
+            name, values = cell.name, values | {part: getattr(cell, part) for part in PARTS}
         run_seeds(
             name,
             **values,
@@ -155,3 +184,31 @@ def _values(text: str, given: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     values = with_preset(given.task, text, env, given.graph, given.steps)
     parts = (found.name.partition("/")[2], options, given.graph, given.env)
     return "-".join(each.replace("/", "_").replace(":", "-") for each in parts if each), values
+
+
+def _searches(
+    benchmark: Benchmark, given: argparse.Namespace
+) -> tuple[SuiteBudget | None, dict[str, Search]]:
+    """The budget of the search before the runs, and the search of each setting, by name."""
+    if given.tune_budget is None:
+        return None, {}
+    from graphmarl.checks import check_option
+    from graphmarl.experiment.study import optuna_package
+    from graphmarl.experiment.suite_search import SuiteBudget
+    from graphmarl.ranges import PositiveInt
+
+    check_option("", "--tune-budget", given.tune_budget, PositiveInt)
+    check_option("", "--tune-steps", given.tune_steps, PositiveInt | None)
+    optuna_package()
+    steps = next(
+        each for each in (given.tune_steps, given.steps, benchmark.steps) if each is not None
+    )
+    budget = SuiteBudget(
+        given.tune_budget, steps, given.episodes, given.tune_vary or (), given.device
+    )
+    settings, typed = {}, {}
+    env = None if given.env is None else f"env:{given.env}"
+    for text in given.method:
+        name, settings[name] = _values(text, given)
+        typed[name] = (text, env, given.graph)
+    return budget, budget.searches(benchmark, settings, typed)

@@ -120,16 +120,46 @@ def tuned(
         row: dict[str, Any] = {"cell": cell.name, "trials": 0}
         if search.vary:
             path = folder / FOLDER / cell.name
-            tuner = run_search(search, path, budget.trials, None, jobs, place, progress)
-            table = tuner.result()
-            best = table.set_index("trial").loc[tuner.best(table)]
-            row |= {"trials": len(table), "best": tuner.best(table)}
-            row |= {name: best[name] for name in (search.metric, *tuner.space.axes)}
-            cell = tuner.best_cell(cell.name, table)
+            options = (budget.trials, jobs, place, progress)
+            cell, row = search_cell(cell.name, search, path, *options)
         made.append(cell)
         rows.append(row)
     Run(folder).write("tuned.csv", as_csv(pd.DataFrame(rows)))
     return made
+
+
+def search_cell(
+    name: str,
+    search: Search,
+    folder: Path,
+    trials: int,
+    jobs: int = 0,
+    place: Place | None = None,
+    progress: bool = True,
+) -> tuple[Cell, dict[str, Any]]:
+    """The best cell of a search, after the trials that are not made yet.
+
+    Args:
+        name: name of the cell.
+        search: the search.
+        folder: its folder.
+        trials: number of trials.
+        jobs: processes at a time.
+        place: where they run; this machine without it.
+        progress: show progress bars where there are no processes.
+
+    Returns:
+        the cell, and its row of `tuned.csv`.
+
+    Raises:
+        RuntimeError: a search without a complete trial.
+    """
+    tuner = run_search(search, folder, trials, None, jobs, place, progress)
+    table = tuner.result()
+    best = table.set_index("trial").loc[tuner.best(table)]
+    row: dict[str, Any] = {"cell": name, "trials": len(table), "best": tuner.best(table)}
+    row |= {key: best[key] for key in (search.metric, *tuner.space.axes)}
+    return tuner.best_cell(name, table), row
 
 
 def _search(cell: Cell, budget: Budget, settings: Settings) -> Search:

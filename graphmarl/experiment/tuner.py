@@ -92,6 +92,21 @@ class Search:
             self.mode,
         )
 
+    def metrics(self, space: SearchSpace) -> list[str]:
+        """The metrics of an episode that the environment has.
+
+        Args:
+            space: the search space.
+        """
+        first = {key: axis.examples()[0] for key, axis in space.axes.items()}
+        environment = space.cell("trial", first).config().environment(num_envs=1)
+        try:
+            info = environment.reset(0).info
+        finally:
+            environment.close()
+        own = [name for name, value in info.items() if value.ndim == 1]
+        return ["return", "length", *own]
+
     def check_metric(self, space: SearchSpace) -> None:
         """Refuse a metric that the environment does not have.
 
@@ -101,14 +116,7 @@ class Search:
         Raises:
             ValueError: names the metrics there are.
         """
-        first = {key: axis.examples()[0] for key, axis in space.axes.items()}
-        environment = space.cell("trial", first).config().environment(num_envs=1)
-        try:
-            info = environment.reset(0).info
-        finally:
-            environment.close()
-        own = [name for name, value in info.items() if value.ndim == 1]
-        check_choice("metric", self.metric, ["return", "length", *own])
+        check_choice("metric", self.metric, self.metrics(space))
 
     def keep(self, folder: Path, space: SearchSpace) -> None:
         """Write it into its folder, or compare it with what is there.

@@ -10,7 +10,7 @@ from graphmarl.experiment.suite_types import Benchmark, Setting
 # An episode is a step, so that few of them are a trajectory.
 ON_POLICY = "rollout_length=16"
 OFF_POLICY = (
-    "learning_rate=3e-3,batch_size=64,gradient_steps=2,rollout_length=4,learning_starts=500"
+    "learning_rate=3e-3,batch_size=64,gradient_steps=2,rollout_length=4,learning_starts=250"
 )
 # A2C with a single epoch needs many optimiser steps in each trajectory.
 ONE_EPOCH = "rollout_length=8,minibatch_size=64"
@@ -27,10 +27,12 @@ METHODS = {
 }
 # Methods with two rounds of messages in a step, and forms with as many as the task has hops.
 TWO_ROUNDS = ("commnet", "dgn", "vpp", "ip", "nvif_ppo")
-TARMAC_TWO = {"tarmac-rounds=2": f"{METHODS['tarmac']},rounds=2"}
-THREE_ROUNDS = {f"{name}-rounds=3": f"{METHODS[name]},rounds=3" for name in ("vpp", "ip")}
+TARMAC_TWO = {"tarmac-2-rounds": f"{METHODS['tarmac']},rounds=2"}
+THREE_ROUNDS = {f"{name}-3-rounds": f"{METHODS[name]},rounds=3" for name in ("vpp", "ip")}
 GRAPHS = {"": "links", "-none": "none", "-shuffled": "links:shuffle=true"}
-STEPS = 20_000
+STEPS = 10_000
+LONG = ("3-hops", "memory")
+"""Tasks with twice as many steps."""
 
 
 def controlled(methods: dict[str, str], graphs: Iterable[str] = GRAPHS) -> dict[str, Setting]:
@@ -86,8 +88,8 @@ TASKS = {
 # Of twelve agents few are near the source on shuffled edges.
 COMMUNICATION = {
     f"relay-{name}": Benchmark(
-        f"relay:num_agents=12,{options},num_envs=64",
-        2 * STEPS if name == "memory" else STEPS,
+        f"relay:num_agents=12,{options},num_envs=32",
+        2 * STEPS if name in LONG else STEPS,
         SETTINGS[name],
     )
     for name, options in TASKS.items()

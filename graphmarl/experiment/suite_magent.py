@@ -18,8 +18,8 @@ GATHER |= {name: Setting(f"{name}:{GATHER_OFF_POLICY}") for name in OFF_POLICY}
 # code of their observation, as in the paper, with and without neighbours.
 GATHER |= {
     "nvif_ppo-complete": Setting("nvif_ppo", graph="complete"),
-    "nvif_ppo-communication=mean": Setting("nvif_ppo:communication=mean"),
-    "nvif_ppo-alpha=0": Setting("nvif_ppo:alpha=0"),
+    "nvif_ppo-mean": Setting("nvif_ppo:communication=mean"),
+    "nvif_ppo-alpha-0": Setting("nvif_ppo:alpha=0"),
     "nvif_ppo-code": Setting("nvif_ppo:agent_input=code"),
     "nvif_ppo-code-none": Setting("nvif_ppo:agent_input=code", graph="none"),
 }

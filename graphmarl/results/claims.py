@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -168,17 +168,26 @@ def read_claims(folder: Path) -> list[Claim]:
     Args:
         folder: holds the table.
     """
-    claims = []
-    for row in read_rows(folder / CLAIMS):
-        texts = [row[name] for name in ("claim", "paper", "source", "statement", "family")]
-        tasks, contrasts = tuple(row["tasks"].split()), parse_contrasts(row["contrasts"])
-        budget = int(row["paper_steps"]), int(row["paper_seeds"])
-        lower = row["better"] == "lower"
-        measure = row["metric"], row["policy"], lower
-        claims.append(
-            Claim(*texts, tasks, contrasts, *measure, *budget, row["cause"], row["evidence"])
-        )
-    return claims
+    return [_claim(row) for row in read_rows(folder / CLAIMS)]
+
+
+def _claim(row: Mapping[str, str]) -> Claim:
+    return Claim(
+        name=row["claim"],
+        paper=row["paper"],
+        source=row["source"],
+        statement=row["statement"],
+        family=row["family"],
+        tasks=tuple(row["tasks"].split()),
+        contrasts=parse_contrasts(row["contrasts"]),
+        metric=row["metric"],
+        policy=row["policy"],
+        lower_is_better=row["better"] == "lower",
+        steps=int(row["paper_steps"]),
+        seeds=int(row["paper_seeds"]),
+        cause=row["cause"],
+        evidence=row["evidence"],
+    )
 
 
 def findings(claim: Claim, results: Sequence[Result]) -> list[Finding]:
@@ -202,7 +211,7 @@ def findings(claim: Claim, results: Sequence[Result]) -> list[Finding]:
 def _estimate(claim: Claim, task: str, side: Side, results: Sequence[Result]) -> Estimate | None:
     """The results of a side; None if there are none."""
     if not side.row:
-        return Estimate(*(side.factor,) * 3, 0, 0, ())
+        return Estimate(side.factor, side.factor, side.factor, 0, 0, ())
     wanted = task, side.row, claim.policy, side.cut
     rows = [each for each in results if (each.task, each.row, each.policy, each.cut) == wanted]
     rows = [each for each in rows if claim.metric in each.metrics]
@@ -212,9 +221,9 @@ def _estimate(claim: Claim, task: str, side: Side, results: Sequence[Result]) ->
         return None
     values = tuple(side.factor * each.metrics[claim.metric] for each in rows)
     row = over_seeds(values)
-    numbers = (row[name] for name in ("iqm", "iqm_low", "iqm_high"))
     steps = max(each.env_steps for each in rows)
-    return Estimate(*numbers, len(rows), steps, tuple(dict.fromkeys(r.commit for r in rows)))
+    commits = tuple(dict.fromkeys(each.commit for each in rows))
+    return Estimate(row["iqm"], row["iqm_low"], row["iqm_high"], len(rows), steps, commits)
 
 
 def _answer(claim: Claim, better: Estimate | None, worse: Estimate | None) -> Answer:

@@ -142,7 +142,6 @@ def results_page(folder: Path) -> str:
     Args:
         folder: holds the CSV files.
     """
-
     traffic = baselines(folder, "hangzhou_4x4", "average_travel_time")
     parts = [HEAD.format(changes="\n".join(changes(folder)))]
     parts += [CLAIMS, _block(claim_lines(folder))]

@@ -1,8 +1,10 @@
 """Reproduction trains what a claim needs, and answers from the runs."""
 
+from typing import Any
+
 import pytest
 
-from graphmarl.experiment.reproduce import cell_of, claim_runs, reproduce
+from graphmarl.experiment.reproduce import Budget, cell_of, claim_runs, reproduce
 from graphmarl.experiment.suite import SUITE
 from graphmarl.results.claims import Claim, parse_contrasts
 
@@ -17,7 +19,9 @@ def claim(contrasts, family, *tasks):
 def test_a_budget_says_steps_and_seeds(tmp_path):
     needed = claim("dgn > dgn-none", "communication", "relay-1-hop", "relay-2-hops")
     benchmark = SUITE["communication"].benchmarks["relay-1-hop"]
-    for budget, steps, seeds in (("smoke", 1, 1), ("cpu", benchmark.steps, 5), ("full", 9, 3)):
+    budgets: dict[Budget, tuple[int, int]]
+    budgets = {"smoke": (1, 1), "cpu": (benchmark.steps, 5), "full": (9, 3)}
+    for budget, (steps, seeds) in budgets.items():
         runs = claim_runs(needed, budget, tmp_path)
         assert len(runs) == 2 * 2 * seeds
         paths = {str(run.path.relative_to(tmp_path)) for run in runs}
@@ -28,14 +32,15 @@ def test_a_budget_says_steps_and_seeds(tmp_path):
 @pytest.mark.usefixtures("unchecked")
 def test_another_budget_is_refused(tmp_path):
     with pytest.raises(ValueError, match="budget.*tiny.*smoke, cpu.*full"):
-        claim_runs(claim("dgn > 1", "communication", "relay-1-hop"), "tiny", tmp_path)
+        wrong: Any = "tiny"
+        claim_runs(claim("dgn > 1", "communication", "relay-1-hop"), wrong, tmp_path)
 
 
 def test_only_a_smoke_run_changes_options():
     benchmark = SUITE["communication"].benchmarks["relay-1-hop"]
     whole = cell_of("relay-1-hop", "dgn-none", "cpu")
     assert (whole.method, whole.env) == (benchmark.settings["dgn-none"].method, benchmark.env)
-    small = cell_of("relay-1-hop", "dgn-none", "smoke")
+    small: Any = cell_of("relay-1-hop", "dgn-none", "smoke")
     assert small.env["num_envs"] == 2 and small.method["batch_size"] == 4
     assert small.graph == whole.graph == "none"
 

@@ -31,8 +31,8 @@ def main() -> None:
         "--budget",
         choices=BUDGETS,
         default="cpu",
-        help="one trajectory and seed of everything, the steps and seeds of the suite, or those of "
-        "the paper (%(default)s)",
+        help="one trajectory of one seed on the first task of a claim, the steps and seeds of the "
+        "suite, or those of the paper (%(default)s)",
     )
     add("--runs", type=Path, help="run folders are RUNS/TASK/ROW-seedN; `runs`, or a temporary one")
     add("--jobs", type=int, default=0, help="runs at a time; 0 trains in this process")
@@ -49,11 +49,10 @@ def main() -> None:
         claims = find_claims(given.claims, known)
     except ValueError as error:
         parser.error(str(error))
-    if given.runs is None and given.budget == "smoke":
-        with tempfile.TemporaryDirectory() as folder:
-            show(claims, reproduce(claims, given.budget, Path(folder), given.jobs))
-    else:
-        show(claims, reproduce(claims, given.budget, given.runs or Path("runs"), given.jobs))
+    with tempfile.TemporaryDirectory() as temporary:
+        smoke = given.budget == "smoke"
+        folder = given.runs or Path(temporary if smoke else "runs")
+        show(claims, reproduce(claims, given.budget, folder, given.jobs, progress=not smoke))
 
 
 def show(claims: list[Claim], found: dict[str, list[Finding]]) -> None:

@@ -85,15 +85,15 @@ def claim_runs(claim: Claim, budget: Budget, folder: Path) -> list[GridRun]:
 
     Args:
         claim: the claim.
-        budget: `smoke` makes one trajectory of one seed, `cpu` has the steps and seeds of the
-            suite, `full` those of the paper.
+        budget: `smoke` makes one trajectory of one seed on the first task, `cpu` has the steps and
+            seeds of the suite, `full` those of the paper.
         folder: run folders are FOLDER/TASK/ROW-seedN.
 
     Raises:
         ValueError: an unknown budget, or a run of that name with other options.
     """
     family, runs = SUITE[claim.family], []
-    for task in claim.tasks:
+    for task in claim.tasks[:1] if budget == "smoke" else claim.tasks:
         steps = {"smoke": 1, "cpu": family.benchmarks[task].steps, "full": claim.steps}[budget]
         seeds = {"smoke": [0], "cpu": family.seeds, "full": range(claim.seeds)}[budget]
         settings = Settings(steps, 2 if budget == "smoke" else family.episodes)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 from graphmarl.results.measured import WHOLE, Result
-from graphmarl.results.stats import over_seeds
+from graphmarl.results.stats import iqm_over_seeds
 from graphmarl.results.tables import read_rows
 
 CLAIMS = "claims.csv"
@@ -219,11 +219,10 @@ def _estimate(claim: Claim, task: str, side: Side, results: Sequence[Result]) ->
     rows = list({each.seed: each for each in rows}.values())
     if not rows:
         return None
-    values = tuple(side.factor * each.metrics[claim.metric] for each in rows)
-    row = over_seeds(values)
+    values = tuple(sorted(side.factor * each.metrics[claim.metric] for each in rows))
     steps = max(each.env_steps for each in rows)
     commits = tuple(dict.fromkeys(each.commit for each in rows))
-    return Estimate(row["iqm"], row["iqm_low"], row["iqm_high"], len(rows), steps, commits)
+    return Estimate(*iqm_over_seeds(values), len(rows), steps, commits)
 
 
 def _answer(claim: Claim, better: Estimate | None, worse: Estimate | None) -> Answer:

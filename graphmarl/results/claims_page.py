@@ -5,10 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from graphmarl.results.claims import Claim, Finding, contrast_text, findings, read_claims, verdict
+from graphmarl.results.claims import (
+    Claim,
+    Estimate,
+    Finding,
+    contrast_text,
+    findings,
+    read_claims,
+    verdict,
+)
 from graphmarl.results.markdown import markdown
 from graphmarl.results.measured import Result, measured
-from graphmarl.results.stats import over_seeds
+from graphmarl.results.stats import iqm_over_seeds
 
 GRAPHS = ("links", "none", "shuffled")
 
@@ -76,9 +84,7 @@ def _of(result: Result) -> tuple[str, str]:
 
 
 def _cell(results: Sequence[Result], name: str, graph: str) -> str:
-    values = tuple(r.metrics["return"] for r in results if _of(r) == (name, graph))
+    values = tuple(sorted(r.metrics["return"] for r in results if _of(r) == (name, graph)))
     if not values:
         return ""
-    row = over_seeds(values)
-    interval = f" [{row['iqm_low']:.2f}, {row['iqm_high']:.2f}]" if len(values) > 1 else ""
-    return f"{row['iqm']:.2f}{interval} ({len(values)})"
+    return str(Estimate(*iqm_over_seeds(values), len(values), 0, ()))

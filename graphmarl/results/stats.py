@@ -163,6 +163,21 @@ def over_seeds(values: tuple[float, ...]) -> Mapping[str, float]:
     return MappingProxyType({str(name): float(value) for name, value in row.items()})
 
 
+@cache
+def iqm_over_seeds(values: tuple[float, ...]) -> tuple[float, float, float]:
+    """Interquartile mean over seeds, and the ends of its 95 % interval; NaN for one seed.
+
+    Args:
+        values: one number for each seed.
+    """
+    from rliable.metrics import aggregate_iqm
+
+    column = np.array(values)[:, None]
+    found = _bootstrap(column, lambda x: np.array([aggregate_iqm(x)]), REPETITIONS)
+    value, low, high = (float(number[0]) for number in found)
+    return value, low, high
+
+
 def curve_estimates(
     scores: Float[np.ndarray, "run task point"],
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -11,6 +11,7 @@ from graphmarl.results.stats import (
     estimates,
     few_seeds,
     improvement,
+    iqm_over_seeds,
     profiles,
 )
 
@@ -128,3 +129,9 @@ def test_few_seeds_are_said():
     )
     assert few_seeds({"a": 1, "b": 4}).startswith("all results are of 1 to 4 seeds")
     assert few_seeds({"a": 1}).startswith("all results are of 1 seed:")
+
+
+def test_the_interquartile_mean_alone_is_that_of_all_aggregates():
+    values = (8.0, 1.0, 100.0, 3.0, 2.0, 4.0, 6.0, 7.0)
+    row = estimates({"a": column(*values)}).loc["a"]
+    assert iqm_over_seeds(values) == (row["iqm"], row["iqm_low"], row["iqm_high"])

@@ -34,7 +34,11 @@ def main() -> None:
         help="one trajectory of one seed on the first task of a claim, the steps and seeds of the "
         "suite, or those of the paper (%(default)s)",
     )
-    add("--runs", type=Path, help="run folders are RUNS/TASK/ROW-seedN; `runs`, or a temporary one")
+    add(
+        "--runs",
+        type=Path,
+        help="run folders are RUNS/FAMILY/TASK/ROW-seedN (runs; for smoke a temporary folder)",
+    )
     add("--jobs", type=int, default=0, help="runs at a time; 0 trains in this process")
     add("--list", action="store_true", help="print the claims; train nothing")
     given = parser.parse_args()

@@ -87,7 +87,7 @@ def claim_runs(claim: Claim, budget: Budget, folder: Path) -> list[GridRun]:
         claim: the claim.
         budget: `smoke` makes one trajectory of one seed on the first task, `cpu` has the steps and
             seeds of the suite, `full` those of the paper.
-        folder: run folders are FOLDER/TASK/ROW-seedN.
+        folder: run folders are FOLDER/FAMILY/TASK/ROW-seedN.
 
     Raises:
         ValueError: an unknown budget, or a run of that name with other options.
@@ -98,7 +98,7 @@ def claim_runs(claim: Claim, budget: Budget, folder: Path) -> list[GridRun]:
         seeds = {"smoke": [0], "cpu": family.seeds, "full": range(claim.seeds)}[budget]
         settings = Settings(steps, 2 if budget == "smoke" else family.episodes)
         cells = [cell_of(task, row, budget) for row in claim.rows]
-        runs += runs_of(cells, list(seeds), folder / task, settings)
+        runs += runs_of(cells, list(seeds), folder / claim.family / task, settings)
     return runs
 
 
@@ -117,7 +117,7 @@ def reproduce(
     Args:
         claims: the claims.
         budget: see `claim_runs`.
-        folder: holds a folder of runs for each task.
+        folder: holds a folder for each family, with one of runs for each task.
         jobs: runs at a time; 0 trains in this process.
         place: where they run.
         progress: show progress bars where there are no processes.
@@ -149,5 +149,5 @@ def _measure_cuts(claim: Claim, run: GridRun) -> None:
 def _collected(family: str, folder: Path) -> list[Any]:
     """The results of run folders, as the tables of measured results have them."""
     with TemporaryDirectory() as tables:
-        COLLECTORS[family](folder, "here", Path(tables))
+        COLLECTORS[family](folder / family, "here", Path(tables))
         return measured(Path(tables), family)

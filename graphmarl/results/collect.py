@@ -171,7 +171,8 @@ def collect_combat(runs: Path, commit: str, folder: Path) -> None:
                 rows.append(
                     identify(found) | {"commit": commit, axis: f"{point:g}", "win": f"{won:.3f}"}
                 )
-        merge_rows(folder / name, rows, RUN)
+        if rows:
+            merge_rows(folder / name, rows, RUN)
     rows = []
     for found in sorted(runs.glob("*/*/cuts.csv")):
         rows += [identify(found) | {"commit": commit} | row for row in read_rows(found)]

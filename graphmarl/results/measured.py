@@ -63,7 +63,7 @@ def measured(folder: Path, family: str) -> list[Result]:
     found = [_plain(row) for row in _rows(folder, f"measured_{family}.csv", "row")]
     steps = {(each.task, each.row, each.seed): str(each.env_steps) for each in found}
     for row in _rows(folder, CUTS.get(family, ""), "row", f"measured_{family}.csv"):
-        known = steps.get((row["task"], row["row"], int(row["seed"])), "0")
+        known = steps[row["task"], row["row"], int(row["seed"])]
         found.append(_plain({**row, "policy": "greedy", "env_steps": known}))
     return found
 

@@ -25,7 +25,7 @@ def test_a_budget_says_steps_and_seeds(tmp_path):
         runs = claim_runs(needed, budget, tmp_path)
         tasks = ["relay-1-hop", "relay-2-hops"][: 1 if budget == "smoke" else 2]
         assert {str(run.path.relative_to(tmp_path)) for run in runs} == {
-            f"{task}/{row}-seed{seed}"
+            f"communication/{task}/{row}-seed{seed}"
             for task in tasks
             for row in ("dgn", "dgn-none")
             for seed in range(seeds)
@@ -49,12 +49,22 @@ def test_only_a_smoke_run_changes_options():
     assert small.graph == whole.graph == "none"
 
 
+def test_claims_of_several_families_share_a_folder(tmp_path):
+    first = claim("dgn > 2", "communication", "relay-1-hop")._replace(name="first")
+    second = claim("ippo > 2000", "magent", "gather-normal-24")._replace(name="second")
+    third = claim("ippo > 2", "smac", "3m")._replace(name="third", metric="win")
+    found = reproduce([first, second, third], "smoke", tmp_path, progress=False)
+    assert {name: each[0].answer for name, each in found.items()} == dict.fromkeys(found, "open")
+    assert len(found) == 3
+
+
 def test_a_smoke_run_trains_cuts_and_answers(tmp_path):
     needed = claim("ndq@rank=80 > ndq; ndq > 20; vdn > 20", "didactic", "sensor")
     found = reproduce([needed], "smoke", tmp_path, progress=False)["c"]
     assert all(each.better is not None for each in found)
     # One seed has no interval, and answers nothing.
     assert {each.answer for each in found} == {"open"}
-    before = (tmp_path / "sensor" / "ndq-seed0" / "metrics.csv").stat().st_mtime_ns
+    metrics = tmp_path / "didactic" / "sensor" / "ndq-seed0" / "metrics.csv"
+    before = metrics.stat().st_mtime_ns
     assert reproduce([needed], "smoke", tmp_path, progress=False)["c"] == found
-    assert (tmp_path / "sensor" / "ndq-seed0" / "metrics.csv").stat().st_mtime_ns == before
+    assert metrics.stat().st_mtime_ns == before

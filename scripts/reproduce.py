@@ -6,7 +6,7 @@ side lies above that of the other. Finished runs are kept and interrupted ones c
 Examples:
   python scripts/reproduce.py --list
   python scripts/reproduce.py all --budget smoke
-  python scripts/reproduce.py relay-dgn sensor-ndq --budget cpu --jobs 2
+  python scripts/reproduce.py ndq-sensor vpp-graph --budget cpu --jobs 2
 """
 
 import argparse

@@ -10,7 +10,6 @@ from typing import Any, Literal
 from graphmarl.checks import checked
 from graphmarl.experiment.communication import measure_cuts
 from graphmarl.experiment.grid_runs import GridRun, Settings, run_grid, runs_of
-from graphmarl.experiment.places import Place
 from graphmarl.experiment.presets import find_preset
 from graphmarl.experiment.suite import SUITE
 from graphmarl.experiment.sweep import Cell
@@ -18,7 +17,7 @@ from graphmarl.methods import find_method
 from graphmarl.resolver import hint, options_of, split_name
 from graphmarl.results.claims import Claim, Finding, findings
 from graphmarl.results.collect import COLLECTORS
-from graphmarl.results.measured import measured
+from graphmarl.results.measured import Result, measured
 from graphmarl.results.run import Run
 
 Budget = Literal["smoke", "cpu", "full"]
@@ -107,7 +106,6 @@ def reproduce(
     budget: Budget,
     folder: Path,
     jobs: int = 0,
-    place: Place | None = None,
     progress: bool = True,
 ) -> dict[str, list[Finding]]:
     """Train what claims need and say what the results answer.
@@ -119,7 +117,6 @@ def reproduce(
         budget: see `claim_runs`.
         folder: holds a folder for each family, with one of runs for each task.
         jobs: runs at a time; 0 trains in this process.
-        place: where they run.
         progress: show progress bars where there are no processes.
 
     Returns:
@@ -128,15 +125,16 @@ def reproduce(
     Raises:
         RuntimeError: runs failed; the others are kept.
     """
-    each = {claim.name: claim_runs(claim, budget, folder) for claim in claims}
-    runs = {run.path: run for found in each.values() for run in found}
-    failed = run_grid(list(runs.values()), jobs, progress, place=place)
+    needed = {claim.name: claim_runs(claim, budget, folder) for claim in claims}
+    runs = {run.path: run for found in needed.values() for run in found}
+    failed = run_grid(list(runs.values()), jobs, progress)
     if failed:
         raise RuntimeError(f"runs failed: {', '.join(failed)}; see their log.txt")
     for claim in claims:
-        for run in each[claim.name]:
+        for run in needed[claim.name]:
             _measure_cuts(claim, run)
-    return {claim.name: findings(claim, _collected(claim.family, folder)) for claim in claims}
+    results = {family: _collected(family, folder) for family in {each.family for each in claims}}
+    return {claim.name: findings(claim, results[claim.family]) for claim in claims}
 
 
 def _measure_cuts(claim: Claim, run: GridRun) -> None:
@@ -146,7 +144,7 @@ def _measure_cuts(claim: Claim, run: GridRun) -> None:
         measure_cuts(Run(run.path, trust=True), list(cuts), run.settings.episodes)
 
 
-def _collected(family: str, folder: Path) -> list[Any]:
+def _collected(family: str, folder: Path) -> list[Result]:
     """The results of run folders, as the tables of measured results have them."""
     with TemporaryDirectory() as tables:
         COLLECTORS[family](folder / family, "here", Path(tables))

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from graphmarl.experiment.suite_types import Benchmark, Setting
 
 # One setting for all on-policy methods and one for all off-policy methods; none was tuned further.
-# An episode is a step, so that few of them are a trajectory.
+# Trajectories are short, as episodes of most tasks have one step.
 ON_POLICY = "rollout_length=16"
 OFF_POLICY = (
     "learning_rate=3e-3,batch_size=64,gradient_steps=2,rollout_length=4,learning_starts=250"
@@ -31,8 +31,6 @@ TARMAC_TWO = {"tarmac-2-rounds": f"{METHODS['tarmac']},rounds=2"}
 THREE_ROUNDS = {f"{name}-3-rounds": f"{METHODS[name]},rounds=3" for name in ("vpp", "ip")}
 GRAPHS = {"": "links", "-none": "none", "-shuffled": "links:shuffle=true"}
 STEPS = 10_000
-LONG = ("3-hops", "memory")
-"""Tasks with twice as many steps."""
 
 
 def controlled(methods: dict[str, str], graphs: Iterable[str] = GRAPHS) -> dict[str, Setting]:
@@ -49,48 +47,42 @@ def controlled(methods: dict[str, str], graphs: Iterable[str] = GRAPHS) -> dict[
     }
 
 
-def named(names: Iterable[str], more: str = "") -> dict[str, str]:
-    """Methods with their options, and more of them.
+def named(*names: str) -> dict[str, str]:
+    """Methods with their options.
 
     Args:
         names: names of methods.
-        more: further options.
     """
-    return {name: METHODS[name] + more for name in names}
+    return {name: METHODS[name] for name in names}
+
+
+def relay(options: str, settings: dict[str, Setting], steps: int = STEPS) -> Benchmark:
+    """A relay task of twelve agents, of whom few are near the source on shuffled edges.
+
+    Args:
+        options: further options of the environment.
+        settings: rows of the table.
+        steps: environment steps of each run.
+    """
+    return Benchmark(f"relay:num_agents=12,{options},num_envs=32", steps, settings)
 
 
 # Too few rounds for the hops of a task: on its edges only, where they must stay at chance.
-ONE_ROUND = controlled(named(name for name in METHODS if name not in TWO_ROUNDS), [""])
-TWO_HOPS = controlled(named(TWO_ROUNDS))
+ONE_ROUND = controlled(named(*(name for name in METHODS if name not in TWO_ROUNDS)), [""])
+TWO_HOPS = controlled(named(*TWO_ROUNDS))
 # Learning from steps drawn at random needs more updates where few of them are rewarded.
-MEMORY = named(("neurcomm", "commnet", "vpp", "ip", "nvif_ppo")) | {
+MEMORY = named("neurcomm", "commnet", "vpp", "ip", "nvif_ppo") | {
     "dgn": METHODS["dgn"].replace("gradient_steps=2", "gradient_steps=8")
 }
-SETTINGS = {
-    "1-hop": controlled(METHODS),
-    "2-hops": TWO_HOPS | controlled(TARMAC_TWO) | ONE_ROUND,
-    "3-hops": controlled(THREE_ROUNDS) | controlled(named(TWO_ROUNDS), [""]),
-    "ring": TWO_HOPS,
-    # A star is the only graph of its degrees.
-    "star": controlled(named(TWO_ROUNDS), ["", "-none"]),
-    "random": TWO_HOPS,
-    "memory": controlled(MEMORY),
-}
-TASKS = {
-    "1-hop": "distance=1",
-    "2-hops": "distance=2",
-    "3-hops": "distance=3",
-    "ring": "topology=ring,distance=2",
-    "star": "topology=star",
-    "random": "topology=random,distance=2",
-    "memory": "distance=2,delay=2",
-}
-# Of twelve agents few are near the source on shuffled edges.
 COMMUNICATION = {
-    f"relay-{name}": Benchmark(
-        f"relay:num_agents=12,{options},num_envs=32",
-        2 * STEPS if name in LONG else STEPS,
-        SETTINGS[name],
-    )
-    for name, options in TASKS.items()
+    "relay-1-hop": relay("distance=1", controlled(METHODS)),
+    "relay-2-hops": relay("distance=2", TWO_HOPS | controlled(TARMAC_TWO) | ONE_ROUND),
+    "relay-3-hops": relay(
+        "distance=3", controlled(THREE_ROUNDS) | controlled(named(*TWO_ROUNDS), [""]), 2 * STEPS
+    ),
+    "relay-ring": relay("topology=ring,distance=2", TWO_HOPS),
+    # A star is the only graph of its degrees.
+    "relay-star": relay("topology=star", controlled(named(*TWO_ROUNDS), ["", "-none"])),
+    "relay-random": relay("topology=random,distance=2", TWO_HOPS),
+    "relay-memory": relay("distance=2,delay=2", controlled(MEMORY), 2 * STEPS),
 }

@@ -55,7 +55,7 @@ class Claim(NamedTuple):
         metric: column of the measured table.
         policy: evaluation that counts.
         lower_is_better: whether less of the metric is better.
-        steps: environment steps of each run in the paper, or what stands for them.
+        steps: environment steps of each run in the paper, or of our choice where it prints none.
         seeds: number of seeds with these steps.
         cause: why it does not hold, as far as it does not.
         evidence: how the cause was tested.

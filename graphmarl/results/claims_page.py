@@ -27,10 +27,8 @@ def claim_lines(folder: Path) -> list[str]:
     Args:
         folder: holds `claims.csv` and the measured tables.
     """
-    claims, results = read_claims(folder), {}
-    for claim in claims:
-        if claim.family not in results:
-            results[claim.family] = measured(folder, claim.family)
+    claims = read_claims(folder)
+    results = {family: measured(folder, family) for family in {each.family for each in claims}}
     found = {claim.name: findings(claim, results[claim.family]) for claim in claims}
     head = ["claim", "paper", "statement", "verdict", "cause, and how it was tested"]
     rows = [_verdict_row(claim, found[claim.name]) for claim in claims]

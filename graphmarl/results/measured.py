@@ -61,10 +61,11 @@ def measured(folder: Path, family: str) -> list[Result]:
         short = [each for each in measured(folder, "mpe") if each.task in SHORT_TASKS]
         return [_gather(row) for row in _rows(folder, "measured_gather.csv", "name")] + short
     found = [_plain(row) for row in _rows(folder, f"measured_{family}.csv", "row")]
-    steps = {(each.task, each.row, each.seed): str(each.env_steps) for each in found}
-    for row in _rows(folder, CUTS.get(family, ""), "row", f"measured_{family}.csv"):
-        known = steps[row["task"], row["row"], int(row["seed"])]
-        found.append(_plain({**row, "policy": "greedy", "env_steps": known}))
+    if family in CUTS:
+        steps = {(each.task, each.row, each.seed): str(each.env_steps) for each in found}
+        for row in _rows(folder, CUTS[family], "row", f"measured_{family}.csv"):
+            known = steps[row["task"], row["row"], int(row["seed"])]
+            found.append(_plain({**row, "policy": "greedy", "env_steps": known}))
     return found
 
 
@@ -74,7 +75,7 @@ def _rows(folder: Path, name: str, key: str, marks: str | None = None) -> Iterat
     if (folder / TABLE).exists():
         rows = read_rows(folder / TABLE)
         old = {(row["row"], row["commit"]) for row in rows if row["table"] == (marks or name)}
-    if name and (folder / name).exists():
+    if (folder / name).exists():
         yield from (r for r in read_rows(folder / name) if (r[key], r["commit"]) not in old)
 
 

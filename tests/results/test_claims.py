@@ -1,6 +1,7 @@
 """Claims: what their text means, and verdicts by arithmetic written out."""
 
 import csv
+import re
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,14 @@ def test_claims_are_found_by_name():
     assert find_claims(["two"], known) == known[1:]
     with pytest.raises(ValueError, match="'three'.* allowed are all, one, two"):
         find_claims(["three"], known)
+
+
+def test_the_examples_of_the_script_name_claims_that_there_are():
+    text = (DATASETS.parent / "scripts" / "reproduce.py").read_text()
+    names = re.findall(r"^  python scripts/reproduce.py ((?:[a-z][\w-]* )+)--budget", text, re.M)
+    assert len(names) == 2
+    for each in names:
+        assert find_claims(each.split(), read_claims(DATASETS))
 
 
 def write(path, rows):

@@ -34,7 +34,7 @@ def best_return(method: str, env: Relay) -> float:
     name, options = split_name(method, "method")
     network = construct("method", name, ALL[name], options, env.spec).network
     rounds = 0 if name in SILENT else network.rounds
-    return env.best_return(rounds, network.memory_size > 0)
+    return env.best_return(rounds, network.memory_size > 0, network.delayed)
 
 
 def trained_return(task: str, row: str, folder: Any) -> float:

@@ -14,8 +14,8 @@ OFF_POLICY = (
 )
 # A2C with a single epoch needs many optimiser steps in each trajectory.
 ONE_EPOCH = "rollout_length=8,minibatch_size=64"
-# The views have five entries, whose likelihood weighs less than a divergence of weight 1.
-FLOW = "rollout_length=8,episodes=40,code_epochs=3,flow_epochs=3,kl_coef=0.01"
+# The views have three entries, whose likelihood weighs less than a divergence of weight 1.
+FLOW = "rollout_length=8,episodes=40,code_epochs=3,flow_epochs=9,kl_coef=0.001"
 METHODS = {
     **{name: f"{name}:{ON_POLICY}" for name in ("commnet", "g2anet", "tarmac")},
     "neurcomm": f"neurcomm:{ONE_EPOCH}",

@@ -28,9 +28,11 @@ class NVIF(Method):
 
     An observation autoencoder and then the information flow are pre-trained on episodes of a random
     policy and frozen. `--graph complete` is the paper's Fully-VIF, `--method.communication mean`
-    its MS, `--method.alpha 0` omits the consistency loss. Unlike the paper, agents read the raw
-    observation unless `agent_input` is `code`, and the observation autoencoder is not variational
-    unless `variational_code`.
+    its MS, `--method.alpha 0` omits the consistency loss. The view and the unique features of an
+    agent are the parts `view` and `unique`, or else `position`, of its observation; without a
+    `view` it is the whole observation. Unlike the paper, agents read the raw observation unless
+    `agent_input` is `code`, and the observation autoencoder is not variational unless
+    `variational_code`.
 
     Args:
         spec: specification of the environment.
@@ -90,7 +92,7 @@ class NVIF(Method):
     ) -> None:
         self.check_spec(spec)
         view = spec.layout.get("view", slice(0, spec.obs_size))
-        unique = spec.layout.get("position", slice(0, 0))
+        unique = spec.layout.get("unique", spec.layout.get("position", slice(0, 0)))
         if agent_input == "code" and communication == "mean":
             raise ValueError("agent_input is 'code'; communication 'mean' trains no code")
         sizes = (code_size, flow_hidden, latent, layers, sample_latent, variational_code)

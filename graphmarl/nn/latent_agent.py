@@ -40,6 +40,7 @@ class LatentAgent(AgentNetwork):
     """
 
     sequential = True
+    delayed = True
 
     def __init__(
         self,

@@ -71,6 +71,7 @@ class AgentNetwork(nn.Module):
             an episode.
         sequential: whether training needs the steps in order, because a trained part is recurrent.
         rounds: hops that information travels along the edges within a step; 0 reads no edges.
+        delayed: whether the messages of a step are sent in the step before.
         num_agents: required number of agents, for a network that depends on the agent index; 0 for
             a network that is permutation equivariant and takes any number.
         ordered: whether it depends on the agent index though it takes any number of agents.
@@ -80,6 +81,7 @@ class AgentNetwork(nn.Module):
     memory_size: int = 0
     sequential: bool = False
     rounds: int = 0
+    delayed: bool = False
     num_agents: int = 0
     ordered: bool = False
     heard_agents: int = 0

@@ -25,7 +25,8 @@ class Spec:
         num_actions: number of discrete actions, or size of a continuous action.
         horizon: steps after which an episode is truncated.
         action: `discrete` (integers below `num_actions`) or `continuous` (reals in [-1, 1]).
-        layout: names of the observation's parts, as slices of its last axis.
+        layout: names of the observation's parts, as slices of its last axis. NVIF encodes the
+            `view`, and takes `unique`, or else `position`, for what identifies an agent.
         kinds: names of the kinds of agent.
         kind: kind of each slot, as an index into `kinds`; empty means that all are of kind 0.
         state_size: size of the global state, 0 where there is none.

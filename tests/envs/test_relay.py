@@ -62,22 +62,28 @@ def test_source_and_target_are_d_hops_apart_on_a_connected_graph(options):
 @pytest.mark.parametrize("options", TASKS)
 @pytest.mark.parametrize("rounds", [0, 1, 2, 3, 7])
 @pytest.mark.parametrize("memory", [False, True])
-def test_the_best_return_is_that_of_agents_which_pass_on_all_they_know(options, rounds, memory):
+@pytest.mark.parametrize("delayed", [False, True])
+def test_the_best_return_is_that_of_agents_which_pass_on_all_they_know(
+    options, rounds, memory, delayed
+):
     env = Relay(num_envs=COPIES, **options)
     step = env.reset(0)
     values = env.spec.num_actions
     known = torch.zeros(COPIES, env.spec.num_agents, values, dtype=torch.bool)
-    total = torch.zeros(COPIES)
+    total, before = torch.zeros(COPIES), known
     for _ in range(env.delay + 1):
         seen = step.obs[:, :, 3:] > 0
         known = known | seen if memory else seen
-        linked = adjacency(env, step)
+        linked, heard = adjacency(env, step), before if delayed else known
+        before = known
         for _ in range(rounds):
-            known = spread(known, linked)
-        step = env.step(known.int().argmax(2))  # the first value where it is unknown
+            heard = spread(heard, linked)
+        if memory:
+            before = known = known | heard
+        step = env.step((known | heard).int().argmax(2))  # the first value where it is unknown
         total += step.reward.sum(1)
     assert step.terminated.all()
-    best = env.best_return(rounds, memory)
+    best = env.best_return(rounds, memory, delayed)
     error = 4 * math.sqrt(best * (1 - best) / COPIES)
     assert float(total.mean()) == pytest.approx(best, abs=error)
 

@@ -8,6 +8,7 @@ from batches import batch
 from toy import Toy
 
 from graphmarl.agent_graph import agent_graph
+from graphmarl.envs import make_env
 from graphmarl.graphs import make_graph
 from graphmarl.methods import NVIFDQN, NVIFPPO
 from graphmarl.methods.nvif_stages import CodeStage
@@ -68,3 +69,17 @@ def test_a_variational_autoencoder_has_a_mean_as_its_code_and_pays_for_its_sprea
     monkeypatch.setattr(torch, "randn_like", torch.ones_like)
     decoder = encoder.autoencoder.decoder
     assert torch.allclose(encoder.autoencoder(view), decoder(torch.full((3, 1), 3.0)), atol=1e-5)
+
+
+def test_unique_features_are_beside_the_code_of_the_view_and_not_in_it():
+    env = make_env("relay", num_envs=4, num_agents=3)
+    encoder: Any = NVIFPPO(env.spec, **SIZES).network.communication
+    seen = make_graph("links")(agent_graph(env.reset(0), env.spec))
+    before = encoder.observe(seen)
+    assert torch.equal(before[:, 5:], seen.x[:, :2]), "source and target"
+    seen.x[:, :2] += 1.0
+    after = encoder.observe(seen)
+    assert torch.equal(after[:, :5], before[:, :5])
+    assert torch.equal(after[:, 5:], before[:, 5:] + 1.0)
+    seen.x[:, 2:] += 1.0
+    assert (encoder.observe(seen)[:, :5] != before[:, :5]).any(1).all()

@@ -50,7 +50,8 @@ class Relay(Batched):
         1 / V & \text{otherwise} \end{cases}
 
     for a source that sees the value in every step. Seen in the first step only, it is 1/V for
-    agents without memory unless the first step is the last. `best_return` computes it.
+    agents without memory unless the first step is the last. Messages that arrive a step later have
+    `delay` steps instead of `delay` + 1. `best_return` computes it.
 
     Args:
         num_agents: agents, N.
@@ -66,8 +67,8 @@ class Relay(Batched):
 
     Shapes:
         obs (B, N, 3 + V): whether the agent is the source, whether it is the target, the share of
-        the steps that are over, and the value as one-hot, 0 for others than the source. state
-        (B, V): the value.
+        the steps that are over, and the value as one-hot, 0 for others than the source. The first
+        two are `unique` in the layout, the others the `view`. state (B, V): the value.
 
     Raises:
         ValueError: fewer than two agents or values, or a distance that the topology does not have.
@@ -100,7 +101,11 @@ class Relay(Batched):
             )
         self.topology, self.delay, self.shown = topology, delay, shown
         layout = {"source": slice(0, 1), "target": slice(1, 2), "time": slice(2, 3)}
-        layout["value"] = slice(3, 3 + values)
+        layout |= {
+            "value": slice(3, 3 + values),
+            "unique": slice(0, 2),
+            "view": slice(2, 3 + values),
+        }
         spec = Spec(num_agents, (3 + values,), values, delay + 1, layout=layout, state_size=values)
         super().__init__(spec, num_envs, device)
         self._agent = torch.arange(num_agents, device=self.device)
@@ -121,16 +126,19 @@ class Relay(Batched):
             place[1] = 0
         return place
 
-    def best_return(self, rounds: int, memory: bool = False) -> float:
+    def best_return(self, rounds: int, memory: bool = False, delayed: bool = False) -> float:
         """Largest mean return of agents with a number of message rounds in each step.
 
         Args:
             rounds: rounds of messages in each step, M.
             memory: whether messages read a memory of earlier steps.
+            delayed: whether the messages of a step are sent in the step before.
         """
-        reach = rounds * (self.delay + 1 if memory else 1)
-        if not memory and self.shown == "first" and self.delay:
-            reach = 0
+        steps = self.delay + 1 - delayed
+        if not memory:
+            # The message that is used in the last step, from a sender that sees the value then.
+            steps = int(steps == 1 if self.shown == "first" else steps > 0)
+        reach = rounds * steps
         return 1.0 if reach >= self.distance else 1 / self.spec.num_actions
 
     def begin(self) -> dict[str, Tensor]:

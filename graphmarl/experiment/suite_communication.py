@@ -25,6 +25,15 @@ METHODS = {
     **{name: f"{name}:{OFF_POLICY},alpha=0.05" for name in ("vpp", "ip")},
     "nvif_ppo": f"nvif_ppo:{FLOW}",
 }
+# The model predicts the reward earlier with fewer agents, a larger scale and the squared loss.
+MODEL = (
+    "mamba_small:masked_training=true,reward_loss=squared,reward_scale=12,dropout=0,hidden=64,"
+    "recurrent=64,categoricals=8,batch_size=64,sequence_length=4,train_interval=256,"
+    "model_gradient_steps=20,policy_gradient_steps=4,imagination_horizon=2,imagination_starts=200,"
+    "entropy_coef=0.01"
+)
+ONE_HOP_MODEL = {"mamba_small": MODEL}
+TWO_HOP_MODEL = {"mamba_small-2-layers": f"{MODEL},layers=2,hops=layer"}
 # Methods with two rounds of messages in a step, and forms with as many as the task has hops.
 TWO_ROUNDS = ("commnet", "dgn", "vpp", "ip", "nvif_ppo")
 TARMAC_TWO = {"tarmac-2-rounds": f"{METHODS['tarmac']},rounds=2"}
@@ -56,15 +65,18 @@ def named(*names: str) -> dict[str, str]:
     return {name: METHODS[name] for name in names}
 
 
-def relay(options: str, settings: dict[str, Setting], steps: int = STEPS) -> Benchmark:
+def relay(
+    options: str, settings: dict[str, Setting], steps: int = STEPS, agents: int = 12
+) -> Benchmark:
     """A relay task of twelve agents, of whom few are near the source on shuffled edges.
 
     Args:
         options: further options of the environment.
         settings: rows of the table.
         steps: environment steps of each run.
+        agents: number of agents.
     """
-    return Benchmark(f"relay:num_agents=12,{options},num_envs=32", steps, settings)
+    return Benchmark(f"relay:num_agents={agents},{options},num_envs=32", steps, settings)
 
 
 # Too few rounds for the hops of a task: on its edges only, where they must stay at chance.
@@ -85,4 +97,9 @@ COMMUNICATION = {
     "relay-star": relay("topology=star", controlled(named(*TWO_ROUNDS), ["", "-none"])),
     "relay-random": relay("topology=random,distance=2", TWO_HOPS),
     "relay-memory": relay("distance=2,delay=2", controlled(MEMORY), 2 * STEPS),
+    # Messages of MAMBA are sent in the step before, so that it needs a delay.
+    "relay-delay": relay("distance=1,delay=1", controlled(ONE_HOP_MODEL), agents=6),
+    "relay-delay-2-hops": relay(
+        "distance=2,delay=1", controlled(TWO_HOP_MODEL) | controlled(ONE_HOP_MODEL, [""]), agents=6
+    ),
 }

@@ -8,16 +8,19 @@ from graphmarl.experiment.suite_types import Benchmark, Setting
 PLAIN = {name: Setting(name) for name in ("ndq", "tarmac_qmix", "qmix", "vdn", "iql")}
 PLAIN |= {f"{name}-none": Setting(name, graph="none") for name in ("ndq", "tarmac_qmix")}
 # A discount of 0.9 was best of three for all but TarMAC on the short hallways.
-DISCOUNT = ("qmix", "vdn", "tarmac_qmix", "tarmac")
-HALLWAY_ROWS = ["ndq:bits=3,gamma=0.9,beta=0.02", *(f"{name}:gamma=0.9" for name in DISCOUNT)]
-LONG = {row.replace(":", "-"): Setting(row) for row in HALLWAY_ROWS}
-SHORT = LONG | {"tarmac-gamma=0.99": Setting("tarmac:gamma=0.99")}
+NDQ_HALLWAY = "ndq:bits=3,gamma=0.9,beta=0.02"
+LONG = {name: Setting(f"{name}:gamma=0.9") for name in ("qmix", "vdn", "tarmac_qmix", "tarmac")}
+LONG |= {
+    "ndq": Setting(NDQ_HALLWAY),
+    "ndq-none": Setting(NDQ_HALLWAY, graph="none"),
+    # Mixer and weights of the paper's code.
+    "ndq-qmix": Setting("ndq:bits=3,gamma=0.9,mixer=qmix,c_beta=0.1,beta=0.01"),
+}
+SHORT = LONG | {"tarmac": Setting("tarmac:gamma=0.99")}
 
 DIDACTIC = {
     "sensor": Benchmark("sensor:num_envs=64", 150_000, PLAIN),
-    "hallway-4x4": Benchmark(
-        "hallway:lengths=4x4,num_envs=64", 400_000, SHORT, preferred={"tarmac": "tarmac-gamma=0.99"}
-    ),
+    "hallway-4x4": Benchmark("hallway:lengths=4x4,num_envs=64", 400_000, SHORT),
     "hallway-6x6": Benchmark("hallway:lengths=6x6,num_envs=64", 600_000, LONG),
     "search": Benchmark("independent_search:num_envs=32", 200_000, PLAIN),
 }

@@ -6,8 +6,10 @@ Examples:
 """
 
 import argparse
+import csv
 from pathlib import Path
 
+from graphmarl.experiment.suite_communication import COMMUNICATION, best_return
 from graphmarl.results.collect import COLLECTORS
 from graphmarl.results.page import results_page
 
@@ -27,6 +29,13 @@ def main() -> None:
         if not given.commit:
             parser.error("--commit is needed to say what made the runs")
         COLLECTORS[given.collect](given.runs, given.commit, FOLDER)
+    with open(FOLDER / "best_communication.csv", "w", newline="") as file:
+        write = csv.writer(file, lineterminator="\n").writerow
+        write(("task", "row", "best"))
+        for task, benchmark in COMMUNICATION.items():
+            for row in benchmark.settings:
+                if not row.endswith("-shuffled"):
+                    write((task, row, best_return(task, row)))
     (FOLDER / "RESULTS.md").write_text(results_page(FOLDER))
 
 

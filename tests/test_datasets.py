@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from graphmarl.envs.magent import maps
+from graphmarl.experiment.suite_communication import COMMUNICATION, best_return
 from graphmarl.results.page import results_page
 
 DATASETS = Path(__file__).parent.parent / "datasets"
@@ -53,6 +54,23 @@ def test_every_number_is_one_and_no_row_comes_twice(name):
                 assert np.isfinite(float(cell))
     keys = [tuple(v for k, v in row.items() if k not in ("mean", "std")) for row in table]
     assert len(set(keys)) == len(keys)
+
+
+def test_best_returns_of_the_relay_tasks_are_those_of_the_law():
+    table = {
+        (row["task"], row["row"]): float(row["best"]) for row in rows("best_communication.csv")
+    }
+    own = {
+        (task, row): best_return(task, row)
+        for task, benchmark in COMMUNICATION.items()
+        for row in benchmark.settings
+        if not row.endswith("-shuffled")
+    }
+    assert table == own and {best for (_, row), best in own.items() if row.endswith("-none")} == {
+        0.5
+    }
+    with pytest.raises(ValueError, match="on shuffled edges"):
+        best_return("relay-1-hop", "dgn-shuffled")
 
 
 def test_nvif_table_one_is_what_our_maps_hold():

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
+from graphmarl.envs import make_env
 from graphmarl.experiment.suite_types import Benchmark, Setting
+from graphmarl.methods import METHODS as ALL
+from graphmarl.resolver import construct, split_name
 
 # One setting for all on-policy methods and one for all off-policy methods; none was tuned further.
 # Trajectories are short, as episodes of most tasks have one step.
@@ -103,3 +107,26 @@ COMMUNICATION = {
         "distance=2,delay=1", controlled(TWO_HOP_MODEL) | controlled(ONE_HOP_MODEL, [""]), agents=6
     ),
 }
+# A message of a mean-field method is the last action of an agent, which is none in the first step.
+SILENT = ("mfq",)
+
+
+def best_return(task: str, row: str) -> float:
+    """Best mean return of a row, by its edges and the rounds and memory of its method.
+
+    Args:
+        task: name of a relay task.
+        row: row on the edges of the task or without edges.
+
+    Raises:
+        ValueError: a row on shuffled edges, where the distance differs in each step.
+    """
+    benchmark = COMMUNICATION[task]
+    setting = benchmark.settings[row]
+    if setting.graph == GRAPHS["-shuffled"]:
+        raise ValueError(f"row is {row!r}; on shuffled edges the distance differs in each step")
+    env: Any = make_env("relay", **split_name(benchmark.env, "environment")[1])
+    name, options = split_name(setting.method, "method")
+    network = construct("method", name, ALL[name], options, env.spec).network
+    rounds = 0 if setting.graph == "none" or name in SILENT else network.rounds
+    return env.best_return(rounds, network.memory_size > 0, network.delayed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -59,19 +60,25 @@ def _number_rows(claim: Claim, found: Sequence[Finding]) -> list[list[str]]:
 
 
 def communication_lines(folder: Path) -> list[str]:
-    """A table for each relay task: each method on the edges, without and on shuffled edges.
+    """A table for each relay task: the best return, and each method by its edges.
 
     Args:
-        folder: holds `measured_communication.csv`.
+        folder: holds `measured_communication.csv` and `best_communication.csv`.
     """
+    with open(folder / "best_communication.csv", newline="") as file:
+        best = {(row["task"], row["row"]): row["best"] for row in csv.DictReader(file)}
     results = [each for each in measured(folder, "communication") if each.policy == "greedy"]
     lines = []
     for task in dict.fromkeys(each.task for each in results):
         here = [each for each in results if each.task == task]
         names = dict.fromkeys(_of(each)[0] for each in here)
-        cells = [[name, *(_cell(here, name, graph) for graph in GRAPHS)] for name in names]
+        cells = [
+            [name, best[task, name], *(_cell(here, name, graph) for graph in GRAPHS)]
+            for name in names
+        ]
         steps = max(each.env_steps for each in here)
-        lines += [f"**{task}**, {steps:,} env steps", "", *markdown(["method", *GRAPHS], cells), ""]
+        table = markdown(["method", "best", *GRAPHS], cells)
+        lines += [f"**{task}**, {steps:,} env steps", "", *table, ""]
     return lines
 
 

@@ -45,9 +45,11 @@ COMMUNICATION = """
 
 `python scripts/train_communication.py --task TASK --method ... --seeds ...`; mean return of 1,024
 greedy episodes in the same form as above, on the edges of the task, without edges, and on edges
-between random agents. One of twelve agents sees a value of two, another one must choose it: with
-messages over enough hops the best return is 1, without it is 0.5 (`Relay.best_return`, proved in
-`tests/envs/test_relay.py`). A method with fewer rounds than the task has hops cannot be above 0.5.
+between random agents. One of twelve agents (six where there is a delay of one step) sees a value of
+two, another one must choose it: with messages over enough hops the best return is 1, without it is
+0.5. Column `best` follows from the rounds of messages in each step, the memory and the delay of the
+messages (`Relay.best_return`, proved in `tests/envs/test_relay.py`). On shuffled edges the target
+is near the source by chance.
 """
 GATHER = """
 ## Gather

@@ -13,6 +13,8 @@ LONG = {name: Setting(f"{name}:gamma=0.9") for name in ("qmix", "vdn", "tarmac_q
 LONG |= {
     "ndq": Setting(NDQ_HALLWAY),
     "ndq-none": Setting(NDQ_HALLWAY, graph="none"),
+    # A cut ranks the bits to oneself too, as in the paper's code.
+    "ndq-own": Setting(f"{NDQ_HALLWAY},own_messages=true"),
     # Mixer and weights of the paper's code.
     "ndq-qmix": Setting("ndq:bits=3,gamma=0.9,mixer=qmix,c_beta=0.1,beta=0.01"),
 }

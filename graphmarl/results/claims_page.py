@@ -20,6 +20,8 @@ from graphmarl.results.measured import Result, measured
 from graphmarl.results.stats import iqm_over_seeds
 
 GRAPHS = ("links", "none", "shuffled")
+CONTROL = "no-graph control"
+"""Source of the claims that a method is better on its graph than without edges."""
 
 
 def claim_lines(folder: Path) -> list[str]:
@@ -57,6 +59,27 @@ def _number_rows(claim: Claim, found: Sequence[Finding]) -> list[list[str]]:
         numbers = [str(each.better), str(each.worse), each.answer, steps, code]
         rows.append([claim.name, each.task, contrast_text(each.contrast), *numbers])
     return rows
+
+
+def graph_lines(folder: Path) -> list[str]:
+    """A table of the methods on their graph beside the same methods without edges.
+
+    Args:
+        folder: holds `claims.csv` and the measured tables.
+    """
+    head = ["paper", "task", "row", "its graph", "no edges", "shuffled edges"]
+    rows = []
+    for claim in read_claims(folder):
+        found = findings(claim, measured(folder, claim.family)) if claim.source == CONTROL else []
+        for task in dict.fromkeys(each.task for each in found):
+            here = {each.contrast.worse.row: each for each in found if each.task == task}
+            row = next(iter(here.values())).contrast.better.row
+            controls = [here.get(f"{row}-{each}") for each in GRAPHS[1:]]
+            known = [each for each in controls if each and each.better and each.worse]
+            if known:
+                cells = [f"{each.worse}, {each.answer}" if each else "" for each in controls]
+                rows.append([claim.paper, task, row, str(known[0].better), *cells])
+    return markdown(head, rows)
 
 
 def communication_lines(folder: Path) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from graphmarl.results.claims_page import claim_lines, communication_lines
+from graphmarl.results.claims_page import claim_lines, communication_lines, graph_lines
 from graphmarl.results.markdown import (
     baselines,
     benchmark_tables,
@@ -39,6 +39,14 @@ better), and is contradicted if it is the other way round; otherwise it is open,
 seed. A claim holds if all of its contrasts do, and in part if some do; it is contradicted if none
 holds and one is contradicted. Numbers are interquartile means over seeds with bootstrap intervals
 of rliable, and the number of seeds. Rows with a star below count nowhere here.
+"""
+GRAPHS = """
+## Where the graph pays
+
+Each method on its graph, beside itself without edges and on edges between random agents, all else
+equal; whether its advantage holds as above. On relay only messages tell the target the value, and
+on Sensor only messages tell a sensor of what another one sees: the best returns with and without
+them are proved in the tests. Rows that are missing were not run.
 """
 COMMUNICATION = """
 ## Communication with known best returns
@@ -147,6 +155,7 @@ def results_page(folder: Path) -> str:
     traffic = baselines(folder, "hangzhou_4x4", "average_travel_time")
     parts = [HEAD.format(changes="\n".join(changes(folder)))]
     parts += [CLAIMS, _block(claim_lines(folder))]
+    parts += [GRAPHS, _block(graph_lines(folder))]
     parts += [COMMUNICATION, _block(communication_lines(folder))]
     parts += [GATHER.format(baselines=baselines(folder, "gather normal-24", "return"))]
     parts += [_block(gather_table(folder)), DIDACTIC, _block(didactic_table(folder))]

@@ -20,7 +20,7 @@ from graphmarl.results.claims import (
     read_claims,
     verdict,
 )
-from graphmarl.results.claims_page import claim_lines
+from graphmarl.results.claims_page import claim_lines, graph_lines
 from graphmarl.results.measured import WHOLE, Result, measured
 
 DATASETS = Path(__file__).parents[2] / "datasets"
@@ -182,3 +182,26 @@ def test_the_page_shows_each_verdict_and_what_was_measured(tmp_path):
     assert lines[2] == "| x | NDQ, Fig. 1 | A is better. | holds in part | Few steps. More held. |"
     assert lines[-1].startswith("| x | t | a > b | 4.00 [4.00, 4.00] (2) | 1.50 [1.00, 2.00] (2) |")
     assert lines[-1].endswith("| holds | 5 | c0 |")
+
+
+def test_where_the_graph_pays_is_the_method_beside_its_controls(tmp_path):
+    line = {"claim": "x", "paper": "VPP", "source": "no-graph control", "statement": "Better."}
+    line |= {"family": "mpe", "tasks": "t u", "contrasts": "a > a-none; a > a-shuffled"}
+    line |= {"metric": "return", "policy": "greedy", "better": "higher", "paper_steps": 9}
+    line |= {"paper_seeds": 2, "cause": "", "evidence": ""}
+    other = line | {"claim": "y", "source": "Fig. 1", "contrasts": "a > b"}
+    write(tmp_path / "claims.csv", [line, other])
+    row = {"reward": "own", "env_steps": 5, "commit": "c0", "policy": "greedy"}
+    values = {("t", "a"): 4, ("t", "a-none"): 1, ("t", "a-shuffled"): 3, ("u", "a"): 4}
+    values |= {("u", "a-none"): 4, ("t", "b"): 0}
+    table = [
+        {"task": task, "row": name, "seed": seed, "return": value, **row}
+        for (task, name), value in values.items()
+        for seed in range(2)
+    ]
+    write(tmp_path / "measured_mpe.csv", table)
+    cells = [line.strip("| ").split(" | ") for line in graph_lines(tmp_path)[2:]]
+    own, no_edges = "4.00 [4.00, 4.00] (2)", "1.00 [1.00, 1.00] (2), holds"
+    assert cells[0] == ["VPP", "t", "a", own, no_edges, "3.00 [3.00, 3.00] (2), holds"]
+    assert cells[1][:5] == ["VPP", "u", "a", own, "4.00 [4.00, 4.00] (2), open"]
+    assert len(cells) == 2

@@ -33,8 +33,7 @@ METHODS = {
 MODEL = (
     "mamba_small:masked_training=true,reward_loss=squared,reward_scale=12,dropout=0,hidden=64,"
     "recurrent=64,categoricals=8,batch_size=64,sequence_length=4,train_interval=256,"
-    "model_gradient_steps=20,policy_gradient_steps=4,imagination_horizon=2,imagination_starts=200,"
-    "entropy_coef=0.01"
+    "model_gradient_steps=20,policy_gradient_steps=4,imagination_horizon=2,imagination_starts=200"
 )
 ONE_HOP_MODEL = {"mamba_small": MODEL}
 TWO_HOP_MODEL = {"mamba_small-2-layers": f"{MODEL},layers=2,hops=layer"}

@@ -24,6 +24,7 @@ from graphmarl.functional.masking import (
 )
 from graphmarl.functional.returns import generalised_advantage
 from graphmarl.functional.schedules import geometric, linear
+from graphmarl.functional.softmax import log_softmax, softmax
 from graphmarl.functional.values import greedy_action, lambda_return, taken
 
 __all__ = [
@@ -40,6 +41,7 @@ __all__ = [
     "fill_dead",
     "lambda_return",
     "linear",
+    "log_softmax",
     "mask_logits",
     "masked_mean",
     "masked_standardise",
@@ -47,6 +49,7 @@ __all__ = [
     "mean_of_live",
     "reverse_edges",
     "sample_index",
+    "softmax",
     "standard_normal_kl",
     "straight_through",
     "taken",

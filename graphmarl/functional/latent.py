@@ -4,6 +4,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from graphmarl.functional.softmax import log_softmax, softmax
+
 
 def straight_through(logits: Tensor, index: Tensor) -> Tensor:
     """One-hot vector with straight-through gradients (Bengio et al. 2013).
@@ -13,7 +15,7 @@ def straight_through(logits: Tensor, index: Tensor) -> Tensor:
     Shapes:
         logits (..., class), index (...), integers; out (..., class).
     """
-    p = logits.softmax(-1)
+    p = softmax(logits)
     chosen = torch.zeros_like(p).scatter_(-1, index[..., None], 1.0)
     return chosen + (p - p.detach())
 
@@ -24,7 +26,7 @@ def sample_index(logits: Tensor) -> Tensor:
     Shapes:
         logits (..., class); out (...).
     """
-    below = logits.detach().softmax(-1).cumsum(-1)
+    below = softmax(logits.detach()).cumsum(-1)
     # The last sum is 1 up to rounding; a number between is in the last class of positive weight.
     u = torch.rand_like(below[..., :1]) * below[..., -1:]
     return (below <= u).sum(-1).clamp_(max=logits.shape[-1] - 1)
@@ -44,7 +46,7 @@ def balanced_kl(
         prior: logits of p.
         balance: weight of the gradient to the prior; 0.5 weighs both alike.
     """
-    log_q, log_p = posterior.log_softmax(-1), prior.log_softmax(-1)
+    log_q, log_p = log_softmax(posterior), log_softmax(prior)
     q = log_q.exp()
     to_posterior = (q * (log_q - log_p.detach())).sum(-1)
     to_prior = (q.detach() * (log_q.detach() - log_p)).sum(-1)

@@ -10,11 +10,16 @@ from graphmarl.experiment.suite_types import Benchmark, Setting
 from graphmarl.methods import METHODS as ALL
 from graphmarl.resolver import construct, split_name
 
-# One setting for all on-policy methods and one for all off-policy methods; none was tuned further.
-# Trajectories are short, as episodes of most tasks have one step.
+# One setting for all on-policy methods, one for Q-learning and one for soft actor-critic; none was
+# tuned further. Trajectories are short, as episodes of most tasks have one step.
 ON_POLICY = "rollout_length=16"
 OFF_POLICY = (
     "learning_rate=3e-3,batch_size=64,gradient_steps=2,rollout_length=4,learning_starts=250"
+)
+# The share of the reward of each of twelve agents is small beside the entropy bonus.
+ACTOR_CRITIC = (
+    "learning_rate=1e-3,batch_size=64,gradient_steps=2,rollout_length=4,learning_starts=250,"
+    "reward_scale=12,alpha=0.5"
 )
 # A2C with a single epoch needs many optimiser steps in each trajectory.
 ONE_EPOCH = "rollout_length=8,minibatch_size=64"
@@ -26,7 +31,7 @@ METHODS = {
     **{name: f"{name}:{OFF_POLICY}" for name in ("dgn", "tarmac_qmix", "mfq")},
     # The weight of the succinctness loss is relative to the rewards, which are at most 1 here.
     "ndq": f"ndq:{OFF_POLICY},beta=0.01",
-    **{name: f"{name}:{OFF_POLICY},alpha=0.05" for name in ("vpp", "ip")},
+    **{name: f"{name}:{ACTOR_CRITIC}" for name in ("vpp", "ip")},
     "nvif_ppo": f"nvif_ppo:{FLOW}",
 }
 # The model predicts the reward earlier with fewer agents, a larger scale and the squared loss.

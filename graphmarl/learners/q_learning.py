@@ -7,7 +7,6 @@ from typing import Any, Literal
 import torch
 from jaxtyping import Float
 from torch import Tensor
-from torch.distributions import Categorical
 from torch_geometric.data import Data
 from torch_geometric.nn import MessagePassing
 
@@ -21,7 +20,7 @@ from graphmarl.functional import (
     taken,
 )
 from graphmarl.learners.off_policy import OffPolicy, own_reward, team_reward
-from graphmarl.nn import AgentNetwork, Mixer, Output, has_hooks
+from graphmarl.nn import AgentNetwork, CategoricalPolicy, Mixer, Output, has_hooks
 from graphmarl.ranges import NonNegativeFloat, PositiveFloat, UnitInterval
 
 
@@ -113,8 +112,10 @@ class QLearning(OffPolicy):
             return action, output.stored, memory
         if self.exploration == "boltzmann":
             logits = mask_logits(output.q / self.exploring, available)
-            return Categorical(logits=logits).sample(), output.stored, memory
-        uniform = Categorical(logits=mask_logits(torch.zeros_like(output.q), available)).sample()
+            return CategoricalPolicy(logits=logits).sample(), output.stored, memory
+        uniform = CategoricalPolicy(
+            logits=mask_logits(torch.zeros_like(output.q), available)
+        ).sample()
         explore = torch.rand(action.shape, device=action.device) < self.exploring
         return torch.where(explore, uniform, action), output.stored, memory
 

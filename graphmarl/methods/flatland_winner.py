@@ -7,14 +7,21 @@ from typing import Any
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.distributions import Categorical
 from torch.nn import functional as F
 from torch_geometric.data import Data
 
 from graphmarl.functional import mask_logits
 from graphmarl.learners import PPO
 from graphmarl.methods.base import Method
-from graphmarl.nn import AgentNetwork, AttentionConv, Output, TreeEncoder, mlp, orthogonal_linear
+from graphmarl.nn import (
+    AgentNetwork,
+    AttentionConv,
+    CategoricalPolicy,
+    Output,
+    TreeEncoder,
+    mlp,
+    orthogonal_linear,
+)
 from graphmarl.ranges import (
     Layers,
     LearningRate,
@@ -106,7 +113,7 @@ class RailNetwork(AgentNetwork):
         available = graph.available if "available" in graph else None
         logits = mask_logits(self.actor(features), available)
         output = Output(
-            distribution=Categorical(logits=logits, validate_args=False),
+            distribution=CategoricalPolicy(logits=logits, validate_args=False),
             value=self.critic(self.critic_encoder(own, tree)).squeeze(-1),
             features=features,
             latent=attended,

@@ -19,6 +19,7 @@ from graphmarl.methods.base import Method
 from graphmarl.nn import (
     AgentLinear,
     AgentNetwork,
+    CategoricalPolicy,
     ConcatConv,
     Output,
     concatenate_slots,
@@ -91,7 +92,7 @@ class NeurCommNetwork(AgentNetwork):
         h, c = self.lstm_step(F.relu(torch.cat(s, 1)), h, c)
         available = graph.available if "available" in graph else None
         logits = mask_logits(self.actor(h), available)
-        distribution = Categorical(logits=logits, validate_args=False)
+        distribution = CategoricalPolicy(logits=logits, validate_args=False)
         # Policies are inputs of other agents, as observations are: no gradient.
         memory = torch.cat([h, c, distribution.probs.detach()], 1)
         return Output(distribution=distribution, features=h, latent=received.flatten(1)), memory

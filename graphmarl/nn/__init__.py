@@ -59,6 +59,7 @@ from graphmarl.nn.critics.joint import JointCritic
 from graphmarl.nn.critics.latent import LatentCritic
 from graphmarl.nn.critics.neighbor import NeighborCritic, NeighborValue
 from graphmarl.nn.distributions import (
+    CategoricalPolicy,
     ContinuousHead,
     ContinuousPolicy,
     LogStd,
@@ -115,6 +116,7 @@ __all__ = [
     "CommunicationTransformer",
     "ConcatConv",
     "ConcatCritic",
+    "CategoricalPolicy",
     "ContinuousHead",
     "ContinuousPolicy",
     "CounterfactualCritic",

@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.distributions import Categorical, Distribution
 from torch_geometric.data import Data
 
-from graphmarl.nn.distributions import SquashedNormal
+from graphmarl.nn.distributions import CategoricalPolicy, SquashedNormal
 from graphmarl.nn.network import Output
 
 HEARD = "heard_"
@@ -102,6 +102,6 @@ def of_now(output: Output, rows: int, edges: int, num_agents: int) -> Output:
 def _distribution(policy: Distribution, own: Any) -> Distribution:
     """The distributions of the agents of now."""
     if isinstance(policy, Categorical):
-        return Categorical(logits=own(policy.logits))
+        return CategoricalPolicy(logits=own(policy.logits))
     assert isinstance(policy, SquashedNormal), "discrete or squashed"
     return SquashedNormal(own(policy.normal.mean), own(policy.normal.stddev.log()))

@@ -1,4 +1,4 @@
-"""Distributions of continuous actions in [-1, 1], one for each agent."""
+"""Distributions of actions, one for each agent: categorical, or continuous in [-1, 1]."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-from torch.distributions import Beta, Distribution, Normal
+from torch.distributions import Beta, Categorical, Distribution, Normal
+from torch.distributions.utils import lazy_property
 from torch.nn import functional as F
 
 from graphmarl.ranges import Range
@@ -18,6 +19,18 @@ Std = Literal["free", "state"]
 MIN_LOG_STD, MAX_LOG_STD = -5.0, 2.0
 LogStd = Annotated[float, Range(above=MIN_LOG_STD, below=MAX_LOG_STD)]
 """Initial log standard deviation."""
+
+
+class CategoricalPolicy(Categorical):
+    """Categorical distribution whose probabilities are the exponentials of its log-probabilities.
+
+    `torch.distributions.Categorical` computes a softmax anew, which is slow over a few actions.
+    """
+
+    @lazy_property
+    def probs(self) -> Tensor:  # type: ignore[override]
+        """Probability of each action."""
+        return self.logits.exp()
 
 
 class SquashedNormal(Distribution):

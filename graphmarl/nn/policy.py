@@ -11,7 +11,12 @@ from torch.distributions import Categorical, Distribution, kl_divergence
 from torch_geometric.data import Data
 
 from graphmarl.functional import mask_logits
-from graphmarl.nn.distributions import ContinuousHead, ScaledBeta, SquashedNormal
+from graphmarl.nn.distributions import (
+    CategoricalPolicy,
+    ContinuousHead,
+    ScaledBeta,
+    SquashedNormal,
+)
 from graphmarl.nn.network import mlp
 
 Action = Literal["discrete", "continuous"]
@@ -65,7 +70,7 @@ class PolicyHead(nn.Sequential):
         out = super().forward(h)
         if self.continuous:
             return out
-        return Categorical(logits=mask_logits(out, available), validate_args=False)
+        return CategoricalPolicy(logits=mask_logits(out, available), validate_args=False)
 
 
 def parameters_of(policy: Distribution) -> Float[Tensor, "row number"]:
@@ -90,7 +95,7 @@ def policy_rows(policy: Distribution, rows: Int[Tensor, " pick"]) -> Distributio
     if isinstance(policy, ScaledBeta):
         return ScaledBeta(policy.beta.concentration1[rows], policy.beta.concentration0[rows])
     assert isinstance(policy, Categorical), "a policy head gives one of the three"
-    return Categorical(logits=policy.logits[rows], validate_args=False)
+    return CategoricalPolicy(logits=policy.logits[rows], validate_args=False)
 
 
 def joined_policies(policies: list[Distribution]) -> Distribution:
@@ -112,7 +117,7 @@ def joined_policies(policies: list[Distribution]) -> Distribution:
         )
     assert isinstance(first, Categorical), "a policy head gives one of the three"
     logits = [p.logits for p in policies if isinstance(p, Categorical)]
-    return Categorical(logits=torch.cat(logits), validate_args=False)
+    return CategoricalPolicy(logits=torch.cat(logits), validate_args=False)
 
 
 def policy_kl(p: Distribution, q: Distribution) -> Float[Tensor, " row"]:

@@ -1,4 +1,4 @@
-"""Continuous policies against PyTorch's distributions and numerical integration."""
+"""Policies against PyTorch's distributions and numerical integration."""
 
 import math
 from typing import Any
@@ -8,14 +8,23 @@ import torch
 from torch.distributions import (
     AffineTransform,
     Beta,
+    Categorical,
     Independent,
     Normal,
     TanhTransform,
     TransformedDistribution,
+    kl_divergence,
 )
 
-from graphmarl.functional import clipped_surrogate
-from graphmarl.nn import ContinuousHead, ScaledBeta, SquashedNormal, action_log_prob, choose_action
+from graphmarl.functional import clipped_surrogate, mask_logits
+from graphmarl.nn import (
+    CategoricalPolicy,
+    ContinuousHead,
+    ScaledBeta,
+    SquashedNormal,
+    action_log_prob,
+    choose_action,
+)
 
 MEAN = torch.tensor([[0.3, -1.2], [0.0, 2.0]])
 LOG_STD = torch.tensor([[-0.5, 0.2], [0.0, -1.0]])
@@ -138,3 +147,23 @@ def test_a_beta_policy_has_a_single_mode_for_any_outputs():
     policy = ContinuousHead(2, "beta")(torch.tensor([[-9.0, 9.0, 0.0, -3.0]]))
     assert (policy.beta.concentration1 > 1).all() and (policy.beta.concentration0 > 1).all()
     assert policy.mode.abs().max() <= 1
+
+
+def test_a_categorical_policy_is_that_of_pytorch_with_its_gradients():
+    raw = (5 * torch.randn(6, 5, dtype=torch.float64)).requires_grad_()
+    available = torch.rand(6, 5) < 0.7
+    available[:, 0] = True
+    logits, action = mask_logits(raw, available), available.int().argmax(1)
+    found = []
+    for kind in (CategoricalPolicy, Categorical):
+        policy = kind(logits=logits, validate_args=False)
+        each = [policy.probs, policy.entropy(), policy.log_prob(action)]
+        other = kind(logits=logits.flip(0) * available, validate_args=False)
+        each += [kl_divergence(policy, other), policy.mode, policy.expand((2, 6)).probs]
+        total = sum((part.double().tanh().sum() for part in each[:4]), torch.zeros(()))
+        found.append([*each, *torch.autograd.grad(total, raw, retain_graph=True)])
+    for ours, theirs in zip(*found, strict=True):
+        torch.testing.assert_close(ours, theirs)
+    assert (found[0][0][~available] == 0).all()
+    given = CategoricalPolicy(probs=torch.tensor([0.25, 0.75]))
+    assert given.probs.tolist() == [0.25, 0.75]

@@ -108,7 +108,10 @@ COMMUNICATION = {
     # Messages of MAMBA are sent in the step before, so that it needs a delay.
     "relay-delay": relay("distance=1,delay=1", controlled(ONE_HOP_MODEL), agents=6),
     "relay-delay-2-hops": relay(
-        "distance=2,delay=1", controlled(TWO_HOP_MODEL) | controlled(ONE_HOP_MODEL, [""]), agents=6
+        "distance=2,delay=1",
+        controlled(TWO_HOP_MODEL) | controlled(ONE_HOP_MODEL, [""]),
+        16_000,
+        agents=6,
     ),
 }
 # A message of a mean-field method is the last action of an agent, which is none in the first step.

@@ -107,6 +107,9 @@ COMMUNICATION = {
     "relay-memory": relay("distance=2,delay=2", controlled(MEMORY), 2 * STEPS),
     # Messages of MAMBA are sent in the step before, so that it needs a delay.
     "relay-delay": relay("distance=1,delay=1", controlled(ONE_HOP_MODEL), agents=6),
+    "relay-delay-random": relay(
+        "topology=random,distance=1,delay=1", controlled(ONE_HOP_MODEL), agents=6
+    ),
     "relay-delay-2-hops": relay(
         "distance=2,delay=1",
         controlled(TWO_HOP_MODEL) | controlled(ONE_HOP_MODEL, [""]),

@@ -77,7 +77,10 @@ def graph_lines(folder: Path) -> list[str]:
             controls = [here.get(f"{row}-{each}") for each in GRAPHS[1:]]
             known = [each for each in controls if each and each.better and each.worse]
             if known:
-                cells = [f"{each.worse}, {each.answer}" if each else "" for each in controls]
+                cells = [
+                    f"{each.worse}, {each.answer}" if each and each.worse else ""
+                    for each in controls
+                ]
                 rows.append([claim.paper, task, row, str(known[0].better), *cells])
     return markdown(head, rows)
 

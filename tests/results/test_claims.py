@@ -203,5 +203,5 @@ def test_where_the_graph_pays_is_the_method_beside_its_controls(tmp_path):
     cells = [line.strip("| ").split(" | ") for line in graph_lines(tmp_path)[2:]]
     own, no_edges = "4.00 [4.00, 4.00] (2)", "1.00 [1.00, 1.00] (2), holds"
     assert cells[0] == ["VPP", "t", "a", own, no_edges, "3.00 [3.00, 3.00] (2), holds"]
-    assert cells[1][:5] == ["VPP", "u", "a", own, "4.00 [4.00, 4.00] (2), open"]
+    assert cells[1] == ["VPP", "u", "a", own, "4.00 [4.00, 4.00] (2), open"], "none shuffled"
     assert len(cells) == 2

@@ -159,7 +159,8 @@ def test_a_categorical_policy_is_that_of_pytorch_with_its_gradients():
         policy = kind(logits=logits, validate_args=False)
         each = [policy.probs, policy.entropy(), policy.log_prob(action)]
         other = kind(logits=logits.flip(0) * available, validate_args=False)
-        each += [kl_divergence(policy, other), policy.mode, policy.expand((2, 6)).probs]
+        expanded: Any = policy.expand((2, 6))
+        each += [kl_divergence(policy, other), policy.mode, expanded.probs]
         total = sum((part.double().tanh().sum() for part in each[:4]), torch.zeros(()))
         found.append([*each, *torch.autograd.grad(total, raw, retain_graph=True)])
     for ours, theirs in zip(*found, strict=True):

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
-from torch.nn.functional import softplus
+from torch.nn.functional import logsigmoid
 
 from graphmarl.envs.particle.neighbors import Neighbors
 
@@ -197,6 +197,7 @@ class Physics:
 
 def contact_force(contact: Tensor, distance: Tensor) -> Tensor:
     """Contact force of pairs, as a multiple of the displacement from the first to the second."""
-    overlap = contact - distance
-    strength = softplus(overlap / CONTACT_MARGIN) / distance.clamp(min=1e-30)
-    return strength * (-CONTACT_FORCE * CONTACT_MARGIN)
+    # softplus(z) is -logsigmoid(-z), whose last bits do not depend on the place in a tensor.
+    gap = distance - contact
+    strength = logsigmoid(gap / CONTACT_MARGIN) / distance.clamp(min=1e-30)
+    return strength * (CONTACT_FORCE * CONTACT_MARGIN)

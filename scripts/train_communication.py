@@ -1,11 +1,13 @@
-"""Train methods on the relay task, on its edges, without edges, and on shuffled edges.
+"""Train methods on tasks with known best returns, with, without and on shuffled edges.
 
-The best return follows from the rounds of messages, memory and distance: `Relay.best_return`.
+The best return follows from the rounds of messages and the memory: `best_return` of relay, sensor,
+hallway and Grid agreement.
 
 Examples:
   python scripts/train_communication.py --list
   python scripts/train_communication.py --task relay-2-hops --method dgn dgn-none dgn-shuffled
   python scripts/train_communication.py --task relay-memory --method neurcomm vpp --seeds 0 1
+  python scripts/train_communication.py --task sensor-graphs --method tarmac tarmac-none
   python scripts/train_communication.py --method dgn commnet --tune-budget 20
 """
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from graphmarl.envs import make_env
@@ -47,20 +47,25 @@ TWO_ROUNDS = ("commnet", "dgn", "vpp", "ip", "nvif_ppo")
 TARMAC_TWO = {"tarmac-2-rounds": f"{METHODS['tarmac']},rounds=2"}
 THREE_ROUNDS = {f"{name}-3-rounds": f"{METHODS[name]},rounds=3" for name in ("vpp", "ip")}
 GRAPHS = {"": "links", "-none": "none", "-shuffled": "links:shuffle=true"}
+# Of two or three agents who all hear each other, which is the only graph of its degrees.
+COMPLETE = {"": "complete", "-none": "none"}
 STEPS = 10_000
 
 
-def controlled(methods: dict[str, str], graphs: Iterable[str] = GRAPHS) -> dict[str, Setting]:
+def controlled(
+    methods: Mapping[str, str], ends: Iterable[str] = GRAPHS, graphs: Mapping[str, str] = GRAPHS
+) -> dict[str, Setting]:
     """Each method on the edges of the task, without edges, and on edges between random agents.
 
     Args:
         methods: methods by the name of their row.
-        graphs: ends of the rows.
+        ends: ends of the rows.
+        graphs: graph builders by the end of a row.
     """
     return {
-        f"{name}{end}": Setting(method, graph=GRAPHS[end])
+        f"{name}{end}": Setting(method, graph=graphs[end])
         for name, method in methods.items()
-        for end in graphs
+        for end in ends
     }
 
 
@@ -117,7 +122,57 @@ COMMUNICATION = {
         agents=6,
     ),
 }
-# A message of a mean-field method is the last action of an agent, which is none in the first step.
+# In Sensor and Grid agreement an agent must explore until the others have learned their parts.
+EXPLORING = "rollout_length=8,learning_rate=1e-3,entropy_coef=1,final_entropy_coef=0.01"
+BOLTZMANN = f"{OFF_POLICY},exploration=boltzmann,exploration_fraction=1"
+SAC = "learning_rate=1e-3,batch_size=64,rollout_length=4,learning_starts=250"
+CODE = f"{FLOW.partition(',')[2]},likelihood=gaussian"
+GRID = {
+    **{name: f"{name}:{EXPLORING}" for name in ("commnet", "g2anet", "tarmac")},
+    "neurcomm": f"neurcomm:{ONE_EPOCH}",
+    **{name: f"{name}:{BOLTZMANN}" for name in ("dgn", "mfq")},
+    **{name: METHODS[name] for name in ("tarmac_qmix", "ndq")},
+    **{name: f"{name}:{SAC},gradient_steps=2,alpha=1" for name in ("vpp", "ip")},
+    "nvif_ppo": f"nvif_ppo:{EXPLORING},{CODE}",
+}
+# An agent's share of the reward is up to 7 instead of 1.
+SENSOR = GRID | {
+    "neurcomm": "neurcomm:rollout_length=8,minibatch_size=256,learning_rate=1e-3,entropy_coef=4",
+    "ndq": f"ndq:{OFF_POLICY}",
+    **{name: f"{name}:{SAC},gradient_steps=8,alpha=2" for name in ("vpp", "ip")},
+}
+# Waiting for each other pays off after several steps.
+PATIENT = "rollout_length=16,learning_rate=1e-3,gamma=0.99,entropy_coef=0.3,final_entropy_coef=0.01"
+HALLWAY = {
+    **{name: f"{name}:{PATIENT}" for name in ("commnet", "g2anet", "tarmac")},
+    "neurcomm": "neurcomm:rollout_length=16,minibatch_size=256,gamma=0.99",
+    **{name: METHODS[name] for name in ("dgn", "mfq")},
+    "tarmac_qmix": "tarmac_qmix:gamma=0.9",
+    "ndq": "ndq:bits=3,gamma=0.9,beta=0.02",
+    **{name: f"{name}:{SAC},gradient_steps=2,alpha=0.05" for name in ("vpp", "ip")},
+    "nvif_ppo": f"nvif_ppo:{PATIENT},{FLOW.partition(',')[2]}",
+}
+# Methods with fewer rounds than rows between the sign and the last one: on the edges only.
+FIXED = {name: GRID[name] for name in TWO_ROUNDS}
+FIXED |= {"tarmac-2-rounds": f"{GRID['tarmac']},rounds=2"}
+FIXED_ONE_ROUND = {name: each for name, each in GRID.items() if name not in TWO_ROUNDS}
+COMMUNICATION |= {
+    "sensor-graphs": Benchmark(
+        "sensor:num_envs=64", 60_000, controlled(SENSOR, COMPLETE, COMPLETE)
+    ),
+    "hallway-graphs": Benchmark(
+        "hallway:lengths=4x4,num_envs=64", 200_000, controlled(HALLWAY, COMPLETE, COMPLETE)
+    ),
+    "grid-fixed-graphs": Benchmark(
+        "grid_agreement:boundary=fixed,num_envs=32",
+        2 * STEPS,
+        controlled(FIXED) | controlled(FIXED_ONE_ROUND, [""]),
+    ),
+    "grid-random-graphs": Benchmark(
+        "grid_agreement:couplings=random,num_envs=32", 2 * STEPS, controlled(GRID)
+    ),
+}
+# A message of a mean-field method is the last action of an agent, which the first step has not.
 SILENT = ("mfq",)
 
 
@@ -125,7 +180,7 @@ def best_return(task: str, row: str) -> float:
     """Best mean return of a row, by its edges and the rounds and memory of its method.
 
     Args:
-        task: name of a relay task.
+        task: name of a task.
         row: row on the edges of the task or without edges.
 
     Raises:
@@ -135,8 +190,10 @@ def best_return(task: str, row: str) -> float:
     setting = benchmark.settings[row]
     if setting.graph == GRAPHS["-shuffled"]:
         raise ValueError(f"row is {row!r}; on shuffled edges the distance differs in each step")
-    env: Any = make_env("relay", **split_name(benchmark.env, "environment")[1])
+    env_name, env_options = split_name(benchmark.env, "environment")
+    env: Any = make_env(env_name, **env_options)
     name, options = split_name(setting.method, "method")
     network = construct("method", name, ALL[name], options, env.spec).network
-    rounds = 0 if setting.graph == "none" or name in SILENT else network.rounds
+    silent = setting.graph == "none" or (name in SILENT and env.spec.horizon == 1)
+    rounds = 0 if silent else network.rounds
     return env.best_return(rounds, network.memory_size > 0, network.delayed)

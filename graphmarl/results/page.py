@@ -53,11 +53,17 @@ COMMUNICATION = """
 
 `python scripts/train_communication.py --task TASK --method ... --seeds ...`; mean return of 1,024
 greedy episodes in the same form as above, on the edges of the task, without edges, and on edges
-between random agents. One of twelve agents (six where there is a delay of one step) sees a value of
-two, another one must choose it: with messages over enough hops the best return is 1, without it is
-0.5. Column `best` follows from the rounds of messages in each step, the memory and the delay of the
-messages (`Relay.best_return`, proved in `tests/envs/test_relay.py`). On shuffled edges the target
-is near the source by chance.
+between random agents. Column `best` follows from the rounds of messages in each step, the memory
+and the delay of the messages (`best_return` of the environments, proved in their tests).
+
+On relay one of twelve agents (six where there is a delay of one step) sees a value of two, another
+one must choose it: with messages over enough hops the best return is 1, without it is 0.5. On
+shuffled edges the target is near the source by chance. On sensor messages are worth 15 instead of
+12.5. On hallway agents with a memory need no messages, as they can count steps; others reach 10
+with and 2.5 without. On the grid with a fixed boundary, whose first row sees a sign that all must
+follow, two rounds are worth 0 instead of -1.5, and one is worth nothing. On the grid with random
+couplings the best return is -3 without messages and -1.375 with enough of them to know all
+couplings; with one or two rounds it lies between. A complete graph has no shuffled control.
 """
 GATHER = """
 ## Gather

@@ -113,7 +113,7 @@ def test_best_returns_of_sensor_with_and_without_messages():
     env = Sensor(num_envs=len(joint))
     step = put(env, second=joint[:, 0] == 1)
     team = env.step(joint[:, 1:]).reward.sum(1)
-    assert team.view(2, -1).amax(1).mean().item() == pytest.approx(15)
+    assert team.view(2, -1).amax(1).mean().item() == pytest.approx(15) == env.best_return(1)
     # Alone, an agent can only act by what it sees: one choice for each of its observations.
     sights = [step.obs[:, agent].unique(dim=0, return_inverse=True) for agent in range(3)]
     choices = [5 ** len(sight) for sight, _ in sights]
@@ -126,7 +126,8 @@ def test_best_returns_of_sensor_with_and_without_messages():
         actions.append(policies[:, agent] // 5**seen % 5)
     team = env.step(torch.stack(actions, 1)).reward.sum(1).view(-1, 2).mean(1)
     assert [len(sight) for sight, _ in sights] == [1, 2, 2]
-    assert team.max().item() == pytest.approx(12.5)
+    assert team.max().item() == pytest.approx(12.5) == env.best_return(0)
+    assert env.best_return(1, delayed=True) == 12.5
     # The paper's reason: sensor 1 scans whatever happens.
     best = policies.view(-1, 2, 4)[team > 12.4, 0]
     assert (best[:, 0] == WEST).all()
@@ -204,26 +205,27 @@ def test_best_return_of_hallway_by_value_iteration(lengths):
     value = torch.zeros(len(states))
     for _ in range(env.spec.horizon):
         value = (reward + goes_on * value[number]).amax(1)
-    assert value.tolist() == pytest.approx([10] * len(states))
+    assert value.tolist() == pytest.approx([env.best_return(1)] * len(states))
+    assert env.best_return(1) == 10
 
 
-def test_best_return_of_hallway_without_memory_and_without_messages():
-    policies = combinations(3**4, 3**4, 4, 4)
-    env = Hallway((4, 4), num_envs=len(policies))
+@pytest.mark.parametrize(("lengths", "most"), [((4, 4), 10 / 4), ((2, 4), 10 / 4)])
+def test_best_return_of_hallway_without_memory_and_without_messages(lengths, most):
+    policies = combinations(*[3**length for length in lengths], *lengths)
+    env = Hallway(lengths, num_envs=len(policies))
     step = put(env, place=policies[:, 2:].float() + 1)
-    sights = (torch.arange(1, 5) / 4).tolist()
 
     def act(step):
-        seen = torch.bucketize(step.obs[..., 0], torch.tensor(sights))
-        return policies[:, :2] // 3 ** seen.clamp(max=3) % 3
+        seen = (sure(step.position)[..., 0].long() - 1).clamp(min=0)
+        return policies[:, :2] // 3**seen % 3
 
     total, _ = returns(env, step, act)
-    of_policy = total.view(3**8, -1).mean(1)
-    assert len(of_policy) == 6561
-    assert of_policy.max().item() == pytest.approx(10 / 4)
-    best = policies.view(3**8, 16, 4)[of_policy > 2.4, 0, :2]
-    always_left = sum(1 * 3**seen for seen in range(4))
-    assert best.tolist() == [[always_left, always_left]]
+    of_policy = total.view(3 ** sum(lengths), -1).mean(1)
+    assert of_policy.max().item() == pytest.approx(most) == env.best_return(0)
+    if lengths == (4, 4):
+        best = policies.view(3**8, 16, 4)[of_policy > 2.4, 0, :2]
+        always_left = sum(1 * 3**seen for seen in range(4))
+        assert best.tolist() == [[always_left, always_left]]
 
 
 @pytest.mark.parametrize("lengths", [(4, 4), (6, 6), (4, 4, 4)])
@@ -232,8 +234,10 @@ def test_a_clock_takes_the_place_of_messages_in_hallway(lengths):
     step = env.reset(0)
     wait = torch.tensor(lengths) - sure(step.position)[..., 0]
     total, terminated = returns(env, step, lambda s: (s.time[:, None] >= wait).long())
-    assert torch.allclose(total, torch.tensor(10.0))
+    assert torch.allclose(total, torch.tensor(env.best_return(0, memory=True)))
     assert terminated.all()
+    with pytest.raises(ValueError, match="with memory only"):
+        env.best_return(1, delayed=True)
 
 
 @pytest.mark.parametrize("text", ["6x6", [6, 6], (6, 6)])

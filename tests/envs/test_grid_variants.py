@@ -61,21 +61,35 @@ def test_signs_are_drawn_anew_and_are_fair():
     assert env.spec.obs_size == 6 and env.spec.state_size == 14
 
 
-@pytest.mark.parametrize(("field", "alone"), [(1.0, -1.5), (4.0, -1.5), (0.5, -0.75)])
-def test_best_returns_with_a_fixed_boundary(field, alone):
-    # A cell of the first row has four policies of the sign, any other has two.
-    policies = combinations(*[4] * 3, *[2] * 6)
+@pytest.mark.parametrize(
+    ("rounds", "field", "best"),
+    [(0, 1.0, -1.5), (0, 4.0, -1.5), (0, 0.5, -0.75), (1, 1.0, -1.5), (1, 0.5, -0.75)],
+)
+def test_best_returns_with_a_fixed_boundary(rounds, field, best):
+    # A cell that the sign has reached has four policies of it, any other has two.
+    knows = 3 * (rounds + 1)
+    policies = combinations(*[4] * knows, *[2] * (9 - knows))
     signs_of = torch.tensor([-1.0, 1.0])
     env = GridAgreement(boundary="fixed", field=field, num_envs=2 * len(policies))
-    of_sign = [torch.cat([policies[:, :3] // 2**bit % 2, policies[:, 3:]], 1) for bit in (0, 1)]
+    of_sign = [
+        torch.cat([policies[:, :knows] // 2**bit % 2, policies[:, knows:]], 1) for bit in (0, 1)
+    ]
     action = torch.stack(of_sign, 1).flatten(0, 1)
     team = played(env, action, sign=signs_of.repeat(len(policies))).view(-1, 2).mean(1)
-    assert team.max().item() == pytest.approx(alone)
+    assert team.max().item() == pytest.approx(best) == env.best_return(rounds)
+
+
+def test_the_best_return_once_the_sign_is_everywhere():
     joint = combinations(*[2] * 9)
-    env = GridAgreement(boundary="fixed", field=field, num_envs=len(joint))
+    env = GridAgreement(boundary="fixed", num_envs=len(joint))
     for sign in (-1.0, 1.0):
         team = played(env, joint, sign=torch.full((512,), sign))
         assert team.max() == 0 and joint[team.argmax()].float().mean() == (sign > 0)
+    assert env.best_return(rounds=2) == 0
+    assert GridAgreement(boundary="fixed", horizon=2).best_return(2, delayed=True) == -1.5
+    assert GridAgreement(boundary="fixed", horizon=3).best_return(1, memory=True) == -1.5
+    assert GridAgreement(boundary="fixed", horizon=3).best_return(1) == -4.5
+    assert GridAgreement().best_return(0) == 0
 
 
 def test_the_optimum_with_random_couplings():
@@ -85,7 +99,7 @@ def test_the_optimum_with_random_couplings():
     best = torch.full((len(couplings),), -torch.inf)
     for action in joint[: len(joint) // 2]:  # all cells the other way round cost the same
         best = torch.maximum(best, env.advance(action.expand(len(couplings), -1))[0].sum(1))
-    assert best.mean().item() == pytest.approx(-1.375)
+    assert best.mean().item() == pytest.approx(-1.375) == env.best_return(rounds=4)
 
 
 def side_policies():
@@ -132,7 +146,10 @@ def test_the_best_alone_with_random_couplings():
                 free = signs_of[1] * mean[:, None] + signs_of[3] * mean[None, :]
                 middle += (known + fixed + free).abs() / len(four)
             best = max(best, float((bound[:, third] + middle).max()))
-    assert 12 / 2 - best / 2 == pytest.approx(3)
+    env = GridAgreement(couplings="random")
+    assert best / 2 - 12 / 2 == pytest.approx(-3) == env.best_return(rounds=0)
+    with pytest.raises(ValueError, match="on free 3 x 3 only"):
+        GridAgreement(rows=2, couplings="random").best_return(0)
 
 
 def centre_bound(mean, centre, first):

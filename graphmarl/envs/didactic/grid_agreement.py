@@ -41,6 +41,10 @@ class GridAgreement(Batched):
     communication, the best policy has one row boundary with unequal actions in half of the
     episodes, or ignores the sign: on 3 x 3 that costs 3/2 per round if the field is at least 1.
 
+    After M rounds of messages in a step the sign is known to M + 1 rows. If there is a further row,
+    each column pays min(1, `field`) for one of the two signs, as its first cell either ignores the
+    sign or differs from its last, so that M < `rows` - 1 rounds are worth nothing.
+
     With `couplings="random"` each edge is +1 or -1 in each episode with equal probability, observed
     by its two ends. An edge of -1 costs 1 - (a_i - a_j)^2: it is satisfied by unequal actions. Not
     all edges can be satisfied, and the optimum depends on the whole grid. On 3 x 3 the optimal mean
@@ -112,6 +116,33 @@ class GridAgreement(Batched):
         rows, columns = self._grid
         place = torch.cartesian_prod(torch.arange(rows), torch.arange(columns)).flip(1)
         return place.to(self.device).float().expand(self.num_envs, -1, -1)
+
+    def best_return(self, rounds: int, memory: bool = False, delayed: bool = False) -> float:
+        """Largest mean return of deterministic agents, by the rounds of messages in each step.
+
+        With random couplings and fewer rounds than a cell needs to know them all, it is an upper
+        bound.
+
+        Args:
+            rounds: rounds of messages along the edges of the grid in each step, M.
+            memory: whether messages read a memory of earlier steps.
+            delayed: whether the messages of a step are sent in the step before.
+
+        Raises:
+            ValueError: random couplings on other grids than 3 x 3 with a free boundary, for which
+                it is not known.
+        """
+        steps = [max(step - delayed, 0) for step in range(1, self.spec.horizon + 1)]
+        reach = [rounds * (step if memory else min(step, 1)) for step in steps]
+        if self._random:
+            if self._fixed or self._grid != (3, 3):
+                raise ValueError(
+                    "the best return with random couplings is known on free 3 x 3 only"
+                )
+            return sum(-1.375 if hops > 0 else -3.0 for hops in reach)
+        rows, columns = self._grid
+        missed = sum(hops < rows - 1 for hops in reach) if self._fixed else 0
+        return -missed * columns * min(1.0, self.field) / 2
 
     def begin(self) -> dict[str, Tensor]:
         """Draw the sign and the couplings, if there are any."""

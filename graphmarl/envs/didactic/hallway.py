@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -47,7 +48,9 @@ class Hallway(Batched):
     this limit is a termination and not a truncation.
 
     The optimal return is 10. An agent that knows the time reaches it without messages: wait n_k - p
-    steps, then move left. `win` is 1 if all arrived together; the state is all positions.
+    steps, then move left. A deterministic agent without memory and messages arrives p steps after a
+    start at p or not at all, so that such agents arrive together only from equal positions.
+    `win` is 1 if all arrived together; the state is all positions.
 
     Args:
         lengths: n_k of each agent; on the command line `[4,4]` or `4x4`.
@@ -85,6 +88,23 @@ class Hallway(Batched):
         self._far = self._length.float().expand(num_envs, -1)
         self._move = torch.tensor([0.0, -1.0, 1.0], device=self.device)
         self._row = torch.arange(float(agents), device=self.device).expand(num_envs, -1)
+
+    def best_return(self, rounds: int, memory: bool = False, delayed: bool = False) -> float:
+        """Largest mean return of deterministic agents, by the rounds of messages in each step.
+
+        Args:
+            rounds: rounds of messages between all agents.
+            memory: whether agents have a memory, in which they can count steps.
+            delayed: whether the messages of a step are sent in the step before.
+
+        Raises:
+            ValueError: delayed messages to agents without memory, whose best return is not known.
+        """
+        if memory or (rounds > 0 and not delayed):
+            return 10.0
+        if rounds > 0:
+            raise ValueError("messages are delayed; the best return is known with memory only")
+        return 10 * min(self.lengths) / math.prod(self.lengths)
 
     def begin(self) -> dict[str, Tensor]:
         """Sample positions other than the goal."""

@@ -3,6 +3,7 @@
 import csv
 import re
 from collections import Counter
+from fnmatch import fnmatch
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 
 from graphmarl.envs.magent import maps
 from graphmarl.experiment.suite_communication import COMMUNICATION, best_return
+from graphmarl.results.collect import COMMUNICATION_TASKS
 from graphmarl.results.page import results_page
 
 DATASETS = Path(__file__).parent.parent / "datasets"
@@ -83,6 +85,11 @@ def test_best_returns_of_the_tasks_are_those_of_the_law():
     assert relay == {0.5}
     with pytest.raises(ValueError, match="on shuffled edges"):
         best_return("relay-1-hop", "dgn-shuffled")
+
+
+def test_runs_of_all_tasks_with_known_best_returns_are_collected():
+    for task in COMMUNICATION:
+        assert sum(fnmatch(task, pattern) for pattern in COMMUNICATION_TASKS) == 1
 
 
 def test_nvif_table_one_is_what_our_maps_hold():

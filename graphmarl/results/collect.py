@@ -16,6 +16,7 @@ EVALUATION = ("name", "seed", "env_steps", "policy", "return", "steps", "half_wi
 TRAFFIC_METRICS = ("average_travel_time", "queue", "throughput")
 TRAIN_METRICS = ("arrived", "deadlocked")
 COMBAT_METRICS = ("win", "return", "dead_allies")
+COMMUNICATION_TASKS = ("relay-*", "sensor-graphs", "hallway-graphs", "grid-*-graphs")
 SHORT_TASKS = ("jungle", "battle")
 """Tasks of `scripts/train_magent.py` that are no maps of NVIF."""
 # How long a run has trained, in two units: the table of the learning curves, and their points.
@@ -206,7 +207,8 @@ def win_curve(metrics: Path, axis: str, points: Sequence[float]) -> list[tuple[f
 def collect_communication(runs: Path, commit: str, folder: Path) -> None:
     """Runs of `scripts/train_communication.py`: the return."""
     path = folder / "measured_communication.csv"
-    collect_runs(runs, commit, path, {"return": ("return",)}, "relay-*")
+    for task in COMMUNICATION_TASKS:
+        collect_runs(runs, commit, path, {"return": ("return",)}, task)
 
 
 COLLECTORS: dict[str, Callable[[Path, str, Path], None]] = {

@@ -47,8 +47,10 @@ TWO_ROUNDS = ("commnet", "dgn", "vpp", "ip", "nvif_ppo")
 TARMAC_TWO = {"tarmac-2-rounds": f"{METHODS['tarmac']},rounds=2"}
 THREE_ROUNDS = {f"{name}-3-rounds": f"{METHODS[name]},rounds=3" for name in ("vpp", "ip")}
 GRAPHS = {"": "links", "-none": "none", "-shuffled": "links:shuffle=true"}
-# Of two or three agents who all hear each other, which is the only graph of its degrees.
+# No shuffled edges where they are as good: two agents have one graph, both neighbours of a sensor
+# know what it needs, and in a grid of nine cells two rounds reach nearly all.
 COMPLETE = {"": "complete", "-none": "none"}
+NEIGHBOURING = {"": "radius:r=2", "-none": "none"}
 STEPS = 10_000
 
 
@@ -139,7 +141,8 @@ GRID = {
 SENSOR = GRID | {
     "neurcomm": "neurcomm:rollout_length=8,minibatch_size=256,learning_rate=1e-3,entropy_coef=4",
     "ndq": f"ndq:{OFF_POLICY}",
-    **{name: f"{name}:{SAC},gradient_steps=8,alpha=2" for name in ("vpp", "ip")},
+    # With the printed gradient IP stays at the best return without messages.
+    **{name: f"{name}:{SAC},gradient_steps=4,alpha=2,gradient=exact" for name in ("vpp", "ip")},
 }
 # Waiting for each other pays off after several steps.
 PATIENT = "rollout_length=16,learning_rate=1e-3,gamma=0.99,entropy_coef=0.3,final_entropy_coef=0.01"
@@ -149,7 +152,7 @@ HALLWAY = {
     **{name: METHODS[name] for name in ("dgn", "mfq")},
     "tarmac_qmix": "tarmac_qmix:gamma=0.9",
     "ndq": "ndq:bits=3,gamma=0.9,beta=0.02",
-    **{name: f"{name}:{SAC},gradient_steps=2,alpha=0.05" for name in ("vpp", "ip")},
+    **{name: f"{name}:{SAC},gradient_steps=2,alpha=0.2,gamma=0.99" for name in ("vpp", "ip")},
     "nvif_ppo": f"nvif_ppo:{PATIENT},{FLOW.partition(',')[2]}",
 }
 # Methods with fewer rounds than rows between the sign and the last one: on the edges only.
@@ -158,7 +161,7 @@ FIXED |= {"tarmac-2-rounds": f"{GRID['tarmac']},rounds=2"}
 FIXED_ONE_ROUND = {name: each for name, each in GRID.items() if name not in TWO_ROUNDS}
 COMMUNICATION |= {
     "sensor-graphs": Benchmark(
-        "sensor:num_envs=64", 60_000, controlled(SENSOR, COMPLETE, COMPLETE)
+        "sensor:num_envs=64", 60_000, controlled(SENSOR, NEIGHBOURING, NEIGHBOURING)
     ),
     "hallway-graphs": Benchmark(
         "hallway:lengths=4x4,num_envs=64", 200_000, controlled(HALLWAY, COMPLETE, COMPLETE)
@@ -166,7 +169,7 @@ COMMUNICATION |= {
     "grid-fixed-graphs": Benchmark(
         "grid_agreement:boundary=fixed,num_envs=32",
         2 * STEPS,
-        controlled(FIXED) | controlled(FIXED_ONE_ROUND, [""]),
+        controlled(FIXED, ["", "-none"]) | controlled(FIXED_ONE_ROUND, [""]),
     ),
     "grid-random-graphs": Benchmark(
         "grid_agreement:couplings=random,num_envs=32", 2 * STEPS, controlled(GRID)

@@ -148,7 +148,7 @@ def test_rows_measured_before_a_change_are_there_and_starred():
     for row in rows("measured_before.csv"):
         assert (row["table"], row["row"], row["commit"]) in named, row
         assert rf"| {row['row']} \* |" in page, row
-    for row, star in (("ippo", False), ("maddpg", True), ("coma", True)):
+    for row, star in (("ippo", False), ("maddpgs", True), ("qtran", True)):
         assert (rf"| {row} \* |" in page) == star and (f"| {row} |" in page) != star
 
 

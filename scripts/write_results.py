@@ -12,6 +12,7 @@ from pathlib import Path
 from graphmarl.experiment.suite_communication import COMMUNICATION, best_return
 from graphmarl.results.collect import COLLECTORS
 from graphmarl.results.page import results_page
+from graphmarl.results.revisions import drop_remeasured
 
 FOLDER = Path(__file__).parent.parent / "datasets"
 
@@ -29,6 +30,9 @@ def main() -> None:
         if not given.commit:
             parser.error("--commit is needed to say what made the runs")
         COLLECTORS[given.collect](given.runs, given.commit, FOLDER)
+        dropped = drop_remeasured(FOLDER)
+        if dropped:
+            print(f"{dropped} results from before a change of their method were replaced")
     with open(FOLDER / "best_communication.csv", "w", newline="") as file:
         write = csv.writer(file, lineterminator="\n").writerow
         write(("task", "row", "best"))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from graphmarl.results.tables import read_rows
@@ -37,3 +39,43 @@ def changes(folder: Path) -> list[str]:
         for change in each["change"].split("; "):
             count[change] = count.get(change, 0) + 1
     return [f"- {change} ({number} rows)" for change, number in count.items()]
+
+
+def drop_remeasured(folder: Path) -> int:
+    """Delete results from before a change of their method where newer ones are of the same row.
+
+    A mean over seeds would be of both. Lines of the list of changes whose results are gone are
+    deleted as well. Returns the number of results that were deleted.
+
+    Args:
+        folder: holds the tables.
+    """
+    listed, dropped, there = read_rows(folder / TABLE), 0, set()
+    changed = {(each["table"], each["row"], each["commit"]) for each in listed}
+    for name in sorted({each["table"] for each in listed}):
+        rows = read_rows(folder / name)
+        old = {number for number, row in enumerate(rows) if (name, *_key(row)[1:]) in changed}
+        new = {_key(row)[:2] for number, row in enumerate(rows) if number not in old}
+        kept = [
+            row for number, row in enumerate(rows) if number not in old or _key(row)[:2] not in new
+        ]
+        there |= {(name, *_key(row)[1:]) for row in kept}
+        if len(kept) < len(rows):
+            dropped += len(rows) - len(kept)
+            _write(folder / name, list(rows[0]), kept)
+    kept = [each for each in listed if (each["table"], each["row"], each["commit"]) in there]
+    if len(kept) < len(listed):
+        _write(folder / TABLE, list(listed[0]), kept)
+    return dropped
+
+
+def _key(row: Mapping[str, str]) -> tuple[str, str, str]:
+    """Task, name of the row and commit, of whatever table."""
+    return row.get("task", ""), row.get("row") or row.get("run") or row["name"], row["commit"]
+
+
+def _write(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> None:
+    with open(path, "w", newline="") as file:
+        table = csv.DictWriter(file, columns, lineterminator="\n")
+        table.writeheader()
+        table.writerows(rows)

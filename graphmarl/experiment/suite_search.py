@@ -31,9 +31,9 @@ from graphmarl.results.run import Run
 RANGES = {
     "learning_rate": "1e-4..1e-2:log",
     "model_learning_rate": "1e-4..1e-2:log",
-    "entropy_coef": "1e-3..1e-1:log",
+    "entropy_coef": "1e-3..1:log",
     "exploration_fraction": "0.1..0.9",
-    "alpha": "0.01..0.5:log",
+    "alpha": "0.01..2:log",
     "regulariser": "1e-4..1e-1:log",
     "epochs": "1..10",
     "minibatch_size": "64..1024:log",

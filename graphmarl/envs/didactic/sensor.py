@@ -60,7 +60,8 @@ class Sensor(Batched):
         """Largest mean return of agents with a number of message rounds in each step.
 
         Args:
-            rounds: rounds of messages between all sensors.
+            rounds: rounds of messages between neighbouring sensors. Sensor 1 is the only one that
+                does not see whether there is target 2, and its neighbour does.
             memory: whether messages read a memory of earlier steps, which an episode does not have.
             delayed: whether the messages of a step are sent in the step before.
         """

@@ -24,7 +24,8 @@ ACTOR_CRITIC = (
 # A2C with a single epoch needs many optimiser steps in each trajectory.
 ONE_EPOCH = "rollout_length=8,minibatch_size=64"
 # The views have three entries, whose likelihood weighs less than a divergence of weight 1.
-FLOW = "rollout_length=8,episodes=40,code_epochs=3,flow_epochs=9,kl_coef=0.001"
+STAGES = "episodes=40,code_epochs=3,flow_epochs=9"
+FLOW = f"rollout_length=8,{STAGES},kl_coef=0.001"
 METHODS = {
     **{name: f"{name}:{ON_POLICY}" for name in ("commnet", "g2anet", "tarmac")},
     "neurcomm": f"neurcomm:{ONE_EPOCH}",
@@ -128,14 +129,13 @@ COMMUNICATION = {
 EXPLORING = "rollout_length=8,learning_rate=1e-3,entropy_coef=1,final_entropy_coef=0.01"
 BOLTZMANN = f"{OFF_POLICY},exploration=boltzmann,exploration_fraction=1"
 SAC = "learning_rate=1e-3,batch_size=64,rollout_length=4,learning_starts=250"
-CODE = f"{FLOW.partition(',')[2]},likelihood=gaussian"
 GRID = {
     **{name: f"{name}:{EXPLORING}" for name in ("commnet", "g2anet", "tarmac")},
     "neurcomm": f"neurcomm:{ONE_EPOCH}",
     **{name: f"{name}:{BOLTZMANN}" for name in ("dgn", "mfq")},
     **{name: METHODS[name] for name in ("tarmac_qmix", "ndq")},
     **{name: f"{name}:{SAC},gradient_steps=2,alpha=1" for name in ("vpp", "ip")},
-    "nvif_ppo": f"nvif_ppo:{EXPLORING},{CODE}",
+    "nvif_ppo": f"nvif_ppo:{EXPLORING},{STAGES},kl_coef=0.001,likelihood=gaussian",
 }
 # An edge costs a cell 0.5, which at temperature 1 is too little to learn from in so few steps.
 RANDOM = GRID | {
@@ -159,7 +159,7 @@ HALLWAY = {
     "ndq": "ndq:bits=3,gamma=0.9,beta=0.02",
     "vpp": f"vpp:{SAC},gradient_steps=2,alpha=0.2,gamma=0.99",
     # A view has a single entry, whose likelihood weighs less than that of two.
-    "nvif_ppo": f"nvif_ppo:{PATIENT},{CODE.replace('0.001', '0.0001')}",
+    "nvif_ppo": f"nvif_ppo:{PATIENT},{STAGES},kl_coef=0.0001,likelihood=gaussian",
 }
 # Methods with fewer rounds than rows between the sign and the last one: on the edges only.
 FIXED = {name: GRID[name] for name in TWO_ROUNDS}

@@ -128,25 +128,27 @@ COMMUNICATION = {
 # In Sensor and Grid agreement an agent must explore until the others have learned their parts.
 EXPLORING = "rollout_length=8,learning_rate=1e-3,entropy_coef=1,final_entropy_coef=0.01"
 BOLTZMANN = f"{OFF_POLICY},exploration=boltzmann,exploration_fraction=1"
-SAC = "learning_rate=1e-3,batch_size=64,rollout_length=4,learning_starts=250"
+SLOW = "learning_rate=1e-3,batch_size=64,rollout_length=4,learning_starts=250"
 GRID = {
     **{name: f"{name}:{EXPLORING}" for name in ("commnet", "g2anet", "tarmac")},
     "neurcomm": f"neurcomm:{ONE_EPOCH}",
     **{name: f"{name}:{BOLTZMANN}" for name in ("dgn", "mfq")},
-    **{name: METHODS[name] for name in ("tarmac_qmix", "ndq")},
-    **{name: f"{name}:{SAC},gradient_steps=2,alpha=1" for name in ("vpp", "ip")},
+    "tarmac_qmix": METHODS["tarmac_qmix"],
+    # With 3e-3 one seed of three ends far below the best return.
+    "ndq": f"ndq:{SLOW},gradient_steps=2,beta=0.01",
+    **{name: f"{name}:{SLOW},gradient_steps=2,alpha=1" for name in ("vpp", "ip")},
     "nvif_ppo": f"nvif_ppo:{EXPLORING},{STAGES},kl_coef=0.001,likelihood=gaussian",
 }
 # An edge costs a cell 0.5, which at temperature 1 is too little to learn from in so few steps.
 RANDOM = GRID | {
-    name: f"{name}:{SAC},gradient_steps=4,alpha=0.2,gradient=exact" for name in ("vpp", "ip")
+    name: f"{name}:{SLOW},gradient_steps=4,alpha=0.2,gradient=exact" for name in ("vpp", "ip")
 }
 # An agent's share of the reward is up to 7 instead of 1.
 SENSOR = GRID | {
     "neurcomm": "neurcomm:rollout_length=8,minibatch_size=256,learning_rate=1e-3,entropy_coef=4",
     "ndq": f"ndq:{OFF_POLICY}",
     # With the printed gradient IP stays at the best return without messages.
-    **{name: f"{name}:{SAC},gradient_steps=4,alpha=2,gradient=exact" for name in ("vpp", "ip")},
+    **{name: f"{name}:{SLOW},gradient_steps=4,alpha=2,gradient=exact" for name in ("vpp", "ip")},
 }
 # Waiting for each other pays off after several steps. Without MFQ, whose best return with last
 # actions as messages is not known, and IP, whose policies are equal for two agents with an edge.
@@ -157,7 +159,7 @@ HALLWAY = {
     "dgn": METHODS["dgn"],
     "tarmac_qmix": "tarmac_qmix:gamma=0.9",
     "ndq": "ndq:bits=3,gamma=0.9,beta=0.02",
-    "vpp": f"vpp:{SAC},gradient_steps=2,alpha=0.2,gamma=0.99",
+    "vpp": f"vpp:{SLOW},gradient_steps=2,alpha=0.2,gamma=0.99",
     # A view has a single entry, whose likelihood weighs less than that of two.
     "nvif_ppo": f"nvif_ppo:{PATIENT},{STAGES},kl_coef=0.0001,likelihood=gaussian",
 }

@@ -2,7 +2,7 @@
 
 The tests of the environments prove `best_return`. Budget and options are those of
 `suite_communication`; returns are means of 2,048 episodes of the greedy policy. A policy that has
-not converged may miss a twentieth of what messages are worth.
+not converged may miss a tenth of what messages are worth.
 """
 
 from math import sqrt
@@ -14,7 +14,7 @@ from graphmarl.experiment.evaluate import evaluate
 from graphmarl.experiment.suite_communication import COMMUNICATION, best_return
 from graphmarl.experiment.train import train
 
-EPISODES, UNCONVERGED = 2048, 0.05
+EPISODES, UNCONVERGED = 2048, 0.1
 # Standard deviation of the return of an episode, at most: half of the range of what is reached.
 DEVIATION = {"relay": 0.5, "sensor": 5.0, "hallway": 5.0, "grid": 1.5}
 # With random couplings the best return with few rounds is not known, only that of many.
@@ -40,16 +40,21 @@ OWN = [
     if not row.endswith(("-none", "-shuffled"))
 ]
 # The best return of agents without messages and memory.
-CHANCE = {
-    task: min(best_return(task, row) for row in benchmark.settings if not row.endswith("-shuffled"))
-    for task, benchmark in COMMUNICATION.items()
+CHANCE = dict.fromkeys(COMMUNICATION, 0.5) | {
+    "sensor-graphs": 12.5,
+    "hallway-graphs": 2.5,
+    "grid-fixed-graphs": -1.5,
+    "grid-random-graphs": -3.0,
 }
+# In hallway agents with a memory can count steps instead.
+COUNTING = {("hallway-graphs", "neurcomm"), ("hallway-graphs", "nvif_ppo")}
 
 
-def test_every_method_that_gains_from_messages_has_a_control():
+def test_every_method_that_can_has_a_control():
     for task, row in OWN:
-        if best_return(task, row) > CHANCE[task]:
-            assert best_return(task, f"{row}-none") <= best_return(task, row), (task, row)
+        able = best_return(task, row) > CHANCE[task]
+        alone = best_return(task, row) if (task, row) in COUNTING else CHANCE[task]
+        assert not able or best_return(task, f"{row}-none") == alone, (task, row)
 
 
 @pytest.mark.slow

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
 
 from graphmarl.results.run import Run
 from graphmarl.results.stats import confidence_interval
-from graphmarl.results.tables import read_rows
+from graphmarl.results.tables import read_rows, write_rows
 
 RUN = ("task", "row", "seed")
 EVALUATION = ("name", "seed", "env_steps", "policy", "return", "steps", "half_width", "hours")
@@ -43,10 +42,7 @@ def merge_rows(path: Path, rows: list[dict[str, str]], keys: Sequence[str]) -> N
     place = {key(row): number for number, row in reversed(list(enumerate(known)))}
     rows = [row for row in known if key(row) not in new] + rows
     rows.sort(key=lambda row: place.get(key(row), len(known)))
-    with open(path, "w", newline="") as file:
-        table = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        table.writeheader()
-        table.writerows(rows)
+    write_rows(path, list(rows[0]), rows)
 
 
 def add_baseline(

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
-from graphmarl.results.tables import read_rows
+from graphmarl.results.tables import read_rows, write_rows
 
 TABLE = "measured_before.csv"
 """Rows of results that were measured before a change, by table, row and commit."""
@@ -62,20 +61,13 @@ def drop_remeasured(folder: Path) -> int:
         there |= {(name, *_key(row)[1:]) for row in kept}
         if len(kept) < len(rows):
             dropped += len(rows) - len(kept)
-            _write(folder / name, list(rows[0]), kept)
+            write_rows(folder / name, list(rows[0]), kept)
     kept = [each for each in listed if (each["table"], each["row"], each["commit"]) in there]
     if len(kept) < len(listed):
-        _write(folder / TABLE, list(listed[0]), kept)
+        write_rows(folder / TABLE, list(listed[0]), kept)
     return dropped
 
 
 def _key(row: Mapping[str, str]) -> tuple[str, str, str]:
     """Task, name of the row and commit, of whatever table."""
     return row.get("task", ""), row.get("row") or row.get("run") or row["name"], row["commit"]
-
-
-def _write(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> None:
-    with open(path, "w", newline="") as file:
-        table = csv.DictWriter(file, columns, lineterminator="\n")
-        table.writeheader()
-        table.writerows(rows)

@@ -123,7 +123,7 @@ class OffPolicy(Learner):
         means = [float("nan")] * len(names)
         self.updated_last = self._ready(trajectory)
         if self.updated_last:
-            self._anneal()
+            self.anneal()
             rows = [self._learn() for _ in range(self.gradient_steps)]
             means = torch.stack(rows).mean(0).tolist()
         return dict(zip(names, means, strict=True))
@@ -132,7 +132,7 @@ class OffPolicy(Learner):
         """Rows that a linear layer takes at once in training."""
         return share("batch_size", self.batch_size) * batch.spec.num_agents
 
-    def _anneal(self) -> None:
+    def anneal(self) -> None:
         """Set the learning rate to its current value."""
         if self.final_learning_rate != 1:
             decay = linear(1, self.final_learning_rate, float(self.progress))

@@ -14,7 +14,7 @@ from torch.nn import functional as F
 from torch_geometric.data import Data
 
 from graphmarl.data import Trajectory
-from graphmarl.functional import masked_mean
+from graphmarl.functional import linear, masked_mean
 from graphmarl.learners.off_policy import OffPolicy, one_hot_action, own_reward
 from graphmarl.nn import AgentNetwork, NeighborCritic, SquashedNormal, no_memory
 from graphmarl.ranges import FiniteFloat, PositiveFloat, UnitInterval
@@ -41,6 +41,7 @@ class SAC(OffPolicy):
         target_entropy: tune the temperature so that the mean entropy of an agent approaches this
             share of the maximum entropy (for discrete actions that of a uniform policy; for
             continuous ones log 2 per component).
+        final_alpha: temperature at the end of the run, relative to its start, annealed linearly.
         gradient: policy gradient for discrete actions. `gumbel`: straight-through Gumbel-softmax
             samples of all agents, so that gradients include the effect on other agents' values.
             `exact`: the expectation over the agent's own action given sampled actions of the
@@ -54,7 +55,8 @@ class SAC(OffPolicy):
         learner: arguments of `OffPolicy`.
 
     Raises:
-        ValueError: a network with memory, or a number out of range.
+        ValueError: a network with memory, a temperature that is both tuned and annealed, or a
+            number out of range.
     """
 
     loss_names = ("policy", "value", "critic", "temperature")
@@ -70,6 +72,7 @@ class SAC(OffPolicy):
         gamma: UnitInterval = 0.95,
         alpha: PositiveFloat = 0.2,
         target_entropy: FiniteFloat | None = None,
+        final_alpha: PositiveFloat = 1.0,
         gradient: Literal["gumbel", "exact"] = "gumbel",
         gumbel_temperature: PositiveFloat = 1.0,
         expectation: Literal["exact", "sampled"] = "exact",
@@ -80,14 +83,21 @@ class SAC(OffPolicy):
         super().__init__(network, **learner)
         if self.episodic:
             raise ValueError("soft actor-critic learns from single transitions, without memory")
+        if target_entropy is not None and final_alpha != 1:
+            raise ValueError(
+                f"final_alpha is {final_alpha} and target_entropy {target_entropy}; a temperature "
+                "is annealed or tuned, not both"
+            )
         self.critics = nn.ModuleList(critics)
         self.add_target("value", value)
         self.gamma, self.target_entropy = gamma, target_entropy
         self.gradient, self.gumbel_temperature = gradient, gumbel_temperature
         self.expectation = expectation
         self.reward_scale, self.reward = reward_scale, reward
-        log_alpha = torch.tensor(alpha).log()
-        self.log_alpha = nn.Parameter(log_alpha, requires_grad=target_entropy is not None)
+        self.alpha, self.final_alpha = alpha, final_alpha
+        self.log_alpha = nn.Parameter(
+            torch.tensor(alpha).log(), requires_grad=target_entropy is not None
+        )
         self.entropy = torch.zeros(())
         """Mean policy entropy in the last update."""
 
@@ -106,6 +116,13 @@ class SAC(OffPolicy):
         alpha = float(self.log_alpha.detach().exp())
         entropy = float(self.entropy) if self.updated_last else math.nan
         return metrics | {"alpha": alpha, "entropy": entropy}
+
+    def anneal(self) -> None:
+        """Set the learning rate and the temperature to their current values."""
+        super().anneal()
+        if self.final_alpha != 1:
+            alpha = self.alpha * linear(1, self.final_alpha, float(self.progress))
+            self.log_alpha.data.fill_(math.log(alpha))
 
     def parts(self, batch: Trajectory) -> list[Trajectory]:
         """A batch in parts, over which the entropy is summed."""

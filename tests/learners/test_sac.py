@@ -1,6 +1,7 @@
 """The losses of soft actor-critic with policies, values and critics that are known numbers."""
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -164,6 +165,20 @@ def test_the_temperature_falls_while_policies_are_more_random_than_asked():
     assert made.log_alpha.grad.item() == pytest.approx(0.1 * math.log(2), rel=1e-5)
     fixed = learner()
     assert not fixed.log_alpha.requires_grad
+
+
+def test_the_temperature_is_annealed_linearly_from_update_to_update(monkeypatch):
+    made = learner(final_alpha=0.25, gradient_steps=1)
+    monkeypatch.setattr(made.replay, "add", lambda trajectory: None)
+    monkeypatch.setattr(made, "_ready", lambda trajectory: True)
+    monkeypatch.setattr(made, "_learn", lambda: torch.zeros(6))
+    steps = [made.update(replace(example(), progress=p))["alpha"] for p in (0.0, 0.5, 1.0)]
+    assert steps == pytest.approx([0.2, 0.125, 0.05])
+
+
+def test_a_temperature_is_not_tuned_and_annealed():
+    with pytest.raises(ValueError, match=r"final_alpha is 0.5 and target_entropy 0.1"):
+        learner(final_alpha=0.5, target_entropy=0.1)
 
 
 def test_numbers_out_of_range_are_refused():

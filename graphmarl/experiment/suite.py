@@ -43,6 +43,13 @@ SIGNALS = {
     "vpp-exact": Setting(f"vpp:{TRAFFIC_EXACT}", graph="links"),
     "vpp-exact-complete": Setting(f"vpp:{TRAFFIC_EXACT}", graph="complete"),
     "vpp-exact-knn": Setting(f"vpp:{TRAFFIC_EXACT}", graph="knn:k=4"),
+    "vpp-exact-shuffled": Setting(f"vpp:{TRAFFIC_EXACT}", graph="links:shuffle=true"),
+    "vpp-exact-mean": Setting(
+        f"vpp:{TRAFFIC_EXACT},state_aggregator=mean,own_state=True", graph="links"
+    ),
+    "vpp-exact-mean-complete": Setting(
+        f"vpp:{TRAFFIC_EXACT},state_aggregator=mean,own_state=True", graph="complete"
+    ),
     "vpp-bethe-exact": Setting(f"vpp:{TRAFFIC_EXACT},approximation=bethe", graph="links"),
     "vpp-exact-quiet": Setting(f"vpp:{TRAFFIC_EXACT},state_messages=False", graph="links"),
     "ip-exact": Setting(f"ip:{TRAFFIC_EXACT}", graph="links"),

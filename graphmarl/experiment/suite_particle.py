@@ -56,7 +56,11 @@ NAVIGATION = {
 }
 # What stands for VPP and IP is what learns in so few steps.
 PREFERRED = {"vpp": "vpp-exact-quiet", "ip": "ip-exact-quiet"}
-GRID = "learning_rate=1e-2,batch_size=128,gradient_steps=2,rollout_length=8,learning_starts=512"
+# Cells must explore until the others follow their neighbours, and then decide.
+GRID = (
+    "learning_rate=1e-3,batch_size=128,gradient_steps=2,rollout_length=8,learning_starts=512,"
+    "alpha=1,final_alpha=0.1"
+)
 AGREEMENT = {
     "vpp": Setting(f"vpp:{GRID}", "", "links"),
     "vpp-exact": Setting(f"vpp:{GRID},gradient=exact", "", "links"),
@@ -64,7 +68,7 @@ AGREEMENT = {
     "vpp-bethe-exact": Setting(f"vpp:{GRID},approximation=bethe,gradient=exact", "", "links"),
     "ip": Setting(f"ip:{GRID}", "", "links"),
     "ip-exact": Setting(f"ip:{GRID},gradient=exact", "", "links"),
-    "independent-sac": Setting(f"vpp:{GRID}", "", "none"),
+    "independent-sac": Setting(f"vpp:{GRID},gradient=exact", "", "none"),
 }
 # Every agent has its own reward in these tasks, or the team's.
 TEAMS = {

@@ -7,6 +7,7 @@ Examples:
   python scripts/train_magent.py --list
   python scripts/train_magent.py --task gather-normal-24 --method nvif_ppo ippo --seeds 0 1 2
   python scripts/train_magent.py --task gather-random-24 --method nvif_ppo:alpha=0 --steps 40000
+  python scripts/train_magent.py --task gather-random-24 --evaluate-env "{map: normal, size: 48}"
   python scripts/train_magent.py --preset jungle/dgn
 """
 

@@ -13,7 +13,9 @@ from graphmarl.experiment.grid_runs import GridRun, Settings, run_grid, runs_of
 from graphmarl.experiment.presets import find_preset
 from graphmarl.experiment.suite import SUITE
 from graphmarl.experiment.sweep import Cell
+from graphmarl.experiment.transfer import named_transfer, save_transfer
 from graphmarl.methods import find_method
+from graphmarl.nn import CUTS
 from graphmarl.resolver import hint, options_of, split_name
 from graphmarl.results.claims import Claim, Finding, findings
 from graphmarl.results.collect import COLLECTORS
@@ -132,16 +134,21 @@ def reproduce(
         raise RuntimeError(f"runs failed: {', '.join(failed)}; see their log.txt")
     for claim in claims:
         for run in needed[claim.name]:
-            _measure_cuts(claim, run)
+            _measure_changes(claim, run)
     results = {family: _collected(family, folder) for family in {each.family for each in claims}}
     return {claim.name: findings(claim, results[claim.family]) for claim in claims}
 
 
-def _measure_cuts(claim: Claim, run: GridRun) -> None:
-    """Evaluate a run under the cuts of its family and those that the claim needs, once."""
-    cuts = dict.fromkeys([*SUITE[claim.family].cuts, *claim.rows[run.cell.name]])
+def _measure_changes(claim: Claim, run: GridRun) -> None:
+    """Evaluate a run under the cuts of its family and at what the claim changes, once."""
+    changes = list(dict.fromkeys([*SUITE[claim.family].cuts, *claim.rows[run.cell.name]]))
+    cuts = [each for each in changes if each.partition("=")[0] in CUTS]
+    others = [named_transfer(each) for each in changes if each not in cuts]
+    made, episodes = Run(run.path, trust=True), run.settings.episodes
     if cuts:
-        measure_cuts(Run(run.path, trust=True), list(cuts), run.settings.episodes)
+        measure_cuts(made, cuts, episodes)
+    if others:
+        save_transfer(made, others, episodes)
 
 
 def _collected(family: str, folder: Path) -> list[Result]:

@@ -69,6 +69,12 @@ def _parser(description: str | None) -> argparse.ArgumentParser:
     add("--threads", type=int, default=1, help="threads of PyTorch (%(default)s)")
     add("--runs", default="runs", help="run folders are RUNS/TASK/NAME-seedN (%(default)s)")
     add("--cuts", nargs="+", metavar="CUT", help="message cuts to evaluate as well, as in rank=80")
+    add(
+        "--evaluate-env",
+        nargs="+",
+        metavar="OPTION=VALUE,...",
+        help="other environments to evaluate the runs in; {option: value, ...} changes several",
+    )
     add("--tune-budget", type=int, metavar="TRIALS", help="search options of each setting first")
     add("--tune-steps", type=int, help="environment steps of each trial; those of runs without it")
     add(
@@ -141,7 +147,8 @@ def _train(benchmark: Benchmark, given: argparse.Namespace) -> None:
 
     from graphmarl.experiment.ablate import report_suffix, run_seeds, write_report
     from graphmarl.experiment.communication import measure_cuts
-    from graphmarl.experiment.sweep import PARTS
+    from graphmarl.experiment.sweep import PARTS, Cell
+    from graphmarl.experiment.transfer import check_transfers, save_transfer, transfers
     from graphmarl.results.run import Run
     from graphmarl.results.tables import printed
 
@@ -149,6 +156,8 @@ def _train(benchmark: Benchmark, given: argparse.Namespace) -> None:
     folder = Path(given.runs) / given.task
     settings = [_values(text, given) for text in given.method]
     budget, searches = _searches(benchmark, given)
+    changes = transfers(given.evaluate_env or ())
+    check_transfers([Cell(name, *(v[part] for part in PARTS)) for name, v in settings], changes)
     if budget is not None:
         budget.keep(folder, given.seeds)
     for name, values in settings:
@@ -163,11 +172,12 @@ def _train(benchmark: Benchmark, given: argparse.Namespace) -> None:
             episodes=given.episodes,
             device=given.device,
         )
-        for seed in given.seeds if given.cuts else ():
-            run = Run(folder / f"{name}-seed{seed}", trust=True)
-            for row in measure_cuts(run, given.cuts, given.episodes):
+        for run in (Run(folder / f"{name}-seed{seed}", trust=True) for seed in given.seeds):
+            for row in measure_cuts(run, given.cuts, given.episodes) if given.cuts else ():
                 numbers = "  ".join(f"{key} {value}" for key, value in row.items() if value)
                 print(f"{run.path.name}  {numbers}", flush=True)
+            if changes:
+                save_transfer(run, changes, given.episodes, given.device)
     for policy in ("greedy", "stochastic"):
         rows = write_report(folder, policy, benchmark.metric, benchmark.lower_is_better)
         print(policy, printed(rows), sep="\n", flush=True)

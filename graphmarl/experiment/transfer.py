@@ -85,6 +85,25 @@ def transfers(
     return found
 
 
+def named_transfer(text: str) -> Transfer:
+    """A change as claims name it: `map,size=random,48`, or `graph=none`.
+
+    Args:
+        text: options of the environment and their values, with commas between, or a graph builder.
+
+    Raises:
+        ValueError: not of this form.
+    """
+    changed, _, value = text.partition("=")
+    if changed == "graph" and value:
+        return Transfer(changed, value, {}, value)
+    names, values = changed.split(","), value.split(",")
+    if len(names) != len(values) or not all([*names, *values]):
+        raise ValueError(f"change is {text!r}; write option,option=value,value or graph=BUILDER")
+    env = {name: Text(each) for name, each in zip(names, values, strict=True)}
+    return Transfer(changed, value, env)
+
+
 def check_transfers(cells: Sequence[Cell], changes: Sequence[Transfer]) -> None:
     """Build each environment and graph once, before anything is trained.
 

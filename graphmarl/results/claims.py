@@ -15,7 +15,7 @@ from graphmarl.results.tables import read_rows
 CLAIMS = "claims.csv"
 UNEQUAL = 0.05
 """Largest difference of the environment steps of two runs that are compared, as a share."""
-SIDE = re.compile(r"(?:(?P<factor>[\d.]+) \* )?(?P<row>[^@\s]+)(?:@(?P<cut>\S+))?")
+SIDE = re.compile(r"(?:(?P<factor>[\d.]+) \* )?(?P<row>[^@\s]+)(?:@(?P<change>\S+))?")
 Answer = Literal["holds", "contradicted", "open", "not run", "unequal steps"]
 Verdict = Literal["holds", "holds in part", "contradicted", "not at this budget", "not run"]
 
@@ -25,12 +25,12 @@ class Side(NamedTuple):
 
     Args:
         row: name of a setting; empty for a number.
-        cut: cut of its messages.
+        change: what was different in the evaluation, a cut of its messages or another environment.
         factor: factor on its metric, or the number.
     """
 
     row: str
-    cut: str
+    change: str
     factor: float
 
 
@@ -78,12 +78,12 @@ class Claim(NamedTuple):
 
     @property
     def rows(self) -> dict[str, list[str]]:
-        """Cuts of each row that the claim needs, by row."""
+        """Changed evaluations of each row that the claim needs, by row."""
         found: dict[str, list[str]] = {}
         for side in [side for contrast in self.contrasts for side in contrast]:
-            cuts = found.setdefault(side.row, []) if side.row else []
-            if side.cut not in (WHOLE, *cuts):
-                cuts.append(side.cut)
+            changes = found.setdefault(side.row, []) if side.row else []
+            if side.change not in (WHOLE, *changes):
+                changes.append(side.change)
         return found
 
 
@@ -141,9 +141,9 @@ def _side(text: str) -> Side:
         found = SIDE.fullmatch(text)
         if not found:
             raise ValueError(
-                f"side is {text!r}; write a number, ROW, ROW@CUT or FACTOR * ROW"
+                f"side is {text!r}; write a number, ROW, ROW@CHANGE or FACTOR * ROW"
             ) from None
-        return Side(found["row"], found["cut"] or WHOLE, float(found["factor"] or 1))
+        return Side(found["row"], found["change"] or WHOLE, float(found["factor"] or 1))
 
 
 def contrast_text(contrast: Contrast) -> str:
@@ -159,7 +159,7 @@ def _side_text(side: Side) -> str:
     if not side.row:
         return f"{side.factor:g}"
     factor = "" if side.factor == 1 else f"{side.factor:g} * "
-    return f"{factor}{side.row}" + ("" if side.cut == WHOLE else f"@{side.cut}")
+    return f"{factor}{side.row}" + ("" if side.change == WHOLE else f"@{side.change}")
 
 
 def read_claims(folder: Path) -> list[Claim]:
@@ -212,9 +212,9 @@ def _estimate(claim: Claim, task: str, side: Side, results: Sequence[Result]) ->
     """The results of a side; None if there are none."""
     if not side.row:
         return Estimate(side.factor, side.factor, side.factor, 0, 0, ())
-    wanted = task, side.row, claim.policy, side.cut
-    rows = [each for each in results if (each.task, each.row, each.policy, each.cut) == wanted]
-    rows = [each for each in rows if claim.metric in each.metrics]
+    wanted = task, side.row, claim.policy, side.change
+    rows = [each for each in results if claim.metric in each.metrics]
+    rows = [r for r in rows if (r.task, r.row, r.policy, r.change) == wanted]
     # Of combat there is a row with all messages in both tables.
     rows = list({each.seed: each for each in rows}.values())
     if not rows:

@@ -9,6 +9,7 @@ from pathlib import Path
 from graphmarl.results.run import Run
 from graphmarl.results.stats import confidence_interval
 from graphmarl.results.tables import read_rows, write_rows
+from graphmarl.results.transfer import read_transfer
 
 RUN = ("task", "row", "seed")
 EVALUATION = ("name", "seed", "env_steps", "policy", "return", "steps", "half_width", "hours")
@@ -16,6 +17,8 @@ TRAFFIC_METRICS = ("average_travel_time", "queue", "throughput")
 TRAIN_METRICS = ("arrived", "deadlocked")
 COMBAT_METRICS = ("win", "return", "dead_allies")
 COMMUNICATION_TASKS = ("relay-*", "sensor-graphs", "hallway-graphs", "grid-*-graphs")
+TRANSFER = "measured_transfer.csv"
+"""Table of the returns of runs in other environments than that of training."""
 SHORT_TASKS = ("jungle", "battle")
 """Tasks of `scripts/train_magent.py` that are no maps of NVIF."""
 # How long a run has trained, in two units: the table of the learning curves, and their points.
@@ -120,9 +123,31 @@ def collect_magent(runs: Path, commit: str, folder: Path) -> None:
         ]
     if rows:
         merge_rows(folder / "measured_gather.csv", rows, ("name", "seed"))
+    collect_transfer(runs, commit, folder / TRANSFER, "gather-*")
     metrics = {"return": ("team_return", "return")}
     for task in SHORT_TASKS:
         collect_runs(runs, commit, folder / "measured_mpe.csv", metrics, task)
+
+
+def collect_transfer(runs: Path, commit: str, path: Path, task: str) -> None:
+    """Greedy returns of runs in other environments, one row for each, and in their own.
+
+    Args:
+        runs: holds TASK/ROW-seedN.
+        commit: of the code that made them.
+        path: the table.
+        task: the tasks that are collected, as a pattern of file names.
+    """
+    rows = []
+    for folder in sorted(runs.glob(task)):
+        for found in read_transfer(folder).to_dict("records"):
+            if not found["note"]:
+                run = {"task": folder.name, "row": found["cell"], "seed": str(found["seed"])}
+                run |= {"env_steps": f"{found['env_steps']:.0f}", "commit": commit}
+                at = {"changed": found["changed"], "value": found["value"]}
+                rows.append(run | at | {"return": f"{found['return']:.3f}"})
+    if rows:
+        merge_rows(path, rows, RUN)
 
 
 def collect_didactic(runs: Path, commit: str, folder: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
 
-from graphmarl.results.collect import CURVES
+from graphmarl.results.collect import CURVES, TRANSFER
 from graphmarl.results.revisions import marked
 from graphmarl.results.stats import confidence_interval
 from graphmarl.results.tables import read_rows
@@ -112,6 +112,24 @@ def gather_table(folder: Path) -> list[str]:
         title = marked(folder / "measured_gather.csv", name, row["commit"])
         cells.append([title, str(len(of["greedy"])), steps, *numbers, known])
     return markdown(["run", "seeds", "env steps", *POLICIES, "paper"], cells)
+
+
+def transfer_lines(folder: Path) -> list[str]:
+    """Returns on Gather of policies, by the map of training, on all maps; seeds in brackets."""
+    rows = read_rows(folder / TRANSFER) if (folder / TRANSFER).exists() else []
+    maps = sorted({row["value"] for row in rows}, key=lambda value: value.split(",")[::-1])
+    found: dict[tuple[str, str], dict[str, list[dict[str, str]]]] = {}
+    for row in rows:
+        found.setdefault((row["task"], row["row"]), {}).setdefault(row["value"], []).append(row)
+    cells = []
+    for (task, name), at in sorted(found.items(), key=lambda item: item[0][::-1]):
+        seeds = max(map(len, at.values()))
+        numbers = [
+            str(confidence_interval(_column(at[v], "return"))) if v in at else "" for v in maps
+        ]
+        cells.append([name, task.removeprefix("gather-"), str(seeds), *numbers])
+    titles = [" ".join(value.split(",")) for value in maps]
+    return markdown(["row", "trained on", "seeds", *titles], cells) if cells else []
 
 
 def didactic_table(folder: Path) -> list[str]:

@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from graphmarl.results.collect import EVALUATION, SHORT_TASKS
+from graphmarl.results.collect import EVALUATION, SHORT_TASKS, TRANSFER
 from graphmarl.results.revisions import TABLE
 from graphmarl.results.tables import read_rows
 
 WHOLE = "none"
-"""The cut of a result with all messages."""
+"""The change of a result with all messages in the environment of training."""
 PLAIN = ("mpe", "cityflow", "smac", "flatland", "communication")
 """Families whose tables have the columns `task` and `row`."""
 FAMILIES = (*PLAIN, "didactic", "magent")
@@ -27,7 +27,8 @@ class Result(NamedTuple):
         row: name of the setting.
         seed: seed of the run.
         policy: `greedy` or `stochastic`.
-        cut: cut of the messages, `none` for all of them.
+        change: what was different from training: a cut of the messages, as in `rank=80`, or options
+            of the environment, as in `map,size=random,48`; `none` for nothing.
         env_steps: environment steps of the run.
         commit: code that trained it.
         metrics: the other columns that are numbers.
@@ -37,7 +38,7 @@ class Result(NamedTuple):
     row: str
     seed: int
     policy: str
-    cut: str
+    change: str
     env_steps: int
     commit: str
     metrics: Mapping[str, float]
@@ -59,7 +60,10 @@ def measured(folder: Path, family: str) -> list[Result]:
         return [_didactic(row) for row in _rows(folder, "measured_didactic.csv", "run")]
     if family == "magent":
         short = [each for each in measured(folder, "mpe") if each.task in SHORT_TASKS]
-        return [_gather(row) for row in _rows(folder, "measured_gather.csv", "name")] + short
+        moved = [_transfer(row) for row in _rows(folder, TRANSFER, "row")]
+        return (
+            [_gather(row) for row in _rows(folder, "measured_gather.csv", "name")] + moved + short
+        )
     found = [_plain(row) for row in _rows(folder, f"measured_{family}.csv", "row")]
     if family in CUTS:
         steps = {(each.task, each.row, each.seed): str(each.env_steps) for each in found}
@@ -101,3 +105,10 @@ def _gather(row: Mapping[str, str]) -> Result:
     numbers = {key: row[key] for key in EVALUATION if key not in ("name", "hours")}
     task = f"gather-{row['map']}-{size}"
     return _plain({**numbers, "task": task, "row": name, "commit": row["commit"]})
+
+
+def _transfer(row: Mapping[str, str]) -> Result:
+    """A row of a run in another environment than that of training, acting greedily."""
+    words = {"changed", "value"}
+    change = {"policy": "greedy", "cut": f"{row['changed']}={row['value']}"}
+    return _plain({k: v for k, v in row.items() if k not in words} | change)

@@ -14,6 +14,7 @@ from graphmarl.results.markdown import (
     gather_table,
     interpretation_table,
     smac_paper,
+    transfer_lines,
     win_curves,
 )
 from graphmarl.results.revisions import changes
@@ -155,6 +156,15 @@ one setting, in `graphmarl/experiment/suite.py`. Minutes were measured beside ot
 """
 
 
+TRANSFER = """
+## Transfer on Gather
+
+`python scripts/train_magent.py --task gather-MAP-SIZE --method ... --evaluate-env "{map: random,
+size: 48}" ...`; mean return over 32 greedy episodes on each map, of policies that were trained on
+one of them (NVIF, Fig. 10).
+"""
+
+
 def results_page(folder: Path) -> str:
     """The page, from the tables in a folder.
 
@@ -167,7 +177,10 @@ def results_page(folder: Path) -> str:
     parts += [GRAPHS, _block(graph_lines(folder))]
     parts += [COMMUNICATION, _block(communication_lines(folder))]
     parts += [GATHER.format(baselines=baselines(folder, "gather normal-24", "return"))]
-    parts += [_block(gather_table(folder)), DIDACTIC, _block(didactic_table(folder))]
+    parts += [_block(gather_table(folder))]
+    if moved := transfer_lines(folder):
+        parts += [TRANSFER, _block(moved)]
+    parts += [DIDACTIC, _block(didactic_table(folder))]
     parts += [_particle(folder), TRAFFIC.format(baselines=traffic)]
     metrics = {"average_travel_time": "travel time, ", "queue": "queue, "}
     parts += [_block(benchmark_tables(folder / "measured_cityflow.csv", metrics, sign=-1))]

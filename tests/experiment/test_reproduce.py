@@ -7,6 +7,9 @@ import pytest
 from graphmarl.experiment.reproduce import Budget, cell_of, claim_runs, reproduce
 from graphmarl.experiment.suite import SUITE
 from graphmarl.results.claims import Claim, parse_contrasts
+from graphmarl.results.collect import TRANSFER, collect_magent
+from graphmarl.results.markdown import transfer_lines
+from graphmarl.results.tables import read_rows
 
 
 def claim(contrasts, family, *tasks):
@@ -56,6 +59,22 @@ def test_claims_of_several_families_share_a_folder(tmp_path):
     found = reproduce([first, second, third], "smoke", tmp_path, progress=False)
     assert {name: each[0].answer for name, each in found.items()} == dict.fromkeys(found, "open")
     assert len(found) == 3
+
+
+def test_a_claim_can_be_of_another_environment_than_that_of_training(tmp_path):
+    needed = claim("ippo@map,size=random,24 > 1e6; ippo > 1e6", "magent", "gather-normal-24")
+    found = reproduce([needed], "smoke", tmp_path, progress=False)["c"]
+    assert all(each.better is not None for each in found) and found[0].better != found[1].better
+    runs = tmp_path / "magent"
+    collect_magent(runs, "c", tmp_path)
+    rows = {row["value"]: row for row in read_rows(tmp_path / TRANSFER)}
+    assert set(rows) == {"normal,24", "random,24"}, "its own environment is there beside the other"
+    (own,) = (
+        row for row in read_rows(tmp_path / "measured_gather.csv") if row["policy"] == "greedy"
+    )
+    assert float(rows["normal,24"]["return"]) == pytest.approx(float(own["return"]), abs=1e-3)
+    lines = "\n".join(transfer_lines(tmp_path))
+    assert "normal 24" in lines and rows["random,24"]["return"][:5] in lines
 
 
 def test_a_smoke_run_trains_cuts_and_answers(tmp_path):

@@ -132,6 +132,7 @@ def test_what_does_not_exist_is_refused_before_training(capsys):
         (["--preset", "navigation/dgn", "--method", "dgn"], "takes no --task or --method"),
         (["--preset", "navigation/dgn", "grid/vpp"], "allowed are those of one task"),
         (["--cuts", "nothing=1"], "no cut is called 'nothing'"),
+        (["--method", "iql", "--evaluate-env", "agents=3"], "no option 'agents'"),
     ]:
         refused(*words)
         assert message in capsys.readouterr().err
@@ -151,7 +152,11 @@ def test_settings_are_listed_and_nothing_is_trained(capsys):
 def test_a_script_trains_what_is_named_with_the_options_that_change_it(tmp_path, capsys):
     words = ["--task", "sensor", "--method", "vdn:rollout_length=5,batch_size=8", "--steps", "600"]
     words += ["--env", "num_envs=4", "--graph", "complete", "--seeds", "3", "--episodes", "4"]
-    train_suite("didactic", "help", [*words, "--runs", str(tmp_path), "--cuts", "rank=50"])
+    train_suite(
+        "didactic",
+        "help",
+        [*words, "--runs", str(tmp_path), "--cuts", "rank=50", "--evaluate-env", "num_envs=2"],
+    )
     name = "vdn-rollout_length=5,batch_size=8-complete-num_envs=4-seed3"
     run = Run(tmp_path / "sensor" / name)
     found = run.config()
@@ -159,6 +164,8 @@ def test_a_script_trains_what_is_named_with_the_options_that_change_it(tmp_path,
     assert (found["env"]["num_envs"], found["graph"]["name"]) == (4, "complete")
     assert (found["steps"], found["seed"]) == (600, 3)
     assert [row["cut"] for row in read_rows(run.path / "cuts.csv")] == ["none"]
+    (elsewhere,) = read_rows(run.path / "transfer.csv")
+    assert (elsewhere["changed"], elsewhere["episodes"]) == ("num_envs", "4")
     assert (tmp_path / "sensor" / "report.html").exists()
     assert "greedy" in capsys.readouterr().out
     collect_didactic(tmp_path, "abc", tmp_path)

@@ -6,7 +6,7 @@ import pytest
 
 import graphmarl as gm
 from graphmarl.cli import main
-from graphmarl.experiment.transfer import Transfer, save_transfer, transfers
+from graphmarl.experiment.transfer import Transfer, named_transfer, save_transfer, transfers
 from graphmarl.results.run import Run
 from graphmarl.results.tables import read_rows
 from graphmarl.results.transfer import read_transfer, transfer_matrix
@@ -87,6 +87,19 @@ def test_evaluations_that_are_there_are_kept_and_others_are_added(folder):
     assert save_transfer(run, changes, 2) == 3, "other episodes are other evaluations"
     assert {row["episodes"] for row in read_rows(path)} == {"2"}
     save_transfer(run, changes, 3)
+
+
+def test_a_claim_names_a_change_as_the_table_has_it():
+    (typed,) = transfers(["{map: random, size: 48}"])
+    named = named_transfer("map,size=random,48")
+    assert (named.changed, named.value) == (typed.changed, typed.value) == ("map,size", "random,48")
+    assert {name: str(value) for name, value in named.env.items()} == {
+        name: str(value) for name, value in typed.env.items()
+    }
+    assert named_transfer("graph=knn:k=4,refresh=5") == transfers(graph=["knn:k=4,refresh=5"])[0]
+    for text in ("map", "map,size=random", "map=", "graph="):
+        with pytest.raises(ValueError, match="write option,option=value,value"):
+            named_transfer(text)
 
 
 def test_options_are_given_one_by_one_or_together():

@@ -32,8 +32,8 @@ def claim(contrasts, better="higher", tasks=("t",)):
     return Claim("c", "P", "Fig. 1", "s", "mpe", tasks, parsed, *measure, 100, 2, "", "")
 
 
-def results(row, values, steps=100, task="t", cut=WHOLE, commit="c0"):
-    where = "greedy", cut, steps, commit
+def results(row, values, steps=100, task="t", change=WHOLE, commit="c0"):
+    where = "greedy", change, steps, commit
     return [Result(task, row, n, *where, {"return": float(v)}) for n, v in enumerate(values)]
 
 
@@ -66,7 +66,7 @@ def test_whole_intervals_decide():
 
 
 def test_factors_cuts_and_numbers():
-    found = results("a", [10, 10]) + results("a", [9, 9], cut="rank=80")
+    found = results("a", [10, 10]) + results("a", [9, 9], change="rank=80")
     assert answer("a@rank=80 > 0.8 * a", found) == "holds"
     assert answer("a@rank=80 > a", found) == "contradicted"
     assert answer("a > 9.5", found) == "holds"

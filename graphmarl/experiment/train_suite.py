@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from graphmarl.experiment.suite_search import SuiteBudget
     from graphmarl.experiment.suite_types import Benchmark, Family
+    from graphmarl.experiment.transfer import Transfer
     from graphmarl.experiment.tuner import Search
+    from graphmarl.results.run import Run
 
 
 def train_suite(
@@ -146,9 +148,8 @@ def _train(benchmark: Benchmark, given: argparse.Namespace) -> None:
     import torch
 
     from graphmarl.experiment.ablate import report_suffix, run_seeds, write_report
-    from graphmarl.experiment.communication import measure_cuts
     from graphmarl.experiment.sweep import PARTS, Cell
-    from graphmarl.experiment.transfer import check_transfers, save_transfer, transfers
+    from graphmarl.experiment.transfer import check_transfers, transfers
     from graphmarl.results.run import Run
     from graphmarl.results.tables import printed
 
@@ -172,16 +173,24 @@ def _train(benchmark: Benchmark, given: argparse.Namespace) -> None:
             episodes=given.episodes,
             device=given.device,
         )
-        for run in (Run(folder / f"{name}-seed{seed}", trust=True) for seed in given.seeds):
-            for row in measure_cuts(run, given.cuts, given.episodes) if given.cuts else ():
-                numbers = "  ".join(f"{key} {value}" for key, value in row.items() if value)
-                print(f"{run.path.name}  {numbers}", flush=True)
-            if changes:
-                save_transfer(run, changes, given.episodes, given.device)
+        for seed in given.seeds:
+            _evaluate(Run(folder / f"{name}-seed{seed}", trust=True), changes, given)
     for policy in ("greedy", "stochastic"):
         rows = write_report(folder, policy, benchmark.metric, benchmark.lower_is_better)
         print(policy, printed(rows), sep="\n", flush=True)
         print(folder / f"report{report_suffix(policy, benchmark.metric)}.html")
+
+
+def _evaluate(run: Run, changes: Sequence[Transfer], given: argparse.Namespace) -> None:
+    """Evaluate a run with cut messages and in other environments."""
+    from graphmarl.experiment.communication import measure_cuts
+    from graphmarl.experiment.transfer import save_transfer
+
+    for row in measure_cuts(run, given.cuts, given.episodes) if given.cuts else ():
+        numbers = "  ".join(f"{key} {value}" for key, value in row.items() if value)
+        print(f"{run.path.name}  {numbers}", flush=True)
+    if changes:
+        save_transfer(run, changes, given.episodes, given.device)
 
 
 def _values(text: str, given: argparse.Namespace) -> tuple[str, dict[str, Any]]:

@@ -22,13 +22,13 @@ ACTOR_CRITIC = (
     "reward_scale=12,alpha=0.5"
 )
 # A2C with a single epoch needs many optimiser steps in each trajectory.
-ONE_EPOCH = "rollout_length=8,minibatch_size=64"
+ONE_EPOCH = "rollout_length=8,minibatch_size=256"
 # The views have three entries, whose likelihood weighs less than a divergence of weight 1.
 STAGES = "episodes=40,code_epochs=3,flow_epochs=9"
 FLOW = f"rollout_length=8,{STAGES},kl_coef=0.001"
 METHODS = {
     **{name: f"{name}:{ON_POLICY}" for name in ("commnet", "g2anet", "tarmac")},
-    "neurcomm": f"neurcomm:{ONE_EPOCH}",
+    "neurcomm": f"neurcomm:{ONE_EPOCH},learning_rate=2e-3",
     **{name: f"{name}:{OFF_POLICY}" for name in ("dgn", "tarmac_qmix", "mfq")},
     # The weight of the succinctness loss is relative to the rewards, which are at most 1 here.
     "ndq": f"ndq:{OFF_POLICY},beta=0.01",
@@ -131,7 +131,7 @@ BOLTZMANN = f"{OFF_POLICY},exploration=boltzmann,exploration_fraction=1"
 SLOW = "learning_rate=1e-3,batch_size=64,rollout_length=4,learning_starts=250"
 GRID = {
     **{name: f"{name}:{EXPLORING}" for name in ("commnet", "g2anet", "tarmac")},
-    "neurcomm": f"neurcomm:{ONE_EPOCH}",
+    "neurcomm": f"neurcomm:{ONE_EPOCH},learning_rate=1e-3",
     **{name: f"{name}:{BOLTZMANN}" for name in ("dgn", "mfq")},
     "tarmac_qmix": METHODS["tarmac_qmix"],
     # With 3e-3 one seed of three ends far below the best return.
@@ -145,7 +145,7 @@ RANDOM = GRID | {
 }
 # An agent's share of the reward is up to 7 instead of 1.
 SENSOR = {name: each for name, each in GRID.items() if name != "ndq"} | {
-    "neurcomm": "neurcomm:rollout_length=8,minibatch_size=256,learning_rate=1e-3,entropy_coef=4",
+    "neurcomm": f"neurcomm:{ONE_EPOCH},learning_rate=1e-3,entropy_coef=4",
     "tarmac_qmix": f"tarmac_qmix:{SLOW},gradient_steps=4",
     # With the printed gradient IP stays at the best return without messages.
     **{name: f"{name}:{SLOW},gradient_steps=4,alpha=2,gradient=exact" for name in ("vpp", "ip")},
@@ -157,7 +157,7 @@ SENSOR_NDQ = {"ndq": f"ndq:{OFF_POLICY}"}
 PATIENT = "rollout_length=16,learning_rate=1e-3,gamma=0.99,entropy_coef=0.3,final_entropy_coef=0.01"
 HALLWAY = {
     **{name: f"{name}:{PATIENT}" for name in ("commnet", "g2anet", "tarmac")},
-    "neurcomm": "neurcomm:rollout_length=16,minibatch_size=256,gamma=0.99",
+    "neurcomm": "neurcomm:rollout_length=16,minibatch_size=512,gamma=0.99,learning_rate=1e-3",
     "dgn": METHODS["dgn"],
     "tarmac_qmix": "tarmac_qmix:gamma=0.9",
     "ndq": "ndq:bits=3,gamma=0.9,beta=0.02",

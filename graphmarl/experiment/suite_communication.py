@@ -159,7 +159,7 @@ HALLWAY = {
     **{name: f"{name}:{PATIENT}" for name in ("commnet", "g2anet", "tarmac")},
     "neurcomm": "neurcomm:rollout_length=16,minibatch_size=512,gamma=0.99,learning_rate=1e-3",
     "dgn": METHODS["dgn"],
-    "tarmac_qmix": "tarmac_qmix:gamma=0.9",
+    "tarmac_qmix": "tarmac_qmix:gamma=0.9,gradient_steps=8,learning_rate=1e-3",
     "ndq": "ndq:bits=3,gamma=0.9,beta=0.02",
     "vpp": f"vpp:{SLOW},gradient_steps=2,alpha=0.2,gamma=0.99",
     # A view has a single entry, whose likelihood weighs less than that of two.

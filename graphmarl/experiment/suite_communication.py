@@ -127,7 +127,8 @@ COMMUNICATION = {
 }
 # In Sensor and Grid agreement an agent must explore until the others have learned their parts.
 EXPLORING = "rollout_length=8,learning_rate=1e-3,entropy_coef=1,final_entropy_coef=0.01"
-BOLTZMANN = f"{OFF_POLICY},exploration=boltzmann,exploration_fraction=1"
+EXPLORE = "exploration=boltzmann,exploration_fraction=1"
+BOLTZMANN = f"{OFF_POLICY},{EXPLORE}"
 SLOW = "learning_rate=1e-3,batch_size=64,rollout_length=4,learning_starts=250"
 GRID = {
     **{name: f"{name}:{EXPLORING}" for name in ("commnet", "g2anet", "tarmac")},
@@ -148,7 +149,7 @@ RANDOM = GRID | {
 # An agent's share of the reward is up to 7 instead of 1.
 SENSOR = {name: each for name, each in GRID.items() if name != "ndq"} | {
     "neurcomm": f"neurcomm:{ONE_EPOCH},learning_rate=1e-3,entropy_coef=4",
-    "tarmac_qmix": f"tarmac_qmix:{SLOW},gradient_steps=4",
+    "tarmac_qmix": f"tarmac_qmix:{SLOW},gradient_steps=4,{EXPLORE}",
     # With the printed gradient IP stays at the best return without messages.
     **{name: f"{name}:{SLOW},gradient_steps=4,alpha=2,gradient=exact" for name in ("vpp", "ip")},
 }

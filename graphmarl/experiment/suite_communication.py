@@ -16,11 +16,9 @@ ON_POLICY = "rollout_length=16"
 OFF_POLICY = (
     "learning_rate=3e-3,batch_size=64,gradient_steps=2,rollout_length=4,learning_starts=250"
 )
+SLOW = "learning_rate=1e-3,batch_size=64,rollout_length=4,learning_starts=250"
 # The share of the reward of each of twelve agents is small beside the entropy bonus.
-ACTOR_CRITIC = (
-    "learning_rate=1e-3,batch_size=64,gradient_steps=2,rollout_length=4,learning_starts=250,"
-    "reward_scale=12,alpha=0.5"
-)
+ACTOR_CRITIC = f"{SLOW},gradient_steps=2,reward_scale=12,alpha=0.5"
 # A2C with a single epoch needs many optimiser steps in each trajectory.
 ONE_EPOCH = "rollout_length=8,minibatch_size=256"
 # The views have three entries, whose likelihood weighs less than a divergence of weight 1.
@@ -100,7 +98,7 @@ ONE_ROUND = controlled(named(*(name for name in METHODS if name not in TWO_ROUND
 TWO_HOPS = controlled(named(*TWO_ROUNDS))
 # Learning from steps drawn at random needs more updates where few of them are rewarded.
 MEMORY = named("neurcomm", "commnet", "vpp", "ip", "nvif_ppo") | {
-    "dgn": METHODS["dgn"].replace("gradient_steps=2", "gradient_steps=8")
+    "dgn": f"dgn:{SLOW},gradient_steps=8"
 }
 COMMUNICATION = {
     "relay-1-hop": relay("distance=1", controlled(METHODS)),
@@ -129,7 +127,6 @@ COMMUNICATION = {
 EXPLORING = "rollout_length=8,learning_rate=1e-3,entropy_coef=1,final_entropy_coef=0.01"
 EXPLORE = "exploration=boltzmann,exploration_fraction=1"
 BOLTZMANN = f"{OFF_POLICY},{EXPLORE}"
-SLOW = "learning_rate=1e-3,batch_size=64,rollout_length=4,learning_starts=250"
 GRID = {
     **{name: f"{name}:{EXPLORING}" for name in ("commnet", "g2anet", "tarmac")},
     "neurcomm": f"neurcomm:{ONE_EPOCH},learning_rate=1e-3",

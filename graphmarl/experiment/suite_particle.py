@@ -13,6 +13,7 @@ PARTICLE_OFF_POLICY = (
 PARTICLE_Q = f"{PARTICLE_OFF_POLICY},gamma=0.95"
 PARTICLE_SAC = f"{PARTICLE_OFF_POLICY},alpha=0.05"
 EXACT_QUIET = f"{PARTICLE_SAC},gradient=exact,state_messages=False"
+EXACT_MEAN = f"{PARTICLE_SAC},gradient=exact,state_aggregator=mean,own_state=True"
 # What the papers print: expectations of sampled actions, and attention without a scale.
 IP_FORM = f"{PARTICLE_SAC},expectation=sampled"
 VPP_FORM = f"{IP_FORM},scaled=False"
@@ -29,18 +30,24 @@ ONE_EPOCH = "gamma=0.95,rollout_length=10,minibatch_size=300"
 # Methods that learn from an agent's own reward get the difference reward, whose sum is no return
 # of the team; methods that learn a value of the team get the team reward. `paper` are the forms
 # of VPP and IP that are printed, where an agent also answers for the values of its neighbours and
-# states are passed between them; `exact` leaves out the former, and `quiet` the latter. In so few
-# steps the printed forms learn little.
+# the states of neighbours are summed; `exact` leaves out the former, `mean` averages the latter
+# beside the agent's own, and `quiet` leaves them out. In so few steps the printed forms learn
+# little.
+SHUFFLED = "knn:k=4,refresh=5,shuffle=true"
 NAVIGATION = {
     "vpp-paper": Setting(f"vpp:{VPP_FORM}", "difference"),
     "vpp-paper-mean": Setting(f"vpp:{VPP_FORM},state_aggregator=mean,own_state=True", "difference"),
     "vpp-paper-bethe": Setting(f"vpp:{IP_FORM},approximation=bethe", "difference"),
     "ip-paper": Setting(f"ip:{IP_FORM}", "difference"),
     "vpp-exact-quiet": Setting(f"vpp:{EXACT_QUIET}", "difference"),
+    "vpp-exact-mean": Setting(f"vpp:{EXACT_MEAN}", "difference"),
+    "vpp-exact-mean-none": Setting(f"vpp:{EXACT_MEAN}", "difference", "none"),
+    "vpp-exact-mean-shuffled": Setting(f"vpp:{EXACT_MEAN}", "difference", SHUFFLED),
     "vpp-bethe-exact-quiet": Setting(f"vpp:{EXACT_QUIET},approximation=bethe", "difference"),
     "ip-exact-quiet": Setting(f"ip:{EXACT_QUIET}", "difference"),
     "independent-sac": Setting(f"vpp:{EXACT_QUIET}", "difference", "none"),
     "dgn": Setting(f"dgn:{PARTICLE_Q}", "difference"),
+    "dgn-none": Setting(f"dgn:{PARTICLE_Q}", "difference", "none"),
     "pic": Setting(f"pic:{PARTICLE_OFF_POLICY}", "team"),
     "pic-released": Setting(f"pic:{RELEASED}", "team"),
     "maddpg": Setting(f"maddpg:{PARTICLE_OFF_POLICY}", "team"),

@@ -27,13 +27,15 @@ ON_POLICY = "gamma=0.95,rollout_length=25"
 # Actor-critic methods with a single epoch need many optimiser steps in each trajectory.
 ONE_EPOCH = "gamma=0.95,rollout_length=10,minibatch_size=300"
 
+# Random partners with the degrees of the nearest neighbours.
+SHUFFLED = "knn:k=4,refresh=5,shuffle=true"
+
 # Methods that learn from an agent's own reward get the difference reward, whose sum is no return
 # of the team; methods that learn a value of the team get the team reward. `paper` are the forms
 # of VPP and IP that are printed, where an agent also answers for the values of its neighbours and
 # the states of neighbours are summed; `exact` leaves out the former, `mean` averages the latter
 # beside the agent's own, and `quiet` leaves them out. In so few steps the printed forms learn
 # little.
-SHUFFLED = "knn:k=4,refresh=5,shuffle=true"
 NAVIGATION = {
     "vpp-paper": Setting(f"vpp:{VPP_FORM}", "difference"),
     "vpp-paper-mean": Setting(f"vpp:{VPP_FORM},state_aggregator=mean,own_state=True", "difference"),

@@ -60,14 +60,15 @@ and the delay of the messages (`best_return` of the environments, proved in thei
 On relay one of twelve agents (six where there is a delay of one step) sees a value of two, another
 one must choose it: with messages over enough hops the best return is 1, without it is 0.5. On
 shuffled edges the target is near the source by chance. On sensor messages are worth 15 instead of
-12.5. On hallway agents with a memory need no messages, as they can count steps; others reach 10
-with and 2.5 without. MFQ and IP are left out there: the best return with last actions as messages
-is not known, and the policies of IP are equal for two agents with an edge, since it sums over an
-agent and its neighbours alike. On the grid with a fixed boundary, whose first row sees a sign that
-all must follow, two rounds are worth 0 instead of -1.5, and one is worth nothing. On the grid with
+12.5; NDQ has the complete graph of its paper there, the others that of the nearest sensors. On
+hallway agents with a memory need no messages, as they can count steps; others reach 10 with and
+2.5 without. MFQ and IP are left out there: the best return with last actions as messages is not
+known, and the policies of IP are equal for two agents with an edge, since it sums over an agent
+and its neighbours alike. On the grid with a fixed boundary, whose first row sees a sign that all
+must follow, two rounds are worth 0 instead of -1.5, and one is worth nothing. On the grid with
 random couplings the best return is -3 without messages and -1.375 with enough of them to know all
-couplings; with one or two rounds it lies between. Where random edges would do as well, as in small
-graphs, there is no shuffled control.
+couplings; with one or two rounds it lies between. MFQ has no message there, as episodes have one
+step. Where random edges would do as well, as in small graphs, there is no shuffled control.
 """
 GATHER = """
 ## Gather

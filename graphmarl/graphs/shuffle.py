@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 from torch_geometric.data import Data
 
@@ -11,6 +13,8 @@ from graphmarl.graphs.agents import LiveAgents, canonical
 from graphmarl.graphs.base import GraphBuilder
 from graphmarl.graphs.wrappers import Wrapper
 
+DRAWN = 2**31
+"""Number of different random numbers by which edges are sorted."""
 ROUNDS = 20
 """Rounds of exchanges. Every edge takes part in each, and most edges of a sparse graph are changed
 by the first, so that little is left of the order of the edges."""
@@ -46,46 +50,81 @@ class ShuffleEdges(Wrapper):
         draws = torch.rand(
             ROUNDS, len(graph), generator=self._get_generator(), dtype=torch.float64
         ).to(graph.device)
-        for number, draw in enumerate(draws):
-            edge_index = exchanged(edge_index, graph, draw, 2 + number % 2, agents.num_nodes)
+        groups = [EdgeGroups.of(graph, size) for size in (2, 3)]
+        for number, order in enumerate(shuffled(graph, draws)):
+            edge_index = exchanged(edge_index[:, order], groups[number % 2], agents.num_nodes)
         return canonical(edge_index, agents.num_nodes)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.builder!r}, shuffle={self.shuffle})"
 
 
+def shuffled(
+    graph: Int[Tensor, " edge"], draws: Float[Tensor, "round edge"]
+) -> Int[Tensor, "round edge"]:
+    """Random orders of the edges, in which those of each graph stay together.
+
+    Args:
+        graph: graph of each edge, sorted.
+        draws: random numbers in [0, 1).
+    """
+    # Integers: a sum of graph and draw could be rounded up to the next graph.
+    return (graph * DRAWN + (draws * DRAWN).long()).argsort(stable=True)
+
+
+@dataclass(frozen=True)
+class EdgeGroups:
+    """Groups of as many neighbouring edges of the same graph, in any order of the edges.
+
+    Args:
+        follower: of each edge, the one whose receiver it gets: the next of its group, or the first
+            for the last; itself for edges that are left over.
+        group: number of its group; one after the last for edges that are left over.
+        count: number of groups.
+    """
+
+    follower: Int[Tensor, " edge"]
+    group: Int[Tensor, " edge"]
+    count: int
+
+    @classmethod
+    def of(cls, graph: Int[Tensor, " edge"], size: int) -> EdgeGroups:
+        """Groups of `size` edges each.
+
+        Args:
+            graph: graph of each edge, sorted.
+            size: edges of each group, 2 or more.
+        """
+        edges = torch.arange(len(graph), device=graph.device)
+        count = torch.bincount(graph)
+        place = edges - (count.cumsum(0) - count)[graph]
+        whole = place - place % size + size <= count[graph]
+        step = torch.where(place % size == size - 1, 1 - size, 1)
+        first = (count // size).cumsum(0) - count // size
+        total = int((count // size).sum())
+        group = torch.where(whole, first[graph] + place // size, total)
+        return cls(edges + step * whole, group, total)
+
+
 def exchanged(
-    edge_index: Int[Tensor, "2 edge"],
-    graph: Int[Tensor, " edge"],
-    draw: Tensor,
-    size: int,
-    num_nodes: int,
+    edge_index: Int[Tensor, "2 edge"], groups: EdgeGroups, num_nodes: int
 ) -> Int[Tensor, "2 edge"]:
-    """Edges after one exchange of receivers within random groups of edges of the same graph.
+    """Edges after an exchange of receivers in those groups where it makes a simple graph.
 
     Args:
         edge_index: senders and receivers, without self loops and duplicates.
-        graph: graph of each edge, sorted.
-        draw: random number of each edge, in [0, 1).
-        size: edges of each group, 2 or more; edges that are left over keep their receivers.
+        groups: the groups.
         num_nodes: number of rows.
     """
-    # Stable, so that the edges of each graph stay together.
-    order = draw.argsort()
-    order = order[graph[order].argsort(stable=True)]
-    count = torch.bincount(graph)
-    place = torch.arange(len(graph), device=graph.device) - (count.cumsum(0) - count)[graph]
-    last = place % size == size - 1
-    follower = torch.arange(len(graph), device=graph.device) + torch.where(last, 1 - size, 1)
-    whole = place - place % size + size <= count[graph]
-    sender, receiver = edge_index[:, order]
-    other = receiver[torch.where(whole, follower, 0)]
-    old = receiver * num_nodes + sender
-    new = torch.where(whole, other * num_nodes + sender, old)
+    sender, receiver = edge_index
+    other = receiver[groups.follower]
     # An edge that is proposed twice, or is there before the exchange, would be a duplicate.
-    _, which, times = torch.unique(new, return_inverse=True, return_counts=True)
-    good = whole & (sender != other) & (times[which] == 1) & ~torch.isin(new, old)
-    group = (count // size).cumsum(0) - count // size
-    group = torch.where(whole, group[graph] + place // size, 0)
-    accepted = torch.bincount(group[good], minlength=len(graph))[group] == size
-    return torch.stack([sender, torch.where(whole & accepted, other, receiver)])
+    keys, order = torch.cat([receiver * num_nodes + sender, other * num_nodes + sender]).sort()
+    same = torch.zeros(len(keys) + 1, dtype=torch.bool, device=keys.device)
+    same[1:-1] = keys[1:] == keys[:-1]
+    repeated = torch.empty_like(same[1:])
+    repeated[order] = same[1:] | same[:-1]
+    bad = repeated[len(sender) :] | (sender == other)
+    spoiled = torch.zeros(groups.count + 1, dtype=torch.bool, device=keys.device)
+    spoiled[groups.group[bad]] = True
+    return torch.stack([sender, torch.where(spoiled[groups.group], receiver, other)])

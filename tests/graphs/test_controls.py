@@ -19,7 +19,7 @@ from graphmarl.graphs import (
     ShuffleEdges,
     make_graph,
 )
-from graphmarl.graphs.shuffle import exchanged
+from graphmarl.graphs.shuffle import EdgeGroups, exchanged, shuffled
 
 
 def degrees(edge_index: torch.Tensor, rows: int) -> list[list[int]]:
@@ -84,21 +84,34 @@ def test_a_graph_whose_degrees_allow_no_other_is_unchanged():
         assert brute.edges(ShuffleEdges(builder)(agents)) == brute.edges(builder(agents))
 
 
+def exchanged_pairs(edges, draw, num_nodes):
+    graph = torch.zeros(edges.shape[1], dtype=torch.long)
+    (order,) = shuffled(graph, torch.tensor([draw]))
+    return exchanged(edges[:, order], EdgeGroups.of(graph, 2), num_nodes)
+
+
+def test_edges_of_a_graph_stay_together_in_the_order_of_their_draws():
+    graph = torch.tensor([0, 0, 0, 2, 2])
+    draws = torch.tensor([[0.9, 0.1, 0.5, 1 - 2**-52, 0.0], [0.0, 0.2, 0.1, 0.4, 0.5]]).double()
+    assert shuffled(graph, draws).tolist() == [[1, 2, 0, 4, 3], [0, 2, 1, 3, 4]]
+    groups = EdgeGroups.of(torch.tensor([0, 0, 0, 2, 2, 2, 2]), 3)
+    assert groups.follower.tolist() == [1, 2, 0, 4, 5, 3, 6]
+    assert (groups.group.tolist(), groups.count) == ([0, 0, 0, 1, 1, 1, 2], 2)
+
+
 def test_edges_left_over_and_refused_exchanges_keep_their_receivers():
     # In order of the draws: 0->1 and 2->3 exchange, 4->5 and 5->4 would be self loops, 6->7 is
     # left over.
     edges = torch.tensor([[0, 2, 5, 4, 6], [1, 3, 4, 5, 7]])
-    draw = torch.tensor([0.1, 0.2, 0.4, 0.3, 0.5])
-    found = exchanged(edges, torch.zeros(5, dtype=torch.long), draw, 2, 8)
+    found = exchanged_pairs(edges, [0.1, 0.2, 0.4, 0.3, 0.5], 8)
     assert found.tolist() == [[0, 2, 4, 5, 6], [3, 1, 5, 4, 7]]
     # 0->1 and 2->3 would give 0->3, which is there.
     edges = torch.tensor([[0, 0, 2], [1, 3, 3]])
-    draw = torch.tensor([0.1, 0.9, 0.2])
-    found = exchanged(edges, torch.zeros(3, dtype=torch.long), draw, 2, 4)
+    found = exchanged_pairs(edges, [0.1, 0.9, 0.2], 4)
     assert {*zip(*found.tolist(), strict=True)} == {(0, 1), (0, 3), (2, 3)}
     # 0->1 and 2->5, and 0->3 and 4->5, would both give 0->5.
-    edges, draw = torch.tensor([[0, 2, 0, 4], [1, 5, 3, 5]]), torch.tensor([0.1, 0.2, 0.3, 0.4])
-    assert torch.equal(exchanged(edges, torch.zeros(4, dtype=torch.long), draw, 2, 6), edges)
+    edges = torch.tensor([[0, 2, 0, 4], [1, 5, 3, 5]])
+    assert torch.equal(exchanged_pairs(edges, [0.1, 0.2, 0.3, 0.4], 6), edges)
 
 
 def test_an_exchange_may_be_turned_off():

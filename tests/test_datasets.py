@@ -139,7 +139,7 @@ def test_ndq_messages_have_as_many_bits_for_each_other_agent():
 
 def test_rows_measured_before_a_change_are_there_and_starred():
     named = {
-        (name, row.get("row") or row.get("run") or row.get("name"), row["commit"])
+        (name, row.get("row"), row["commit"])
         for name in TABLES
         for row in rows(name)
         if "commit" in row and name != "measured_before.csv"

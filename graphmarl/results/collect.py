@@ -12,7 +12,7 @@ from graphmarl.results.tables import read_rows, write_rows
 from graphmarl.results.transfer import read_transfer
 
 RUN = ("task", "row", "seed")
-EVALUATION = ("name", "seed", "env_steps", "policy", "return", "steps", "half_width", "hours")
+EVALUATION = ("env_steps", "policy", "return", "steps", "half_width", "hours")
 TRAFFIC_METRICS = ("average_travel_time", "queue", "throughput")
 TRAIN_METRICS = ("arrived", "deadlocked")
 COMBAT_METRICS = ("win", "return", "dead_allies")
@@ -115,14 +115,13 @@ def collect_magent(runs: Path, commit: str, folder: Path) -> None:
     rows = []
     for path in sorted(runs.glob("gather-*/*/evaluation.csv")):
         run, env = identify(path), Run(path.parent).config()["env"]
-        name = {"name": f"{run['row']}-{run['task'].removeprefix('gather-')}"}
         where = {name: str(env[name]) for name in ("map", "size", "view_radius")}
         where["commit"] = commit
         rows += [
-            {column: row[column] for column in EVALUATION} | name | where for row in read_rows(path)
+            run | {column: row[column] for column in EVALUATION} | where for row in read_rows(path)
         ]
     if rows:
-        merge_rows(folder / "measured_gather.csv", rows, ("name", "seed"))
+        merge_rows(folder / "measured_gather.csv", rows, RUN)
     collect_transfer(runs, commit, folder / TRANSFER, "gather-*")
     metrics = {"return": ("team_return", "return")}
     for task in SHORT_TASKS:
@@ -157,10 +156,9 @@ def collect_didactic(runs: Path, commit: str, folder: Path) -> None:
         found = identify(path)
         minutes = 60 * float(read_rows(path.parent / "evaluation.csv")[0]["hours"])
         steps = str(Run(path.parent).config()["steps"])
-        run = {"run": f"{found['task']}-{found['row']}", "seed": found["seed"]}
-        run |= {"env_steps": steps, "minutes": f"{minutes:.2f}", "commit": commit}
-        rows += [run | row for row in read_rows(path)]
-    merge_rows(folder / "measured_didactic.csv", rows, ("run", "seed"))
+        found |= {"env_steps": steps, "minutes": f"{minutes:.2f}", "commit": commit}
+        rows += [found | row for row in read_rows(path)]
+    merge_rows(folder / "measured_didactic.csv", rows, RUN)
 
 
 def collect_particle(runs: Path, commit: str, folder: Path) -> None:

@@ -93,25 +93,24 @@ def gather_table(folder: Path) -> list[str]:
         for row in read_rows(folder / "nvif_table2.csv")
     }
     rows = read_rows(folder / "measured_gather.csv")
-    order = sorted(rows, key=lambda row: (row["map"], int(row["size"]), row["name"]))
+    order = sorted(rows, key=lambda row: (row["map"], int(row["size"]), row["task"], row["row"]))
     cells = []
-    for name, row in {row["name"]: row for row in order}.items():
-        of = {
-            each: [r for r in rows if (r["name"], r["policy"]) == (name, each)] for each in POLICIES
-        }
-        plain = row["view_radius"] == "7" and name.count("-") == 2
-        method = GATHER_METHODS[name.split("-")[0]]
-        known = paper.get((method, row["map"], row["size"]), "") if plain else ""
+    for (task, name), row in {(row["task"], row["row"]): row for row in order}.items():
+        here = [r for r in rows if (r["task"], r["row"]) == (task, name)]
+        of = {each: [r for r in here if r["policy"] == each] for each in POLICIES}
+        plain = row["view_radius"] == "7" and name in GATHER_METHODS
+        known = (GATHER_METHODS[name], row["map"], row["size"]) if plain else None
         numbers = [
             " / ".join(
-                str(confidence_interval(_column(each, name))) for name in ("return", "steps")
+                str(confidence_interval(_column(each, column))) for column in ("return", "steps")
             )
             for each in of.values()
         ]
         steps = f"{max(int(each['env_steps']) for each in of['greedy']):,}"
         title = marked(folder / "measured_gather.csv", name, row["commit"])
-        cells.append([title, str(len(of["greedy"])), steps, *numbers, known])
-    return markdown(["run", "seeds", "env steps", *POLICIES, "paper"], cells)
+        line = [title, task.removeprefix("gather-"), str(len(of["greedy"])), steps, *numbers]
+        cells.append([*line, paper.get(known, "") if known else ""])
+    return markdown(["row", "map", "seeds", "env steps", *POLICIES, "paper"], cells)
 
 
 def transfer_lines(folder: Path) -> list[str]:
@@ -134,18 +133,18 @@ def transfer_lines(folder: Path) -> list[str]:
 
 def didactic_table(folder: Path) -> list[str]:
     """Return of didactic runs over seeds, without and with message cuts."""
-    runs: dict[str, dict[str, list[dict[str, str]]]] = {}
+    runs: dict[tuple[str, str], dict[str, list[dict[str, str]]]] = {}
     for row in read_rows(folder / "measured_didactic.csv"):
-        runs.setdefault(row["run"], {}).setdefault(row["cut"], []).append(row)
-    head = ["run", "seeds", "env steps", "minutes", "return", "worst seed"]
+        runs.setdefault((row["task"], row["row"]), {}).setdefault(row["cut"], []).append(row)
+    head = ["task", "row", "seeds", "env steps", "minutes", "return", "worst seed"]
     head += [f"{cut.removeprefix('rank=')} %" for cut in RANKS]
     head += ["80 % within graph (bits)", "importance under 2 (bits)"]
     cells = []
-    for run, cuts in sorted(runs.items()):
+    for (task, name), cuts in sorted(runs.items()):
         rows = cuts["none"]
         returns = _column(rows, "return")
-        title = marked(folder / "measured_didactic.csv", run, rows[0]["commit"])
-        line = [title, str(len(rows)), f"{int(rows[0]['env_steps']):,}"]
+        title = marked(folder / "measured_didactic.csv", name, rows[0]["commit"])
+        line = [task, title, str(len(rows)), f"{int(rows[0]['env_steps']):,}"]
         line += [f"{fmean(_column(rows, 'minutes')):.1f}", str(confidence_interval(returns))]
         line.append(f"{min(returns):.2f}")
         line += [f"{fmean(_column(cuts[c], 'return')):.2f}" if c in cuts else "" for c in RANKS]

@@ -70,4 +70,4 @@ def drop_remeasured(folder: Path) -> int:
 
 def _key(row: Mapping[str, str]) -> tuple[str, str, str]:
     """Task, name of the row and commit, of whatever table."""
-    return row.get("task", ""), row.get("row") or row.get("run") or row["name"], row["commit"]
+    return row["task"], row["row"], row["commit"]

@@ -170,4 +170,5 @@ def test_a_script_trains_what_is_named_with_the_options_that_change_it(tmp_path,
     assert "greedy" in capsys.readouterr().out
     collect_didactic(tmp_path, "abc", tmp_path)
     (row,) = read_rows(tmp_path / "measured_didactic.csv")
-    assert row["run"] == f"sensor-{name.removesuffix('-seed3')}" and row["env_steps"] == "600"
+    assert (row["task"], row["row"]) == ("sensor", name.removesuffix("-seed3"))
+    assert row["env_steps"] == "600"

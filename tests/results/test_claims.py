@@ -137,13 +137,17 @@ def write(path, rows):
 
 
 def test_tables_of_all_forms_are_one_list(tmp_path):
-    gather = {"name": "nvif_ppo-alpha=0-random-24-view2", "seed": 3, "env_steps": 7}
+    gather = {"task": "gather-random-24-view2", "row": "nvif_ppo-alpha=0", "seed": 3}
+    gather["env_steps"] = 7
     gather |= {"policy": "greedy", "return": 1.5, "steps": 9, "half_width": 0, "hours": 1}
     gather |= {"map": "random", "size": 24, "view_radius": 2, "commit": "c"}
     write(tmp_path / "measured_gather.csv", [gather])
-    didactic = {"run": "hallway-4x4-ndq-bits=3", "seed": 1, "env_steps": 5, "minutes": 1}
-    didactic |= {"commit": "c", "cut": "rank=80", "return": 2.5, "win": ""}
-    write(tmp_path / "measured_didactic.csv", [didactic, {**didactic, "run": "sensor-ndq-none"}])
+    didactic = {"task": "hallway-4x4", "row": "ndq-bits=3", "seed": 1, "env_steps": 5}
+    didactic |= {"minutes": 1, "commit": "c", "cut": "rank=80", "return": 2.5, "win": ""}
+    write(
+        tmp_path / "measured_didactic.csv",
+        [didactic, {**didactic, "task": "sensor", "row": "ndq-none"}],
+    )
     (found,) = measured(tmp_path, "magent")
     assert found[:6] == ("gather-random-24-view2", "nvif_ppo-alpha=0", 3, "greedy", WHOLE, 7)
     hallway, sensor = measured(tmp_path, "didactic")

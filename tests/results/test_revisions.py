@@ -11,13 +11,13 @@ navigation,dgn,1,old,2
 navigation,pic,0,old,3
 push,dgn,0,old,4
 """
-GATHER = """name,seed,commit,return
-dgn-normal-24,0,old,5
+GATHER = """task,row,seed,commit,return
+gather-normal-24,dgn,0,old,5
 """
 CHANGED = """table,row,commit,change
 measured_mpe.csv,dgn,old,eps
 measured_mpe.csv,pic,old,eps
-measured_gather.csv,dgn-normal-24,old,eps
+measured_gather.csv,dgn,old,eps
 """
 
 
@@ -41,7 +41,7 @@ def test_only_old_results_of_a_row_with_newer_ones_are_dropped(folder):
 
 
 def test_a_change_that_is_in_no_result_any_more_is_not_listed(folder):
-    for name, old in (("mpe", "push,dgn,0,old"), ("gather", "dgn-normal-24,0,old")):
+    for name, old in (("mpe", "push,dgn,0,old"), ("gather", "dgn,0,old")):
         path = folder / f"measured_{name}.csv"
         path.write_text(path.read_text().replace(old, old.replace("old", "new")))
     assert drop_remeasured(folder) == 1

@@ -20,6 +20,7 @@ from graphmarl.methods import find_method
 from graphmarl.resolver import options_of
 from graphmarl.results.cells import CellResult, seed_of
 from graphmarl.results.run import Run
+from graphmarl.results.transfer import typed_word
 
 FINDERS = {"method": find_method, "env": find_env, "graph": find_graph}
 FOLDER = "again"
@@ -57,9 +58,7 @@ def word_of(value: Any) -> str:
     Args:
         value: a plain value.
     """
-    if value is None or isinstance(value, bool):
-        return str(value).lower()
-    return json.dumps(value) if isinstance(value, (list, tuple, dict)) else str(value)
+    return json.dumps(value) if isinstance(value, (list, tuple, dict)) else typed_word(value)
 
 
 def repeating(cells: Sequence[CellResult]) -> list[str]:

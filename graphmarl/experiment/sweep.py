@@ -17,6 +17,7 @@ from graphmarl.experiment.config import Config, Named
 from graphmarl.experiment.presets import with_preset
 from graphmarl.methods import find_method
 from graphmarl.resolver import joined, split_name
+from graphmarl.results.transfer import typed_word
 
 PARTS = ("method", "env", "graph")
 READABLE = 40
@@ -160,7 +161,7 @@ def combined(
         texts[part] = written(name, options | extra)
     labels = [str(text) for text in (typed[0], typed[2])]
     parts = [text if len(text) <= READABLE else text.split(":")[0] for text in labels]
-    words = [*parts, *(f"{key}={_word(value)}" for key, value in choice.items())]
+    words = [*parts, *(f"{key}={typed_word(value)}" for key, value in choice.items())]
     return Cell("-".join(re.sub(r"[^\w.=+-]", "_", word) for word in words), **texts)
 
 
@@ -177,14 +178,12 @@ def written(name: str, options: Mapping[str, Any]) -> str:
     Raises:
         ValueError: an option that cannot be written so.
     """
-    text = ",".join(f"{key}={_word(value)}" for key, value in options.items())
+    text = ",".join(f"{key}={typed_word(value)}" for key, value in options.items())
     text = f"{name}:{text}" if text else name
     with suppress(ValueError):
-        if split_name(text, name) == (name, {key: _word(value) for key, value in options.items()}):
+        if split_name(text, name) == (
+            name,
+            {key: typed_word(value) for key, value in options.items()},
+        ):
             return text
     raise ValueError(f"the options of {name!r} cannot be written as one word: {options}")
-
-
-def _word(value: Any) -> str:
-    """A value as it is typed on the command line."""
-    return str(value).lower() if value is None or type(value) is bool else str(value)

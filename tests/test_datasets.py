@@ -11,6 +11,7 @@ import pytest
 
 from graphmarl.envs.magent import maps
 from graphmarl.experiment.suite_communication import COMMUNICATION, best_return
+from graphmarl.results.claims_page import missed
 from graphmarl.results.collect import COMMUNICATION_TASKS
 from graphmarl.results.page import results_page
 
@@ -90,6 +91,11 @@ def test_best_returns_of_the_tasks_are_those_of_the_law():
 def test_runs_of_all_tasks_with_known_best_returns_are_collected():
     for task in COMMUNICATION:
         assert sum(fnmatch(task, pattern) for pattern in COMMUNICATION_TASKS) == 1
+
+
+def test_every_row_that_misses_its_best_return_is_explained_and_no_other():
+    listed = {(row["task"], row["row"]) for row in rows("missed_communication.csv")}
+    assert listed == set(missed(DATASETS))
 
 
 def test_nvif_table_one_is_what_our_maps_hold():

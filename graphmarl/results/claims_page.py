@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -18,8 +17,12 @@ from graphmarl.results.claims import (
 from graphmarl.results.markdown import markdown
 from graphmarl.results.measured import Result, measured
 from graphmarl.results.stats import iqm_over_seeds
+from graphmarl.results.tables import read_rows
 
 GRAPHS = ("links", "none", "shuffled")
+BEST, MISSED = "best_communication.csv", "missed_communication.csv"
+CONVERGED = 0.02
+"""Share of its best return, or of 1, that a row may miss."""
 CONTROL = "no-graph control"
 """Source of the claims that a method is better on its graph than without edges."""
 
@@ -91,8 +94,7 @@ def communication_lines(folder: Path) -> list[str]:
     Args:
         folder: holds `measured_communication.csv` and `best_communication.csv`.
     """
-    with open(folder / "best_communication.csv", newline="") as file:
-        best = {(row["task"], row["row"]): row["best"] for row in csv.DictReader(file)}
+    best = {(row["task"], row["row"]): row["best"] for row in read_rows(folder / BEST)}
     results = [each for each in measured(folder, "communication") if each.policy == "greedy"]
     lines = []
     for task in dict.fromkeys(each.task for each in results):
@@ -108,6 +110,42 @@ def communication_lines(folder: Path) -> list[str]:
     return lines
 
 
+def missed(folder: Path) -> dict[tuple[str, str], Estimate]:
+    """What rows on their graph and without edges reach, where it is less than their best return.
+
+    Args:
+        folder: as for `communication_lines`.
+
+    Returns:
+        estimates by task and row.
+    """
+    best = {(r["task"], r["row"]): float(r["best"]) for r in read_rows(folder / BEST)}
+    found: dict[tuple[str, str], list[Result]] = {}
+    for each in measured(folder, "communication"):
+        if each.policy == "greedy" and (each.task, each.row) in best:
+            found.setdefault((each.task, each.row), []).append(each)
+    reached = {key: _estimated(results) for key, results in found.items()}
+    return {
+        key: each
+        for key, each in reached.items()
+        if best[key] - each.value > CONVERGED * max(1, abs(best[key]))
+    }
+
+
+def missed_lines(folder: Path) -> list[str]:
+    """A table of the rows that miss their best return, with the causes.
+
+    Args:
+        folder: as for `communication_lines`, with `missed_communication.csv`.
+    """
+    best = {(r["task"], r["row"]): r["best"] for r in read_rows(folder / BEST)}
+    causes = {(r["task"], r["row"]): r["cause"] for r in read_rows(folder / MISSED)}
+    rows = [
+        [*key, best[key], str(each), causes.get(key, "")] for key, each in missed(folder).items()
+    ]
+    return markdown(["task", "row", "best", "reached", "cause"], rows)
+
+
 def _of(result: Result) -> tuple[str, str]:
     """Method and graph of a row, which is called METHOD, METHOD-none or METHOD-shuffled."""
     name, _, graph = result.row.rpartition("-")
@@ -115,7 +153,10 @@ def _of(result: Result) -> tuple[str, str]:
 
 
 def _cell(results: Sequence[Result], name: str, graph: str) -> str:
-    values = tuple(sorted(r.metrics["return"] for r in results if _of(r) == (name, graph)))
-    if not values:
-        return ""
-    return str(Estimate(*iqm_over_seeds(values), len(values), 0, ()))
+    found = [each for each in results if _of(each) == (name, graph)]
+    return str(_estimated(found)) if found else ""
+
+
+def _estimated(results: Sequence[Result]) -> Estimate:
+    values = tuple(sorted(each.metrics["return"] for each in results))
+    return Estimate(*iqm_over_seeds(values), len(values), 0, ())

@@ -12,7 +12,7 @@ from graphmarl.envs.traffic.tasks import TASKS as TRAFFIC_TASKS
 from graphmarl.experiment.suite_communication import COMMUNICATION
 from graphmarl.experiment.suite_didactic import DIDACTIC, DIDACTIC_CUTS
 from graphmarl.experiment.suite_magent import MAGENT
-from graphmarl.experiment.suite_particle import PARTICLE
+from graphmarl.experiment.suite_particle import MEAN_STATES, PARTICLE
 from graphmarl.experiment.suite_types import Benchmark, Family, Setting
 
 # Every family has one setting for all off-policy methods and one for all on-policy methods; none
@@ -24,6 +24,7 @@ TRAFFIC_OFF_POLICY = (
 TRAFFIC_SAC = f"{TRAFFIC_OFF_POLICY},alpha=0.05"
 TRAFFIC_VPP = f"{TRAFFIC_SAC},expectation=sampled,scaled=False"
 TRAFFIC_EXACT = f"{TRAFFIC_SAC},gradient=exact"
+TRAFFIC_MEAN = f"{TRAFFIC_EXACT},{MEAN_STATES}"
 # Actor-critic methods with a single epoch need many optimiser steps in each trajectory.
 TRAFFIC_ONE_EPOCH = "gamma=0.95,rollout_length=8,minibatch_size=128"
 TRAFFIC_Q = f"{TRAFFIC_OFF_POLICY},gamma=0.95"
@@ -36,20 +37,14 @@ TRAFFIC_LARGE = (
 SIGNALS = {
     "vpp-paper": Setting(f"vpp:{TRAFFIC_VPP}", graph="links"),
     "vpp-paper-complete": Setting(f"vpp:{TRAFFIC_VPP}", graph="complete"),
-    "vpp-paper-mean": Setting(
-        f"vpp:{TRAFFIC_VPP},state_aggregator=mean,own_state=True", graph="links"
-    ),
+    "vpp-paper-mean": Setting(f"vpp:{TRAFFIC_VPP},{MEAN_STATES}", graph="links"),
     "ip-paper": Setting(f"ip:{TRAFFIC_SAC},expectation=sampled", graph="links"),
     "vpp-exact": Setting(f"vpp:{TRAFFIC_EXACT}", graph="links"),
     "vpp-exact-complete": Setting(f"vpp:{TRAFFIC_EXACT}", graph="complete"),
     "vpp-exact-knn": Setting(f"vpp:{TRAFFIC_EXACT}", graph="knn:k=4"),
     "vpp-exact-shuffled": Setting(f"vpp:{TRAFFIC_EXACT}", graph="links:shuffle=true"),
-    "vpp-exact-mean": Setting(
-        f"vpp:{TRAFFIC_EXACT},state_aggregator=mean,own_state=True", graph="links"
-    ),
-    "vpp-exact-mean-complete": Setting(
-        f"vpp:{TRAFFIC_EXACT},state_aggregator=mean,own_state=True", graph="complete"
-    ),
+    "vpp-exact-mean": Setting(f"vpp:{TRAFFIC_MEAN}", graph="links"),
+    "vpp-exact-mean-complete": Setting(f"vpp:{TRAFFIC_MEAN}", graph="complete"),
     "vpp-bethe-exact": Setting(f"vpp:{TRAFFIC_EXACT},approximation=bethe", graph="links"),
     "vpp-exact-quiet": Setting(f"vpp:{TRAFFIC_EXACT},state_messages=False", graph="links"),
     "ip-exact": Setting(f"ip:{TRAFFIC_EXACT}", graph="links"),

@@ -13,7 +13,9 @@ PARTICLE_OFF_POLICY = (
 PARTICLE_Q = f"{PARTICLE_OFF_POLICY},gamma=0.95"
 PARTICLE_SAC = f"{PARTICLE_OFF_POLICY},alpha=0.05"
 EXACT_QUIET = f"{PARTICLE_SAC},gradient=exact,state_messages=False"
-EXACT_MEAN = f"{PARTICLE_SAC},gradient=exact,state_aggregator=mean,own_state=True"
+# An average of the states of neighbours does not grow with their number.
+MEAN_STATES = "state_aggregator=mean,own_state=True"
+EXACT_MEAN = f"{PARTICLE_SAC},gradient=exact,{MEAN_STATES}"
 # What the papers print: expectations of sampled actions, and attention without a scale.
 IP_FORM = f"{PARTICLE_SAC},expectation=sampled"
 VPP_FORM = f"{IP_FORM},scaled=False"
@@ -38,7 +40,7 @@ SHUFFLED = "knn:k=4,refresh=5,shuffle=true"
 # little.
 NAVIGATION = {
     "vpp-paper": Setting(f"vpp:{VPP_FORM}", "difference"),
-    "vpp-paper-mean": Setting(f"vpp:{VPP_FORM},state_aggregator=mean,own_state=True", "difference"),
+    "vpp-paper-mean": Setting(f"vpp:{VPP_FORM},{MEAN_STATES}", "difference"),
     "vpp-paper-bethe": Setting(f"vpp:{IP_FORM},approximation=bethe", "difference"),
     "ip-paper": Setting(f"ip:{IP_FORM}", "difference"),
     "vpp-exact-quiet": Setting(f"vpp:{EXACT_QUIET}", "difference"),

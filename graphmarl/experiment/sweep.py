@@ -178,12 +178,10 @@ def written(name: str, options: Mapping[str, Any]) -> str:
     Raises:
         ValueError: an option that cannot be written so.
     """
-    text = ",".join(f"{key}={typed_word(value)}" for key, value in options.items())
+    words = {key: typed_word(value) for key, value in options.items()}
+    text = ",".join(f"{key}={word}" for key, word in words.items())
     text = f"{name}:{text}" if text else name
     with suppress(ValueError):
-        if split_name(text, name) == (
-            name,
-            {key: typed_word(value) for key, value in options.items()},
-        ):
+        if split_name(text, name) == (name, words):
             return text
     raise ValueError(f"the options of {name!r} cannot be written as one word: {options}")

@@ -132,6 +132,16 @@ def missed(folder: Path) -> dict[tuple[str, str], Estimate]:
     }
 
 
+def missed_causes(folder: Path) -> dict[tuple[str, str], str]:
+    """Why rows miss their best return, by task and row.
+
+    Args:
+        folder: holds `missed_communication.csv`.
+    """
+    causes = read_rows(folder / MISSED)
+    return {(each["task"], row): each["cause"] for each in causes for row in each["rows"].split()}
+
+
 def missed_lines(folder: Path) -> list[str]:
     """A table of the rows that miss their best return, with the causes.
 
@@ -139,7 +149,7 @@ def missed_lines(folder: Path) -> list[str]:
         folder: as for `communication_lines`, with `missed_communication.csv`.
     """
     best = {(r["task"], r["row"]): r["best"] for r in read_rows(folder / BEST)}
-    causes = {(r["task"], r["row"]): r["cause"] for r in read_rows(folder / MISSED)}
+    causes = missed_causes(folder)
     rows = [
         [*key, best[key], str(each), causes.get(key, "")] for key, each in missed(folder).items()
     ]

@@ -114,8 +114,9 @@ def gather_table(folder: Path) -> list[str]:
 
 
 def transfer_lines(folder: Path) -> list[str]:
-    """Returns on Gather of policies, by the map of training, on all maps; seeds in brackets."""
+    """Returns on all maps of Gather of the policies of each map; none if there is no table."""
     rows = read_rows(folder / TRANSFER) if (folder / TRANSFER).exists() else []
+    rows = [row for row in rows if row["changed"] == "map,size"]
     maps = sorted({row["value"] for row in rows}, key=lambda value: value.split(",")[::-1])
     found: dict[tuple[str, str], dict[str, list[dict[str, str]]]] = {}
     for row in rows:

@@ -105,7 +105,8 @@ CONTINUOUS = {
 
 
 def _navigation(graph: str | None = None, rounds: int = 2) -> Setting:
-    return Setting(f"vpp:{VPP_FORM},rounds={rounds}", "difference", graph)
+    """The form of VPP that learns most of navigation in so few steps."""
+    return Setting(f"vpp:{EXACT_MEAN},rounds={rounds}", "difference", graph)
 
 
 ROUNDS = {f"rounds-{rounds}": _navigation(rounds=rounds) for rounds in (1, 2, 3)}

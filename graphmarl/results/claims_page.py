@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
+
 from graphmarl.results.claims import (
     Claim,
     Estimate,
@@ -16,7 +18,7 @@ from graphmarl.results.claims import (
 )
 from graphmarl.results.markdown import markdown
 from graphmarl.results.measured import Result, measured
-from graphmarl.results.stats import iqm_over_seeds
+from graphmarl.results.stats import interquartile_mean, iqm_over_seeds
 from graphmarl.results.tables import read_rows
 
 GRAPHS = ("links", "none", "shuffled")
@@ -124,11 +126,10 @@ def missed(folder: Path) -> dict[tuple[str, str], Estimate]:
     for each in measured(folder, "communication"):
         if each.policy == "greedy" and (each.task, each.row) in best:
             found.setdefault((each.task, each.row), []).append(each)
-    reached = {key: _estimated(results) for key, results in found.items()}
     return {
-        key: each
-        for key, each in reached.items()
-        if best[key] - each.value > CONVERGED * max(1, abs(best[key]))
+        key: _estimated(results)
+        for key, results in found.items()
+        if best[key] - interquartile_mean(_returns(results)) > CONVERGED * max(1, abs(best[key]))
     }
 
 
@@ -168,5 +169,9 @@ def _cell(results: Sequence[Result], name: str, graph: str) -> str:
 
 
 def _estimated(results: Sequence[Result]) -> Estimate:
-    values = tuple(sorted(each.metrics["return"] for each in results))
+    values = tuple(sorted(_returns(results)))
     return Estimate(*iqm_over_seeds(values), len(values), 0, ())
+
+
+def _returns(results: Sequence[Result]) -> np.ndarray:
+    return np.array([each.metrics["return"] for each in results])

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
-from scipy.stats import trim_mean
 
 from graphmarl.results.cells import CellResult
 from graphmarl.results.curves import Curve, Source, curve_of, curve_source
+from graphmarl.results.stats import interquartile_mean
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,7 @@ class Comparison:
         """The algorithm with the highest interquartile mean; None if nothing was evaluated."""
         if not self.scores:
             return None
-        middle = {name: trim_mean(each.ravel(), 0.25) for name, each in self.scores.items()}
+        middle = {name: interquartile_mean(each.ravel()) for name, each in self.scores.items()}
         return max(middle, key=lambda name: middle[name])
 
     @cached_property

@@ -4,6 +4,8 @@ from itertools import product
 
 import numpy as np
 import pytest
+from rliable.metrics import aggregate_iqm
+from scipy.stats import trim_mean
 
 from graphmarl.results.stats import (
     confidence_interval,
@@ -11,6 +13,7 @@ from graphmarl.results.stats import (
     estimates,
     few_seeds,
     improvement,
+    interquartile_mean,
     iqm_over_seeds,
     profiles,
 )
@@ -44,6 +47,14 @@ def test_three_seeds_have_no_quarter_to_cut():
     assert row["iqm"] == row["mean"] == pytest.approx(20 / 3)
     # Student's t gives 6.67 +- 14.3; no resample of these runs is below 0 or above 10.
     assert 0 <= row["mean_low"] <= row["mean_high"] <= 10
+
+
+def test_the_interquartile_mean_is_that_of_rliable():
+    scores = np.random.default_rng(0).normal(size=(12, 3, 4))
+    for count, runs in ((1, 1), (2, 3), (3, 5), (4, 2), (5, 12)):
+        part = scores[:runs, :, :count]
+        assert interquartile_mean(part.ravel()) == aggregate_iqm(part)
+        assert (interquartile_mean(part) == trim_mean(part, 0.25, axis=0)).all()
 
 
 def test_the_interval_is_that_of_all_resamples_of_the_runs():
@@ -135,3 +146,7 @@ def test_the_interquartile_mean_alone_is_that_of_all_aggregates():
     values = (8.0, 1.0, 100.0, 3.0, 2.0, 4.0, 6.0, 7.0)
     row = estimates({"a": column(*values)}).loc["a"]
     assert iqm_over_seeds(values) == (row["iqm"], row["iqm_low"], row["iqm_high"])
+    equal = estimates({"a": column(0.3, 0.3, 0.3)}).loc["a"]
+    assert iqm_over_seeds((0.3,) * 3) == pytest.approx(
+        (equal["iqm"], equal["iqm_low"], equal["iqm_high"])
+    )

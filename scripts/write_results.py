@@ -10,7 +10,7 @@ import csv
 from pathlib import Path
 
 from graphmarl.experiment.suite_communication import COMMUNICATION, best_return
-from graphmarl.results.collect import COLLECTORS
+from graphmarl.results.collect import COLLECTORS, collect_trials
 from graphmarl.results.page import results_page
 from graphmarl.results.revisions import drop_remeasured
 
@@ -30,6 +30,7 @@ def main() -> None:
         if not given.commit:
             parser.error("--commit is needed to say what made the runs")
         COLLECTORS[given.collect](given.runs, given.commit, FOLDER)
+        collect_trials(given.runs, given.commit, FOLDER)
         dropped = drop_remeasured(FOLDER)
         if dropped:
             print(f"{dropped} results from before a change of their method were replaced")

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
+from graphmarl.resolver import split_name
+
 
 class Setting(NamedTuple):
     """One row of a table of results.
@@ -19,6 +21,22 @@ class Setting(NamedTuple):
     method: str
     reward: str = ""
     graph: str | None = None
+
+
+def tuned(settings: Mapping[str, Setting], options: Mapping[str, str]) -> dict[str, Setting]:
+    """Settings `NAME-tuned`, with options that a search has found.
+
+    Args:
+        settings: the settings that were searched, by name.
+        options: by the name of a setting the options to change, as in `alpha=0.2,size=64`.
+    """
+    found = {}
+    for name, text in options.items():
+        method, known = split_name(settings[name].method, "method")
+        changed = known | split_name(f"{method}:{text}", "method")[1]
+        words = ",".join(f"{option}={value}" for option, value in changed.items())
+        found[f"{name}-tuned"] = settings[name]._replace(method=f"{method}:{words}")
+    return found
 
 
 class Benchmark(NamedTuple):

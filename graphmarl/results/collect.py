@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import accumulate
 from pathlib import Path
 
+import yaml
+
 from graphmarl.results.run import Run
 from graphmarl.results.stats import confidence_interval
 from graphmarl.results.tables import read_rows, write_rows
@@ -19,6 +21,10 @@ COMBAT_METRICS = ("win", "return", "dead_allies")
 COMMUNICATION_TASKS = ("relay-*", "sensor-graphs", "hallway-graphs", "grid-*-graphs")
 TRANSFER = "measured_transfer.csv"
 """Table of the returns of runs in other environments than that of training."""
+TRIALS = "measured_trials.csv"
+"""Table of the trials of searches, by the rows that have the options of the best one."""
+TUNED = "-tuned"
+"""End of the name of such a row."""
 SHORT_TASKS = ("jungle", "battle")
 """Tasks of `scripts/train_magent.py` that are no maps of NVIF."""
 # How long a run has trained, in two units: the table of the learning curves, and their points.
@@ -147,6 +153,31 @@ def collect_transfer(runs: Path, commit: str, path: Path, task: str) -> None:
                 rows.append(run | at | {"return": f"{found['return']:.3f}"})
     if rows:
         merge_rows(path, rows, RUN)
+
+
+def collect_trials(runs: Path, commit: str, folder: Path) -> None:
+    """Trials of the searches before runs, of any family: one row for each trial.
+
+    Args:
+        runs: holds TASK/tune-NAME.
+        commit: of the code that made them.
+        folder: holds the table.
+    """
+    rows = []
+    for path in sorted(runs.glob("*/tune-*/trials.csv")):
+        search = yaml.safe_load(path.with_name("tune.yaml").read_text())
+        row = path.parent.name.removeprefix("tune-") + TUNED
+        run = {"task": path.parent.parent.name, "row": row, "env_steps": str(search["steps"])}
+        run |= {name: search[name] for name in ("metric", "mode")}
+        others = ("trial", "state", "error", search["metric"])
+        for trial in read_rows(path):
+            options = {name: value for name, value in trial.items() if value and name not in others}
+            words = [f"{name.removeprefix('method.')}={each}" for name, each in options.items()]
+            found = {"trial": trial["trial"], "state": trial["state"]}
+            found |= {"value": trial[search["metric"]], "options": ",".join(words)}
+            rows.append(run | found | {"commit": commit})
+    if rows:
+        merge_rows(folder / TRIALS, rows, ("task", "row"))
 
 
 def collect_didactic(runs: Path, commit: str, folder: Path) -> None:

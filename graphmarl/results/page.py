@@ -24,6 +24,7 @@ from graphmarl.results.markdown import (
 )
 from graphmarl.results.revisions import changes
 from graphmarl.results.tables import read_rows
+from graphmarl.results.trials import trial_lines
 
 HEAD = """# Results
 
@@ -166,6 +167,14 @@ one setting, in `graphmarl/experiment/suite.py`. Minutes were measured beside ot
 """
 
 
+TUNED = """
+## Searches of options
+
+Rows whose names end in `-tuned` have the options of the best of several trials
+(`--tune-budget TRIALS --tune-steps STEPS` of the training scripts), searched in the same ranges and
+with the same numbers of trials and steps for all rows of a task. Trials have other seeds and
+episodes than the runs. All trials are in `measured_trials.csv`.
+"""
 TRANSFER = """
 ## Transfer on Gather
 
@@ -196,7 +205,7 @@ def results_page(folder: Path) -> str:
     metrics = {"average_travel_time": "travel time, ", "queue": "queue, "}
     parts += [_block(benchmark_tables(folder / "measured_cityflow.csv", metrics, sign=-1))]
     parts += [INTERPRETATION, _block(interpretation_table(folder)), _combat(folder)]
-    parts += [FLATLAND, _block(_flatland(folder))]
+    parts += [FLATLAND, _block(_flatland(folder)), _tuned(folder)]
     return "".join(parts).rstrip() + "\n"
 
 
@@ -211,6 +220,11 @@ def _particle(folder: Path) -> str:
     forces = {name: baselines(folder, task, "team_return") for name, task in tasks.items()}
     tables = benchmark_tables(folder / "measured_mpe.csv", {"return": ""})
     return PARTICLE.format(baselines=navigation, **forces) + _block(tables)
+
+
+def _tuned(folder: Path) -> str:
+    lines = trial_lines(folder)
+    return TUNED + _block(lines) if lines else ""
 
 
 def _combat(folder: Path) -> str:

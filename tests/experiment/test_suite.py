@@ -14,6 +14,7 @@ from graphmarl.experiment.config import Config
 from graphmarl.experiment.policies import make_cut
 from graphmarl.experiment.suite import SUITE
 from graphmarl.experiment.suite_magent import GATHER_OFF_POLICY, OFF_POLICY
+from graphmarl.experiment.suite_types import Setting, tuned
 from graphmarl.experiment.train_suite import train_suite
 from graphmarl.learners import A2C, OffPolicy
 from graphmarl.methods import METHODS
@@ -172,3 +173,11 @@ def test_a_script_trains_what_is_named_with_the_options_that_change_it(tmp_path,
     (row,) = read_rows(tmp_path / "measured_didactic.csv")
     assert (row["task"], row["row"]) == ("sensor", name.removesuffix("-seed3"))
     assert row["env_steps"] == "600"
+
+
+def test_a_tuned_setting_has_the_other_options_of_its_own():
+    settings = {"a": Setting("vpp:alpha=1,size=3", "team", "links"), "b": Setting("vpp")}
+    assert tuned(settings, {"a": "alpha=0.5,rounds=3", "b": "size=8"}) == {
+        "a-tuned": Setting("vpp:alpha=0.5,size=3,rounds=3", "team", "links"),
+        "b-tuned": Setting("vpp:size=8"),
+    }

@@ -10,10 +10,13 @@ import numpy as np
 import pytest
 
 from graphmarl.envs.magent import maps
+from graphmarl.experiment.suite import SUITE
 from graphmarl.experiment.suite_communication import COMMUNICATION, best_return
+from graphmarl.resolver import split_name
 from graphmarl.results.claims_page import missed, missed_causes
-from graphmarl.results.collect import COMMUNICATION_TASKS
+from graphmarl.results.collect import COMMUNICATION_TASKS, TUNED
 from graphmarl.results.page import results_page
+from graphmarl.results.trials import ranked, searches
 
 DATASETS = Path(__file__).parent.parent / "datasets"
 TABLES = sorted(path.name for path in DATASETS.glob("*.csv"))
@@ -29,7 +32,7 @@ WORDS = {
 }
 WORDS |= {"name", "policy", "metric", "commit", "run", "cut", "table", "change"}
 WORDS |= {"claim", "paper", "source", "statement", "family", "tasks", "contrasts", "better"}
-WORDS |= {"cause", "evidence", "rows"}
+WORDS |= {"cause", "evidence", "rows", "state", "mode", "options"}
 # Where a paper may print nothing, and what not every task or method has.
 OPTIONAL = {"cause", "evidence", "std", "hops", "steps", "win", "messages", "bits", "bytes"}
 
@@ -95,6 +98,23 @@ def test_runs_of_all_tasks_with_known_best_returns_are_collected():
 
 def test_every_row_that_misses_its_best_return_is_explained_and_no_other():
     assert set(missed_causes(DATASETS)) == set(missed(DATASETS))
+
+
+def test_tuned_settings_have_the_options_of_the_best_trials():
+    settings = {
+        (task, row): setting
+        for family in SUITE.values()
+        for task, benchmark in family.benchmarks.items()
+        for row, setting in benchmark.settings.items()
+        if row.endswith(TUNED)
+    }
+    found = searches(DATASETS)
+    assert set(found) == set(settings)
+    sizes = {(task, len(trials), trials[0]["env_steps"]) for (task, _), trials in found.items()}
+    assert len(sizes) == len({task for task, _ in found})
+    for key, trials in found.items():
+        best = split_name(f"any:{ranked(trials)[0]['options']}", "method")[1]
+        assert best.items() <= split_name(settings[key].method, "method")[1].items()
 
 
 def test_nvif_table_one_is_what_our_maps_hold():

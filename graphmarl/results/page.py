@@ -110,11 +110,12 @@ PARTICLE = """
 `python scripts/train_mpe.py --task TASK --method ... --seeds ...`, Jungle by
 `scripts/train_magent.py --task jungle`; team return over evaluation episodes, greedy and
 stochastic, the best stochastic row first. Each row has one setting, in
-`graphmarl/experiment/suite_particle.py`; none was tuned beyond it. Navigation (N = 15, 25 steps),
-baselines without learning (`scripts/baselines_particle.py --keep`): {baselines}; `difference`
-rewards an agent with what the team would lose without it, `team` is the papers' reward. Tasks that
-end in `continuous` have two forces in [-1, 1] as actions; baselines there
-(`--action continuous`): {continuous}; heterogeneous navigation of 16 agents: {heterogeneous}.
+`graphmarl/experiment/suite_particle.py`; none was tuned beyond it but those that end in `-tuned`
+(see Searches of options). Navigation (N = 15, 25 steps), baselines without learning
+(`scripts/baselines_particle.py --keep`): {baselines}; `difference` rewards an agent with what the
+team would lose without it, `team` is the papers' reward. Tasks that end in `continuous` have two
+forces in [-1, 1] as actions; baselines there (`--action continuous`): {continuous}; heterogeneous
+navigation of 16 agents: {heterogeneous}.
 Minutes were measured beside other work.
 """
 TRAFFIC = """

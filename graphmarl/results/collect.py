@@ -188,7 +188,9 @@ def collect_didactic(runs: Path, commit: str, folder: Path) -> None:
         minutes = 60 * float(read_rows(path.parent / "evaluation.csv")[0]["hours"])
         steps = str(Run(path.parent).config()["steps"])
         found |= {"env_steps": steps, "minutes": f"{minutes:.2f}", "commit": commit}
-        rows += [found | row for row in read_rows(path)]
+        for row in read_rows(path):
+            # Where all episodes are the same one there is no interval.
+            rows.append(found | {name: cell if cell != "nan" else "" for name, cell in row.items()})
     merge_rows(folder / "measured_didactic.csv", rows, RUN)
 
 

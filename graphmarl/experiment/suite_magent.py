@@ -15,13 +15,14 @@ OFF_POLICY = ("nvif_dqn", "dgn", "mfq", "iql", "vdn", "qmix")
 GATHER = {name: Setting(name) for name in ("nvif_ppo", "ippo", "mappo")}
 GATHER |= {name: Setting(f"{name}:{GATHER_OFF_POLICY}") for name in OFF_POLICY}
 # The paper's Fully-VIF and MS, NVIF without its consistency loss, and agents that read only the
-# code of their observation, as in the paper, with and without neighbours.
+# variational code of their observation, as in the paper, with and without neighbours.
+CODE = "nvif_ppo:agent_input=code,variational_code=True"
 GATHER |= {
     "nvif_ppo-complete": Setting("nvif_ppo", graph="complete"),
     "nvif_ppo-mean": Setting("nvif_ppo:communication=mean"),
     "nvif_ppo-alpha-0": Setting("nvif_ppo:alpha=0"),
-    "nvif_ppo-code": Setting("nvif_ppo:agent_input=code"),
-    "nvif_ppo-code-none": Setting("nvif_ppo:agent_input=code", graph="none"),
+    "nvif_ppo-code": Setting(CODE),
+    "nvif_ppo-code-none": Setting(CODE, graph="none"),
 }
 BATTLE = {"ippo": GATHER["ippo"]}
 JUNGLE_ROWS = ("vpp-paper", "vpp-exact-quiet", "dgn", "mfq", "independent-sac")

@@ -14,9 +14,9 @@ OFF_POLICY = ("nvif_dqn", "dgn", "mfq", "iql", "vdn", "qmix")
 # The defaults of PPO were found on Gather.
 GATHER = {name: Setting(name) for name in ("nvif_ppo", "ippo", "mappo")}
 GATHER |= {name: Setting(f"{name}:{GATHER_OFF_POLICY}") for name in OFF_POLICY}
+CODE = "nvif_ppo:agent_input=code,variational_code=True"
 # The paper's Fully-VIF and MS, NVIF without its consistency loss, and agents that read only the
 # variational code of their observation, as in the paper, with and without neighbours.
-CODE = "nvif_ppo:agent_input=code,variational_code=True"
 GATHER |= {
     "nvif_ppo-complete": Setting("nvif_ppo", graph="complete"),
     "nvif_ppo-mean": Setting("nvif_ppo:communication=mean"),

@@ -6,13 +6,13 @@ Examples:
 """
 
 import argparse
-import csv
 from pathlib import Path
 
 from graphmarl.experiment.suite_communication import COMMUNICATION, best_return
 from graphmarl.results.collect import COLLECTORS, collect_trials
 from graphmarl.results.page import results_page
 from graphmarl.results.revisions import drop_remeasured
+from graphmarl.results.run import Run
 
 FOLDER = Path(__file__).parent.parent / "datasets"
 
@@ -34,14 +34,14 @@ def main() -> None:
         dropped = drop_remeasured(FOLDER)
         if dropped:
             print(f"{dropped} results from before a change of their method were replaced")
-    with open(FOLDER / "best_communication.csv", "w", newline="") as file:
-        write = csv.writer(file, lineterminator="\n").writerow
-        write(("task", "row", "best"))
-        for task, benchmark in COMMUNICATION.items():
-            for row in benchmark.settings:
-                if not row.endswith("-shuffled"):
-                    write((task, row, best_return(task, row)))
-    (FOLDER / "RESULTS.md").write_text(results_page(FOLDER))
+    best = [
+        {"task": task, "row": row, "best": str(best_return(task, row))}
+        for task, benchmark in COMMUNICATION.items()
+        for row in benchmark.settings
+        if not row.endswith("-shuffled")
+    ]
+    Run(FOLDER).write_rows("best_communication.csv", best)
+    Run(FOLDER).write("RESULTS.md", results_page(FOLDER))
 
 
 if __name__ == "__main__":

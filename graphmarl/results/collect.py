@@ -10,7 +10,7 @@ import yaml
 
 from graphmarl.results.run import Run
 from graphmarl.results.stats import confidence_interval
-from graphmarl.results.tables import read_rows, write_rows
+from graphmarl.results.tables import read_rows
 from graphmarl.results.transfer import read_transfer
 
 RUN = ("task", "row", "seed")
@@ -51,7 +51,7 @@ def merge_rows(path: Path, rows: list[dict[str, str]], keys: Sequence[str]) -> N
     place = {key(row): number for number, row in reversed(list(enumerate(known)))}
     rows = [row for row in known if key(row) not in new] + rows
     rows.sort(key=lambda row: place.get(key(row), len(known)))
-    write_rows(path, list(rows[0]), rows)
+    Run(path.parent).write_rows(path.name, rows)
 
 
 def add_baseline(
@@ -188,9 +188,11 @@ def collect_didactic(runs: Path, commit: str, folder: Path) -> None:
         minutes = 60 * float(read_rows(path.parent / "evaluation.csv")[0]["hours"])
         steps = str(Run(path.parent).config()["steps"])
         found |= {"env_steps": steps, "minutes": f"{minutes:.2f}", "commit": commit}
-        for row in read_rows(path):
-            # Where all episodes are the same one there is no interval.
-            rows.append(found | {name: cell if cell != "nan" else "" for name, cell in row.items()})
+        # Where all episodes are the same one there is no interval.
+        rows += [
+            found | {name: "" if cell == "nan" else cell for name, cell in row.items()}
+            for row in read_rows(path)
+        ]
     merge_rows(folder / "measured_didactic.csv", rows, RUN)
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from graphmarl.results.tables import read_rows, write_rows
+from graphmarl.results.run import Run
+from graphmarl.results.tables import read_rows
 
 TABLE = "measured_before.csv"
 """Rows of results that were measured before a change, by table, row and commit."""
@@ -61,10 +62,10 @@ def drop_remeasured(folder: Path) -> int:
         there |= {(name, *_key(row)[1:]) for row in kept}
         if len(kept) < len(rows):
             dropped += len(rows) - len(kept)
-            write_rows(folder / name, list(rows[0]), kept)
+            Run(folder).write_rows(name, kept, list(rows[0]))
     kept = [each for each in listed if (each["table"], each["row"], each["commit"]) in there]
     if len(kept) < len(listed):
-        write_rows(folder / TABLE, list(listed[0]), kept)
+        Run(folder).write_rows(TABLE, kept, list(listed[0]))
     return dropped
 
 

@@ -129,15 +129,21 @@ class Run:
             text = f"{path} could not be written ({error}); earlier ones are untouched"
             raise OSError(text) from error
 
-    def write_rows(self, name: str, rows: Sequence[Mapping[str, object]]) -> None:
-        """Write a CSV file atomically; the first row names the columns.
+    def write_rows(
+        self,
+        name: str,
+        rows: Sequence[Mapping[str, object]],
+        columns: Sequence[str] | None = None,
+    ) -> None:
+        """Write a CSV file atomically.
 
         Args:
             name: name of the file.
             rows: its rows.
+            columns: names of the columns; those of the first row without them.
         """
         text = io.StringIO()
-        table = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+        table = csv.DictWriter(text, columns or list(rows[0]), lineterminator="\n")
         table.writeheader()
         table.writerows(rows)
         self.write(name, text.getvalue())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -172,20 +172,6 @@ def read_rows(path: Path) -> list[dict[str, str]]:
     """
     with open(path, newline="") as file:
         return list(csv.DictReader(file))
-
-
-def write_rows(path: Path, columns: Sequence[str], rows: Sequence[Mapping[str, str]]) -> None:
-    """Write a CSV file.
-
-    Args:
-        path: the file.
-        columns: names of its columns.
-        rows: its rows, each with all columns.
-    """
-    with open(path, "w", newline="") as file:
-        written = csv.DictWriter(file, columns, lineterminator="\n")
-        written.writeheader()
-        written.writerows(rows)
 
 
 def summary(rows: pd.DataFrame) -> pd.DataFrame:

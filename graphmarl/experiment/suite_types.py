@@ -8,6 +8,9 @@ from typing import NamedTuple
 
 from graphmarl.resolver import split_name
 
+TUNED = "-tuned"
+"""End of the name of a setting with options that a search has found."""
+
 
 class Setting(NamedTuple):
     """One row of a table of results.
@@ -35,7 +38,7 @@ def tuned(settings: Mapping[str, Setting], options: Mapping[str, str]) -> dict[s
         method, known = split_name(settings[name].method, "method")
         changed = known | split_name(f"{method}:{text}", "method")[1]
         words = ",".join(f"{option}={value}" for option, value in changed.items())
-        found[f"{name}-tuned"] = settings[name]._replace(method=f"{method}:{words}")
+        found[f"{name}{TUNED}"] = settings[name]._replace(method=f"{method}:{words}")
     return found
 
 

@@ -96,6 +96,7 @@ def _complete(family: Family, given: argparse.Namespace) -> None:
         ValueError: a name that does not exist, or two that contradict each other.
     """
     from graphmarl.experiment.policies import make_cut
+    from graphmarl.experiment.suite_types import TUNED
 
     tuned = given.tune_budget is not None
     given.named = given.task is not None or given.preset is not None or tuned
@@ -116,7 +117,10 @@ def _complete(family: Family, given: argparse.Namespace) -> None:
         names = ", ".join(family.benchmarks)
         near = hint(given.task, family.benchmarks)
         raise ValueError(f"no task is called {given.task!r}; there are {names}{near}")
-    given.method = given.method or list(family.benchmarks[given.task].settings)
+    rows = family.benchmarks[given.task].settings
+    given.method = given.method or [row for row in rows if not (tuned and row.endswith(TUNED))]
+    if again := [text for text in given.method if tuned and text.partition(":")[0].endswith(TUNED)]:
+        raise ValueError(f"{again[0]} has the options of a search; allowed is what was searched")
     given.seeds = list(family.seeds) if given.seeds is None else given.seeds
     given.episodes = given.episodes or family.episodes
     given.cuts = list(family.cuts) if given.cuts is None else given.cuts

@@ -14,6 +14,7 @@ from graphmarl.experiment.report import search_sections
 from graphmarl.experiment.search_space import option_types, search_space
 from graphmarl.experiment.suite import SUITE
 from graphmarl.experiment.suite_search import RANGES, SEARCHED, SuiteBudget, learner_ranges
+from graphmarl.experiment.suite_types import TUNED as FOUND
 from graphmarl.experiment.suite_types import Benchmark, Setting
 from graphmarl.experiment.sweep import written
 from graphmarl.experiment.train_suite import train_suite
@@ -104,7 +105,8 @@ def test_an_end_of_the_ranges_constructs_for_every_setting(family, end):
 def test_settings_of_a_task_differ_in_more_than_the_options_that_are_searched(family):
     for task, benchmark in SUITE[family].benchmarks.items():
         rows: dict[object, Setting] = {}
-        for row, setting in benchmark.settings.items():
+        searched = [row for row in benchmark.settings if not row.endswith(FOUND)]
+        for row, setting in ((row, benchmark.settings[row]) for row in searched):
             rest = (without(setting.method)[0], setting.graph, setting.reward)
             assert rows.setdefault(rest, setting) == setting, f"{task} {row}"
 
@@ -240,6 +242,17 @@ def test_a_mistake_is_refused_before_anything_is_trained(words, message, tmp_pat
     refused(*words.split(), "--runs", str(tmp_path))
     assert message in capsys.readouterr().err
     assert not any(tmp_path.iterdir())
+
+
+def test_what_a_search_has_found_is_not_searched_again(capsys):
+    words = ["--task", "grid-random", "--tune-budget", "5"]
+    train_suite("mpe", "help", [*words, "--list"])
+    listed = capsys.readouterr().out
+    assert "grid-random/vpp-exact:" in listed and FOUND not in listed
+    with pytest.raises(SystemExit):
+        train_suite("mpe", "help", [*words, "--method", "vpp-exact-tuned"])
+    message = "vpp-exact-tuned has the options of a search; allowed is what was searched"
+    assert message in capsys.readouterr().err
 
 
 def test_all_settings_of_a_folder_have_one_budget(tmp_path):

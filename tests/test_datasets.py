@@ -35,7 +35,7 @@ WORDS |= {"claim", "paper", "source", "statement", "family", "tasks", "contrasts
 WORDS |= {"cause", "evidence", "rows", "state", "mode", "options"}
 # Where a paper may print nothing, and what not every task or method has.
 OPTIONAL = {"cause", "evidence", "std", "hops", "steps", "win", "messages", "bits", "bytes"}
-OPTIONAL |= {"half_width"}
+OPTIONAL |= {"half_width", "value"}
 
 
 def rows(name):

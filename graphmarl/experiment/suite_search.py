@@ -16,7 +16,7 @@ import yaml
 
 from graphmarl.checks import check_fields
 from graphmarl.experiment.config import Named
-from graphmarl.experiment.suite_types import Benchmark
+from graphmarl.experiment.suite_types import TUNED, Benchmark
 from graphmarl.experiment.sweep import PARTS, Cell, written
 from graphmarl.experiment.tune_cells import Budget, search_cell
 from graphmarl.experiment.tuner import FIRST_SEED, Search
@@ -203,7 +203,7 @@ class SuiteBudget:
         Raises:
             RuntimeError: no trial is complete.
         """
-        cell, row = search_cell(f"{name}-tuned", search, folder / f"tune-{name}", self.trials)
+        cell, row = search_cell(name + TUNED, search, folder / f"tune-{name}", self.trials)
         path, rows = folder / "tuned.csv", pd.DataFrame([row])
         if path.exists():
             known = pd.read_csv(path)

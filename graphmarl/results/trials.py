@@ -41,12 +41,15 @@ def ranked(trials: Sequence[Trial]) -> list[Trial]:
 def trial_lines(folder: Path) -> list[str]:
     """A table of the searches: number of trials, values and the options of the best one.
 
+    A search of which no trial is complete has no line.
+
     Args:
         folder: as for `searches`.
     """
     rows = []
     for key, trials in searches(folder).items():
-        order = ranked(trials)
+        if not (order := ranked(trials)):
+            continue
         values = [f"{float(order[n]['value']):.2f}" for n in (0, len(order) // 2, -1)]
         steps = f"{int(order[0]['env_steps']):,}"
         rows.append([*key, str(len(trials)), steps, *values, rounded(order[0]["options"])])

@@ -60,6 +60,10 @@ def test_the_page_has_a_line_for_each_search(folder, tmp_path_factory):
         "| learning_rate=0.002, graph.k=2 |"
     ]
     assert trial_lines(tmp_path_factory.mktemp("empty")) == []
+    path = folder / "runs" / "roads" / "tune-vpp-exact" / "trials.csv"
+    path.write_text(path.read_text().replace("complete", "failed"))
+    collect_trials(folder / "runs", "abc1234", folder)
+    assert trial_lines(folder) == []
 
 
 def test_words_stay_and_numbers_have_three_digits():
